@@ -1,0 +1,43 @@
+# make demo: install, then run the main job; make test, lint, ui, bench: the rest. `make help` lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3.11
+STAMP := $(VENV)/.installed
+export DAGSTER_HOME := $(CURDIR)/.dagster
+export DVC_NO_ANALYTICS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint ui bench clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(STAMP)  ## make .venv with pinned dependencies
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name yours: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV): about 2.5 GB and a few minutes, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	# torch in the same command as all that wants it, or another version arrives first
+	$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install  ## run the main job; ends with the report's path
+	@$(BIN)/conservatory run
+
+ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
+	@$(BIN)/conservatory ui
+
+test: install  ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: install  ## check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+bench: install  ## measure speed against peers in the same run
+	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+clean:  ## remove what can be made again (not your data, not .dvc/cache)
+	rm -rf $(VENV) .cache *.egg-info

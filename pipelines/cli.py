@@ -1,0 +1,175 @@
+"""The `conservatory` command: add music of one's own, run what is stale, look at the result."""
+
+import os
+import re
+import subprocess
+import sys
+import webbrowser
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import params, run
+from pipelines.datasets import listing
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
+)
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A folder <label>/<audio file>, or a CSV path,label[,split][,group].")],
+    name: Annotated[str, typer.Option(help="What to call the dataset: a-z, 0-9 and _.")],
+) -> None:
+    """Add music of your own to the recipe. The files stay where they are and are never changed.
+
+    WAV, FLAC, OGG, MP3, AU and AIFF are read. The labels become the classes that clusters are matched to. With a
+    split column (train, validation, test) the test clips are scored, otherwise all are.
+    """
+    settings = _settings()
+    if not NAME.fullmatch(name):
+        _fail(f"{name!r} cannot be a dataset's name: use a-z, 0-9 and _, beginning with a letter.")
+    if name in settings["datasets"]:
+        entry = settings["datasets"][name]
+        where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
+        _fail(f"There is a dataset {name!r} already ({where}). Choose another name, or `conservatory remove {name}` first.")
+    try:
+        files = listing.scan(path)
+    except listing.SourceError as error:
+        _fail(str(error))
+    usable = files[files["problem"] == ""]
+    counts = usable["label"].value_counts().sort_index()
+    entry = {
+        "module": "folder",
+        "imports": "pipelines/datasets/listing.py",
+        "path": str(path.absolute()),
+        "fingerprint": listing.fingerprint(files),
+    }
+    params.set_dataset(name, entry)
+    print(f"Added {name}: {len(usable)} files, {len(counts)} labels.")
+    for label, count in counts.items():
+        print(f"  {count:6d}  {label}")
+    for problem, count in Counter(files.loc[files["problem"] != "", "problem"]).items():
+        print(f"  {count:6d}  will be quarantined: {problem}")
+    if len(counts) < 2:
+        print("Warning: clusters are compared with classes, and there is one label only; add a second.")
+    thin = counts[counts == 1]
+    if len(thin):
+        print(f"Warning: a single file stands for {', '.join(thin.index)}; its score will mean nothing.")
+    print("Now: conservatory run")
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="The dataset, as it was added.")]) -> None:
+    """Take a dataset out of the recipe. Your files, and what was computed, stay where they are."""
+    settings = _settings()
+    if name not in settings["datasets"]:
+        _fail(f"There is no dataset {name!r}; there is {', '.join(settings['datasets'])}.")
+    if name == settings["training"]["dataset"]:
+        _fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); name another there first.")
+    params.set_dataset(name, None)
+    print(f"Removed {name} from params.yaml. `conservatory run` makes the report without it.")
+
+
+@app.command("list")
+def list_datasets() -> None:
+    """The datasets of the recipe, and what became of each."""
+    for name, entry in _settings()["datasets"].items():
+        record = Path("data/records/audio") / f"{name}.json"
+        state = "not read yet"
+        if record.exists():
+            from pipelines.store.files import read_json
+
+            figures = read_json(record)["figures"]
+            state = f"{figures['clips']} clips, {figures['hours']:.2f} h, {figures['quarantined']} quarantined"
+        print(f"{name:20s} {state:44s} {entry.get('path', 'pipelines/datasets/' + entry['module'] + '.py')}")
+
+
+@app.command("run")
+def run_stages(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need: cluster, cluster@mine.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Only this dataset's clustering, with what it needs.")] = "",
+    force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
+) -> None:
+    """Run what is stale: everything, or the stages named and what they depend on.
+
+    Folders of your own are looked at first: new, changed and removed files count. A run that was interrupted goes on where
+    it stopped. The same as `dvc repro`, with the folders refreshed.
+    """
+    settings = _settings()
+    targets = list(stages or [])
+    if dataset:
+        if dataset not in settings["datasets"]:
+            _fail(f"There is no dataset {dataset!r}; there is {', '.join(settings['datasets'])}.")
+        targets.append(f"cluster@{dataset}")
+    if force and not targets:
+        _fail("--force wants the stages named, for instance: conservatory run --force report")
+    try:
+        run.refresh()
+    except listing.SourceError as error:
+        _fail(str(error))
+    status = run.repro(targets, force)
+    if status == 0 and run.REPORT.exists() and (not targets or "report" in targets):
+        print(f"Report: {run.REPORT.absolute()}")
+    raise typer.Exit(status)
+
+
+@app.command()
+def report() -> None:
+    """Open the report in a browser."""
+    _settings()
+    if not run.REPORT.exists():
+        _fail("There is no report yet: `conservatory run` makes it.")
+    print(run.REPORT.absolute())
+    webbrowser.open(run.REPORT.absolute().as_uri())
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on; anyone who reaches it can run jobs.")] = "127.0.0.1",
+) -> None:
+    """Open the lineage graph in Dagster: look at it, run it, schedule it."""
+    _settings()
+    home = Path(".dagster").absolute()
+    home.mkdir(exist_ok=True)
+    config = home / "dagster.yaml"
+    config.unlink(missing_ok=True)
+    config.symlink_to(Path("dagster.yaml").absolute())
+    print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
+    environment = {**run.environment(), "DAGSTER_HOME": str(home)}
+    raise typer.Exit(subprocess.run(command, env=environment).returncode)
+
+
+def _settings() -> dict:
+    try:
+        return params.load()
+    except FileNotFoundError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """Entry point: stages and parameters are found from the project's folder."""
+    project = Path(__file__).parents[1]
+    if not Path("params.yaml").exists() and os.access(project / "params.yaml", os.R_OK):
+        os.chdir(project)
+    app()
+
+
+if __name__ == "__main__":
+    main()

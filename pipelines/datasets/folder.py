@@ -1,0 +1,49 @@
+"""A user's own folder or CSV of labelled audio, as `conservatory add` records it.
+
+The files are read where they are and never touched. Labels become the clustering target `label`; they are not tags,
+since the taggers do not know them.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.datasets import listing
+from pipelines.store.tables import read_table, write_table
+
+BIBTEX = ""
+LICENSE_INFO = "the user's own"
+
+
+def build(raw_dir: Path, entry: dict) -> dict:
+    """Record what lies in `entry["path"]`. Raises `SourceError` if it is not what `entry["fingerprint"]` says."""
+    files = listing.scan(entry["path"])
+    found = listing.fingerprint(files)
+    if found != entry["fingerprint"]:
+        raise listing.SourceError(
+            f"{entry['path']} is not what params.yaml recorded (fingerprint {found}, not {entry['fingerprint']}): files "
+            "were added, changed or removed. `conservatory run` records the present state and goes on."
+        )
+    write_table(files, raw_dir / "files.parquet", listing.LISTING)
+    return {"files": len(files), "labels": files["label"].nunique(), "unusable": int((files["problem"] != "").sum())}
+
+
+def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
+    """A row a file; `problem` tells the manifest stage what the listing already found wrong."""
+    files = read_table(raw_dir / "files.parquet", listing.LISTING)
+    source = Path(entry["path"])
+    root = source.parent if source.suffix.lower() == ".csv" and not source.is_dir() else source
+    return pd.DataFrame(
+        {
+            "path": [str(root / path) for path in files["path"]],
+            "title": files["path"],
+            "tags": [[] for _ in range(len(files))],
+            "split": files["split"],
+            "group": files["group"],
+            "source": str(source),
+            "licence": LICENSE_INFO,
+            "target_label": files["label"],
+            "sha256": files["sha256"],
+            "problem": files["problem"],
+        }
+    )

@@ -1,0 +1,175 @@
+"""What lies in a user's own folder: each audio file with its label and content hash, and one fingerprint of it all.
+
+The files stay where they are, so DVC cannot watch them: instead the dataset's entry in params.yaml carries the
+fingerprint, `conservatory run` brings it up to date, and the recipe in git says which bytes were meant.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import stat
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.store.files import atomic, sha256
+from pipelines.store.tables import column
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".snd", ".aif", ".aiff")
+CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
+CSV_COLUMNS = {"path", "label", "split", "group"}
+CSV_SPLITS = ("train", "validation", "test", "")
+HASHES = Path(".cache/hashes.json")  # path -> [size, mtime_ns, inode, sha256]: saves reading, never decides
+
+LISTING = pa.schema(
+    [
+        column("path", pa.string(), "the file, relative to the folder (or to the CSV's folder)", unique=True),
+        column("label", pa.string(), "its label"),
+        column("split", pa.string(), "train, validation, test; all where none is given"),
+        column("group", pa.string(), "artist or work; the path where none is given"),
+        column("sha256", pa.string(), "hash of the file's bytes; empty where it could not be read"),
+        column("problem", pa.string(), "why it cannot be used; empty where it can"),
+    ]
+)
+
+
+class SourceError(ValueError):
+    """A folder or CSV that cannot be a dataset; the message says what to do."""
+
+
+def scan(path: str | os.PathLike) -> pd.DataFrame:
+    """List a folder `<label>/<audio file>` (any depth below the label) or a CSV path,label[,split,group].
+
+    Returns a row a file (`LISTING`), sorted by path. A file that cannot be used is a row with its `problem`.
+    Raises `SourceError` where there is nothing to list, or the CSV is not one.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SourceError(f"{path} does not exist: check the spelling, or mount the disk that holds it")
+    if not path.is_dir() and path.suffix.lower() != ".csv":
+        raise SourceError(f"{path} is neither a folder nor a .csv file: give the folder that holds <label>/<file>")
+    try:
+        rows = _scan_folder(path) if path.is_dir() else _scan_csv(path)
+    except PermissionError as error:
+        raise SourceError(f"{error.filename} may not be read: give yourself permission, then try again") from error
+    if not any(not row["problem"] for row in rows):
+        found = "; ".join(f"{n} x {problem}" for problem, n in Counter(row["problem"] for row in rows).most_common(3))
+        raise SourceError(
+            f"{path} holds no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files "
+            f"{' '.join(AUDIO_SUFFIXES)}, or be a CSV with the columns path,label"
+        )
+    _hash(path if path.is_dir() else path.parent, rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: row["path"]), columns=LISTING.names)
+
+
+def fingerprint(listing: pd.DataFrame) -> str:
+    """16 hex digits over every row: changes when a file is added, changed, removed, renamed or relabelled."""
+    rows = json.dumps(listing[LISTING.names].to_numpy().tolist(), ensure_ascii=True)
+    return hashlib.sha256(rows.encode()).hexdigest()[:16]
+
+
+def _row(path: str, label: str, split: str = "all", group: str = "", problem: str = "") -> dict:
+    if not _is_utf8(path):
+        path, label = (text.encode("utf-8", "replace").decode() for text in (path, label))
+        problem = "its name is not UTF-8: rename it"
+    return {"path": path, "label": label, "split": split, "group": group or path, "sha256": "", "problem": problem}
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # the system's way to carry undecodable bytes in a name
+        return False
+    return True
+
+
+def _scan_folder(root: Path) -> list[dict]:
+    rows = []
+    for folder, folders, names in os.walk(root, onerror=_raise, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        place = Path(folder)
+        for name in list(folders):
+            if (place / name).suffix.lower() in AUDIO_SUFFIXES:
+                folders.remove(name)
+                relative = (place / name).relative_to(root)
+                rows.append(_row(str(relative), relative.parts[0], problem="a folder, not an audio file"))
+        for name in names:
+            if name.startswith(".") or name.lower() in CLUTTER:
+                continue
+            relative = (place / name).relative_to(root)
+            label = relative.parts[0] if len(relative.parts) > 1 else ""
+            problem = ""
+            if relative.suffix.lower() not in AUDIO_SUFFIXES:
+                problem = "not an audio file by its name"
+            elif not label:
+                problem = "not in a label's folder: move it to <label>/<file>"
+            rows.append(_row(str(relative), label, problem=problem))
+    return rows
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _scan_csv(path: Path) -> list[dict]:
+    rows, seen = [], set()
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = set(reader.fieldnames or ())
+            if not {"path", "label"} <= header or not header <= CSV_COLUMNS:
+                raise SourceError(
+                    f"{path}: its first line must name the columns path,label (and split, group if you have them), "
+                    f"not {','.join(reader.fieldnames or ['nothing'])}"
+                )
+            for record in reader:
+                values = {key: (record.get(key) or "").strip() for key in CSV_COLUMNS}
+                where = f"{path}, line {reader.line_num}"
+                if None in record:
+                    raise SourceError(f"{where}: more fields than columns; put quotes around names with commas")
+                if not values["path"] or not values["label"]:
+                    raise SourceError(f"{where}: path and label must both be given")
+                if values["split"] not in CSV_SPLITS:
+                    raise SourceError(f"{where}: split is {values['split']!r}; it may be train, validation, test or empty")
+                if values["path"] in seen:
+                    raise SourceError(f"{where}: {values['path']} is listed a second time")
+                seen.add(values["path"])
+                rows.append(_row(values["path"], values["label"], values["split"] or "all", values["group"]))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path} is neither a folder nor a CSV file in UTF-8: {error}") from error
+    splits = {row["split"] for row in rows}
+    if "all" in splits and len(splits) > 1:
+        missing = next(row["path"] for row in rows if row["split"] == "all")
+        raise SourceError(f"{path}: {missing} has no split though others do; give every row one, or none")
+    return rows
+
+
+def _hash(root: Path, rows: list[dict]) -> None:
+    """Fill in each row's hash, or its problem; unchanged files (size, time, inode) are not read again."""
+    known = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    fresh = dict(known)
+    for row in rows:
+        if row["problem"]:
+            continue
+        file = root / row["path"]
+        try:
+            info = file.stat()
+            if not stat.S_ISREG(info.st_mode):
+                row["problem"] = "a folder, not an audio file" if stat.S_ISDIR(info.st_mode) else "not a regular file"
+                continue
+            key, state = str(file.absolute()), [info.st_size, info.st_mtime_ns, info.st_ino]
+            if known.get(key, [])[:3] != state:
+                fresh[key] = [*state, sha256(file)]
+            row["sha256"] = fresh[key][3]
+        except FileNotFoundError:
+            row["problem"] = "a link to nothing" if file.is_symlink() else "does not exist"
+        except PermissionError:
+            row["problem"] = "may not be read: give yourself permission"
+        except OSError as error:
+            row["problem"] = f"cannot be read: {error.strerror}"
+    if fresh != known:
+        with atomic(HASHES) as temporary:
+            temporary.write_text(json.dumps(fresh))

@@ -1,0 +1,69 @@
+"""Scores of multi-label taggers: ROC-AUC and PR-AUC, macro-averaged over tags, with intervals over clips."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from pipelines.evaluation.intervals import bootstrap
+
+
+def roc_auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """ROC-AUC of each column of `(clips, tags)`: the Mann-Whitney statistic; NaN where a tag has one class only."""
+    positives = truth.sum(axis=0)
+    negatives = len(truth) - positives
+    ranks = rankdata(scores, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ((ranks * truth).sum(axis=0) - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def pr_auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Average precision of each column of `(clips, tags)`, the sum of precision x step of recall over thresholds; NaN
+    where a tag has no positive clip. scikit-learn's definition, without its checks: a bootstrap asks 25,000 times."""
+    values = np.full(truth.shape[1], np.nan)
+    for tag in np.flatnonzero(truth.sum(axis=0)):
+        order = np.argsort(-scores[:, tag], kind="stable")
+        ranked = scores[order, tag]
+        thresholds = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # last clip of each run of ties
+        hits = np.cumsum(truth[order, tag])[thresholds]
+        values[tag] = np.sum(np.diff(hits, prepend=0) * hits / (thresholds + 1)) / hits[-1]
+    return values
+
+
+def macro_scores(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Means over the tags that have both classes; 0.5 and 0 where none has."""
+    usable = (truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))
+    if not usable.any():
+        return {"roc_auc": 0.5, "pr_auc": 0.0}
+    truth, scores = truth[:, usable], scores[:, usable]
+    return {"roc_auc": float(roc_auc(truth, scores).mean()), "pr_auc": float(pr_auc(truth, scores).mean())}
+
+
+def evaluate(truth: np.ndarray, scores: np.ndarray, tags: list[str], n_bootstrap: int, seed: int) -> dict:
+    """The record of one tagger on one set of clips.
+
+    truth, scores: `(clips, tags)`. Returns n, n_tags (those with both classes), macro ROC-AUC and PR-AUC with 95%
+    intervals over clips, what a constant prediction gets (`baseline`), and the same per tag.
+    """
+    macro = macro_scores(truth, scores)
+    both = (truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))
+    per_roc, per_pr = roc_auc(truth, scores), pr_auc(truth, scores)
+    roc_ci95, pr_ci95 = bootstrap(
+        lambda rows: list(macro_scores(truth[rows], scores[rows]).values()), len(truth), n_bootstrap, seed
+    )
+    return {
+        "n": len(truth),
+        "n_tags": int(both.sum()),
+        "roc_auc": macro["roc_auc"],
+        "roc_auc_ci95": roc_ci95,
+        "pr_auc": macro["pr_auc"],
+        "pr_auc_ci95": pr_ci95,
+        "baseline": {"roc_auc": 0.5, "pr_auc": float(truth[:, both].mean()) if both.any() else 0.0},
+        "per_tag": {
+            tag: {
+                "roc_auc": float(per_roc[number]),
+                "pr_auc": float(per_pr[number]),
+                "support": int(truth[:, number].sum()),
+            }
+            for number, tag in enumerate(tags)
+            if both[number]
+        },
+    }

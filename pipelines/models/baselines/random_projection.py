@@ -1,0 +1,14 @@
+"""Random projection of the standardised pooled features: what their dimensions tell with nothing learned but scale.
+
+Gaussian, so that distances are kept on average (Johnson and Lindenstrauss 1984)."""
+
+import numpy as np
+from sklearn.random_projection import GaussianRandomProjection
+
+from pipelines.evaluation.scaling import standardise
+
+
+def embed(pooled: np.ndarray, reference: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
+    """`(clips, dimensions)`."""
+    projection = GaussianRandomProjection(dimensions, random_state=seed)
+    return projection.fit_transform(standardise(pooled, reference)).astype(np.float32)

@@ -1,0 +1,88 @@
+"""What taggers share: the mel front end and convolution blocks, with the tensor names of the published checkpoints."""
+
+import torch
+from torch import Tensor, nn
+
+N_FFT, HOP_LENGTH = 512, 256
+
+
+class Spectrogram(nn.Module):
+    """|STFT|^2 `(batch, samples)` to `(batch, 257, frames)`: periodic Hann window, centred, reflected ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(N_FFT))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        spectrum = torch.stft(waveform, N_FFT, HOP_LENGTH, window=self.window, pad_mode="reflect", return_complex=True)
+        return spectrum.real**2 + spectrum.imag**2
+
+
+class MelScale(nn.Module):
+    """HTK triangles without area normalisation, 0 to 8000 Hz, as a matrix `(257, n_mels)`."""
+
+    def __init__(self, n_mels: int):
+        super().__init__()
+        self.register_buffer("fb", mel_matrix(n_mels))
+
+    def forward(self, power: Tensor) -> Tensor:
+        return power.transpose(1, 2) @ self.fb
+
+
+class MelSpectrogram(nn.Module):
+    """Waveform `(batch, samples)` at 16 kHz to mel power in dB, `(batch, frames, n_mels)`; equals features/log_mel."""
+
+    def __init__(self, n_mels: int):
+        super().__init__()
+        self.spectrogram = Spectrogram()
+        self.mel_scale = MelScale(n_mels)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        power = self.mel_scale(self.spectrogram(waveform))
+        return 10 * torch.log10(torch.clamp(power, min=1e-10))
+
+
+def mel_matrix(n_mels: int, fmin: float = 0.0, fmax: float = 8000.0, sample_rate: int = 16_000) -> Tensor:
+    """Triangular filters on the HTK scale, mel = 2595 log10(1 + f / 700), `(1 + N_FFT // 2, n_mels)` float32."""
+    mels = torch.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax), n_mels + 2, dtype=torch.float64)
+    corners = 700 * (10 ** (mels / 2595) - 1)
+    bins = torch.linspace(0, sample_rate / 2, 1 + N_FFT // 2, dtype=torch.float64)[:, None]
+    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
+    return torch.clamp(torch.minimum(rising, falling), min=0).float()
+
+
+def _hz_to_mel(frequency: float) -> float:
+    return 2595 * float(torch.log10(torch.tensor(1 + frequency / 700, dtype=torch.float64)))
+
+
+class Conv2d(nn.Module):
+    """3 x 3 convolution, batch norm, ReLU, max pooling."""
+
+    def __init__(self, n_in: int, n_out: int, pooling: int = 2):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, 3, padding=1)
+        self.bn = nn.BatchNorm2d(n_out)
+        self.pool = nn.MaxPool2d(pooling)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(torch.relu(self.bn(self.conv(x))))
+
+
+class Conv1d(nn.Module):
+    """Convolution over time, batch norm, ReLU, max pooling."""
+
+    def __init__(self, n_in: int, n_out: int, kernel: int = 3, stride: int = 1, pooling: int = 1):
+        super().__init__()
+        # the published first layer (stride 3) is padded too, though 3^10 samples would tile exactly
+        self.conv = nn.Conv1d(n_in, n_out, kernel, stride=stride, padding=kernel // 2)
+        self.bn = nn.BatchNorm1d(n_out)
+        self.pool = nn.MaxPool1d(pooling) if pooling > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(torch.relu(self.bn(self.conv(x))))
+
+
+def channels(published: int, width: float) -> int:
+    """A layer's channels at `width`, at least 4."""
+    return max(4, round(published * width))

@@ -1,0 +1,48 @@
+"""Short-chunk CNN (Won et al. 2020, arXiv 2006.00751): seven 3 x 3 convolutions on 3.7 s of log-mel, global max pooling.
+
+3,687,348 parameters at width 1 with 50 tags; the embedding is dense1 before its batch norm (512).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, channels
+
+INPUT = "log_mel"
+CHUNK = 59_049
+N_MELS = 128
+
+
+class ShortChunk(nn.Module):
+    def __init__(self, n_tags: int, width: float):
+        super().__init__()
+        n = channels(128, width)
+        self.spec = MelSpectrogram(N_MELS)
+        self.spec_bn = nn.BatchNorm2d(1)
+        sizes = [1, n, n, 2 * n, 2 * n, 2 * n, 2 * n, 4 * n]
+        for layer in range(1, 8):
+            self.add_module(f"layer{layer}", Conv2d(sizes[layer - 1], sizes[layer]))
+        self.dense1 = nn.Linear(4 * n, 4 * n)
+        self.bn = nn.BatchNorm1d(4 * n)
+        self.dropout = nn.Dropout(0.5)
+        self.dense2 = nn.Linear(4 * n, n_tags)
+
+    def front(self, waveform: Tensor) -> Tensor:
+        return self.spec(waveform)
+
+    def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.spec_bn(features.transpose(1, 2).unsqueeze(1))
+        x = x.contiguous(memory_format=torch.channels_last)
+        for layer in range(1, 8):
+            x = self.get_submodule(f"layer{layer}")(x)
+        embedding = self.dense1(x.amax(dim=(2, 3)))
+        logits = self.dense2(self.dropout(torch.relu(self.bn(embedding))))
+        return logits, embedding
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        logits, embedding = self.classify(self.front(waveform))
+        return torch.sigmoid(logits), embedding
+
+
+def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:
+    return ShortChunk(n_tags, width)

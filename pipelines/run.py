@@ -1,0 +1,76 @@
+"""Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipelines import params
+from pipelines.datasets import listing
+
+REPORT = Path("reports/index.html")
+
+
+def refresh(say=print) -> list[str]:
+    """Record the present state of every folder dataset in params.yaml. Returns the names of those that changed.
+
+    A folder that is away (a disk not mounted) keeps its fingerprint: what was computed from it is still true.
+    """
+    changed = []
+    for name, entry in params.load()["datasets"].items():
+        if "fingerprint" not in entry:
+            continue
+        if not os.path.exists(entry["path"]):
+            say(f"{name}: {entry['path']} is not there; going on with what was read from it before")
+            continue
+        found = listing.fingerprint(listing.scan(entry["path"]))
+        if found != entry["fingerprint"]:
+            params.set_dataset(name, {"fingerprint": found})
+            say(f"{name}: {entry['path']} has changed since it was last read")
+            changed.append(name)
+    return changed
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def repro(targets: list[str], force: bool = False) -> int:
+    """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
+    targets are up to date."""
+    began = time.monotonic()
+    before = _lock_state()
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *(["--force", "--single-item"] if force else []), *targets]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, bufsize=1)
+    skipped = 0
+    for line in process.stdout:
+        if "didn't change, skipping" in line:
+            skipped += 1
+        elif not _chatter(line):
+            print(line, end="", flush=True)
+    status = process.wait()
+    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if status == 0 and _lock_state() == before:
+        print(f"Nothing to do: all {skipped} stages are up to date ({took}).")
+    elif status == 0:
+        print(f"Done in {took}; {skipped} stages were up to date already.")
+    else:
+        print(f"Stopped after {took}: the error is above. What was finished is kept; the same command goes on from here.")
+    return status
+
+
+def _chatter(line: str) -> bool:
+    """Advice of DVC's that would send a user of `conservatory run` the wrong way."""
+    advice = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
+              "Updating lock file", "Generating lock file", "Data and pipelines are up to date")
+    return not line.strip() or line.startswith(advice)
+
+
+def _lock_state() -> bytes:
+    lock = Path("dvc.lock")
+    return lock.read_bytes() if lock.exists() else b""
+

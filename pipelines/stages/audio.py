@@ -1,0 +1,67 @@
+"""audio: decode every clip once into 16 kHz mono PCM shards."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines import datasets, params
+from pipelines.audio import shards
+from pipelines.stages.record import start, write_record
+from pipelines.store.tables import read_table, write_table
+
+
+def main(name: str) -> None:
+    log = start(f"audio {name}")
+    settings = params.load()
+    manifest = read_table(f"data/manifests/{name}.parquet", datasets.MANIFEST)
+    before = read_table(f"data/manifests/{name}.quarantine.parquet", datasets.QUARANTINE)
+    folder = Path("data/audio") / name
+    workers = settings["executor"]["workers"]
+    index, refused = shards.build(manifest, folder, settings["audio"], workers, f"audio {name}")
+    quarantine = pd.concat([before, refused], ignore_index=True)
+    write_table(quarantine, folder / "quarantine.parquet", datasets.QUARANTINE)
+    for row in refused.head(20).itertuples():
+        log.warning("quarantined %s: %s", row.path, row.reason)
+    # files that are not audio by their name (covers, play lists) say nothing about the audio's health
+    bad = int((quarantine["reason"] != "not an audio file by its name").sum())
+    share = bad / max(1, bad + len(index))
+    if share > settings["audio"]["max_quarantined"] or index.empty:
+        raise SystemExit(
+            f"audio {name}: {bad} of {bad + len(index)} clips cannot be used, more than audio.max_quarantined "
+            f"({settings['audio']['max_quarantined']:.0%}). They are listed with reasons in {folder}/quarantine.parquet; "
+            "repair or remove them, or raise the limit in params.yaml."
+        )
+    write_table(index, folder / "index.parquet", shards.INDEX)
+    rate = settings["audio"]["sample_rate"]
+    reasons = quarantine["reason"].str.split(":").str[0].value_counts()
+    write_record(
+        "audio",
+        name,
+        figures={
+            "clips": len(index),
+            "quarantined": len(quarantine),
+            "hours": round(float(index["length"].sum()) / rate / 3600, 3),
+            "sample rate, Hz": rate,
+            "shards": int(index["shard"].nunique()),
+            "clips with samples at full scale": int((index["clipped"] > 0).sum()),
+        },
+        table=folder / "index.parquet",
+        checks={
+            "every clip accounted for": (
+                len(index) + len(refused) == len(manifest),
+                f"{len(index)} decoded + {len(refused)} quarantined = {len(manifest)} in the manifest",
+            ),
+            "quarantine small": (share <= settings["audio"]["max_quarantined"], f"{share:.1%} of the clips"),
+        },
+        note="| reason | files |\n| --- | --- |\n" + "\n".join(f"| {r} | {n} |" for r, n in reasons.items())
+        if len(reasons)
+        else "",
+    )
+    log.info("%d clips, %d quarantined in all", len(index), len(quarantine))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

@@ -1,0 +1,140 @@
+"""cluster: do a dataset's classes fall out as clusters of each embedding? Scores, matched classes, and maps to look at."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines import datasets, params
+from pipelines.evaluation import clustering, projection, scaling
+from pipelines.progress import progress
+from pipelines.stages import plots
+from pipelines.stages.record import start, write_record
+from pipelines.store import embeddings
+from pipelines.store.files import write_json
+from pipelines.store.tables import column, write_table
+
+ASSIGNMENTS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest"),
+        column("target", pa.string(), "what the classes are"),
+        column("embedding", pa.string(), "what was clustered"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the class its cluster was matched to"),
+    ]
+)
+PROJECTIONS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest"),
+        column("embedding", pa.string(), "what was projected"),
+        column("method", pa.string(), "tsne or umap"),
+        column("x", pa.float32(), "first coordinate, no unit"),
+        column("y", pa.float32(), "second coordinate, no unit"),
+    ]
+)
+
+
+def embedding_names(settings: dict) -> list[str]:
+    """Every embedding of the recipe: taggers first, then baselines."""
+    return [name for group in settings["taggers"].values() for name in group] + list(settings["baselines"])
+
+
+def main(dataset: str) -> None:
+    log = start(f"cluster {dataset}")
+    settings = params.load()
+    options = settings["clustering"]
+    clips = datasets.usable_clips(dataset)
+    scored, reference = datasets.scored_and_reference(clips)
+    targets = [name for name in clips if name.startswith("target_")]
+    records, confusions, assignments, maps = {}, {}, [], []
+    for name in progress(embedding_names(settings), f"cluster {dataset}", unit="embedding"):
+        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        points = scaling.standardise(vectors[scored], vectors[reference])
+        rows = clips[scored].reset_index(drop=True)
+        for method, project in (("tsne", projection.tsne), ("umap", projection.umap)):
+            if method in options["maps"]:
+                x, y = project(points, options["seed"]).T
+                maps.append(pd.DataFrame({"clip_id": rows["clip_id"], "embedding": name, "method": method, "x": x, "y": y}))
+        for target in targets:
+            labelled = rows[target].notna().to_numpy()
+            classes = sorted(rows.loc[labelled, target].unique())
+            short = target.removeprefix("target_")
+            if len(classes) < 2 or labelled.sum() <= len(classes):
+                log.warning("%s: %d classes of %d clips cannot be clustered", short, len(classes), labelled.sum())
+                continue
+            actual = np.array([classes.index(label) for label in rows.loc[labelled, target]])
+            record, predicted, confusion = clustering.evaluate(
+                points[labelled], actual, classes, options["n_init"], options["n_bootstrap"], options["n_permutations"],
+                options["seed"],
+            )
+            records.setdefault(short, {})[name] = record
+            confusions.setdefault(short, {})[name] = {"classes": classes, "counts": confusion.tolist()}
+            assignments.append(
+                pd.DataFrame(
+                    {
+                        "clip_id": rows.loc[labelled, "clip_id"].to_numpy(),
+                        "target": short,
+                        "embedding": name,
+                        "actual": [classes[i] for i in actual],
+                        "predicted": [classes[i] for i in predicted],
+                    }
+                )
+            )
+    if not records:
+        raise SystemExit(
+            f"cluster {dataset}: no target has two classes and more clips than classes; add labels, or remove the dataset"
+        )
+    folder = Path("data/clusters") / dataset
+    write_json(folder / "scores.json", records)
+    write_json(folder / "confusions.json", confusions)
+    write_table(pd.concat(assignments, ignore_index=True), folder / "assignments.parquet", ASSIGNMENTS)
+    write_table(pd.concat(maps, ignore_index=True) if maps else PROJECTIONS.empty_table(), folder / "maps.parquet", PROJECTIONS)
+    best = {target: max(found, key=lambda name: found[name]["hungarian_accuracy"]) for target, found in records.items()}
+    write_record(
+        "cluster",
+        dataset,
+        figures={"scored clips": int(scored.sum()), "standardised on": int(reference.sum()), "embeddings": len(embedding_names(settings))},
+        table=folder / "assignments.parquet",
+        checks={
+            f"{target}: {name} above chance": (
+                found["ci95"][0] > found["chance"],
+                f"matched accuracy {found['hungarian_accuracy']:.3f} {_interval(found)}, chance {found['chance']:.3f}",
+            )
+            for target, names in records.items()
+            for name, found in names.items()
+            if name == best[target]
+        },
+        plots={
+            f"{target}: {best[target]}, matched": plots.matrix(
+                np.array(confusions[target][best[target]]["counts"]), confusions[target][best[target]]["classes"], f"{target}: {best[target]}"
+            )
+            for target in records
+        },
+        note=table(records),
+    )
+    for line in table(records).splitlines():
+        log.info("%s", line)
+
+
+def _interval(found: dict) -> str:
+    return f"[{found['ci95'][0]:.3f}, {found['ci95'][1]:.3f}]"
+
+
+def table(records: dict) -> str:
+    """The scores as a Markdown table."""
+    lines = ["| target | embedding | n | k | matched accuracy | 95% | chance | macro F1 | NMI | ARI |", "|" + " --- |" * 10]
+    for target, names in records.items():
+        for name, found in names.items():
+            lines.append(
+                f"| {target} | {name} | {found['n']} | {found['k']} | {found['hungarian_accuracy']:.3f} | {_interval(found)} | "
+                f"{found['chance']:.3f} | {found['macro_f1']:.3f} | {found['nmi']:.3f} | {found['ari']:.3f} |"
+            )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

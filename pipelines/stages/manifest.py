@@ -1,0 +1,116 @@
+"""manifest: a row a clip, with content hash, labels and split; what has no readable header goes to quarantine."""
+
+import argparse
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines import datasets, executor, params
+from pipelines.audio import probe
+from pipelines.evaluation import splits
+from pipelines.progress import progress
+from pipelines.stages.record import start, write_record
+from pipelines.store.files import sha256
+from pipelines.store.tables import write_table
+
+BATCH = 64
+
+
+def examine(task: list[tuple[str, str]]) -> list[dict]:
+    """Header and hash of each (path, known hash) of a batch; `reason` is empty where the file can be read."""
+    found = []
+    for path, known in task:
+        try:
+            found.append({**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)})
+        except probe.Unreadable as error:
+            found.append({"reason": str(error), "exception": repr(error.__cause__) if error.__cause__ else ""})
+    return found
+
+
+def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = "manifest"):
+    """(manifest, quarantine) of a dataset's clips: a row of `clips` is in exactly one of the two."""
+    clips = clips.copy()
+    clips["path"] = [path if os.path.isabs(path) else (raw_dir / path).as_posix() for path in clips["path"]]
+    for name in ("sha256", "problem"):
+        if name not in clips:
+            clips[name] = ""
+    tasks, known_bad = [], clips["problem"] != ""
+    for start_row in range(0, len(clips), BATCH):
+        batch = clips.iloc[start_row : start_row + BATCH]
+        tasks.append([(row.path, row.sha256) for row in batch.itertuples() if not row.problem])
+    results = progress(executor.run(examine, tasks, workers), describe, total=len(tasks), unit="batch")
+    found = iter([item for batch in results for item in batch])
+    headers = pd.DataFrame(
+        [{"reason": row.problem, "exception": ""} if row.problem else next(found) for row in clips.itertuples()],
+        index=clips.index,
+        columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels"],
+    )
+    bad = known_bad | headers["reason"].fillna("").ne("")
+    quarantine = pd.DataFrame(
+        {
+            "path": clips.loc[bad, "path"],
+            "stage": "manifest",
+            "reason": headers.loc[bad, "reason"],
+            "exception": headers.loc[bad, "exception"].fillna(""),
+        }
+    )
+    good = clips[~bad].drop(columns=["sha256", "problem"]).join(
+        headers.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]]
+    )
+    good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
+    return _identify(good), quarantine
+
+
+def _identify(clips: pd.DataFrame) -> pd.DataFrame:
+    """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first."""
+    first = clips["sha256"].str.slice(0, 16)
+    copy = clips.groupby("sha256", sort=False).cumcount()
+    clips = clips.assign(
+        clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
+        duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
+    )
+    return clips.reset_index(drop=True)
+
+
+def main(name: str) -> None:
+    log = start(f"manifest {name}")
+    settings = params.load()
+    entry = settings["datasets"][name]
+    raw_dir = datasets.raw_dir(name)
+    clips = datasets.load(entry).clips(raw_dir, entry)
+    manifest, quarantine = build(clips, raw_dir, settings["executor"]["workers"], f"manifest {name}")
+    path = Path("data/manifests") / f"{name}.parquet"
+    write_table(manifest, path, datasets.MANIFEST)
+    write_table(quarantine, path.with_name(f"{name}.quarantine.parquet"), datasets.QUARANTINE)
+    targets = [column for column in manifest if column.startswith("target_")]
+    counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
+    write_record(
+        "manifest",
+        name,
+        figures={
+            "clips": len(manifest),
+            "quarantined": len(quarantine),
+            "hours": round(float(manifest["duration_s"].sum()) / 3600, 3),
+            **{f"{split} clips": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
+            "groups": int(manifest["group"].nunique()),
+            "exact copies": int(manifest["duplicate_of"].notna().sum()),
+        },
+        table=path,
+        checks=splits.audit(manifest),
+        note="\n".join(
+            f"| {column.removeprefix('target_')} | clips |\n| --- | --- |\n"
+            + "\n".join(f"| {label} | {n} |" for label, n in counts[column].items())
+            + "\n"
+            for column in targets
+        ),
+    )
+    log.info("%d clips, %d quarantined", len(manifest), len(quarantine))
+    for row in quarantine.head(20).itertuples():
+        log.warning("quarantined %s: %s", row.path, row.reason)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

@@ -1,0 +1,79 @@
+"""metrics: the scores of all datasets and taggers as small files in git, for `dvc metrics` and `dvc plots`."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from pipelines import params
+from pipelines.stages.record import start, write_record
+from pipelines.store.files import atomic, read_json, write_json
+
+PLOTS = Path("reports/plots")
+
+
+def main() -> None:
+    log = start("metrics")
+    settings = params.load()
+    scores = {name: read_json(f"data/clusters/{name}/scores.json") for name in settings["datasets"]}
+    confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in settings["datasets"]}
+    tagging = read_json("reports/tagging.json")
+    write_json("reports/clustering.json", scores)
+    # per-class figures would bury what `dvc metrics diff` is asked for
+    write_json(
+        "reports/summary.json",
+        {
+            "clustering": {
+                dataset: {
+                    target: {
+                        name: {key: round(found[key], 4) for key in ("hungarian_accuracy", "chance", "macro_f1", "nmi")}
+                        for name, found in names.items()
+                    }
+                    for target, names in targets.items()
+                }
+                for dataset, targets in scores.items()
+            },
+            "tagging": {
+                dataset: {
+                    name: {key: round(found[key], 4) for key in ("roc_auc", "pr_auc")} for name, found in names.items()
+                }
+                for dataset, names in tagging.items()
+            },
+        },
+    )
+    for dataset, targets in confusions.items():
+        for target, names in targets.items():
+            for name, confusion in names.items():
+                classes = confusion["classes"]
+                rows = [
+                    (classes[row], classes[column])
+                    for row, counts in enumerate(confusion["counts"])
+                    for column, count in enumerate(counts)
+                    for _ in range(count)
+                ]
+                _write_csv(PLOTS / "confusion" / f"{dataset}-{target}-{name}.csv", ["actual", "predicted"], rows)
+    for group in settings["taggers"].values():
+        for name in group:
+            history = Path("models/tagging") / name / "history.csv"
+            with open(history, newline="") as file:
+                header, *rows = csv.reader(file)
+            _write_csv(PLOTS / "training" / f"{name}.csv", header, rows)
+    accuracies = [
+        (f"{dataset}, {target}: {name}", found["hungarian_accuracy"])
+        for dataset, targets in scores.items()
+        for target, names in targets.items()
+        for name, found in names.items()
+    ]
+    write_record("metrics", figures={label: round(value, 4) for label, value in accuracies})
+    log.info("%d datasets, %d clusterings, %d taggers", len(scores), len(accuracies), sum(map(len, tagging.values())))
+
+
+def _write_csv(path: Path, header: list[str], rows: list) -> None:
+    with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    main()

@@ -1,0 +1,59 @@
+"""tagging: each tagger's own scores on the test clips of the training dataset."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import datasets, params
+from pipelines.evaluation import tagging
+from pipelines.progress import progress
+from pipelines.stages import plots
+from pipelines.stages.record import start, write_record
+from pipelines.store.embeddings import PREDICTIONS
+from pipelines.store.files import read_json, write_json
+from pipelines.store.tables import read_table
+from pipelines.training.chunks import tag_matrix
+
+
+def main() -> None:
+    log = start("tagging")
+    settings = params.load()
+    dataset, options = settings["training"]["dataset"], settings["tagging"]
+    clips = datasets.usable_clips(dataset)
+    test = clips[clips["split"] == "test"].reset_index(drop=True)
+    names = [name for group in settings["taggers"].values() for name in group]
+    records = {}
+    for name in progress(names, "tagging", unit="tagger"):
+        tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
+        table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", PREDICTIONS).set_index("clip_id")
+        scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())
+        truth = tag_matrix(test, tags)
+        records[name] = tagging.evaluate(truth, scores, tags, options["n_bootstrap"], options["seed"])
+        low, high = records[name]["roc_auc_ci95"]
+        log.info(
+            "%s: macro ROC-AUC %.4f [%.4f, %.4f], PR-AUC %.4f (a constant: %.4f), %d clips, %d tags",
+            name, records[name]["roc_auc"], low, high, records[name]["pr_auc"], records[name]["baseline"]["pr_auc"],
+            records[name]["n"], records[name]["n_tags"],
+        )
+    write_json("reports/tagging.json", {dataset: records})
+    write_record(
+        "tagging",
+        figures={f"{name} ROC-AUC": round(found["roc_auc"], 4) for name, found in records.items()},
+        checks={
+            f"{name} better than chance": (
+                found["roc_auc_ci95"][0] > 0.5,
+                f"macro ROC-AUC {found['roc_auc']:.3f}, 95% [{found['roc_auc_ci95'][0]:.3f}, {found['roc_auc_ci95'][1]:.3f}]",
+            )
+            for name, found in records.items()
+        },
+        plots={
+            name: plots.bars({tag: value["roc_auc"] for tag, value in found["per_tag"].items()}, f"{name}: ROC-AUC per tag")
+            for name, found in records.items()
+        },
+    )
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    main()

@@ -1,0 +1,110 @@
+"""train: one tagger on the training dataset's tags; safetensors, config, history and a model card."""
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipelines import datasets, params
+from pipelines.models import taggers
+from pipelines.stages import plots
+from pipelines.stages.record import loaded_code, start, write_record
+from pipelines.store.files import sha256
+from pipelines.training import chunks, fit
+
+CARD = """# {name}
+
+A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
+
+- Parameters: {parameters:,} (width {width}; 1.0 is the published network)
+- Reads: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
+- Tags: {tags}
+- Trained on {n_train} clips, chosen by macro ROC-AUC on {n_validation} validation clips ({score:.4f}, epoch {epoch})
+- Precision {precision}; weights are float32
+- Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
+  do not expect these figures on recorded music.
+"""
+
+
+def main(name: str) -> None:
+    log = start("train")
+    settings = params.load()
+    training = settings["training"]
+    dataset = training["dataset"]
+    module = taggers.load_module(name)
+    chosen = settings["taggers"][module.INPUT][name]
+    width, options = chosen["width"], {**training, **{k: v for k, v in chosen.items() if k != "width"}}
+    manifest = datasets.usable_clips(dataset)
+    train = manifest[manifest["split"] == "train"]
+    validation = manifest[manifest["split"] == "validation"]
+    tags = sorted({tag for present in train["tags"] for tag in present})
+    if not tags or validation.empty:
+        raise SystemExit(f"train {name}: training.dataset {dataset!r} needs tags, and a train and a validation split")
+    source = chunks.source(dataset, module.INPUT)
+    data = {
+        "clips": chunks.Clips(source, module.CHUNK),
+        "train_ids": train["clip_id"].tolist(),
+        "train_tags": chunks.tag_matrix(train, tags),
+        "validation_ids": validation["clip_id"].tolist(),
+        "validation_tags": chunks.tag_matrix(validation, tags),
+    }
+    torch.manual_seed(options["seed"])
+    tagger = taggers.create(name, len(tags), width)
+    # a killed run goes on only if it was the same run: same parameters, data and code
+    identity = json.dumps(
+        [options, width, tags, sha256(source / "index.parquet"), sha256(f"data/manifests/{dataset}.parquet"), loaded_code()]
+    )
+    checkpoints = Path(".cache/training") / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    for other in Path(".cache/training").glob(f"{name}-*"):
+        if other != checkpoints:
+            shutil.rmtree(other)
+    log.info("%s: %d train and %d validation clips, %d tags", name, len(train), len(validation), len(tags))
+    found = fit.fit(name, tagger, data, options, checkpoints)
+    folder = Path("models/tagging") / name
+    config = {"name": name, "width": width, "tags": tags, "input": module.INPUT, "chunk": module.CHUNK, "dataset": dataset}
+    taggers.save(tagger, {**config, "training": options, "figures": found}, folder)
+    shutil.copy(checkpoints / "history.csv", folder / "history.csv")
+    (folder / "README.md").write_text(
+        CARD.format(
+            **config | {"tags": ", ".join(tags)},
+            doc=module.__doc__.splitlines()[0].rstrip("."),
+            parameters=found["parameters"],
+            n_train=len(train),
+            n_validation=len(validation),
+            score=found["validation ROC-AUC"],
+            epoch=found["best epoch"],
+            precision=found["precision"],
+        ),
+        encoding="utf-8",
+    )
+    write_record(
+        "train",
+        name,
+        figures={"train clips": len(train), "validation clips": len(validation), "tags": len(tags), **found},
+        checks={
+            "better than chance": (
+                found["validation ROC-AUC"] > 0.5,
+                f"validation macro ROC-AUC {found['validation ROC-AUC']:.3f} on {len(validation)} clips; chance is 0.5",
+            ),
+            "finite weights": (
+                all(bool(np.isfinite(t.numpy()).all()) for t in tagger.state_dict().values()),
+                "no NaN or infinity in the weights",
+            ),
+        },
+        plots={"training": _curve(fit.read_history(folder / "history.csv"), name)},
+    )
+
+def _curve(history: list[dict], name: str) -> str:
+    epochs = [int(row["epoch"]) for row in history]
+    curves = {key: [float(row[key]) for row in history] for key in ("loss", "validation_roc_auc", "validation_pr_auc")}
+    return plots.lines(epochs, curves, title=f"Training of {name}", x="epoch")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tagger")
+    main(parser.parse_args().tagger)

@@ -1,0 +1,80 @@
+"""Chunks of clips, straight from shards: what a tagger reads, for training and for embedding."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.audio.decode import to_float
+from pipelines.store import shards
+from pipelines.store.tables import read_table
+
+HOP_LENGTH = 256  # of the log-mel the taggers read
+
+
+def source(dataset: str, input_name: str) -> Path:
+    """Where a tagger's input lies: PCM for "waveform", else the feature's shards."""
+    return Path("data/audio") / dataset if input_name == "waveform" else Path("data/features") / dataset / input_name
+
+
+class Clips:
+    """The clips of one representation: `source` is data/audio/<dataset> (int16 PCM) or data/features/<dataset>/<frames>.
+
+    `chunk` is a tagger's input length in samples; on frames it becomes `1 + chunk // 256` frames, which is what the tagger's
+    own front end makes of it.
+    """
+
+    def __init__(self, source: str | os.PathLike, chunk: int):
+        self.index = read_table(Path(source) / "index.parquet", shards.INDEX).set_index("clip_id")
+        self.shards = shards.open_shards(source)
+        self.waveform = self.shards[0].ndim == 1
+        self.length = chunk if self.waveform else 1 + chunk // HOP_LENGTH
+        self.step = chunk if self.waveform else chunk // HOP_LENGTH
+
+    def crop(self, clip_id: str, start: int) -> np.ndarray:
+        """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""
+        row = self.index.loc[clip_id]
+        rows = self.shards[row["shard"]][row["offset"] : row["offset"] + row["length"]]
+        part = rows[start : start + self.length]
+        if len(part) < self.length:
+            part = np.take(rows, np.arange(start, start + self.length), axis=0, mode="wrap")
+        return to_float(part) if self.waveform else part.astype(np.float32)
+
+    def starts(self, clip_id: str, at_most: int = 0) -> np.ndarray:
+        """First rows of the non-overlapping whole chunks of a clip (one at least); evenly spread if `at_most` is less."""
+        length = int(self.index.loc[clip_id, "length"])
+        n_chunks = max(1, (length - self.length) // self.step + 1)
+        if at_most and n_chunks > at_most:
+            return np.linspace(0, max(0, length - self.length), at_most).astype(int)
+        return np.arange(n_chunks) * self.step
+
+    def random_start(self, clip_id: str, generator: np.random.Generator) -> int:
+        return int(generator.integers(0, max(1, int(self.index.loc[clip_id, "length"]) - self.length + 1)))
+
+
+def batches(clips: Clips, clip_ids: list[str], batch_size: int, at_most: int = 0) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield (number of the clip of each chunk, chunks `(batch, ...)`) over the clips' evenly spaced chunks."""
+    owners: list[int] = []
+    parts: list[np.ndarray] = []
+    for number, clip_id in enumerate(clip_ids):
+        for start in clips.starts(clip_id, at_most):
+            owners.append(number)
+            parts.append(clips.crop(clip_id, int(start)))
+            if len(parts) == batch_size:
+                yield owners, np.stack(parts)
+                owners, parts = [], []
+    if parts:
+        yield owners, np.stack(parts)
+
+
+def tag_matrix(manifest: pd.DataFrame, tags: list[str]) -> np.ndarray:
+    """`(clips, tags)` float32 of 0 and 1."""
+    column = {tag: number for number, tag in enumerate(tags)}
+    matrix = np.zeros((len(manifest), len(tags)), np.float32)
+    for row, present in enumerate(manifest["tags"]):
+        for tag in present:
+            if tag in column:
+                matrix[row, column[tag]] = 1
+    return matrix

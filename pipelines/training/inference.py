@@ -1,0 +1,35 @@
+"""Tag scores and embeddings of clips by a trained tagger."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipelines.training.chunks import Clips, batches
+
+BATCH_SIZE = 16
+
+
+@torch.no_grad()
+def predict(tagger: nn.Module, clips: Clips, clip_ids: list[str], at_most: int = 0, context=nullcontext):
+    """(probabilities `(clips, tags)`, embeddings `(clips, d)`), float32: means over a clip's non-overlapping chunks.
+
+    at_most: evenly spaced chunks a clip; 0 for all. context: of the forward pass, for instance a lower precision.
+    The tagger is in eval mode inside, and as it was afterwards.
+    """
+    was_training = tagger.training
+    tagger.eval()
+    device = next(tagger.parameters()).device
+    sums = None
+    counts = np.zeros((len(clip_ids), 1))
+    for owners, chunks in batches(clips, clip_ids, BATCH_SIZE, at_most):
+        with context():
+            logits, embedding = tagger.classify(torch.from_numpy(chunks).to(device))
+        outputs = [values.float().cpu().numpy().astype(np.float64) for values in (logits.float().sigmoid(), embedding)]
+        sums = sums or [np.zeros((len(clip_ids), values.shape[1])) for values in outputs]
+        for total, values in zip(sums, outputs, strict=True):
+            np.add.at(total, owners, values)
+        np.add.at(counts, owners, 1)
+    tagger.train(was_training)
+    return tuple((total / counts).astype(np.float32) for total in sums)
