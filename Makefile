@@ -21,6 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	# torch in the same command as all that wants it, or another version arrives first
 	$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# without its pyaudio, which is for live playing and wants a compiler and PortAudio
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tinysoundfont
 	@touch $@
 
 demo: install  ## run the main job; ends with the report's path

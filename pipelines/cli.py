@@ -39,7 +39,9 @@ def add(
     if name in settings["datasets"]:
         entry = settings["datasets"][name]
         where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
-        _fail(f"There is a dataset {name!r} already ({where}). Choose another name, or `conservatory remove {name}` first.")
+        _fail(
+            f"There is a dataset {name!r} already ({where}). Choose another name, or `conservatory remove {name}` first."
+        )
     try:
         files = listing.scan(path)
     except listing.SourceError as error:
@@ -121,6 +123,18 @@ def run_stages(
     if status == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(status)
+
+
+@app.command()
+def refresh() -> None:
+    """Look at the folders of your own and record in params.yaml what lies in them now. `run` does this first."""
+    _settings()
+    try:
+        changed = run.refresh()
+    except listing.SourceError as error:
+        _fail(str(error))
+    if not changed:
+        print("No folder has changed.")
 
 
 @app.command()

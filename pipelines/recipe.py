@@ -18,7 +18,9 @@ def locked_stages() -> dict[str, dict]:
     """Stage name -> its entry in dvc.lock (cmd, deps, params, outs); empty before the first run."""
     if not LOCK.exists():
         return {}
-    return yaml.load(LOCK.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)).get("stages", {})
+    return yaml.load(LOCK.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)).get(
+        "stages", {}
+    )
 
 
 def is_code(path: str) -> bool:

@@ -43,7 +43,15 @@ def repro(targets: list[str], force: bool = False) -> int:
     targets are up to date."""
     began = time.monotonic()
     before = _lock_state()
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *(["--force", "--single-item"] if force else []), *targets]
+    command = [
+        sys.executable,
+        "-m",
+        "dvc",
+        "--wait-for-lock",
+        "repro",
+        *(["--force", "--single-item"] if force else []),
+        *targets,
+    ]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, bufsize=1)
     skipped = 0
     for line in process.stdout:
@@ -59,18 +67,27 @@ def repro(targets: list[str], force: bool = False) -> int:
     elif status == 0:
         print(f"Done in {took}; {skipped} stages were up to date already.")
     else:
-        print(f"Stopped after {took}: the error is above. What was finished is kept; the same command goes on from here.")
+        print(
+            f"Stopped after {took}: the error is above. What was finished is kept; the same command goes on from here."
+        )
     return status
 
 
 def _chatter(line: str) -> bool:
     """Advice of DVC's that would send a user of `conservatory run` the wrong way."""
-    advice = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
-              "Updating lock file", "Generating lock file", "Data and pipelines are up to date")
+    advice = (
+        "To track the changes with git",
+        "\tgit add",
+        "To enable auto staging",
+        "\tdvc config",
+        "Use `dvc push`",
+        "Updating lock file",
+        "Generating lock file",
+        "Data and pipelines are up to date",
+    )
     return not line.strip() or line.startswith(advice)
 
 
 def _lock_state() -> bytes:
     lock = Path("dvc.lock")
     return lock.read_bytes() if lock.exists() else b""
-

@@ -35,7 +35,9 @@ def blocks(path: str | os.PathLike, sample_rate: int) -> Iterator[np.ndarray]:
                 got += len(block)
                 mono = _downmix(block)
                 if not np.isfinite(mono).all():
-                    raise Unreadable(f"it holds NaN or infinite samples near {got / file.samplerate:.1f} s: export it again")
+                    raise Unreadable(
+                        f"it holds NaN or infinite samples near {got / file.samplerate:.1f} s: export it again"
+                    )
                 yield _to_int16(mono if resampler is None else resampler.resample_chunk(mono))
             if resampler is not None:
                 yield _to_int16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
@@ -45,8 +47,10 @@ def blocks(path: str | os.PathLike, sample_rate: int) -> Iterator[np.ndarray]:
                     "copy or download it again"
                 )
     except soundfile.LibsndfileError as error:
-        raise Unreadable(f"it breaks off while decoding ({error.error_string or 'damaged data'}): damaged or truncated; "
-                         "copy or download it again") from error
+        raise Unreadable(
+            f"it breaks off while decoding ({error.error_string or 'damaged data'}): damaged or truncated; "
+            "copy or download it again"
+        ) from error
     except OSError as error:
         raise Unreadable(f"the file cannot be read: {error.strerror or error}") from error
 

@@ -15,8 +15,11 @@ from pipelines.store import shards
 from pipelines.store.tables import column
 
 INDEX = pa.schema(
-    [*shards.INDEX, column("peak", pa.float64(), "largest absolute sample", unit="full scale"),
-     column("clipped", pa.int64(), "samples at full scale", unit="sample")]
+    [
+        *shards.INDEX,
+        column("peak", pa.float64(), "largest absolute sample", unit="full scale"),
+        column("clipped", pa.int64(), "samples at full scale", unit="sample"),
+    ]
 )
 
 
@@ -55,8 +58,14 @@ def _write_shard(task: tuple) -> tuple[list[dict], list[dict]]:
             try:
                 offset, length = write_clip(_checked(path, settings, heard))
                 index.append(
-                    {"clip_id": clip_id, "shard": number, "offset": offset, "length": length,
-                     "peak": heard["peak"] / 32768, "clipped": heard["clipped"]}
+                    {
+                        "clip_id": clip_id,
+                        "shard": number,
+                        "offset": offset,
+                        "length": length,
+                        "peak": heard["peak"] / 32768,
+                        "clipped": heard["clipped"],
+                    }
                 )
             except probe.Unreadable as error:
                 cause = repr(error.__cause__) if error.__cause__ else ""
@@ -76,7 +85,9 @@ def _checked(path: str, settings: dict, heard: dict) -> Iterator[np.ndarray]:
         yield block
     duration_s = n_samples / settings["sample_rate"]
     if duration_s < settings["min_duration_s"]:
-        raise probe.Unreadable(f"too short: {duration_s:.3f} s, and audio.min_duration_s is {settings['min_duration_s']}")
+        raise probe.Unreadable(
+            f"too short: {duration_s:.3f} s, and audio.min_duration_s is {settings['min_duration_s']}"
+        )
     if heard["peak"] < 32768 * 10 ** (settings["silence_dbfs"] / 20):
         raise probe.Unreadable(f"silent: its peak is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)")
 

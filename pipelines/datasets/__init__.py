@@ -35,7 +35,9 @@ CLIP_COLUMNS = {
 
 MANIFEST = pa.schema(
     [
-        column("clip_id", pa.string(), "first 16 hex digits of the file's SHA-256 (~2, ~3 for exact copies)", unique=True),
+        column(
+            "clip_id", pa.string(), "first 16 hex digits of the file's SHA-256 (~2, ~3 for exact copies)", unique=True
+        ),
         column("path", pa.string(), "audio file, relative to the project, or absolute"),
         column("title", pa.string(), "what a person calls the clip"),
         column("tags", pa.list_(pa.string()), "multi-label truth; empty where the dataset has none"),
@@ -84,7 +86,9 @@ def load(entry: dict) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != f"pipelines.datasets.{name}":
             raise
-        raise ValueError(f"no dataset module {name!r}: write pipelines/datasets/{name}.py (see its neighbours)") from error
+        raise ValueError(
+            f"no dataset module {name!r}: write pipelines/datasets/{name}.py (see its neighbours)"
+        ) from error
 
 
 def raw_dir(name: str) -> Path:

@@ -55,13 +55,13 @@ def scan(path: str | os.PathLike) -> pd.DataFrame:
         rows = _scan_folder(path) if path.is_dir() else _scan_csv(path)
     except PermissionError as error:
         raise SourceError(f"{error.filename} may not be read: give yourself permission, then try again") from error
-    if not any(not row["problem"] for row in rows):
+    _hash(path if path.is_dir() else path.parent, rows)
+    if all(row["problem"] for row in rows):
         found = "; ".join(f"{n} x {problem}" for problem, n in Counter(row["problem"] for row in rows).most_common(3))
         raise SourceError(
             f"{path} holds no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files "
             f"{' '.join(AUDIO_SUFFIXES)}, or be a CSV with the columns path,label"
         )
-    _hash(path if path.is_dir() else path.parent, rows)
     return pd.DataFrame(sorted(rows, key=lambda row: row["path"]), columns=LISTING.names)
 
 
@@ -133,7 +133,9 @@ def _scan_csv(path: Path) -> list[dict]:
                 if not values["path"] or not values["label"]:
                     raise SourceError(f"{where}: path and label must both be given")
                 if values["split"] not in CSV_SPLITS:
-                    raise SourceError(f"{where}: split is {values['split']!r}; it may be train, validation, test or empty")
+                    raise SourceError(
+                        f"{where}: split is {values['split']!r}; it may be train, validation, test or empty"
+                    )
                 if values["path"] in seen:
                     raise SourceError(f"{where}: {values['path']} is listed a second time")
                 seen.add(values["path"])

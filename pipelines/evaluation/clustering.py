@@ -31,7 +31,13 @@ def kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
 
 
 def evaluate(
-    points: np.ndarray, labels: np.ndarray, names: list[str], n_init: int, n_bootstrap: int, n_permutations: int, seed: int
+    points: np.ndarray,
+    labels: np.ndarray,
+    names: list[str],
+    n_init: int,
+    n_bootstrap: int,
+    n_permutations: int,
+    seed: int,
 ) -> tuple[dict, np.ndarray, np.ndarray]:
     """Cluster `points` `(clips, d)` into as many clusters as there are classes and score them against `labels`.
 

@@ -12,7 +12,10 @@ def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool, str]]:
     copies = manifest.groupby("sha256")["split"].nunique()
     doubled = int((copies > 1).sum())
     checks = {
-        "no group in two splits": (not leaks, f"{len(leaks)} of {len(sides)} groups are on two sides {leaks[:3] or ''}"),
+        "no group in two splits": (
+            not leaks,
+            f"{len(leaks)} of {len(sides)} groups are on two sides {leaks[:3] or ''}",
+        ),
         "no exact copy in two splits": (not doubled, f"{doubled} files have an exact copy on another side"),
     }
     scored = manifest[manifest["split"].isin(["test", "all"])]

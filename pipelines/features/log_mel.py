@@ -14,7 +14,12 @@ DTYPE = "float16"  # of dB values from -100 to 60: rounding is at most 0.03 dB
 
 
 def compute(
-    y: np.ndarray, sample_rate: int, n_fft: int = 512, hop_length: int = 256, n_mels: int = 128, fmin: float = 0,
+    y: np.ndarray,
+    sample_rate: int,
+    n_fft: int = 512,
+    hop_length: int = 256,
+    n_mels: int = 128,
+    fmin: float = 0,
     fmax: float = 8000,
 ) -> np.ndarray:
     """`(1 + samples // hop_length, n_mels)` float32, in dB."""

@@ -17,8 +17,14 @@ TINY = 1e-10
 
 
 def compute(
-    y: np.ndarray, sample_rate: int, n_fft: int = 2048, hop_length: int = 512, n_mels: int = 128, n_mfcc: int = 20,
-    fmin: float = 0, fmax: float = 8000,
+    y: np.ndarray,
+    sample_rate: int,
+    n_fft: int = 2048,
+    hop_length: int = 512,
+    n_mels: int = 128,
+    n_mfcc: int = 20,
+    fmin: float = 0,
+    fmax: float = 8000,
 ) -> dict[str, float]:
     """`{"<descriptor>[_<band>]_<mean|std>": value}`; Hz for frequencies, dB for log-mel and contrast."""
     spectrum = stft.power(y, n_fft, hop_length, pad_mode="constant")

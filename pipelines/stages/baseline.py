@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import datasets, params
-from pipelines.models import baselines
 from pipelines.features import POOLED
+from pipelines.models import baselines
 from pipelines.stages.record import start, write_record
 from pipelines.store import embeddings
 from pipelines.store.tables import read_table

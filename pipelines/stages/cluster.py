@@ -56,7 +56,9 @@ def main(dataset: str) -> None:
         for method, project in (("tsne", projection.tsne), ("umap", projection.umap)):
             if method in options["maps"]:
                 x, y = project(points, options["seed"]).T
-                maps.append(pd.DataFrame({"clip_id": rows["clip_id"], "embedding": name, "method": method, "x": x, "y": y}))
+                maps.append(
+                    pd.DataFrame({"clip_id": rows["clip_id"], "embedding": name, "method": method, "x": x, "y": y})
+                )
         for target in targets:
             labelled = rows[target].notna().to_numpy()
             classes = sorted(rows.loc[labelled, target].unique())
@@ -66,7 +68,12 @@ def main(dataset: str) -> None:
                 continue
             actual = np.array([classes.index(label) for label in rows.loc[labelled, target]])
             record, predicted, confusion = clustering.evaluate(
-                points[labelled], actual, classes, options["n_init"], options["n_bootstrap"], options["n_permutations"],
+                points[labelled],
+                actual,
+                classes,
+                options["n_init"],
+                options["n_bootstrap"],
+                options["n_permutations"],
                 options["seed"],
             )
             records.setdefault(short, {})[name] = record
@@ -90,12 +97,18 @@ def main(dataset: str) -> None:
     write_json(folder / "scores.json", records)
     write_json(folder / "confusions.json", confusions)
     write_table(pd.concat(assignments, ignore_index=True), folder / "assignments.parquet", ASSIGNMENTS)
-    write_table(pd.concat(maps, ignore_index=True) if maps else PROJECTIONS.empty_table(), folder / "maps.parquet", PROJECTIONS)
+    write_table(
+        pd.concat(maps, ignore_index=True) if maps else PROJECTIONS.empty_table(), folder / "maps.parquet", PROJECTIONS
+    )
     best = {target: max(found, key=lambda name: found[name]["hungarian_accuracy"]) for target, found in records.items()}
     write_record(
         "cluster",
         dataset,
-        figures={"scored clips": int(scored.sum()), "standardised on": int(reference.sum()), "embeddings": len(embedding_names(settings))},
+        figures={
+            "scored clips": int(scored.sum()),
+            "standardised on": int(reference.sum()),
+            "embeddings": len(embedding_names(settings)),
+        },
         table=folder / "assignments.parquet",
         checks={
             f"{target}: {name} above chance": (
@@ -108,7 +121,9 @@ def main(dataset: str) -> None:
         },
         plots={
             f"{target}: {best[target]}, matched": plots.matrix(
-                np.array(confusions[target][best[target]]["counts"]), confusions[target][best[target]]["classes"], f"{target}: {best[target]}"
+                np.array(confusions[target][best[target]]["counts"]),
+                confusions[target][best[target]]["classes"],
+                f"{target}: {best[target]}",
             )
             for target in records
         },
@@ -124,7 +139,10 @@ def _interval(found: dict) -> str:
 
 def table(records: dict) -> str:
     """The scores as a Markdown table."""
-    lines = ["| target | embedding | n | k | matched accuracy | 95% | chance | macro F1 | NMI | ARI |", "|" + " --- |" * 10]
+    lines = [
+        "| target | embedding | n | k | matched accuracy | 95% | chance | macro F1 | NMI | ARI |",
+        "|" + " --- |" * 10,
+    ]
     for target, names in records.items():
         for name, found in names.items():
             lines.append(

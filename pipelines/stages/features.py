@@ -60,10 +60,11 @@ def main(dataset: str, name: str) -> None:
             tasks.append((number, str(audio_dir), str(out_dir), rows[first : first + step], name, rate, parameters))
     function = compute_frames if module.KIND == "frames" else compute_pooled
     rows, n_columns = [], 0
-    for part, n_columns in progress(
+    for part, width in progress(
         executor.run(function, tasks, settings["executor"]["workers"]), f"{name} {dataset}", len(tasks), "batch"
     ):
         rows += part
+        n_columns = width
     table = pd.DataFrame(rows)
     if module.KIND == "frames":
         path, schema = out_dir / "index.parquet", shards.INDEX

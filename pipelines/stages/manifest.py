@@ -55,8 +55,10 @@ def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = 
             "exception": headers.loc[bad, "exception"].fillna(""),
         }
     )
-    good = clips[~bad].drop(columns=["sha256", "problem"]).join(
-        headers.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]]
+    good = (
+        clips[~bad]
+        .drop(columns=["sha256", "problem"])
+        .join(headers.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]])
     )
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
     return _identify(good), quarantine

@@ -40,7 +40,9 @@ def write_record(
         "key": key,
         "figures": figures or {},
         "table": tables.describe(table) if table else None,
-        "checks": {name: {"passed": bool(passed), "detail": detail} for name, (passed, detail) in (checks or {}).items()},
+        "checks": {
+            name: {"passed": bool(passed), "detail": detail} for name, (passed, detail) in (checks or {}).items()
+        },
         "plots": plots or {},
         "note": note,
         "code": loaded_code(),

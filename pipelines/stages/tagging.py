@@ -33,8 +33,14 @@ def main() -> None:
         low, high = records[name]["roc_auc_ci95"]
         log.info(
             "%s: macro ROC-AUC %.4f [%.4f, %.4f], PR-AUC %.4f (a constant: %.4f), %d clips, %d tags",
-            name, records[name]["roc_auc"], low, high, records[name]["pr_auc"], records[name]["baseline"]["pr_auc"],
-            records[name]["n"], records[name]["n_tags"],
+            name,
+            records[name]["roc_auc"],
+            low,
+            high,
+            records[name]["pr_auc"],
+            records[name]["baseline"]["pr_auc"],
+            records[name]["n"],
+            records[name]["n_tags"],
         )
     write_json("reports/tagging.json", {dataset: records})
     write_record(
@@ -48,7 +54,9 @@ def main() -> None:
             for name, found in records.items()
         },
         plots={
-            name: plots.bars({tag: value["roc_auc"] for tag, value in found["per_tag"].items()}, f"{name}: ROC-AUC per tag")
+            name: plots.bars(
+                {tag: value["roc_auc"] for tag, value in found["per_tag"].items()}, f"{name}: ROC-AUC per tag"
+            )
             for name, found in records.items()
         },
     )

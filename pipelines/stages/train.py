@@ -56,7 +56,14 @@ def main(name: str) -> None:
     tagger = taggers.create(name, len(tags), width)
     # a killed run goes on only if it was the same run: same parameters, data and code
     identity = json.dumps(
-        [options, width, tags, sha256(source / "index.parquet"), sha256(f"data/manifests/{dataset}.parquet"), loaded_code()]
+        [
+            options,
+            width,
+            tags,
+            sha256(source / "index.parquet"),
+            sha256(f"data/manifests/{dataset}.parquet"),
+            loaded_code(),
+        ]
     )
     checkpoints = Path(".cache/training") / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     for other in Path(".cache/training").glob(f"{name}-*"):
@@ -65,7 +72,14 @@ def main(name: str) -> None:
     log.info("%s: %d train and %d validation clips, %d tags", name, len(train), len(validation), len(tags))
     found = fit.fit(name, tagger, data, options, checkpoints)
     folder = Path("models/tagging") / name
-    config = {"name": name, "width": width, "tags": tags, "input": module.INPUT, "chunk": module.CHUNK, "dataset": dataset}
+    config = {
+        "name": name,
+        "width": width,
+        "tags": tags,
+        "input": module.INPUT,
+        "chunk": module.CHUNK,
+        "dataset": dataset,
+    }
     taggers.save(tagger, {**config, "training": options, "figures": found}, folder)
     shutil.copy(checkpoints / "history.csv", folder / "history.csv")
     (folder / "README.md").write_text(
@@ -97,6 +111,7 @@ def main(name: str) -> None:
         },
         plots={"training": _curve(fit.read_history(folder / "history.csv"), name)},
     )
+
 
 def _curve(history: list[dict], name: str) -> str:
     epochs = [int(row["epoch"]) for row in history]

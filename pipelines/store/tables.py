@@ -92,7 +92,9 @@ def _to_arrow(frame: pd.DataFrame, schema: pa.Schema, where: str) -> pa.Table:
         try:
             array = pa.array(frame[name], type=declared.type if declared else None, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise SchemaError(f"{where}: column {name!r} is not {declared.type if declared else 'storable'}: {error}") from error
+            raise SchemaError(
+                f"{where}: column {name!r} is not {declared.type if declared else 'storable'}: {error}"
+            ) from error
         if pa.types.is_large_string(array.type):
             array = array.cast(pa.string())
         arrays.append(array)

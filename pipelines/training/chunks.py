@@ -27,7 +27,9 @@ class Clips:
     """
 
     def __init__(self, source: str | os.PathLike, chunk: int):
-        self.index = read_table(Path(source) / "index.parquet", shards.INDEX).set_index("clip_id")
+        index = read_table(Path(source) / "index.parquet", shards.INDEX)
+        places = zip(index["shard"].tolist(), index["offset"].tolist(), index["length"].tolist(), strict=True)
+        self.places = dict(zip(index["clip_id"], places, strict=True))
         self.shards = shards.open_shards(source)
         self.waveform = self.shards[0].ndim == 1
         self.length = chunk if self.waveform else 1 + chunk // HOP_LENGTH
@@ -35,8 +37,8 @@ class Clips:
 
     def crop(self, clip_id: str, start: int) -> np.ndarray:
         """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""
-        row = self.index.loc[clip_id]
-        rows = self.shards[row["shard"]][row["offset"] : row["offset"] + row["length"]]
+        shard, offset, length = self.places[clip_id]
+        rows = self.shards[shard][offset : offset + length]
         part = rows[start : start + self.length]
         if len(part) < self.length:
             part = np.take(rows, np.arange(start, start + self.length), axis=0, mode="wrap")
@@ -44,17 +46,19 @@ class Clips:
 
     def starts(self, clip_id: str, at_most: int = 0) -> np.ndarray:
         """First rows of the non-overlapping whole chunks of a clip (one at least); evenly spread if `at_most` is less."""
-        length = int(self.index.loc[clip_id, "length"])
+        length = self.places[clip_id][2]
         n_chunks = max(1, (length - self.length) // self.step + 1)
         if at_most and n_chunks > at_most:
             return np.linspace(0, max(0, length - self.length), at_most).astype(int)
         return np.arange(n_chunks) * self.step
 
     def random_start(self, clip_id: str, generator: np.random.Generator) -> int:
-        return int(generator.integers(0, max(1, int(self.index.loc[clip_id, "length"]) - self.length + 1)))
+        return int(generator.integers(0, max(1, self.places[clip_id][2] - self.length + 1)))
 
 
-def batches(clips: Clips, clip_ids: list[str], batch_size: int, at_most: int = 0) -> Iterator[tuple[list[int], np.ndarray]]:
+def batches(
+    clips: Clips, clip_ids: list[str], batch_size: int, at_most: int = 0
+) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yield (number of the clip of each chunk, chunks `(batch, ...)`) over the clips' evenly spaced chunks."""
     owners: list[int] = []
     parts: list[np.ndarray] = []

@@ -6,14 +6,15 @@ import math
 import os
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipelines.evaluation.tagging import macro_scores
 from pipelines.store.files import atomic, read_json, write_json
@@ -22,53 +23,76 @@ from pipelines.training.inference import predict
 
 VALIDATION_CHUNKS = 4  # evenly spaced chunks averaged a clip; the test uses all
 # what Lightning says on every run and a user can do nothing about
-for message in (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*", ".*lr_scheduler.step.*"):
+for message in (
+    ".*does not have many workers.*",
+    ".*GPU available but not used.*",
+    "Checkpoint directory .*",
+    ".*LeafSpec.*",
+    ".*lr_scheduler.step.*",
+):
     warnings.filterwarnings("ignore", message)
 
 log = logging.getLogger("train")
 
 
 class RandomChunks(Dataset):
-    """`chunks_per_clip` random chunks a clip; drawn from (seed, epoch, item), so that a resumed run sees the same."""
+    """A random chunk of the item's clip, drawn from (seed, epoch, item), so that a resumed run sees the same."""
 
-    def __init__(self, clips: Clips, clip_ids: list[str], tags: np.ndarray, chunks_per_clip: int, seed: int, epoch: int):
-        self.clips, self.clip_ids, self.tags = clips, clip_ids, tags
-        self.chunks_per_clip, self.seed, self.epoch = chunks_per_clip, seed, epoch
+    def __init__(self, clips: Clips, clip_ids: list[str], tags: np.ndarray, seed: int):
+        self.clips, self.clip_ids, self.tags, self.seed = clips, clip_ids, tags, seed
 
-    def __len__(self) -> int:
-        return len(self.clip_ids) * self.chunks_per_clip
-
-    def __getitem__(self, item: int):
-        generator = np.random.default_rng((self.seed, self.epoch, item))
+    def __getitem__(self, place: tuple[int, int]):
+        epoch, item = place
         row = item % len(self.clip_ids)
         clip_id = self.clip_ids[row]
-        chunk = self.clips.crop(clip_id, self.clips.random_start(clip_id, generator))
-        return torch.from_numpy(chunk), torch.from_numpy(self.tags[row])
+        start = self.clips.random_start(clip_id, np.random.default_rng((self.seed, epoch, item)))
+        return torch.from_numpy(self.clips.crop(clip_id, start)), torch.from_numpy(self.tags[row])
+
+
+class EpochBatches(Sampler):
+    """Batches of (epoch, item) in an order drawn from (seed, epoch); the last, smaller batch is left out.
+
+    The epoch is counted from the optimiser's steps: Lightning asks for a resumed run's first batch before it has restored
+    its own count of epochs.
+    """
+
+    def __init__(self, n_items: int, batch_size: int, seed: int, steps_done: Callable[[], int]):
+        self.n_items, self.batch_size, self.seed, self.steps_done = n_items, min(batch_size, n_items), seed, steps_done
+
+    def __len__(self) -> int:
+        return self.n_items // self.batch_size
+
+    def __iter__(self):
+        epoch = self.steps_done() // len(self)
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.n_items)
+        for first in range(0, len(self) * self.batch_size, self.batch_size):
+            yield [(epoch, int(item)) for item in order[first : first + self.batch_size]]
 
 
 class Tagging(lightning.LightningModule):
     """The training of one tagger; `data` holds clips, ids and tag matrices of train and validation."""
 
-    def __init__(self, tagger: nn.Module, data: dict, settings: dict):
+    def __init__(self, name: str, tagger: nn.Module, data: dict, settings: dict, history: Path):
         super().__init__()
-        self.tagger, self.data, self.settings = tagger, data, settings
+        self.name, self.tagger, self.data, self.settings, self.history = name, tagger, data, settings, history
+        n_items = len(data["train_ids"]) * settings["chunks_per_clip"]
+        self.batches = EpochBatches(n_items, settings["batch_size"], settings["seed"], lambda: self.trainer.global_step)
         self.losses: list[float] = []
+        self.scores: dict[str, float] = {}
 
     def train_dataloader(self) -> DataLoader:
-        settings, data, epoch = self.settings, self.data, self.current_epoch
-        chunks = RandomChunks(
-            data["clips"], data["train_ids"], data["train_tags"], settings["chunks_per_clip"], settings["seed"], epoch
-        )
-        order = torch.Generator().manual_seed(settings["seed"] * 100_003 + epoch)
-        return DataLoader(chunks, settings["batch_size"], shuffle=True, generator=order, drop_last=len(chunks) > settings["batch_size"])
+        data = self.data
+        chunks = RandomChunks(data["clips"], data["train_ids"], data["train_tags"], self.settings["seed"])
+        return DataLoader(chunks, batch_sampler=self.batches)
 
     def on_train_epoch_start(self) -> None:
-        # dropout draws from the global generator: seeded by epoch, so that a resumed run draws the same
-        torch.manual_seed(self.settings["seed"] * 100_019 + self.current_epoch)
         self.losses.clear()
+        self.began = time.monotonic()
 
     def training_step(self, batch, _):
         chunks, tags = batch
+        # dropout draws from the global generator: seeded by step, so that a resumed run draws the same
+        torch.manual_seed(self.settings["seed"] * 1_000_003 + self.global_step)
         logits, _ = self.tagger.classify(chunks)
         loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
         self.losses.append(loss.detach().item())
@@ -80,44 +104,43 @@ class Tagging(lightning.LightningModule):
             self.tagger, self.data["clips"], self.data["validation_ids"], at_most=VALIDATION_CHUNKS, context=context
         )
         scores = macro_scores(self.data["validation_tags"], probabilities)
-        self.log("loss", float(np.mean(self.losses)))
-        self.log("validation_roc_auc", scores["roc_auc"])
-        self.log("validation_pr_auc", scores["pr_auc"])
+        self.scores = {
+            "loss": float(np.mean(self.losses)),
+            "validation_roc_auc": scores["roc_auc"],
+            "validation_pr_auc": scores["pr_auc"],
+        }
+        self.log_dict(self.scores)
+        self._tell()
+
+    def _tell(self) -> None:
+        """A line an epoch, and a row of history.csv; a resumed run writes over what came after its checkpoint."""
+        epoch, epochs, took = self.current_epoch + 1, self.trainer.max_epochs, time.monotonic() - self.began
+        log.info(
+            "%s: epoch %d/%d, loss %.4f, validation ROC-AUC %.4f, %.1f s, at most %.0f s left",
+            self.name,
+            epoch,
+            epochs,
+            self.scores["loss"],
+            self.scores["validation_roc_auc"],
+            took,
+            took * (epochs - epoch),
+        )
+        rows = [row for row in read_history(self.history) if int(row["epoch"]) < epoch]
+        rows.append({"epoch": epoch, **{key: f"{value:.6f}" for key, value in self.scores.items()}})
+        write_history(self.history, rows)
 
     def configure_optimizers(self):
         settings = self.settings
         optimizer = torch.optim.AdamW(
             self.tagger.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"]
         )
-        n_chunks = len(self.data["train_ids"]) * settings["chunks_per_clip"]
-        steps = max(1, n_chunks // settings["batch_size"]) * settings["epochs"]
+        steps = len(self.batches) * settings["epochs"]
         # up over the first tenth, then a cosine to zero
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min((step + 1) / max(1, steps // 10), 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+            optimizer,
+            lambda step: min((step + 1) / max(1, steps // 10), 0.5 * (1 + math.cos(math.pi * min(1, step / steps)))),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class Progress(Callback):
-    """A line an epoch (loss, validation, seconds, time left), and a row of history.csv."""
-
-    def __init__(self, name: str, history: Path):
-        self.name, self.history, self.began = name, history, 0.0
-
-    def on_train_epoch_start(self, trainer, module) -> None:
-        self.began = time.monotonic()
-
-    def on_train_epoch_end(self, trainer, module) -> None:
-        values = {key: float(trainer.callback_metrics[key]) for key in ("loss", "validation_roc_auc", "validation_pr_auc")}
-        epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs
-        took = time.monotonic() - self.began
-        log.info(
-            "%s: epoch %d/%d, loss %.4f, validation ROC-AUC %.4f, %.1f s, at most %.0f s left",
-            self.name, epoch, epochs, values["loss"], values["validation_roc_auc"], took, took * (epochs - epoch),
-        )
-        rows = [row for row in read_history(self.history) if int(row["epoch"]) < epoch]
-        rows.append({"epoch": epoch, **{key: f"{value:.6f}" for key, value in values.items()}})
-        write_history(self.history, rows)
 
 
 def fit(name: str, tagger: nn.Module, data: dict, settings: dict, checkpoints: Path) -> dict:
@@ -130,22 +153,22 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, checkpoints: P
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     checkpoints.mkdir(parents=True, exist_ok=True)
-    best = ModelCheckpoint(
-        checkpoints, "best", monitor="validation_roc_auc", mode="max", save_last=True, enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )
+    options = {"enable_version_counter": False, "save_on_train_epoch_end": True}
+    best = ModelCheckpoint(checkpoints, "best", monitor="validation_roc_auc", mode="max", **options)
+    latest = ModelCheckpoint(checkpoints, "last", **options)  # save_last would save only when the best does
     last, done = checkpoints / "last.ckpt", checkpoints / "done.json"
     trainer = lightning.Trainer(
         max_epochs=settings["epochs"],
         accelerator="auto",
         precision=precision(settings["precision"]),
         callbacks=[
-            Progress(name, checkpoints / "history.csv"),
+            EarlyStopping(
+                "validation_roc_auc", mode="max", patience=settings["patience"], check_on_train_epoch_end=True
+            ),
             best,
-            EarlyStopping("validation_roc_auc", mode="max", patience=settings["patience"], check_on_train_epoch_end=True),
+            latest,
         ],
         deterministic=True,
-        reload_dataloaders_every_n_epochs=1,
         enable_progress_bar=False,
         enable_model_summary=False,
         logger=False,
@@ -153,7 +176,7 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, checkpoints: P
     )
     if last.exists():
         log.info("%s: going on from %s", name, last)
-    module = Tagging(tagger, data, settings)
+    module = Tagging(name, tagger, data, settings, checkpoints / "history.csv")
     if not done.exists():  # a run killed after its last epoch, before its stage had ended, is not trained further
         trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
         write_json(done, {"best": float(best.best_model_score)})

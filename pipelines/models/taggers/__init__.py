@@ -30,7 +30,9 @@ def load_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != f"pipelines.models.taggers.{name}":
             raise
-        raise ValueError(f"no tagger {name!r}: write pipelines/models/taggers/{name}.py (see its neighbours)") from error
+        raise ValueError(
+            f"no tagger {name!r}: write pipelines/models/taggers/{name}.py (see its neighbours)"
+        ) from error
 
 
 def create(name: str, n_tags: int = 50, width: float = 1.0) -> nn.Module:

@@ -1,0 +1,119 @@
+"""Shared fixtures: small real sound files, and a copy of the project to run in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """An empty working folder: stages and the hash cache write relative to it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def chord():
+    """`chord(frequencies, seconds, rate)`: a decaying chord with a little seeded noise, float32."""
+
+    def make(frequencies=(261.6, 329.6, 392.0), seconds=2.0, rate=16_000, seed=0):
+        t = np.arange(int(seconds * rate)) / rate
+        tones = sum(np.sin(2 * np.pi * f * t) for f in frequencies) * np.exp(-t)
+        noise = np.random.default_rng(seed).standard_normal(len(t))
+        return (0.2 * tones + 0.005 * noise).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture
+def songs(tmp_path, chord):
+    """A folder as a user might have it: two labels with odd names, five formats, and every kind of bad file.
+
+    Returns (folder, {bad file: a word its reason must have}).
+    """
+    root = tmp_path / "my songs"
+    good = root / "rock 'n' roll", root / "Übung"
+    for number, folder in enumerate(good):
+        folder.mkdir(parents=True)
+        for place, suffix in enumerate(("wav", "flac", "ogg", "mp3", "au")):
+            y = chord((220 * (number + 1), 275 * (number + 1), 330), seconds=4 + place / 2, rate=22_050, seed=place)
+            soundfile.write(folder / f'a "quoted" näme {place}.{suffix}', np.stack([y, y * 0.5], axis=1), 22_050)
+    bad = good[1]
+    y = chord(seconds=3)
+    (bad / "text.wav").write_text("this is not sound")
+    (bad / "empty.wav").touch()
+    (bad / "cover.jpg").write_bytes(b"\xff\xd8\xff")
+    (bad / "folder.wav").mkdir()
+    (bad / "link.wav").symlink_to("/nonexistent")
+    soundfile.write(bad / "silent.wav", np.zeros(48_000), 16_000)
+    soundfile.write(bad / "short.wav", y[:100], 16_000)
+    spoilt = y.copy()
+    spoilt[1000] = np.nan
+    soundfile.write(bad / "nan.wav", spoilt, 16_000, subtype="FLOAT")
+    reasons = {
+        "text.wav": "not audio",
+        "empty.wav": "empty",
+        "cover.jpg": "not an audio file",
+        "folder.wav": "folder",
+        "link.wav": "link",
+        "silent.wav": "silent",
+        "short.wav": "too short",
+        "nan.wav": "NaN",
+    }
+    for suffix in ("wav", "flac", "ogg", "mp3", "au", "aiff"):
+        whole = bad / f"cut.{suffix}"
+        soundfile.write(whole, y, 16_000)
+        whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+        reasons[whole.name] = "truncated"
+    return root, reasons
+
+
+def copy_project(to: Path) -> Path:
+    """The project's code and recipe in a new folder with its own DVC, without data, and without git."""
+    to.mkdir(parents=True)
+    for name in ("pipelines", "assets"):
+        shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("params.yaml", "dvc.yaml", "dagster.yaml", "workspace.yaml", ".dvcignore"):
+        shutil.copy(PROJECT / name, to / name)
+    run_in(to, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
+    return to
+
+
+def run_in(folder: Path, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
+    """Run a command in `folder` with that folder's code first on Python's path; output is kept, and shown on failure."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "DVC_NO_ANALYTICS": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        **variables,
+    }
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if check and done.returncode:
+        pytest.fail(f"{command} failed with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done
+
+
+@pytest.fixture
+def manifest_rows():
+    """Forty clips of two styles in three splits, every clip a group."""
+    n = 40
+    return pd.DataFrame(
+        {
+            "clip_id": [f"clip{i:02d}" for i in range(n)],
+            "group": [f"work{i:02d}" for i in range(n)],
+            "sha256": [f"hash{i:02d}" for i in range(n)],
+            "split": [("train", "test", "validation", "test")[i % 4] for i in range(n)],
+            "tags": [["style:a" if i // 4 % 2 else "style:b"] for i in range(n)],
+            "target_style": ["a" if i // 4 % 2 else "b" for i in range(n)],
+        }
+    )

@@ -1,0 +1,142 @@
+"""A user's folder or CSV: what is listed, what is refused and in which words, and when the fingerprint changes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+
+from pipelines.datasets import folder, listing
+from pipelines.stages import manifest
+
+
+def test_every_file_is_a_row(songs, in_tmp):
+    root, reasons = songs
+    files = listing.scan(root)
+    present = [path for path in root.rglob("*") if not path.is_dir() or path.suffix]
+    assert len(files) == len(present)
+    assert sorted(files["label"].unique()) == ["rock 'n' roll", "Übung"]
+    assert (files["split"] == "all").all()
+    problems = {Path(row.path).name: row.problem for row in files.itertuples() if row.problem}
+    assert set(problems) == {"cover.jpg", "folder.wav", "link.wav"}
+    for name, problem in problems.items():
+        assert reasons[name] in problem
+
+
+def test_manifest_and_quarantine_hold_every_row_once(songs, in_tmp):
+    root, reasons = songs
+    entry = {"path": str(root), "fingerprint": listing.fingerprint(listing.scan(root))}
+    Path("raw").mkdir()
+    folder.build(Path("raw"), entry)
+    clips = folder.clips(Path("raw"), entry)
+    good, bad = manifest.build(clips, Path("raw"), workers=1)
+    assert len(good) + len(bad) == len(clips) and not set(good["path"]) & set(bad["path"])
+    for row in bad.itertuples():
+        assert reasons[Path(row.path).name] in row.reason
+    assert good["clip_id"].is_unique and good["target_label"].notna().all()
+
+
+def test_exact_copies_are_kept_and_named(songs, in_tmp):
+    root, _ = songs
+    original = next((root / "Übung").glob("a*.wav"))
+    shutil.copy(original, root / "rock 'n' roll" / "again.wav")
+    entry = {"path": str(root), "fingerprint": listing.fingerprint(listing.scan(root))}
+    Path("raw").mkdir()
+    folder.build(Path("raw"), entry)
+    good, _ = manifest.build(folder.clips(Path("raw"), entry), Path("raw"), workers=1)
+    copies = good[good["sha256"].duplicated(keep=False)]
+    assert len(copies) == 2 and copies["clip_id"].iloc[1] == copies["clip_id"].iloc[0] + "~2"
+    assert copies["duplicate_of"].iloc[1] == copies["clip_id"].iloc[0] and pd.isna(copies["duplicate_of"].iloc[0])
+
+
+def test_fingerprint_follows_the_bytes_and_names_only(songs, in_tmp):
+    root, _ = songs
+    before = listing.fingerprint(listing.scan(root))
+    some = next((root / "Übung").glob("a*.flac"))
+    os.utime(some, (1, 1))
+    assert listing.fingerprint(listing.scan(root)) == before
+    moved = root.rename(root.with_name("moved"))
+    assert listing.fingerprint(listing.scan(moved)) == before
+    some = next((moved / "Übung").glob("a*.flac"))
+    some.rename(some.with_name("renamed.flac"))
+    renamed = listing.fingerprint(listing.scan(moved))
+    some.with_name("renamed.flac").write_bytes(b"other bytes")
+    assert len({before, renamed, listing.fingerprint(listing.scan(moved))}) == 3
+
+
+def test_a_changed_folder_is_not_read_under_its_old_name(songs, in_tmp):
+    root, _ = songs
+    with pytest.raises(listing.SourceError, match="conservatory run"):
+        folder.build(Path("raw"), {"path": str(root), "fingerprint": "0" * 16})
+
+
+def csv(root, text):
+    path = root / "list.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    return path
+
+
+def test_csv_with_splits_and_groups(songs, in_tmp):
+    root, _ = songs
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("a*.wav"))
+    quoted = [name.replace('"', '""') for name in names]
+    text = "path,label,split,group\n" + f'"{quoted[0]}",x,train,band\n"{quoted[1]}",y,test,\n'
+    path = csv(root, text)
+    files = listing.scan(path).set_index("path")
+    assert files.loc[names[0]].to_dict() | {"sha256": ""} == {
+        "label": "x",
+        "split": "train",
+        "group": "band",
+        "sha256": "",
+        "problem": "",
+    }
+    assert files.loc[names[1], "group"] == names[1] and len(files.loc[names[1], "sha256"]) == 64
+    Path("raw").mkdir()
+    entry = {"path": str(path), "fingerprint": listing.fingerprint(listing.scan(path))}
+    folder.build(Path("raw"), entry)
+    clips = folder.clips(Path("raw"), entry)
+    assert soundfile.info(clips["path"][0]).frames > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na.wav,x\n", "must name the columns path,label"),
+        ("path,label,mood\na.wav,x,sad\n", "must name the columns"),
+        ("", "not nothing"),
+        ("path,label\na.wav,\n", "line 2: path and label must both be given"),
+        ("path,label\na.wav,x,y,z\n", "line 2: more fields"),
+        ("path,label,split\na.wav,x,dev\n", "split is 'dev'"),
+        ("path,label\na.wav,x\na.wav,y\n", "line 3: a.wav is listed a second time"),
+        ("path,label,split\na.wav,x,train\nb.wav,x,\n", "b.wav has no split"),
+        ("path,label\ngone.wav,x\n", "no usable audio"),
+    ],
+)
+def test_csv_refusals_say_where(in_tmp, text, message):
+    with pytest.raises(listing.SourceError, match=message):
+        listing.scan(csv(in_tmp, text))
+
+
+def test_what_is_not_a_dataset(in_tmp):
+    with pytest.raises(listing.SourceError, match="does not exist"):
+        listing.scan(in_tmp / "nowhere")
+    (in_tmp / "hollow" / "label").mkdir(parents=True)
+    with pytest.raises(listing.SourceError, match="it is empty"):
+        listing.scan(in_tmp / "hollow")
+    (in_tmp / "song.mp3").write_bytes(b"x")
+    with pytest.raises(listing.SourceError, match=r"neither a folder nor a \.csv"):
+        listing.scan(in_tmp / "song.mp3")
+    (in_tmp / "latin.csv").write_bytes("path,label\nÜ.wav,x\n".encode("latin-1"))
+    with pytest.raises(listing.SourceError, match="UTF-8"):
+        listing.scan(in_tmp / "latin.csv")
+
+
+def test_a_file_without_a_label_or_with_an_undecodable_name(songs, in_tmp):
+    root, _ = songs
+    (root / "loose.wav").write_bytes(b"x")
+    (Path(os.fsdecode(os.fsencode(root) + b"/rock 'n' roll/\xff.wav"))).write_bytes(b"x")
+    problems = listing.scan(root)["problem"].tolist()
+    assert sum("not in a label's folder" in problem for problem in problems) == 1
+    assert sum("not UTF-8" in problem for problem in problems) == 1

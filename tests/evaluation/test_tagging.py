@@ -1,0 +1,53 @@
+"""Tagging scores against scikit-learn, ties and rare tags included."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from pipelines.evaluation import splits, tagging
+
+
+@given(st.integers(2, 60), st.integers(1, 5), st.integers(0, 10_000), st.booleans())
+def test_equals_scikit_learn(n, n_tags, seed, ties):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((n, n_tags)) < 0.3).astype(np.float32)
+    scores = rng.random((n, n_tags))
+    scores = np.round(scores, 1) if ties else scores
+    roc, pr = tagging.roc_auc(truth, scores), tagging.pr_auc(truth, scores)
+    for tag in range(n_tags):
+        if 0 < truth[:, tag].sum() < n:
+            assert roc[tag] == pytest.approx(metrics.roc_auc_score(truth[:, tag], scores[:, tag]))
+        else:
+            assert np.isnan(roc[tag])
+        if truth[:, tag].any():
+            assert pr[tag] == pytest.approx(metrics.average_precision_score(truth[:, tag], scores[:, tag]))
+        else:
+            assert np.isnan(pr[tag])
+
+
+def test_the_record():
+    rng = np.random.default_rng(0)
+    truth = (rng.random((80, 4)) < 0.4).astype(np.float32)
+    truth[:, 3] = 0  # a tag no clip has cannot be scored
+    scores = 0.5 * truth + rng.random((80, 4))
+    record = tagging.evaluate(truth, scores, list("abcd"), n_bootstrap=200, seed=0)
+    assert record["n"] == 80 and record["n_tags"] == 3 and sorted(record["per_tag"]) == ["a", "b", "c"]
+    assert record["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth[:, :3], scores[:, :3], average="macro"))
+    low, high = record["roc_auc_ci95"]
+    assert 0.5 < low < record["roc_auc"] < high < 1
+    constant = metrics.average_precision_score(truth[:, :3], np.ones((80, 3)), average="macro")
+    assert record["baseline"] == {"roc_auc": 0.5, "pr_auc": pytest.approx(constant)}
+
+
+def test_split_audit(manifest_rows):
+    checks = splits.audit(manifest_rows)
+    assert all(passed for passed, _ in checks.values())
+    leaky = manifest_rows.assign(group="one work")
+    assert not splits.audit(leaky)["no group in two splits"][0]
+    copied = manifest_rows.assign(sha256="same")
+    assert not splits.audit(copied)["no exact copy in two splits"][0]
+    thin = manifest_rows.assign(target_style=["rare", *["common"] * (len(manifest_rows) - 1)])
+    thin.loc[0, "split"] = "test"
+    assert not splits.audit(thin)["balance of style"][0]

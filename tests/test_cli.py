@@ -1,0 +1,87 @@
+"""What the command line says to a user who gets something wrong, and that params.yaml keeps its comments."""
+
+import shutil
+
+import pytest
+from conftest import PROJECT
+from typer.testing import CliRunner
+
+from pipelines import params, run
+from pipelines.cli import app
+
+
+@pytest.fixture
+def project(in_tmp):
+    shutil.copy(PROJECT / "params.yaml", in_tmp)
+    return in_tmp
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+def test_help_names_every_command():
+    status, text = call("--help")
+    assert status == 0
+    for name in ("add", "remove", "list", "run", "refresh", "report", "ui"):
+        assert name in text
+
+
+def test_add_and_remove_leave_the_file_as_it_was(project, songs):
+    root, _ = songs
+    before = (project / "params.yaml").read_text()
+    status, text = call("add", root, "--name", "mine")
+    assert status == 0 and "Added mine" in text and "Übung" in text and "will be quarantined: a link to nothing" in text
+    entry = params.load()["datasets"]["mine"]
+    assert entry["module"] == "folder" and entry["path"] == str(root) and len(entry["fingerprint"]) == 16
+    added = (project / "params.yaml").read_text()
+    assert [line for line in added.splitlines() if line in before] == before.splitlines()
+    status, text = call("list")
+    assert "mine" in text and "not read yet" in text
+    assert call("remove", "mine")[0] == 0
+    assert (project / "params.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("add", "nowhere", "--name", "mine"), "does not exist"),
+        (("add", ".", "--name", "scores"), "already"),
+        (("add", ".", "--name", "My Songs"), "cannot be a dataset's name"),
+        (("remove", "mine"), "no dataset 'mine'"),
+        (("remove", "scores"), "trained on"),
+        (("run", "--dataset", "mine"), "no dataset 'mine'"),
+        (("run", "--force"), "wants the stages named"),
+        (("report",), "conservatory run"),
+    ],
+)
+def test_refusals_say_what_to_do(project, arguments, message):
+    status, text = call(*arguments)
+    assert status == 2 and message in text
+
+
+def test_a_single_file_and_a_single_label_are_warned_of(project, chord, songs):
+    root, _ = songs
+    lonely = project / "lonely" / "only"
+    lonely.mkdir(parents=True)
+    shutil.copy(next(root.rglob("a*.wav")), lonely / "one.wav")
+    status, text = call("add", project / "lonely", "--name", "lonely")
+    assert status == 0 and "one label only" in text and "a single file stands for only" in text
+
+
+def test_outside_a_project(in_tmp):
+    status, text = call("list")
+    assert status == 2 and "params.yaml is not here" in text
+
+
+def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs, capsys):
+    root, _ = songs
+    call("add", root, "--name", "mine")
+    assert run.refresh() == []
+    next(root.rglob("a*.wav")).unlink()
+    assert run.refresh() == ["mine"] and run.refresh() == []
+    recorded = params.load()["datasets"]["mine"]["fingerprint"]
+    root.rename(root.with_name("unplugged"))
+    assert run.refresh() == [] and "is not there" in capsys.readouterr().out
+    assert params.load()["datasets"]["mine"]["fingerprint"] == recorded

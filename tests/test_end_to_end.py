@@ -1,0 +1,378 @@
+"""The real graph on a tiny configuration, as a user runs it: `conservatory run` in a project of its own, twice, with a folder
+of good and bad files, a kill, a changed parameter, a changed module, and one more dataset, feature, tagger and baseline."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import copy_project, run_in
+from ruamel.yaml import YAML
+
+CLI = (sys.executable, "-m", "pipelines.cli")
+DVC = (sys.executable, "-m", "dvc")
+
+
+def edit(project, change):
+    """Load params.yaml of `project`, let `change` alter it, write it back."""
+    editor = YAML()
+    path = project / "params.yaml"
+    document = editor.load(path.read_text())
+    change(document)
+    with path.open("w") as file:
+        editor.dump(document, file)
+
+
+def tiny(document):
+    document["datasets"]["scores"].update({"clips_per_style": 6, "duration_s": 8.0})
+    for group in document["taggers"].values():
+        for tagger in group.values():
+            tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
+    document["clustering"].update({"n_bootstrap": 50, "n_permutations": 10, "maps": ["tsne"]})
+    document["tagging"]["n_bootstrap"] = 50
+    document["report"].update({"max_players": 10, "n_examples": 2})
+
+
+@pytest.fixture(scope="module")
+def songs_folder(tmp_path_factory):
+    """Two labels, four good clips each, one clip that is no sound and one that holds NaN."""
+    import numpy as np
+    import soundfile
+
+    root = tmp_path_factory.mktemp("music") / "my 'songs' & <more>"
+    rng = np.random.default_rng(0)
+    for label, frequency in (("high", 880), ("low", 110)):
+        (root / label).mkdir(parents=True)
+        for number in range(4):
+            t = np.arange(22_050 * 4) / 22_050
+            y = 0.3 * np.sin(2 * np.pi * frequency * (1 + number / 20) * t) + 0.01 * rng.standard_normal(len(t))
+            soundfile.write(root / label / f"clip {number}.flac", y, 22_050)
+    (root / "low" / "text.wav").write_text("no sound")
+    soundfile.write(root / "low" / "nan.wav", np.full(30_000, np.nan), 16_000, subtype="FLOAT")
+    return root
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, songs_folder):
+    """The tiny project after its first run; tests leave it up to date."""
+    folder = copy_project(tmp_path_factory.mktemp("project") / "conservatory")
+    edit(folder, tiny)
+    run_in(folder, *CLI, "add", str(songs_folder), "--name", "mine")
+    done = run_in(folder, *CLI, "run")
+    assert f"Report: {folder / 'reports/index.html'}" in done.stdout
+    assert "epoch 2/2" in done.stderr and "100%" in done.stderr, "progress is shown"
+    return folder
+
+
+def would_run(project):
+    """The stages `dvc repro` would run now."""
+    text = run_in(project, *DVC, "repro", "--dry").stdout
+    return set(re.findall(r"Running stage '([^']+)'", text))
+
+
+def lock(project):
+    stages = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+
+
+def test_a_second_run_does_nothing_and_says_so(project):
+    done = run_in(project, *CLI, "run")
+    assert "Nothing to do" in done.stdout and "up to date" in done.stdout
+    assert "up to date" in run_in(project, *DVC, "status").stdout
+
+
+def test_the_record_of_clustering(project):
+    found = json.loads((project / "reports/clustering.json").read_text())
+    assert set(found) == {"scores", "mine"}
+    assert set(found["scores"]) == {"style", "instrument_family"} and set(found["mine"]) == {"label"}
+    names = {"short", "sample", "pooled_pca", "random_projection"}
+    keys = {
+        "n",
+        "k",
+        "hungarian_accuracy",
+        "ci95",
+        "chance",
+        "macro_f1",
+        "nmi",
+        "ari",
+        "v_measure",
+        "silhouette",
+        "per_class",
+    }
+    for dataset in found.values():
+        for target in dataset.values():
+            assert set(target) == names
+            for record in target.values():
+                assert set(record) == keys
+                assert record["ci95"][0] <= record["hungarian_accuracy"] <= record["ci95"][1]
+                assert sum(row["support"] for row in record["per_class"].values()) == record["n"]
+    assert found["mine"]["label"]["pooled_pca"]["n"] == 8, "all clips count where there is no split"
+    assert found["mine"]["label"]["pooled_pca"]["hungarian_accuracy"] == 1.0, "880 Hz and 110 Hz are told apart"
+    manifest = pd.read_parquet(project / "data/manifests/scores.parquet")
+    assert found["scores"]["style"]["short"]["n"] == (manifest["split"] == "test").sum()
+
+
+def test_the_record_of_tagging(project):
+    found = json.loads((project / "reports/tagging.json").read_text())["scores"]
+    assert set(found) == {"short", "sample"}
+    for record in found.values():
+        assert 0 <= record["roc_auc_ci95"][0] <= record["roc_auc"] <= record["roc_auc_ci95"][1] <= 1
+
+
+def test_bad_files_are_counted_and_the_users_files_untouched(project, songs_folder):
+    table = pd.read_parquet(project / "data/audio/mine/quarantine.parquet")
+    assert sorted(Path(path).name for path in table["path"]) == ["nan.wav", "text.wav"]
+    page = (project / "reports/index.html").read_text()
+    assert "nan.wav" in page and "text.wav" in page
+    assert "<more>" not in page, "names are escaped"
+    assert len(list(songs_folder.rglob("*.*"))) == 10
+
+
+def test_declared_code_is_the_loaded_code(project):
+    """Each stage depends on exactly what it loads: an edit redoes what uses it."""
+    stages = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    for name, stage in stages.items():
+        record = next(out["path"] for out in stage["outs"] if out["path"].startswith("data/records/"))
+        loaded = set(json.loads((project / record).read_text())["code"])
+        declared = {dep["path"] for dep in stage["deps"] if dep["path"].startswith("pipelines/")}
+        covered = {path for path in loaded if any(path == dep or path.startswith(dep + "/") for dep in declared)}
+        assert loaded == covered, f"{name} loads {sorted(loaded - covered)}, which dvc.yaml does not list"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("clustering", "n_init"), 2, r"cluster@\w+|metrics|report"),
+        (("features", "pooled", "n_mfcc"), 13, r"features@\w+-pooled|baseline@.*|cluster@\w+|metrics|report"),
+        (
+            ("taggers", "waveform", "sample", "epochs"),
+            3,
+            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|tagging|metrics|report",
+        ),
+        (("report", "n_examples"), 3, r"report"),
+    ],
+)
+def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expected):
+    def change(document):
+        for key in path[:-1]:
+            document = document[key]
+        document[path[-1]] = value
+
+    before = (project / "params.yaml").read_text()
+    edit(project, change)
+    stages = would_run(project)
+    (project / "params.yaml").write_text(before)
+    assert stages and all(re.fullmatch(expected, stage) for stage in stages), stages
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("evaluation/projection.py", r"cluster@\w+|metrics|report"),
+        ("symbolic/render.py", None),
+        ("models/taggers/sample.py", r"train_waveform@sample|embed_waveform@.*|cluster@\w+|tagging|metrics|report"),
+        ("cli.py", r""),
+    ],
+)
+def test_one_module_reruns_only_what_uses_it(project, module, expected):
+    path = project / "pipelines" / module
+    before = path.read_bytes()
+    path.write_bytes(before + b"\n# a remark\n")
+    stages = would_run(project)
+    path.write_bytes(before)
+    if expected is None:
+        assert "raw@scores" in stages and "raw@mine" not in stages and "features@mine-log_mel" not in stages
+    else:
+        assert all(re.fullmatch(expected, stage) for stage in stages) and bool(stages) == bool(expected), stages
+
+
+def test_push_and_pull_bring_the_same_bytes(project, tmp_path):
+    run_in(project, *DVC, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
+    run_in(project, *DVC, "push", "-q")
+    fresh = copy_project(tmp_path / "fresh")
+    for name in ("params.yaml", "dvc.lock"):
+        shutil.copy(project / name, fresh / name)
+    shutil.copytree(project / "reports", fresh / "reports", ignore=shutil.ignore_patterns("*.html"))
+    run_in(fresh, *DVC, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
+    run_in(fresh, *DVC, "pull", "-q")
+    for path in ("reports/index.html", "data/audio/scores/shard-00000.npy", "models/tagging/short/model.safetensors"):
+        assert (fresh / path).read_bytes() == (project / path).read_bytes()
+    assert "up to date" in run_in(fresh, *DVC, "status").stdout
+
+
+def test_metrics_and_plots_say_something(project):
+    shown = run_in(project, *DVC, "metrics", "show").stdout
+    assert "hungarian_accuracy" in shown and "roc_auc" in shown and "per_class" not in shown
+    run_in(project, *DVC, "plots", "show", "-o", "plots")
+    page = (project / "plots" / "index.html").read_text()
+    assert "validation ROC-AUC by epoch" in page and "predicted" in page
+    shutil.rmtree(project / "plots")
+    assert "cluster@mine" in run_in(project, *DVC, "dag").stdout
+
+
+def test_a_killed_run_goes_on(project):
+    """kill -9 in the middle of a stage; the same command afterwards ends well, and the outputs are the same."""
+    before = lock(project)
+    for name in ("data/features/scores/log_mel", "data/clusters/scores", "reports/index.html"):
+        path = project / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(project / ".dvc/cache")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(project),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    process = subprocess.Popen(
+        [*CLI, "run"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (project / "data/features/scores/log_mel").exists() and time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    run_in(project, *CLI, "run")
+    assert lock(project) == before
+    assert not list(project.glob("data/**/.*.tmp"))
+
+
+def test_the_same_bytes_twice(project):
+    before = lock(project)
+    run_in(project, *DVC, "repro", "--force")
+    after = lock(project)
+    assert {path for path in before if before[path] != after[path]} == set()
+
+
+DUMMY_DATASET = '''"""Two notes."""
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+BIBTEX, LICENSE_INFO = "", "none"
+
+
+def build(raw_dir, entry):
+    for number in range(12):
+        y = np.sin(2 * np.pi * (110 if number % 2 else 880) * np.arange(80_000) / 16_000)
+        soundfile.write(raw_dir / f"{number}.wav", 0.3 * y + number / 1000, 16_000)
+    return {"clips": 12}
+
+
+def clips(raw_dir, entry):
+    n = range(12)
+    return pd.DataFrame({
+        "path": [f"{i}.wav" for i in n], "title": [f"note {i}" for i in n], "tags": [[] for _ in n], "split": "all",
+        "group": [str(i) for i in n], "source": "made here", "licence": LICENSE_INFO,
+        "target_note": ["low" if i % 2 else "high" for i in n],
+    })
+'''
+DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
+
+import torch
+from torch import nn
+
+INPUT, CHUNK = "waveform", 16_000
+
+
+class Level(nn.Module):
+    def __init__(self, n_tags):
+        super().__init__()
+        self.dense = nn.Linear(2, n_tags)
+
+    def front(self, waveform):
+        return waveform
+
+    def classify(self, features):
+        embedding = torch.stack([features.abs().mean(dim=1), features.diff(dim=1).abs().mean(dim=1)], dim=1)
+        return self.dense(embedding), embedding
+
+    def forward(self, waveform):
+        logits, embedding = self.classify(waveform)
+        return logits.sigmoid(), embedding
+
+
+def create(n_tags=50, width=1.0):
+    return Level(n_tags)
+'''
+DUMMY_BASELINE = '''"""The first statistics."""
+
+
+def embed(pooled, reference, dimensions):
+    return pooled[:, :dimensions].astype("float32")
+'''
+DUMMY_FEATURE = '''"""Level of each tenth of a second."""
+
+KIND, DTYPE = "frames", "float32"
+
+
+def compute(y, sample_rate, hop_length):
+    import numpy as np
+
+    padded = np.pad(y, (0, hop_length))[: (1 + len(y) // hop_length) * hop_length]
+    return np.abs(padded.reshape(-1, hop_length)).mean(axis=1, keepdims=True)
+'''
+
+
+def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(project):
+    """The seams: each new thing appears in the recipe, the scores, the report and the asset graph."""
+    before = (project / "params.yaml").read_text()
+    new = {
+        "datasets/two_notes.py": DUMMY_DATASET,
+        "models/taggers/level.py": DUMMY_TAGGER,
+        "models/baselines/first.py": DUMMY_BASELINE,
+        "features/tenths.py": DUMMY_FEATURE,
+    }
+    for name, text in new.items():
+        (project / "pipelines" / name).write_text(text)
+
+    def change(document):
+        document["datasets"]["two_notes"] = {"module": "two_notes", "imports": "pipelines/store"}
+        document["features"]["tenths"] = {"hop_length": 1600}
+        document["baselines"]["first"] = {"dimensions": 5}
+        document["taggers"]["waveform"]["level"] = {
+            "width": 1.0,
+            "epochs": 1,
+            "batch_size": 4,
+            "learning_rate": 0.01,
+            "weight_decay": 0.0,
+            "chunks_per_clip": 1,
+        }
+
+    edit(project, change)
+    run_in(project, *CLI, "run")
+    found = json.loads((project / "reports/clustering.json").read_text())
+    assert found["two_notes"]["note"]["level"]["hungarian_accuracy"] == 1.0
+    assert set(found["scores"]["style"]) == {"short", "sample", "level", "pooled_pca", "random_projection", "first"}
+    assert "level" in json.loads((project / "reports/tagging.json").read_text())["scores"]
+    frames = pd.read_parquet(project / "data/features/two_notes/tenths/index.parquet")
+    assert frames["length"].tolist() == [51] * 12
+    page = (project / "reports/index.html").read_text()
+    assert "two_notes" in page and "level" in page
+    partitions = run_in(
+        project,
+        sys.executable,
+        "-c",
+        "from assets.definitions import defs; import dagster as dg\n"
+        "print([str(node.partitions_def.get_partition_keys()) for node in defs.resolve_asset_graph().asset_nodes "
+        "if node.partitions_def])",
+    ).stdout
+    for name in ("two_notes", "tenths", "level", "first"):
+        assert name in partitions
+    (project / "params.yaml").write_text(before)
+    for name in new:
+        (project / "pipelines" / name).unlink()
+    run_in(project, *CLI, "run")
