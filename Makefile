@@ -15,13 +15,13 @@ help:  ## this list
 
 install: $(STAMP)  ## make .venv with pinned dependencies
 
+# torch comes in the same command as all that wants it, or another version arrives first; tinysoundfont without its
+# pyaudio, which is for live playing and wants a compiler and PortAudio
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name yours: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into $(VENV): about 2.5 GB and a few minutes, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	# torch in the same command as all that wants it, or another version arrives first
 	$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	# without its pyaudio, which is for live playing and wants a compiler and PortAudio
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tinysoundfont
 	@touch $@
 
