@@ -35,24 +35,25 @@ def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = 
     for name in ("sha256", "problem"):
         if name not in clips:
             clips[name] = ""
-    tasks, known_bad = [], clips["problem"] != ""
+    tasks = []
     for start_row in range(0, len(clips), BATCH):
         batch = clips.iloc[start_row : start_row + BATCH]
         tasks.append([(row.path, row.sha256) for row in batch.itertuples() if not row.problem])
     results = progress(executor.run(examine, tasks, workers), describe, total=len(tasks), unit="batch")
     found = iter([item for batch in results for item in batch])
+    reasons = {"reason": "", "exception": ""}
     headers = pd.DataFrame(
-        [{"reason": row.problem, "exception": ""} if row.problem else next(found) for row in clips.itertuples()],
+        [reasons | ({"reason": row.problem} if row.problem else next(found)) for row in clips.itertuples()],
         index=clips.index,
         columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels"],
     )
-    bad = known_bad | headers["reason"].fillna("").ne("")
+    bad = headers["reason"] != ""
     quarantine = pd.DataFrame(
         {
             "path": clips.loc[bad, "path"],
             "stage": "manifest",
             "reason": headers.loc[bad, "reason"],
-            "exception": headers.loc[bad, "exception"].fillna(""),
+            "exception": headers.loc[bad, "exception"],
         }
     )
     good = (

@@ -1,0 +1,29 @@
+"""Put a project's definitions together, from its folder alone."""
+
+import os
+import warnings
+from pathlib import Path
+
+import dagster as dg
+
+from assets import checks, jobs, materialize, recipe, schedules, sensors
+
+
+def build(project: Path) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and sensors of the project in a folder that holds a dvc.yaml.
+
+    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones.
+    """
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    # partitions of two dimensions are called beta, for years now
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    groups = recipe.load(project)
+    retrain = jobs.retrain(project, groups)
+    return dg.Definitions(
+        assets=[materialize.definition(project, groups, group) for group in groups.values()],
+        asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
+        jobs=[jobs.demo(project, groups), retrain],
+        schedules=[schedules.weekly_retrain(retrain)],
+        sensors=[sensors.plain_runs(project, groups)],
+        executor=dg.in_process_executor,  # a step is a subprocess already
+    )

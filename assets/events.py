@@ -1,0 +1,82 @@
+"""What Dagster is told of a finished stage: an `AssetMaterialization` with DVC's hash as its data version.
+
+The same event for a materialization, a job and the sensor. It says which versions of its inputs the stage read, in the
+tags Dagster itself would write, so that an asset is marked out of date when its inputs changed and not otherwise.
+Dagster's own events would not do: they give all partitions of a run one data version.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from assets import metadata, partitions
+from assets.recipe import Stage, StageGroup
+from pipelines import recipe
+
+LOCK_TAG = "conservatory/lock"
+"""Digest of the entry in dvc.lock an event speaks of: how the sensor knows what Dagster has been told already."""
+
+
+def materialization(
+    instance: dg.DagsterInstance,
+    project: Path,
+    groups: Mapping[str, StageGroup],
+    stage: Stage,
+    lock: Mapping[str, Mapping],
+    status: str,
+    seconds: float | None = None,
+) -> dg.AssetMaterialization:
+    """The event for `stage` as it stands in `lock`; `status` says what became of it, and `seconds` how long it ran."""
+    group, entry = groups[stage.group], lock[stage.name]
+    partition = partitions.key(group, stage)
+    dimensions = partition.keys_by_dimension if isinstance(partition, dg.MultiPartitionKey) else {}
+    return dg.AssetMaterialization(
+        group.name,
+        partition=partition,
+        description=status,
+        metadata=metadata.of_stage(project, stage, entry, status, seconds),
+        tags={
+            "dagster/data_version": version(stage, lock),
+            "dagster/data_version_is_user_provided": "true",
+            "dagster/code_version": recipe.code_version(entry),
+            LOCK_TAG: digest(entry),
+            **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
+            **_inputs(instance, groups, stage, lock),
+        },
+    )
+
+
+def version(stage: Stage, lock: Mapping[str, Mapping]) -> str:
+    """DVC's hash of what a stage made; NULL, as Dagster says, if it has not run."""
+    return recipe.data_version(lock[stage.name], stage.data) if stage.name in lock else "NULL"
+
+
+def digest(entry: Mapping) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def told(instance: dg.DagsterInstance, group: StageGroup, stage: Stage) -> str | None:
+    """The digest of the lock entry that Dagster's latest event for the stage's partition speaks of, or None."""
+    partition = partitions.key(group, stage)
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(group.name), asset_partitions=[partition] if partition else None)
+    records = instance.fetch_materializations(wanted, limit=1).records
+    return (records[0].asset_materialization.tags or {}).get(LOCK_TAG) if records else None
+
+
+def _inputs(instance, groups: Mapping[str, StageGroup], stage: Stage, lock: Mapping) -> dict[str, str]:
+    """Tags naming, for each asset the group needs, the version read and Dagster's latest event of it."""
+    tags = {}
+    upstream = groups[stage.group].upstream
+    records = instance.get_asset_records([dg.AssetKey(name) for name in upstream])
+    pointers = {record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id for record in records}
+    for name, pairs in upstream.items():
+        read = sorted(other for one, other in pairs if one == stage.name)
+        versions = [version(other, lock) for other in groups[name].stages if other.name in read]
+        tags[f"dagster/input_event_pointer/{name}"] = str(pointers.get(dg.AssetKey(name)) or "NULL")
+        tags[f"dagster/input_data_version/{name}"] = (
+            versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
+        )
+    return tags

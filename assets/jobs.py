@@ -1,0 +1,91 @@
+"""Jobs: what is run as a whole, from the UI, the command line or a schedule.
+
+A job has a step for each asset, in the order of the recipe, and brings all partitions of each up to date. (Dagster's own
+asset jobs cannot hold assets of different partitions.) Anything smaller is materialized from the lineage graph.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from assets import checks, materialize, recipe
+from assets.recipe import StageGroup
+
+TRAINING = "models"
+"""The group, in dvc.yaml, of the assets that `retrain` is about."""
+
+
+def demo(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
+    description = "Everything, from raw music to the report. What has not changed is skipped."
+    return _job("demo", description, project, groups, groups)
+
+
+def retrain(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
+    trained = {name for name, group in groups.items() if group.meta.get("group") == TRAINING}
+    description = (
+        "Train the taggers again and renew all that follows from them, on the music as it is now: folders of your own are "
+        "looked at first, and what the taggers learn from is brought up to date. Nothing new, nothing retrained."
+    )
+    return _job("retrain", description, project, groups, trained | recipe.descendants(groups, trained))
+
+
+def _job(
+    name: str, description: str, project: Path, groups: Mapping[str, StageGroup], members: Collection[str]
+) -> dg.JobDefinition:
+    """A job over the groups `members`. Where one of them needs what is no member, that is brought up to date too."""
+    chosen = [group for group in groups.values() if group.name in members]
+    after = {group.name: _after(groups, group, members) for group in chosen}
+    graph = dg.GraphDefinition(
+        name,
+        description=description,
+        node_defs=[_step(name, project, groups, group, after[group.name], members) for group in chosen],
+        dependencies={
+            dg.NodeInvocation(_step_name(name, group), alias=group.name): {
+                up: dg.DependencyDefinition(up) for up in after[group.name]
+            }
+            for group in chosen
+        },
+    )
+    return graph.to_job(description=description, executor_def=dg.in_process_executor)
+
+
+def _after(groups: Mapping[str, StageGroup], group: StageGroup, members: Collection[str]) -> list[str]:
+    """The members a step waits for, without those that another of them waits for: the order, with few lines to draw."""
+    direct = {up for up in group.upstream if up in members}
+    return sorted(direct - recipe.ancestors(groups, direct))
+
+
+def _step(
+    job: str,
+    project: Path,
+    groups: Mapping[str, StageGroup],
+    group: StageGroup,
+    after: list[str],
+    members: Collection[str],
+) -> dg.OpDefinition:
+    """Bring all partitions of one asset up to date, and what they need where no other step does, and judge them."""
+    upstream = not set(group.upstream) <= set(members)
+
+    @dg.op(
+        name=_step_name(job, group),
+        description=group.description,
+        ins={up: dg.In(dg.Nothing) for up in after},
+        out=dg.Out(dg.Nothing),
+        pool=materialize.POOL,
+    )
+    def step(context: dg.OpExecutionContext):
+        done = set()
+        for event in materialize.run(context.instance, context.log.info, project, groups, list(group.stages), upstream):
+            done.add(event.asset_key.to_user_string())
+            yield event
+        for name in groups:
+            if name in done:
+                yield from checks.evaluations(project, groups[name])
+        yield dg.Output(None)
+
+    return step
+
+
+def _step_name(job: str, group: StageGroup) -> str:
+    return f"{job}_{group.name}"

@@ -1,0 +1,84 @@
+"""A stage group as an asset: its spec from dvc.yaml, and what materializing some of its partitions does.
+
+One `dvc repro` for all partitions of a run, with no regard to what they need (Dagster sees to the order). DVC leaves
+alone what has not changed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from assets import events, folders, outside, partitions, recipe, repro
+from assets.recipe import Stage, StageGroup
+
+POOL = "dvc"
+"""What runs stages, runs alone: dagster.yaml gives this pool one place. Checks and sensors do not wait for it."""
+
+SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+"""Marks a result whose events were given one by one already. Dagster adds none of its own then, which would hold one
+data version for all partitions; and unlike an output left out, it lets the assets that come after run."""
+
+
+def spec(groups: Mapping[str, StageGroup], group: StageGroup) -> dg.AssetSpec:
+    """The asset of a stage group: what dvc.yaml says of it, and what it needs."""
+    meta = group.meta
+    return dg.AssetSpec(
+        group.name,
+        deps=[dg.AssetDep(name, partition_mapping=partitions.mapping(group, groups[name])) for name in group.upstream],
+        description=group.description,
+        group_name=meta.get("group"),
+        kinds=set(meta.get("kinds", ())),
+        owners=[meta["owner"]] if "owner" in meta else [],
+        partitions_def=partitions.definition(group),
+    )
+
+
+def definition(project: Path, groups: Mapping[str, StageGroup], group: StageGroup) -> dg.AssetsDefinition:
+    """The asset of a stage group as one step."""
+
+    @dg.multi_asset(
+        name=group.name,
+        specs=[spec(groups, group)],
+        backfill_policy=dg.BackfillPolicy.single_run() if group.dimensions else None,
+        pool=POOL,
+        description=group.description,
+    )
+    def materialize(context: dg.AssetExecutionContext):
+        wanted = set(context.partition_keys) if group.dimensions else {None}
+        stages = [stage for stage in group.stages if partitions.key(group, stage) in wanted]
+        yield from run(context.instance, context.log.info, project, groups, stages)
+        yield dg.MaterializeResult(metadata=SAID)
+
+    return materialize
+
+
+def run(
+    instance: dg.DagsterInstance,
+    say: Callable[[str], None],
+    project: Path,
+    groups: Mapping[str, StageGroup],
+    stages: list[Stage],
+    upstream: bool = False,
+) -> Iterator[dg.AssetMaterialization]:
+    """Run stages of one group, with `upstream` also what they need; an event for each as it is finished.
+
+    Raises `dagster.Failure` with the end of the output if one fails; those finished before keep their event.
+    """
+    known = {stage.name: stage for group in groups.values() for stage in group.stages}
+    wanted = {stage.name for stage in stages}
+    before = recipe.ancestors(groups, {stage.group for stage in stages})
+    needed = {stage.name for name in before for stage in groups[name].stages}
+    first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
+    outside.report(instance, project, groups, recipe.locked(project), needed)
+    try:
+        folders.refresh(project, None if upstream else first, say)
+        for finished in repro.repro(project, sorted(wanted, key=list(known).index), say, upstream):
+            stage = known.get(finished.stage)
+            if stage and (finished.changed or finished.stage in wanted):
+                say(f"{finished.stage}: {finished.status}")
+                lock, status = recipe.locked(project), finished.status
+                yield events.materialization(instance, project, groups, stage, lock, status, finished.seconds)
+    except repro.StageError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None

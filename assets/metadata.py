@@ -1,0 +1,123 @@
+"""What Dagster shows of a finished stage: the stage's record and its entry in dvc.lock as Dagster metadata.
+
+Belongs here: how a figure, table, plot, hash or parameter is shown. Not here: finding any of them out.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from assets.recipe import Stage
+from pipelines import recipe
+
+
+def of_stage(
+    project: Path, stage: Stage, entry: Mapping, status: str, seconds: float | None
+) -> dict[str, dg.MetadataValue]:
+    """Metadata of one stage as it stands: what became of it, what it found, then what it was made from."""
+    return {
+        "status": dg.MetadataValue.text(status),
+        **({} if seconds is None else {"wall time (s)": dg.MetadataValue.float(round(seconds, 1))}),
+        **pages(project, entry),
+        **of_record(record(project, stage, entry) or {}),
+        **provenance(entry),
+    }
+
+
+def record(project: Path, stage: Stage, entry: Mapping) -> dict | None:
+    """The record a stage left, or None if it leaves none or the file is not the one dvc.lock speaks of."""
+    locked = {out["path"]: out.get("md5") for out in entry.get("outs", [])}
+    if not stage.record or not (project / stage.record).exists():
+        return None
+    text = (project / stage.record).read_bytes()
+    if hashlib.md5(text, usedforsecurity=False).hexdigest() != locked.get(stage.record):
+        return None
+    return json.loads(text)
+
+
+def of_record(found: Mapping) -> dict[str, dg.MetadataValue]:
+    """Figures, table, plots and note of a record; `{}` for an empty one."""
+    shown = {name: _figure(value) for name, value in found.get("figures", {}).items()}
+    if described := found.get("table"):
+        shown["dagster/row_count"] = dg.MetadataValue.int(described["rows"])
+        shown["dagster/column_schema"] = dg.MetadataValue.table_schema(_schema(described["columns"]))
+    for title, plot in found.get("plots", {}).items():
+        shown[title] = dg.MetadataValue.md(f"![{title}]({_source(plot)})")
+    if found.get("note"):
+        shown["note"] = dg.MetadataValue.md(found["note"])
+    if found.get("checks"):
+        rows = ((name, "yes" if c["passed"] else "no", c["detail"]) for name, c in found["checks"].items())
+        shown["findings"] = dg.MetadataValue.md(table(("finding", "holds", ""), rows))
+    return shown
+
+
+def pages(project: Path, entry: Mapping) -> dict[str, dg.MetadataValue]:
+    """Where to find the web pages among a stage's outputs. A browser opens no file:// link from Dagster's page, so the
+    address is there to copy, and the command that opens the report."""
+    found = {}
+    for out in entry.get("outs", []):
+        if out["path"].endswith(".html"):
+            path = project / out["path"]
+            how = f"`conservatory report`, or copy into the address bar: {path.as_uri()}"
+            found |= {"open it": dg.MetadataValue.md(how), "page": dg.MetadataValue.path(str(path))}
+    return found
+
+
+def provenance(entry: Mapping) -> dict[str, dg.MetadataValue]:
+    """Outputs, data, parameters, command and code of a stage, with their hashes, as DVC locked them."""
+    deps = entry.get("deps", [])
+    params = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
+    tables = {
+        "outputs": (("path", "hash"), _hashes(entry.get("outs", []))),
+        "made from": (("path", "hash"), _hashes(dep for dep in deps if not recipe.is_code(dep["path"]))),
+        "parameters": (("name", "value"), ((name, f"`{json.dumps(value)}`") for name, value in sorted(params.items()))),
+        "code": (("path", "hash"), _hashes(dep for dep in deps if recipe.is_code(dep["path"]))),
+    }
+    shown = {name: table(header, rows) for name, (header, rows) in tables.items()}
+    command = dg.MetadataValue.md(f"`{entry['cmd']}`")
+    return {**{name: dg.MetadataValue.md(text) for name, text in shown.items() if text}, "command": command}
+
+
+def _figure(value) -> dg.MetadataValue:
+    if isinstance(value, bool):
+        return dg.MetadataValue.bool(value)
+    if isinstance(value, int):
+        return dg.MetadataValue.int(value)
+    if isinstance(value, float):
+        return dg.MetadataValue.float(value)
+    return dg.MetadataValue.text(value) if isinstance(value, str) else dg.MetadataValue.json(value)
+
+
+def _schema(columns: Iterable[Mapping]) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column["name"],
+                column["type"],
+                description=column["doc"] + (f" [{column['unit']}]" if column["unit"] else ""),
+            )
+            for column in columns
+        ]
+    )
+
+
+def _source(plot: str) -> str:
+    """An image's address: itself, or SVG text as base64."""
+    if plot.startswith("data:"):
+        return plot
+    return "data:image/svg+xml;base64," + base64.b64encode(plot.encode()).decode()
+
+
+def _hashes(files: Iterable[Mapping]) -> list[tuple[str, str]]:
+    return [(f"`{file['path']}`", f"`{file.get('md5', '')}`") for file in files]
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table, or "" without rows."""
+    body = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *body] if body else []
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,41 @@
+"""What was run outside Dagster, by `dvc repro` or `conservatory run`, told to Dagster afterwards.
+
+dvc.lock is the record; Dagster's database is an index of it that may be lost, and is made good here.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from assets import checks, events
+from assets.recipe import StageGroup
+
+
+def report(
+    instance: dg.DagsterInstance,
+    project: Path,
+    groups: Mapping[str, StageGroup],
+    lock: Mapping[str, Mapping],
+    names: Collection[str],
+) -> list[str]:
+    """Tell Dagster of those of the stages `names` whose entry in `lock` it has not been told of. Returns which.
+
+    In the order of the recipe, so that each event can name the ones it follows from.
+    """
+    reported = []
+    for group in groups.values():
+        new = [
+            stage
+            for stage in group.stages
+            if stage.name in names
+            and stage.name in lock
+            and events.told(instance, group, stage) != events.digest(lock[stage.name])
+        ]
+        for stage in new:
+            event = events.materialization(instance, project, groups, stage, lock, "run outside Dagster")
+            instance.report_runless_asset_event(event)
+        for evaluation in checks.evaluations(project, group) if new else ():
+            instance.report_runless_asset_event(evaluation)
+        reported += [stage.name for stage in new]
+    return reported

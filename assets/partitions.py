@@ -1,0 +1,118 @@
+"""Items of a stage group as Dagster partitions, and which partitions of one asset need which of another.
+
+A partition mapping is not declared anywhere: the simplest one of Dagster's that says exactly what DVC's graph says is
+chosen, so that a new kind of stage needs no change here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import permutations
+
+import dagster as dg
+
+from assets.recipe import Stage, StageGroup
+
+NOT_IN_KEYS = set("|[],")  # Dagster keeps these for keys of two dimensions
+
+
+def definition(group: StageGroup) -> dg.PartitionsDefinition | None:
+    """None without items; a list of keys over one dimension, a product of two, or DVC's own item names.
+
+    Dagster has no partitions of three dimensions, and none of two whose keys hold one of `|[],`.
+    """
+    if not group.dimensions:
+        return None
+    if not _is_product(group):
+        return dg.StaticPartitionsDefinition([key(group, stage) for stage in group.stages])
+    return dg.MultiPartitionsDefinition(
+        {
+            name: dg.StaticPartitionsDefinition(list(dict.fromkeys(stage.values[place] for stage in group.stages)))
+            for place, name in enumerate(group.dimensions)
+        }
+    )
+
+
+def key(group: StageGroup, stage: Stage) -> str | None:
+    """The partition of the group's asset that `stage` makes; None if the asset has no partitions."""
+    if not group.dimensions:
+        return None
+    if _is_product(group):
+        return dg.MultiPartitionKey(dict(zip(group.dimensions, stage.values, strict=True)))
+    return stage.values[0] if len(group.dimensions) == 1 else stage.name.partition("@")[2]
+
+
+def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
+    """What Dagster must know to find the partitions of `up` that a partition of `down` needs. None: it need not be told.
+
+    Where no mapping says exactly what DVC's graph says, each partition needs all, which is too much but never too little.
+    """
+    if not up.dimensions:
+        return None
+    needed = _needed(down, up)
+    for candidate in _candidates(down, up, needed):
+        if _means(candidate, down, up, needed):
+            return candidate
+    return dg.AllPartitionMapping()
+
+
+def _is_product(group: StageGroup) -> bool:
+    return len(group.dimensions) == 2 and not any(NOT_IN_KEYS & set(v) for stage in group.stages for v in stage.values)
+
+
+def _needed(down: StageGroup, up: StageGroup) -> dict[str | None, set[str]]:
+    """Partition of `down` -> partitions of `up` that DVC's graph says it reads."""
+    keys = {stage.name: key(up, stage) for stage in up.stages}
+    pairs = down.upstream[up.name]
+    return {key(down, s): {str(keys[other]) for name, other in pairs if name == s.name} for s in down.stages}
+
+
+def _candidates(down: StageGroup, up: StageGroup, needed: dict) -> Iterator[dg.PartitionMapping]:
+    """Mappings that may fit, the easiest to read first."""
+    if down.dimensions:
+        yield dg.IdentityPartitionMapping()
+        for dimension in set(down.dimensions) & set(up.dimensions):
+            yield dg.MultiToSingleDimensionPartitionMapping(dimension)
+    yield dg.AllPartitionMapping()
+    if len({frozenset(keys) for keys in needed.values()}) == 1:
+        yield dg.SpecificPartitionsPartitionMapping(sorted(next(iter(needed.values()))))
+    if not down.dimensions:
+        return
+    if _is_product(down) and _is_product(up):
+        yield from _by_dimension(down, up)
+    elif not _is_product(down) and not _is_product(up):
+        yield _static([(str(one), other) for one, others in needed.items() for other in others])
+
+
+def _by_dimension(down: StageGroup, up: StageGroup) -> Iterator[dg.PartitionMapping]:
+    """Each dimension of `up` follows from one of `down`, or from none (then all of it is needed)."""
+    places = {stage.name: stage.values for stage in (*down.stages, *up.stages)}
+    for choice in permutations((*range(len(down.dimensions)), None, None), len(up.dimensions)):
+        dimensions = {}
+        for place, (name, source) in enumerate(zip(up.dimensions, choice, strict=True)):
+            if source is not None:
+                pairs = {(places[one][source], places[other][place]) for one, other in down.upstream[up.name]}
+                rule = dg.IdentityPartitionMapping() if all(a == b for a, b in pairs) else _static(pairs)
+                dimensions[name] = dg.DimensionPartitionMapping(down.dimensions[source], rule)
+        yield dg.MultiPartitionMapping(dimensions)
+
+
+def _static(pairs) -> dg.StaticPartitionMapping:
+    found = defaultdict(set)
+    for one, other in pairs:
+        found[other].add(one)
+    return dg.StaticPartitionMapping({other: sorted(ones) for other, ones in sorted(found.items())})
+
+
+def _means(candidate: dg.PartitionMapping, down: StageGroup, up: StageGroup, needed: dict) -> bool:
+    """Does Dagster read `candidate` as `needed` says?"""
+    up_keys, down_keys = definition(up), definition(down)
+    try:
+        candidate.validate_partition_mapping(up_keys, down_keys)
+        for one, others in needed.items():
+            subset = down_keys.subset_with_partition_keys([one]) if down_keys else None
+            found = candidate.get_upstream_mapped_partitions_result_for_partitions(subset, down_keys, up_keys)
+            if {str(name) for name in found.partitions_subset.get_partition_keys()} != others:
+                return False
+    except Exception:  # Dagster says in several ways that a mapping does not suit two definitions
+        return False
+    return True

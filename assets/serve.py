@@ -1,0 +1,82 @@
+"""Open Dagster on this project: `python -m assets.serve [--host ADDRESS] [--port PORT]`, in the project's folder.
+
+`dagster dev` with what it must be told: where its history is kept, and the settings of dagster.yaml. Runs that a crash cut
+off are called failed first; Dagster would take them to be running for ever, and let no other begin.
+"""
+
+import argparse
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
+
+
+def prepare(project: Path) -> Path:
+    """Make Dagster's home, with the project's settings in it, and return it."""
+    home = project / ".dagster"
+    home.mkdir(exist_ok=True)
+    settings = home / "dagster.yaml"
+    settings.unlink(missing_ok=True)
+    settings.symlink_to(project / "dagster.yaml")
+    return home
+
+
+def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Call the runs failed whose server is gone. Returns their ids."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    gone = [run for run in unfinished if not _answers(run.tags.get(SERVER_TAG))]
+    for run in gone:
+        instance.report_run_failed(run, "Dagster was ended while this ran. What DVC finished is kept; launch it again.")
+    return [run.run_id for run in gone]
+
+
+def _answers(server: str | None) -> bool:
+    """Is there a process behind a run's server tag? A run without one may be a command line's: it is left alone."""
+    if not server:
+        return True
+    found = json.loads(server)
+    address = found.get("socket") or (found.get("host"), found.get("port"))
+    with socket.socket(socket.AF_UNIX if found.get("socket") else socket.AF_INET) as connection:
+        try:
+            connection.connect(address)
+        except OSError:
+            return False
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m assets.serve", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; anyone who reaches it can run jobs")
+    parser.add_argument("--port", default="3000", help="port on this machine")
+    arguments = parser.parse_args()
+    project = Path.cwd()
+    home = prepare(project)
+    os.environ["DAGSTER_HOME"] = str(home)
+    # code is found from any folder, here and in what Dagster starts
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
+    # "use `dg dev` instead", which is another command for the same
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command`")
+    with dg.DagsterInstance.get() as instance:
+        fail_cut_off_runs(instance)
+    os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
+    options = [
+        "-w",
+        str(project / "workspace.yaml"),
+        "-h",
+        arguments.host,
+        "-p",
+        arguments.port,
+        "--log-level",
+        "warning",
+    ]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *options])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""Clips of 30 s from the scores inside the installed music21, in eight styles, with exact notes and labels.
+
+Bach's chorales, Palestrina's masses, Monteverdi's madrigals, trecento polyphony, string quartets by Haydn, Mozart and
+Beethoven, and the dance tunes of O'Neill's, Aird's and Ryan's books. The sound is rendered: TimGM6mb.sf2, a family of
+instruments drawn evenly and apart from the style, so that timbre tells nothing of style. A label that a renderer made is
+easy in some ways and hard in others; figures from it are about rendered scores, not recordings.
+
+Works are chosen by a seed, one clip a work where there are enough (else several excerpts that do not overlap). Clips of one
+work, and of works with the same music under other names or in other keys (pipelines/symbolic/similarity.py), are one
+group; the split is by group. Nothing is downloaded, and the non-commercial Essen songs are not used.
+"""
+
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import soundfile
+
+from pipelines import executor
+from pipelines.datasets import NOTES
+from pipelines.progress import progress
+from pipelines.store.files import atomic
+from pipelines.store.tables import column, read_table, write_table
+from pipelines.symbolic import corpus, excerpt, instruments, labels, render, similarity
+from pipelines.symbolic.score import Music
+
+BIBTEX = """@inproceedings{cuthbert2010music21,
+  author = {Cuthbert, Michael Scott and Ariza, Christopher},
+  title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},
+  booktitle = {Proceedings of the 11th International Society for Music Information Retrieval Conference},
+  pages = {637--642},
+  year = {2010}
+}"""
+
+MUSIC21 = (
+    "distributed with music21 by permission of the encoders; music21's licence for its corpus says that encodings may be "
+    "under copyright and restricted in commercial use"
+)
+LICENCES = {  # what the files themselves say, beside what music21 says of all of them
+    "chorale": "files: (c) 2003, 2004 Margaret Greentree, used by permission",
+    "palestrina": "files: (c) 2000 John Miller, rights to all derivative electronic formats reserved, licensing agreement "
+    "at music-cog.ohio-state.edu/HumdrumDatabases/Palestrina/license.txt",
+    "madrigal": "files: no licence; two carry the rights line of the edition they were scanned from, (c) Ut Orpheus 2003",
+    "trecento": "files: no licence; ten have an empty copyright line",
+    "quartet": "files: no licence and no encoder named",
+    "oneill": "files: no licence; the volunteers who typed each tune are named in it",
+    "aird": "files: no licence; transcribed by Jack Campin, 2003 to 2009",
+    "ryan": "files: no licence; the contributors are named in each",
+}
+SOUNDFONT = (
+    "sound: TimGM6mb.sf2 of pretty_midi, whose MIT licence does not mention it; Debian distributes another version of it "
+    "under GPL-2, (c) 2004 Tim Brechbill, 2010 David Bolton"
+)
+LICENSE_INFO = f"Mixed, per clip; the scores are {MUSIC21}. {SOUNDFONT[0].upper()}{SOUNDFONT[1:]}."
+
+LEVELS_DBFS = (-26.0, -20.0)  # the range from which a clip's RMS is drawn
+VELOCITIES = (56, 105)
+
+SPLITS = ("train", "validation", "test")
+
+CLIPS = pa.schema(
+    [
+        column("path", pa.string(), "audio file, relative to raw_dir", unique=True),
+        column("title", pa.string(), "collection, work, and where the excerpt starts"),
+        column("tags", pa.list_(pa.string()), "style, families, texture, metre, mode, tempo band"),
+        column("split", pa.string(), "train, validation, test"),
+        column("group", pa.string(), "works with the same music"),
+        column("source", pa.string(), "package, version and file"),
+        column("licence", pa.string(), "what the files say"),
+        column("target_style", pa.string(), "style"),
+        column("target_instrument_family", pa.string(), "the family with the most note-seconds"),
+        column("work", pa.string(), "the work, before groups were merged"),
+        column("bpm", pa.float64(), "beats a minute", unit="1/min"),
+        column("beat", pa.float64(), "quarter notes a beat"),
+        column("bar", pa.int32(), "number of the bar where the clip starts"),
+        column("level_dbfs", pa.float64(), "RMS asked for", unit="dBFS"),
+    ]
+)
+
+
+class Draw(NamedTuple):
+    """What chance decides for one clip, apart from which music it is."""
+
+    first: int  # program
+    second: int | None
+    bpm: float
+    velocity: int
+    level_dbfs: float
+
+
+class Chosen(NamedTuple):
+    """The `part`-th of `n_parts` excerpts of a piece."""
+
+    piece: corpus.Piece
+    music: Music
+    part: int
+    n_parts: int
+
+
+def build(raw_dir: Path, entry: dict) -> dict:
+    """Parse, group, split and render. Writes audio/<style>/*.flac, notes.parquet and clips.parquet."""
+    rejected: dict[str, Counter] = {}
+    chosen = choose(entry, rejected)
+    clips, notes = [], []
+    for style, members in chosen.items():
+        for number, (member, draw) in enumerate(zip(members, draws(style, len(members), entry["seed"]), strict=True)):
+            row, sounding = compose(member, draw, number, entry)
+            clips.append(row)
+            notes.append(sounding)
+    pieces = {member.piece: member.music for members in chosen.values() for member in members}
+    groups, pairs = group(pieces)
+    for row in clips:
+        row["group"] = groups[row["work"]]
+    splits = split(
+        [row["group"] for row in clips], [row["target_style"] for row in clips], entry["split"], entry["seed"]
+    )
+    frame = pd.DataFrame(clips).assign(split=splits)
+    tasks = [
+        (raw_dir / row["path"], sounding, entry["sample_rate"], entry["duration_s"], row["level_dbfs"])
+        for row, sounding in zip(clips, notes, strict=True)
+    ]
+    for _ in progress(executor.run(_write_audio, tasks), "render scores", total=len(tasks)):
+        pass
+    table = [pd.DataFrame(sounding).assign(path=row["path"]) for row, sounding in zip(clips, notes, strict=True)]
+    write_table(pd.concat(table, ignore_index=True)[NOTES.names], raw_dir / "notes.parquet", NOTES)
+    write_table(frame[CLIPS.names], raw_dir / "clips.parquet", CLIPS)
+    return _figures(frame, pieces, pairs, rejected)
+
+
+def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
+    """The contract's columns, from the table that `build` left."""
+    table = read_table(raw_dir / "clips.parquet", CLIPS)
+    return table[CLIPS.names[: CLIPS.names.index("work")]]
+
+
+def choose(entry: dict, rejected: dict[str, Counter]) -> dict[str, list[Chosen]]:
+    """Read as many pieces of each style as its clips need, in a seeded order; `rejected` counts what was passed over.
+
+    The styles advance together, a round of reading at a time, so that all workers have work.
+    """
+    searches = {style: _Search(style, entry) for style in corpus.STYLES}
+    while tasks := [piece for search in searches.values() for piece in search.wanted()]:
+        found = progress(executor.run(_read, tasks), "read scores", total=len(tasks), unit="piece")
+        for piece, music in zip(tasks, found, strict=True):
+            searches[piece.style].receive(piece, music)
+    rejected |= {style: search.rejected for style, search in searches.items()}
+    return {style: search.chosen() for style, search in searches.items()}
+
+
+class _Search:
+    """One style's pieces on their way to being clips: a piece of each work first, then second ones, then excerpts."""
+
+    def __init__(self, style: str, entry: dict):
+        rng = np.random.default_rng([entry["seed"], corpus.STYLES.index(style)])
+        works: dict[str, list[corpus.Piece]] = {}
+        for piece in corpus.catalogue(style):
+            works.setdefault(piece.work, []).append(piece)
+        names = [str(name) for name in rng.permutation(sorted(works))]
+        self.unread = {name: [works[name][i] for i in rng.permutation(len(works[name]))] for name in names}
+        self.style, self.n_clips, self.duration_s = style, entry["clips_per_style"], entry["duration_s"]
+        self.share = -(-self.n_clips // len(names))  # clips a work; more than one where there are few works
+        self.music: dict[corpus.Piece, Music] = {}
+        self.room: dict[corpus.Piece, int] = {}
+        self.rejected: Counter = Counter()
+
+    def wanted(self) -> list[corpus.Piece]:
+        """The next pieces to read, first ones before second ones; none when there are as many as clips, or no more."""
+        usable = Counter(piece.work for piece in self.music)
+        turns = [
+            (turn, work)
+            for work, pieces in self.unread.items()
+            for turn in range(usable[work], min(self.share, usable[work] + len(pieces)))
+        ]
+        turns.sort(key=lambda pair: pair[0])
+        return [self.unread[work].pop(0) for _, work in turns[: max(0, self.n_clips - len(self.music))]]
+
+    def receive(self, piece: corpus.Piece, music: Music | str) -> None:
+        if not isinstance(music, str):
+            room = 1 if self.style in corpus.STROPHIC else excerpt.capacity(music, self.duration_s)
+            if room:
+                self.music[piece], self.room[piece] = music, room
+                return
+            music = "shorter than the clip"
+        self.rejected[music] += 1
+
+    def chosen(self) -> list[Chosen]:
+        """Raises `ValueError` where the style has too little music."""
+        parts: Counter = Counter()
+        pieces = list(self.music)
+        while sum(parts.values()) < self.n_clips:
+            by_work = Counter()
+            for piece, n in parts.items():
+                by_work[piece.work] += n
+            free = [piece for piece in pieces if parts[piece] < self.room[piece]]
+            if not free:
+                raise ValueError(
+                    f"{self.style}: music for {sum(parts.values())} clips, not {self.n_clips}; ask for fewer"
+                )
+            # the work with the fewest clips, then its piece with the fewest, then the seeded order
+            parts[min(free, key=lambda piece: (by_work[piece.work], parts[piece]))] += 1
+        return [Chosen(p, self.music[p], part, n) for p, n in parts.items() for part in range(n)]
+
+
+def _read(piece: corpus.Piece) -> Music | str:
+    try:
+        return corpus.read(piece)
+    except Exception as error:  # music21 raises anything on a file it cannot parse: the next work takes its place
+        return str(error) if isinstance(error, ValueError) else f"not parsed ({type(error).__name__})"
+
+
+def draws(style: str, n: int, seed: int) -> list[Draw]:
+    """Programs, tempo and loudness of a style's `n` clips.
+
+    Every family leads in as many clips (to within one), half of those of each family have a second family, and every
+    tempo band has a third. Only the order depends on the style.
+    """
+    index = corpus.STYLES.index(style)
+    rng = np.random.default_rng([seed, index, 1])
+    families, bands = list(instruments.FAMILIES), list(excerpt.TEMPO_BANDS.values())
+    deck = [(families[(i + 4 * index) % len(families)], (i + i // len(families)) % 2 == 1) for i in range(n)]
+    tempos = [bands[(i + index) % len(bands)] for i in range(n)]
+    result = []
+    for i, j in zip(rng.permutation(n), rng.permutation(n), strict=True):
+        family, mixed = deck[i]
+        other = str(rng.choice([name for name in families if name != family]))
+        first, second = (int(rng.choice(instruments.FAMILIES[name])) for name in (family, other))
+        bpm = float(np.exp(rng.uniform(*np.log(tempos[j]))))
+        velocity, level = int(rng.integers(*VELOCITIES)), float(rng.uniform(*LEVELS_DBFS))
+        result.append(Draw(first, second if mixed else None, bpm, velocity, level))
+    return result
+
+
+def compose(member: Chosen, draw: Draw, number: int, entry: dict) -> tuple[dict, np.ndarray]:
+    """(row of `CLIPS` without group and split, notes of `NOTES` without path) of one clip."""
+    piece, music = member.piece, member.music
+    style, duration_s = piece.style, entry["duration_s"]
+    rng = np.random.default_rng([entry["seed"], corpus.STYLES.index(style), 2, number])
+    again = style in corpus.STROPHIC
+    start = 0 if again else excerpt.choose_start(music, draw.bpm, duration_s, member.part, member.n_parts, rng)
+    cut = excerpt.cut(music, start, draw.bpm, duration_s, again)
+    programs = instruments.assign(cut.notes, draw.first, draw.second)
+    jitter = rng.integers(-6, 7, len(cut.notes))
+    notes = np.empty(len(cut.notes), dtype=[*excerpt.SOUND.descr, ("program", "i4"), ("velocity", "i4")])
+    for name in excerpt.SOUND.names:
+        notes[name] = cut.notes[name]
+    notes["program"], notes["velocity"] = programs, np.clip(draw.velocity + jitter, 1, 127)
+    bar = int(cut.bars["number"][0])
+    families = sorted({instruments.FAMILY[program] for program in programs.tolist()})
+    metre = labels.metre(cut.bars)
+    tags = [f"style:{style}", *(f"family:{family}" for family in families), f"texture:{labels.texture(cut.notes)}"]
+    tags += [f"metre:{metre}"] if metre else []
+    tags += [f"mode:{labels.mode(cut.notes, int(cut.bars['mode'][0]))}", f"tempo:{labels.tempo_band(draw.bpm)}"]
+    row = {
+        "path": f"audio/{style}/{style}-{number:04d}.flac",
+        "title": piece.title if again else f"{piece.title}, from bar {bar}",
+        "tags": tags,
+        "source": f"music21 {version('music21')}, corpus/{piece.path}"
+        + (f", X:{piece.number}" if piece.number >= 0 else ""),
+        "licence": f"{LICENCES[style]}; {MUSIC21}; {SOUNDFONT}",
+        "target_style": style,
+        "target_instrument_family": instruments.FAMILY[draw.first],
+        "work": piece.work,
+        "bpm": draw.bpm,
+        "beat": cut.beat,
+        "bar": bar,
+        "level_dbfs": draw.level_dbfs,
+    }
+    return row, notes
+
+
+def group(pieces: dict[corpus.Piece, Music]) -> tuple[dict[str, str], list[tuple[str, str, float]]]:
+    """(work -> group, titles of the pairs found to be the same music and by how much)."""
+    members = list(pieces)
+    works = [piece.work for piece in members]
+    pairs = similarity.same_music([similarity.lines(pieces[piece]) for piece in members], works)
+    merged = similarity.merge(works, pairs)
+    titles = [(members[i].title, members[j].title, round(score, 3)) for i, j, score in pairs]
+    return dict(zip(works, merged, strict=True)), titles
+
+
+def split(groups: list[str], styles: list[str], shares: dict[str, float], seed: int) -> list[str]:
+    """train, validation or test for each clip: whole groups, each style close to its `shares` in every split.
+
+    Greedy: the largest groups first (equal ones in a seeded order), each to the split that lacks most of its styles.
+    """
+    members: dict[str, Counter] = {}
+    for name, style in zip(groups, styles, strict=True):
+        members.setdefault(name, Counter())[style] += 1
+    wanted = {(style, side): n * shares[side] for style, n in Counter(styles).items() for side in SPLITS}
+    order = np.random.default_rng([seed, len(corpus.STYLES)]).permutation(sorted(members))
+    sides = {}
+    for name in sorted(map(str, order), key=lambda name: -members[name].total()):
+        side = max(SPLITS, key=lambda side: sum(wanted[style, side] * n for style, n in members[name].items()))
+        sides[name] = side
+        for style, n in members[name].items():
+            wanted[style, side] -= n
+    return [sides[name] for name in groups]
+
+
+def _write_audio(task: tuple) -> None:
+    path, notes, sample_rate, duration_s, level_dbfs = task
+    sound = render.mix(notes, sample_rate, duration_s, level_dbfs)
+    with atomic(path) as temporary:
+        soundfile.write(temporary, sound, sample_rate, format="FLAC", subtype="PCM_16")
+
+
+def _figures(frame: pd.DataFrame, pieces: dict, pairs: list, rejected: dict[str, Counter]) -> dict:
+    tags = frame.explode("tags")
+    return {
+        "clips": len(frame),
+        "works": int(frame["work"].nunique()),
+        "groups": int(frame["group"].nunique()),
+        "pieces read": len(pieces) + sum(counter.total() for counter in rejected.values()),
+        "pairs with the same music": len(pairs),
+        "same music, for example": [f"{a} = {b}" for a, b, _ in pairs[:10]],
+        "rejected": {style: dict(counter) for style, counter in rejected.items() if counter},
+        "clips per style": {
+            style: {side: int((part["split"] == side).sum()) for side in SPLITS}
+            | {"works": int(part["work"].nunique())}
+            for style, part in frame.groupby("target_style")
+        },
+        "clips per tag": {
+            tag: {side: int((part["split"] == side).sum()) for side in SPLITS} for tag, part in tags.groupby("tags")
+        },
+    }

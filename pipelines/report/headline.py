@@ -1,0 +1,107 @@
+"""The answer in a sentence: what the taggers' embeddings know, against chance and against embeddings without a network.
+
+The rule, applied to every sentence alike: an embedding is called better than another only where its whole 95% interval lies
+above the other's; above chance only where its interval's lower end is.
+"""
+
+from pipelines.report.state import State, ordered, tagger_names
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+VERDICTS = {
+    "better": "better than the baselines",
+    "level": "not told apart from the baselines",
+    "worse": "below the baselines",
+    "no baseline": "above chance",
+    "chance": "not above chance",
+}
+
+
+def question(state: State) -> str:
+    """The page's title."""
+    targets = [
+        f"the labels of {dataset.name}" if target == "label" else words(target)
+        for dataset in state.datasets.values()
+        for target in dataset.scores
+    ]
+    n = len(tagger_names(state))
+    knower = (
+        "does a tagger’s embedding" if n == 1 else f"do {word(n)} taggers’ embeddings" if n else "do plain embeddings"
+    )
+    return f"What {knower} know about {listed(list(dict.fromkeys(targets))) or 'this music'}?"
+
+
+def findings(state: State) -> list[dict]:
+    """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
+    "verdict", "trained_on"}`.
+
+    best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance"}`, or None where
+    there is no tagger (no baseline). others: the taggers with lower figures. verdict: a key of `VERDICTS`. trained_on: how many
+    of the classes a tagger was trained to name.
+    """
+    taggers, found = tagger_names(state), []
+    for name, dataset in state.datasets.items():
+        for target, records in dataset.scores.items():
+            scored = [summary(key, records[key]) for key in ordered(state, records)]
+            networks = sorted((s for s in scored if s["name"] in taggers), key=lambda s: -s["accuracy"])
+            baselines = sorted((s for s in scored if s["name"] not in taggers), key=lambda s: -s["accuracy"])
+            best = networks[0] if networks else None
+            baseline = baselines[0] if baselines else None
+            record = records[(best or baseline)["name"]]
+            found.append(
+                {
+                    "dataset": name,
+                    "target": target,
+                    "n": record["n"],
+                    "k": record["k"],
+                    "best": best,
+                    "baseline": baseline,
+                    "others": networks[1:],
+                    "verdict": verdict(best, baseline) if best else "",
+                    "trained_on": trained_on(state, record["per_class"]),
+                }
+            )
+    return found
+
+
+def summary(name: str, record: dict) -> dict:
+    low, high = record["ci95"]
+    return {
+        "name": name,
+        "accuracy": record["hungarian_accuracy"],
+        "low": low,
+        "high": high,
+        "chance": record["chance"],
+    }
+
+
+def verdict(best: dict, baseline: dict | None) -> str:
+    """A key of `VERDICTS`, by the rule above."""
+    if best["low"] <= best["chance"]:
+        return "chance"
+    if baseline is None:
+        return "no baseline"
+    if best["low"] > baseline["high"]:
+        return "better"
+    return "worse" if best["high"] < baseline["low"] else "level"
+
+
+def trained_on(state: State, classes) -> int:
+    """How many of a target's classes are among the tags the taggers were trained on (`class`, or `kind:class`)."""
+    tags = {tag for config in state.taggers.values() for tag in config["tags"]}
+    values = tags | {tag.partition(":")[2] for tag in tags}
+    return sum(name in values for name in classes)
+
+
+def word(n: int) -> str:
+    return WORDS[n] if n < len(WORDS) else str(n)
+
+
+def words(name: str) -> str:
+    """A target's name as a person writes it."""
+    return name.replace("_", " ")
+
+
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -1,0 +1,98 @@
+"""What can be heard: which clips get a player, and their excerpts as MP3 in base64."""
+
+import base64
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from pipelines.report.state import Dataset
+from pipelines.store import shards
+
+FADE_S = 0.015  # in and out: a cut wave clicks
+MP3_LEVEL = 0.85  # libsndfile's constant bit rate from this: 32 kbit/s at 16 kHz, 24 kB for 6 s
+
+
+def examples(dataset: Dataset, n: int) -> list[int]:
+    """Rows of `dataset.clips` to show with pictures: `n` scored clips, spread over the classes of the first target.
+
+    Class after class gives one clip, the middle one of those not yet taken; evenly spread over all scored clips where
+    there is no clustering.
+    """
+    rows = np.flatnonzero(dataset.scored)
+    column = f"target_{next(iter(dataset.scores), '')}"
+    if column not in dataset.clips:
+        return spread(rows.tolist(), n)
+    labels = dataset.clips.loc[rows, column].dropna()
+    left = {label: part.index.tolist() for label, part in labels.groupby(labels, sort=True)}
+    chosen: list[int] = []
+    while len(chosen) < n and left:
+        # where there are more classes than clips to show, classes from all over the alphabet
+        for label in spread(list(left), min(len(left), n - len(chosen))):
+            chosen.append(left[label].pop(len(left[label]) // 2))
+        left = {label: part for label, part in left.items() if part}
+    return chosen
+
+
+def playable(dataset: Dataset, max_players: int, first: list[int]) -> list[int]:
+    """Rows of `dataset.clips` that get a player: `first`, then scored clips evenly spread, `max_players` in all, sorted."""
+    others = [row for row in np.flatnonzero(dataset.scored).tolist() if row not in set(first)]
+    return sorted(first[:max_players] + spread(others, max_players - len(first)))
+
+
+def spread(items: list, n: int) -> list:
+    """`n` of the items (all, if there are fewer) at even distances."""
+    if n >= len(items):
+        return items
+    places = np.linspace(0, len(items) - 1, max(0, n)).round().astype(int)
+    return [items[i] for i in places]
+
+
+def window(clip: pd.Series, sample_rate: int, excerpt_s: float) -> tuple[float, float]:
+    """(start, length) in seconds of a clip's excerpt: its middle, or all of it where it is shorter."""
+    length = min(int(clip["length"]), int(excerpt_s * sample_rate))
+    return (int(clip["length"]) - length) // 2 / sample_rate, length / sample_rate
+
+
+def excerpts(dataset: Dataset, rows: list[int], sample_rate: int, excerpt_s: float) -> dict[int, str]:
+    """Row -> base64 of an MP3 (mono) of its excerpt. Encoding leaves Python's lock: a thread a core."""
+    if not rows:
+        return {}
+    pcm = shards.open_shards(f"data/audio/{dataset.name}")
+
+    def encode(row: int) -> str:
+        clip = dataset.clips.loc[row]
+        start, length = window(clip, sample_rate, excerpt_s)
+        first = int(clip["offset"]) + round(start * sample_rate)
+        return mp3(faded(pcm[clip["shard"]][first : first + round(length * sample_rate)], sample_rate), sample_rate)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return dict(zip(rows, threads.map(encode, rows), strict=True))
+
+
+def faded(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """int16 `(samples,)` with a short fade in and out."""
+    n = min(len(samples) // 2, round(FADE_S * sample_rate))
+    gain = np.ones(len(samples), np.float32)
+    gain[:n] = np.linspace(0, 1, n)
+    gain[len(gain) - n :] = np.linspace(1, 0, n)
+    return (samples * gain).astype(np.int16)
+
+
+def mp3(samples: np.ndarray, sample_rate: int) -> str:
+    """int16 `(samples,)` as base64 of a constant-rate MP3; the bytes depend on the samples and the encoder alone."""
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, samples, sample_rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=MP3_LEVEL,
+        bitrate_mode="CONSTANT",
+    )  # fmt: skip
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def link(path: str) -> str:
+    """The address of a clip's own file, seen from reports/index.html."""
+    return "file://" + quote(path) if os.path.isabs(path) else "../" + quote(path)

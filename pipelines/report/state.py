@@ -1,0 +1,131 @@
+"""What the page is made from: the files of one project as its stages left them, read and checked.
+
+What may be missing is None or empty, never an error: a dataset without notes, split or clustering, a tagger without figures.
+"""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines import datasets, params, recipe
+from pipelines.store import shards
+from pipelines.store.files import read_json
+from pipelines.store.tables import column, read_table
+
+# the columns of data/clusters/ that the page relies on
+ASSIGNMENTS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip"),
+        column("target", pa.string(), "what the classes are"),
+        column("embedding", pa.string(), "what was clustered"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the class its cluster was matched to"),
+    ]
+)
+MAPS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip"),
+        column("embedding", pa.string(), "what was projected"),
+        column("method", pa.string(), "tsne or umap"),
+        column("x", pa.float32(), "first coordinate, no unit"),
+        column("y", pa.float32(), "second coordinate, no unit"),
+    ]
+)
+
+
+@dataclass
+class Dataset:
+    """One dataset: its entry of params.yaml, its tables, and its clustering.
+
+    clips: the manifest's rows that were decoded, with PCM place (`shard`, `offset`, `length` in samples) from the audio index.
+    scored: mask over `clips`, the clips the clustering scores.
+    scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
+    notes: the path of the exact notes, where the dataset has them.
+    """
+
+    name: str
+    entry: dict
+    clips: pd.DataFrame
+    scored: pd.Series
+    quarantine: pd.DataFrame
+    scores: dict = field(default_factory=dict)
+    confusions: dict = field(default_factory=dict)
+    assignments: pd.DataFrame = field(default_factory=lambda: ASSIGNMENTS.empty_table().to_pandas())
+    maps: pd.DataFrame = field(default_factory=lambda: MAPS.empty_table().to_pandas())
+    notes: Path | None = None
+    raw_figures: dict = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories, and the taggers' scores
+    (dataset -> tagger -> record)."""
+
+    settings: dict
+    stages: dict
+    datasets: dict[str, Dataset]
+    taggers: dict[str, dict]
+    histories: dict[str, list[dict]]
+    tagging: dict
+
+
+def read() -> State:
+    """Read the project in the working folder. Raises `SchemaError` where a table is not what it promises."""
+    settings = params.load()
+    names = [name for group in settings["taggers"].values() for name in group]
+    configs = {name: Path("models/tagging") / name / "config.json" for name in names}
+    tagging = Path("reports/tagging.json")
+    return State(
+        settings=settings,
+        stages=recipe.locked_stages(),
+        datasets={name: read_dataset(name, entry) for name, entry in settings["datasets"].items()},
+        taggers={name: read_json(path) for name, path in configs.items() if path.exists()},
+        histories={name: read_history(path.with_name("history.csv")) for name, path in configs.items()},
+        tagging=read_json(tagging) if tagging.exists() else {},
+    )
+
+
+def read_dataset(name: str, entry: dict) -> Dataset:
+    clips = datasets.usable_clips(name)
+    index = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=shards.INDEX.names)
+    clips = clips.merge(index, on="clip_id", validate="one_to_one")
+    notes = datasets.raw_dir(name) / "notes.parquet"
+    found = Dataset(
+        name=name,
+        entry=entry,
+        clips=clips,
+        scored=datasets.scored_and_reference(clips)[0],
+        quarantine=read_table(f"data/audio/{name}/quarantine.parquet", datasets.QUARANTINE),
+        notes=notes if notes.exists() else None,
+    )
+    record = Path("data/records/raw") / f"{name}.json"
+    if record.exists():
+        found.raw_figures = read_json(record)["figures"]
+    folder = Path("data/clusters") / name
+    if folder.exists():
+        found.scores = read_json(folder / "scores.json")
+        found.confusions = read_json(folder / "confusions.json")
+        found.assignments = read_table(folder / "assignments.parquet", ASSIGNMENTS)
+        found.maps = read_table(folder / "maps.parquet", MAPS)
+    return found
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """A row an epoch of a tagger's training; empty where there is no history."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def tagger_names(state: State) -> list[str]:
+    return [name for group in state.settings["taggers"].values() for name in group]
+
+
+def ordered(state: State, names) -> list[str]:
+    """Embeddings in the recipe's order: taggers, then baselines, then what the recipe no longer names."""
+    recipe_order = tagger_names(state) + list(state.settings["baselines"])
+    return [name for name in recipe_order if name in names] + sorted(set(names) - set(recipe_order))

@@ -1,0 +1,50 @@
+"""Instrument families, their General MIDI programs, and who plays what in a clip.
+
+Eight of the sixteen General MIDI groups: those with pitched instruments whose programs sound every key from 33 to 100
+at its pitch in TimGM6mb.sf2 and last as long as a hymn's notes. Left out for that: the alto saxophone (no sound at 64),
+the tubular bells and the celesta (inharmonic), the xylophone (gone in a quarter of a second), the accordion (its
+high keys are an octave off), the ocarina, the blown bottle and the shakuhachi.
+"""
+
+import numpy as np
+
+FAMILIES = {
+    "piano": (0, 4, 6),  # grand, electric, harpsichord
+    "mallets": (10, 11, 12),  # music box, vibraphone, marimba
+    "organ": (19, 20),  # church, reed
+    "guitar": (24, 25, 26),  # nylon, steel, jazz
+    "strings": (40, 42, 48),  # violin, cello, ensemble
+    "brass": (56, 57, 60),  # trumpet, trombone, horn
+    "reed": (66, 68, 71),  # tenor saxophone, oboe, clarinet
+    "pipe": (73, 74, 75),  # flute, recorder, pan flute
+}
+FAMILY = {program: family for family, programs in FAMILIES.items() for program in programs}
+
+
+def assign(notes: np.ndarray, first: int, second: int | None) -> np.ndarray:
+    """The program of each note: `first`, but where there is a `second` that plays one voice.
+
+    It gets the voice that sounds longest among those with less than half of all note-seconds. Where one voice sounds,
+    it takes the tune over at a note after the middle. So the first program has the most note-seconds, and one or
+    two programs sound, whatever the music: how many says nothing of the style.
+    """
+    programs = np.full(len(notes), first, dtype=np.int32)
+    if second is None:
+        return programs
+    seconds = np.bincount(notes["voice"], weights=notes["duration_s"])
+    eligible = np.flatnonzero((seconds > 0) & (seconds < 0.49 * seconds.sum()))
+    if len(eligible):
+        programs[notes["voice"] == eligible[seconds[eligible].argmax()]] = second
+        return programs
+    order = np.argsort(notes["onset_s"], kind="stable")
+    played = np.cumsum(notes["duration_s"][order]) - notes["duration_s"][order]
+    programs[order[played >= 0.6 * notes["duration_s"].sum()]] = second
+    return programs
+
+
+def dominant_family(notes: np.ndarray, programs: np.ndarray) -> str:
+    """The family with the most note-seconds."""
+    seconds: dict[str, float] = {}
+    for program, duration in zip(programs.tolist(), notes["duration_s"].tolist(), strict=True):
+        seconds[FAMILY[program]] = seconds.get(FAMILY[program], 0.0) + duration
+    return max(seconds, key=seconds.__getitem__)

@@ -1,0 +1,108 @@
+"""The whole of it: a change of the graph is seen here; names resolve; nothing heavy is imported."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.build import build
+
+PROJECT = Path(__file__).parents[2]
+CHECKS = {
+    "manifest": "schema no_group_in_two_splits no_exact_copy_in_two_splits class_balance",
+    "audio": "schema every_clip_accounted_for quarantine_small",
+    "features": "schema every_clip finite",
+    "train_log_mel": "better_than_chance finite_weights",
+    "train_waveform": "better_than_chance finite_weights",
+    "embed_log_mel": "schema every_clip finite not_collapsed",
+    "embed_waveform": "schema every_clip finite not_collapsed",
+    "baseline": "schema every_clip finite not_collapsed",
+    "cluster": "better_than_chance",
+    "tagging": "better_than_chance",
+    "report": "every_figure_has_its_lineage",
+}
+MODELS = {"train_log_mel", "train_waveform"}
+TRAINED = MODELS | {"embed_log_mel", "embed_waveform", "cluster", "tagging", "metrics", "report"}
+ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
+
+
+@pytest.fixture(scope="module")
+def defs():
+    found = build(PROJECT)
+    dg.Definitions.validate_loadable(found)
+    return found
+
+
+def names(keys):
+    return {key.to_user_string() for key in keys}
+
+
+def test_everything_there_is(defs):
+    repository = defs.get_repository_def()
+    assert names(defs.resolve_asset_graph().get_all_asset_keys()) == ASSETS
+    found = {}
+    for key in repository.asset_graph.asset_check_keys:
+        found.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
+    assert found == {asset: set(checks.split()) for asset, checks in CHECKS.items()}
+    assert {job.name for job in defs.jobs} == {"demo", "retrain"}
+    assert set(defs.resolve_job_def("demo").graph.node_dict) == ASSETS
+    assert set(defs.resolve_job_def("retrain").graph.node_dict) == TRAINED
+    (schedule,) = repository.schedule_defs
+    assert (schedule.name, schedule.cron_schedule, schedule.job_name) == ("weekly_retrain", "0 3 * * 1", "retrain")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    (sensor,) = repository.sensor_defs
+    assert (sensor.name, sensor.default_status) == ("plain_dvc_runs", dg.DefaultSensorStatus.STOPPED)
+    for described in (*defs.jobs, schedule, sensor, *defs.resolve_all_asset_specs()):
+        assert len(described.description) > 30 and "pipeline" not in described.description.lower()
+
+
+def test_string_selections_resolve(defs):
+    """DVC brings in hydra-core, whose 1.3 pins an antlr4 under which every one of these dies."""
+    graph = defs.resolve_asset_graph()
+
+    def select(text):
+        return names(dg.AssetSelection.from_string(text).resolve(graph))
+
+    assert select("*") == ASSETS
+    assert select('key:"report"') == {"report"}
+    assert select('+key:"manifest"') == {"raw", "manifest"}
+    assert select("group:models+") == TRAINED
+    assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
+    assert select("kind:html") == {"report"}
+    job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
+    schedule = dg.ScheduleDefinition(name="y", target='key:"report"', cron_schedule="@daily")
+    extended = dg.Definitions.merge(defs, dg.Definitions(jobs=[job], schedules=[schedule]))
+    assert names(extended.resolve_job_def("x").asset_layer.executable_asset_keys) == {"raw", "manifest", "audio"}
+
+
+def test_every_asset_is_materialized_by_the_ui_with_its_checks(defs):
+    job = defs.resolve_implicit_global_asset_job_def()
+    for name in ASSETS:
+        steps = {step for step in job.get_subset(asset_selection={dg.AssetKey(name)}).graph.node_dict}
+        assert steps == {name} | ({f"{name}_checks"} if name in CHECKS else set())
+
+
+def test_only_the_recipe_is_imported_and_nothing_heavy():
+    for path in (PROJECT / "assets").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):
+                assert (node.module, [alias.name for alias in node.names]) == ("pipelines", ["recipe"]), path.name
+    code = "import sys, assets.definitions; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    heavy = {"torch", "librosa", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow", "lightning", "music21", "numpy"}
+    assert not loaded & heavy
+    assert {name for name in loaded if name.split(".")[0] == "pipelines"} == {"pipelines", "pipelines.recipe"}
+
+
+def test_settings_for_dagster_itself(defs, tmp_path, monkeypatch):
+    (tmp_path / "dagster.yaml").write_bytes((PROJECT / "dagster.yaml").read_bytes())
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        assert not instance.telemetry_enabled and not instance.nux_enabled
+        assert instance.run_monitoring_enabled
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+    assert all(node.definition.pool == "dvc" for node in defs.resolve_job_def("demo").graph.nodes)

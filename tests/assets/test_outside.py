@@ -1,0 +1,132 @@
+"""What was run without Dagster is reported to it: once, with the same events, and nothing that Dagster did itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from tiny_project import create, create_finished, dagster_home, dvc_repro, edit, materialize, run_job, stale
+
+from assets import folders, repro
+from assets.build import build
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A project that was run without Dagster, and a Dagster that knows nothing of it."""
+    project = create_finished(tmp_path / "project")
+    with dagster_home(project) as instance:
+        yield project, instance
+
+
+def tick(project, instance, cursor=None, defs=None):
+    """Evaluate the sensor as its daemon does, long after the last write of dvc.lock. Returns (message, cursor)."""
+    if (project / "dvc.lock").exists():
+        os.utime(project / "dvc.lock", (1e9, 1e9))
+    sensor = (defs or build(project)).resolve_sensor_def("plain_dvc_runs")
+    with dg.build_sensor_context(instance, cursor=cursor) as context:
+        data = sensor.evaluate_tick(context)
+    assert not data.run_requests
+    return data.skip_message, data.cursor
+
+
+def latest(instance, asset, partition=None):
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition] if partition else None)
+    return instance.fetch_materializations(wanted, limit=10).records
+
+
+def test_a_plain_run_is_reported_once(tiny):
+    project, instance = tiny
+    message, cursor = tick(project, instance)
+    assert message.startswith("reported 8: raw@one, raw@two, features@one-sum")
+    assert stale(project, instance) == {}
+    (record,) = latest(instance, "features", "two|sum")
+    assert record.asset_materialization.metadata["clips"].value == 4
+    assert record.asset_materialization.metadata["status"].text == "run outside Dagster"
+    check = dg.AssetCheckKey(dg.AssetKey("raw"), "balance")
+    assert instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check].status.value == "FAILED"
+    assert tick(project, instance, cursor) == ("dvc.lock has not changed", cursor)
+    assert "not changed" in tick(project, instance, None)[0], "the cursor spares work; it is not what is known"
+    assert len(latest(instance, "report")) == 1
+    edit(project / "params.yaml", "n: 4", "n: 7")
+    dvc_repro(project, "raw@two")
+    assert tick(project, instance, cursor)[0] == "reported 1: raw@two"
+    assert set(stale(project, instance)) == {("features", "two|sum"), ("features", "two|product")}
+
+
+def test_what_dagster_ran_is_not_reported_again(tiny):
+    project, instance = tiny
+    run_job(project, instance, "demo")
+    assert tick(project, instance)[0] == "dvc.lock has not changed"
+
+
+def test_a_materialization_tells_of_what_it_reads_first(tiny):
+    """So that an asset is not called out of date because its inputs became known after it."""
+    project, instance = tiny
+    tick(project, instance)
+    edit(project / "params.yaml", "n: 3", "n: 9")
+    dvc_repro(project, "raw@one")
+    assert materialize(project, instance, "features", keys=("one|sum", "one|product")).success
+    assert [r.asset_materialization.metadata["clips"].value for r in latest(instance, "raw", "one")] == [9, 3]
+    assert set(stale(project, instance)) == {("train", "short"), ("report", None)}
+
+
+def test_it_waits_while_stages_run(tiny):
+    project, instance = tiny
+    (project / "dvc.lock").touch()
+    sensor = build(project).resolve_sensor_def("plain_dvc_runs")
+    with dg.build_sensor_context(instance) as context:
+        assert sensor.evaluate_tick(context).skip_message == "dvc.lock is being written"
+    job = build(project).resolve_job_def("demo")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert tick(project, instance)[0].startswith("Dagster itself is running stages")
+    instance.report_run_failed(run)
+    assert tick(project, instance)[0].startswith("reported 8")
+
+
+def test_before_the_first_run_there_is_nothing_to_report(tmp_path):
+    project = create(tmp_path)
+    with dagster_home(project) as instance:
+        assert tick(project, instance) == ("nothing has been run yet: there is no dvc.lock", None)
+
+
+def test_a_torn_lock_is_left_for_later(tiny):
+    project, instance = tiny
+    defs = build(project)
+    (project / "dvc.lock").write_text("stages: {raw@one: [")
+    assert "cannot be read" in tick(project, instance, defs=defs)[0]
+
+
+def test_retrain_brings_up_what_it_needs_and_tells_of_it(tiny):
+    project, instance = tiny
+    edit(project / "params.yaml", "n: 3", "n: 11")
+    assert run_job(project, instance, "retrain").success
+    assert latest(instance, "raw", "one")[0].asset_materialization.metadata["clips"].value == 11
+    assert latest(instance, "train", "short")[0].asset_materialization.metadata["status"].text.startswith("ran in")
+    tick(project, instance)
+    assert stale(project, instance) == {}
+
+
+def test_folders_of_the_users_own_are_looked_at(tiny, monkeypatch):
+    project, _ = tiny
+    assert folders.fingerprinted(project) == set()
+    edit(project / "params.yaml", "one: {n: 3}", "one: {n: 3, fingerprint: abc}")
+    assert folders.fingerprinted(project) == {"one"}
+    monkeypatch.setattr(folders, "COMMAND", [sys.executable, "-c", "print('one: has changed')"])
+    said = []
+    folders.refresh(project, {"two"}, said.append)
+    assert said == []
+    folders.refresh(project, {"one"}, said.append)
+    folders.refresh(project, None, said.append)
+    assert said == ["one: has changed"] * 2
+    monkeypatch.setattr(folders, "COMMAND", [sys.executable, "-c", "import sys; sys.exit('the folder is empty')"])
+    with pytest.raises(repro.StageError, match="the folder is empty"):
+        folders.refresh(project, None, said.append)
+
+
+def test_the_command_for_folders_exists():
+    command = [*folders.COMMAND, "--help"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

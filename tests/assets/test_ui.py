@@ -1,0 +1,97 @@
+"""The page itself, in a headless browser: materialize one partition of an asset and see it succeed."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tiny_project import create
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE = 120  # seconds, on a busy machine
+LOADER = "from pathlib import Path\nfrom assets.build import build\ndefs = build(Path(__file__).parent)\n"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not found:
+        pytest.skip("no Chromium on PATH")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with (
+        playwright.sync_playwright() as running,
+        running.chromium.launch(executable_path=found, args=options) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The tiny project opened as `conservatory ui` opens the large one."""
+    project = create(tmp_path_factory.mktemp("ui") / "project")
+    shutil.copy(PROJECT / "dagster.yaml", project)
+    (project / "tiny.py").write_text(LOADER)
+    loaded = "load_from:\n  - python_file: {relative_path: tiny.py, location_name: tiny}\n"
+    (project / "workspace.yaml").write_text(loaded)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "assets.serve", "--port", str(port)]
+    with open(project / "log", "w") as log:
+        server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not ask(url, "{version}"):
+            assert server.poll() is None and time.monotonic() < deadline, (project / "log").read_text()[-4000:]
+            time.sleep(0.2)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def ask(url, query):
+    """Dagster's answer to a GraphQL query, or None while it does not answer."""
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{url}/graphql", body, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["data"]
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+def test_materialize_one_partition(address, browser, tmp_path):
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.set_default_timeout(PATIENCE * 1000)
+    page.goto(f"{address}/asset-groups")
+    for group in ("music", "features", "models", "evaluation"):
+        page.get_by_text(group, exact=True).first.wait_for()
+    page.goto(f"{address}/assets/raw?view=overview")
+    page.get_by_text("Numbers, as published.").first.wait_for()
+    page.get_by_text("Materialize…").first.click()
+    page.get_by_text("Select a partition").click()
+    page.get_by_text("one", exact=True).locator("visible=true").last.click()
+    page.keyboard.press("Escape")
+    page.get_by_text("Launch 1 run").click()
+    page.get_by_text("View", exact=True).click()
+    page.get_by_text("Success", exact=True).first.wait_for()
+    page.screenshot(path=tmp_path / "run.png")
+    page.goto(f"{address}/assets/raw?view=partitions&partition=one")
+    page.get_by_text("ran in", exact=False).first.wait_for()
+    page.get_by_role("img", name="curve").wait_for()
+    page.screenshot(path=tmp_path / "asset.png")
+    page.goto(f"{address}/assets/raw?view=checks&checkDetail=schema")
+    page.get_by_text("Succeeded", exact=True).first.wait_for()
+    page.get_by_text("3 rows, 1 columns", exact=False).first.wait_for()
+    page.screenshot(path=tmp_path / "checks.png")

@@ -1,0 +1,189 @@
+"""The page in a browser, from the file system and without a network: it draws, plays, walks by keyboard, fits a phone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.stages import report
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_api.sync_playwright() as play:
+        try:
+            found = play.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            )
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium to look at the page with: {str(error).splitlines()[0]}")
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def look(browser):
+    """`look(path, **options) -> page`: opens a file with all other requests refused; fails the test on any error."""
+    problems, contexts = [], []
+
+    def refuse(route):
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            problems.append(f"asked for {route.request.url}")
+            route.abort()
+
+    def look(path: Path, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.route("**/*", refuse)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.goto(path.absolute().as_uri())
+        return page
+
+    yield look
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def spot(page, number: int, svg: str = ".dataset svg.map") -> tuple[float, float]:
+    """Where on the screen a clip's point is."""
+    page.locator(svg).first.scroll_into_view_if_needed()
+    box = page.locator(svg).first.bounding_box()
+    x, y = page.evaluate(f"document.querySelector({svg!r}).pixels[{number}]")
+    return box["x"] + x, box["y"] + y
+
+
+def until(page, condition: str) -> None:
+    """Wait for a condition in the page's terms; its security policy forbids Playwright's own `wait_for_function`."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    pytest.fail(f"never came true: {condition}")
+
+
+def sounding(page):
+    until(page, "!document.querySelector('audio').paused && document.querySelector('audio').currentTime > 0.05")
+
+
+def test_a_click_on_a_point_plays_it_and_shows_it_everywhere(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    title = page.evaluate("JSON.parse(document.getElementById('data').textContent)[0].clips[5].title")
+    page.mouse.move(*spot(page, 5))
+    assert title in page.locator(".tip").inner_text()
+    page.mouse.click(*spot(page, 5))
+    sounding(page)
+    assert page.locator(".bar .title").inner_text() == title
+    assert page.evaluate("document.querySelector('audio').src").startswith("data:audio/mpeg;base64,")
+    assert page.locator(".point.now").count() == 1 + 3  # the answer's map and the three of its dataset
+    assert page.locator(".bar .placed span").count() == 3
+    assert page.locator(".bar .placed .main").inner_text().split()[1] == "short"
+    page.locator(".bar .play").click()
+    assert page.evaluate("document.querySelector('audio').paused")
+    page.keyboard.press("Escape")
+    assert page.locator(".bar").is_hidden()
+    assert page.locator(".point.now").count() == 0
+
+
+def test_maps_switch_embedding_method_and_colour(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    maps = page.locator(".dataset .maps").first
+    assert maps.locator("svg.map").count() == 3
+    before = maps.locator("svg.map .point").first.get_attribute("style")
+    maps.get_by_role("button", name="UMAP").click()
+    assert maps.locator("svg.map .point").first.get_attribute("style") != before
+    assert maps.locator(".legend button").count() == 4
+    maps.get_by_role("button", name="voices").click()
+    assert maps.locator(".legend button").count() == 2
+    maps.get_by_role("button", name="sample").click()
+    assert maps.locator("svg.map").count() == 1
+    maps.locator(".legend button").first.click()
+    assert maps.locator(".point.lit").count() > 0
+
+
+def test_keyboard_walks_a_map_and_plays(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    page.locator(".dataset svg.map").first.focus()
+    page.keyboard.press("ArrowRight")
+    first = page.locator(".tip").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".tip").inner_text() != first
+    page.keyboard.press("Enter")
+    sounding(page)
+
+
+def test_cells_of_a_confusion_matrix_show_their_clips(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    cell = page.locator(".matrix button").first
+    cell.click()
+    buttons = page.locator(".cell-clips").first.locator(".clips button")
+    assert buttons.count() == int(cell.inner_text())
+    buttons.first.click()
+    sounding(page)
+    page.locator(".clip-list summary").first.click()
+    assert page.locator(".clip-list").first.locator("button").count() == 16
+
+
+def test_cards_play_from_where_the_picture_is_touched(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    card = page.locator(".card").first
+    card.locator(".play").click()
+    sounding(page)
+    box = card.locator(".plot").first.bounding_box()
+    card.locator(".plot").first.click(position={"x": box["width"] * 0.5, "y": 20})
+    until(page, "document.querySelector('audio').currentTime > 0.45")
+    assert card.get_attribute("class") == "card playing"
+
+
+def test_a_clip_without_player_offers_its_file(project, look):
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("max_players: 18", "max_players: 3"))
+    report.main()
+    page = look(project / report.PAGE, viewport={"width": 1280, "height": 900})
+    clips = "JSON.parse(document.getElementById('data').textContent)[0].clips"
+    silent = page.evaluate(f"{clips}.findIndex(clip => clip.sound < 0)")
+    page.mouse.click(*spot(page, silent))
+    link = page.locator(".bar .whole")
+    assert "open the file" in link.inner_text()
+    assert (project / "reports" / link.get_attribute("href").replace("%20", " ")).exists()
+
+
+def test_a_mark_leads_to_its_row(page_made, look):
+    page = look(page_made, viewport={"width": 1280, "height": 900})
+    mark = page.locator(".dataset a.mark").first
+    mark.click()
+    row = page.locator("tr:target")
+    assert mark.get_attribute("data-path") in row.inner_text()
+    assert mark.get_attribute("data-hash")[:12] in row.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows_a_phone(page_made, look, scheme):
+    page = look(page_made, viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.touchscreen.tap(*spot(page, 3))
+    sounding(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_thirty_long_classes_fit(tmp_path, lay_out_in, look):
+    lay_out_in(tmp_path, n_mine=150, labels=tuple(f"{'unbroken' * 4} and quite long name no. {i}" for i in range(30)))
+    report.main()
+    for width in (390, 1280):
+        page = look(tmp_path / report.PAGE, viewport={"width": width, "height": 900})
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        paths = "[...document.querySelectorAll('#dataset-1 .legend path')]"
+        shapes = page.evaluate(f"new Set({paths}.map(path => path.getAttribute('d') + path.classList)).size")
+        assert shapes == 30  # colour and shape together tell every class

@@ -1,0 +1,222 @@
+"""The page says what the files say, names where it is from, stands alone, and survives what names and gaps do to it."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from pipelines import recipe
+from pipelines.report import page, state
+from pipelines.stages import report
+from pipelines.store.files import read_json, write_json
+from pipelines.store.tables import read_table, write_table
+
+HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
+
+
+def texts(row) -> list[str]:
+    return [cell["text"].strip() for cell in row]
+
+
+def by_key(row) -> dict[str, str]:
+    return {cell["attributes"]["data-key"]: cell["text"].strip() for cell in row if "data-key" in cell["attributes"]}
+
+
+def shown(value) -> str:
+    if value is None:
+        return "–"
+    return f"[{value[0]:.3f}, {value[1]:.3f}]" if isinstance(value, list) else f"{value:.3f}"
+
+
+def test_tables_of_clustering_equal_the_scores(seen):
+    for dataset in ("scores", "mine"):
+        scores = read_json(f"data/clusters/{dataset}/scores.json")
+        confusions = read_json(f"data/clusters/{dataset}/confusions.json")
+        for target, records in scores.items():
+            rows = seen.table(table="clustering", dataset=dataset, target=target)[1:]
+            assert [texts(row)[0] for row in rows] == ["short", "sample", "pooled_pca"]  # the recipe's order
+            for row in rows:
+                record = records[texts(row)[0]]
+                found = by_key(row)
+                assert len(found) == 8
+                assert found == {key: shown(record[key]) for key in found}
+            for row in seen.table(table="per-class", dataset=dataset, target=target)[1:]:
+                label, support, *scores_of = row
+                for cell in scores_of:
+                    record = records[cell["attributes"]["data-embedding"]]["per_class"][label["text"]]
+                    assert cell["text"] == shown(record["f1"])
+                    assert support["text"].removesuffix("few") == str(record["support"])
+                    assert support["text"].endswith("few") == (record["support"] < 5)
+            for name in records:
+                rows = seen.table(dataset="01"[dataset == "mine"], target=target, embedding=name)
+                counts = [[int(text or 0) for text in texts(row)[1:]] for row in rows[1:]]
+                assert counts == confusions[target][name]["counts"]
+                assert [texts(row)[0] for row in rows[1:]] == confusions[target][name]["classes"]
+
+
+def test_tables_of_tagging_equal_the_scores(seen):
+    records = read_json("reports/tagging.json")["scores"]
+    for row in seen.table(table="tagging", dataset="scores")[1:]:
+        record = records[texts(row)[0]]
+        assert by_key(row) == {
+            "n": str(record["n"]), "n_tags": str(record["n_tags"]),
+            **{key: shown(record[key]) for key in ("roc_auc", "roc_auc_ci95", "pr_auc", "pr_auc_ci95")},
+        }  # fmt: skip
+    for row in seen.table(table="per-tag", dataset="scores")[1:]:
+        tag, support, *values = texts(row)
+        found = [records[name]["per_tag"][tag] for name in ("short", "sample")]
+        assert values == [shown(one[key]) for one in found for key in ("roc_auc", "pr_auc")]
+        assert support == str(records["short"]["per_tag"][tag]["support"])
+
+
+def test_script_data_equal_the_tables(seen):
+    data = {one["name"]: one for one in json.loads(seen.scripts["data"])}
+    table = read_table("data/clusters/scores/assignments.parquet", state.ASSIGNMENTS)
+    maps = read_table("data/clusters/scores/maps.parquet", state.MAPS)
+    clips = state.read().datasets["scores"].clips
+    titles = [clip["title"] for clip in data["scores"]["clips"]]
+    assert titles == clips.loc[clips["split"] == "test", "title"].tolist()
+    ids = clips.loc[clips["split"] == "test", "clip_id"].tolist()
+    for target in data["scores"]["targets"]:
+        part = table[(table["target"] == target["name"]) & (table["embedding"] == "sample")]
+        part = part.set_index("clip_id").loc[ids]
+        assert [target["classes"][c] for c in target["actual"]] == part["actual"].tolist()
+        assert [target["classes"][c] for c in target["matched"]["sample"]] == part["predicted"].tolist()
+    places = np.array(data["scores"]["maps"][0]["places"]["short"]).reshape(-1, 2)
+    maps = maps[(maps["method"] == "tsne") & (maps["embedding"] == "short")]
+    points = maps.set_index("clip_id").loc[ids, ["x", "y"]].to_numpy()
+    scale = np.ptp(points, axis=0).max()
+    np.testing.assert_allclose(np.ptp(places, axis=0) / 1000, np.ptp(points, axis=0) / scale, atol=0.002)
+    assert np.corrcoef(places[:, 0], points[:, 0])[0, 1] > 0.999
+    assert np.corrcoef(places[:, 1], points[:, 1])[0, 1] < -0.999  # screens count downwards
+
+
+def test_every_figure_has_a_mark_with_the_hashes_of_the_lock(seen):
+    stages = recipe.locked_stages()
+    assert len(seen.marks) > 20
+    for mark in seen.marks:
+        origin = recipe.origin(mark["data-path"], stages)
+        assert (mark["data-hash"], mark["data-code"]) == (origin["data"], origin["code"])
+        assert mark["href"].removeprefix("#") in seen.ids
+    drawn = [block for block in seen.blocks if {"figure", "table"} & set(block)]
+    assert len(drawn) > 10
+    bare = [block for block in drawn if "mark" not in block]
+    assert bare == [["h2", "table"]]  # the lineage table itself
+
+
+def test_lineage_table_leads_back_to_the_raw_files(seen):
+    rows = {texts(row)[0]: texts(row) for row in seen.table(table="lineage")[1:]}
+    assert {"data/raw/scores", "data/audio/mine", "models/tagging/short", "reports/tagging.json"} <= set(rows)
+    assert "data/clusters/gone" not in rows  # in dvc.lock, but nothing here is made from it
+    order = list(rows)
+    assert order.index("data/raw/scores") < order.index("data/audio/scores") < order.index("data/clusters/scores")
+    assert len(seen.ids) == len(set(seen.ids))
+    inner = [address[1:] for address in seen.addresses if address.startswith("#")]
+    assert set(inner) <= set(seen.ids)
+
+
+def test_nothing_is_loaded_from_elsewhere(seen):
+    for address in seen.addresses:
+        assert address.startswith(("#", "data:", "../data/", "file:///")), address
+    assert not {"iframe", "object", "embed"} & set(seen.tags)
+    assert "default-src 'none'" in seen.html
+    assert not re.search(r"@import|url\(", seen.html)
+
+
+def test_hostile_names_are_text(seen):
+    assert "<script>alert" not in seen.html
+    assert seen.tags.count("script") == 2 + sum(name.startswith("sound-") for name in seen.scripts)
+    assert HOSTILE in seen.text
+    assert "too <b>short</b>" not in seen.html
+    assert any(clip["title"] == HOSTILE for one in json.loads(seen.scripts["data"]) for clip in one["clips"])
+
+
+def test_same_state_same_bytes(project):
+    report.main()
+    first = (project / report.PAGE).read_bytes(), (project / "data/records/report/all.json").read_bytes()
+    report.main()
+    assert ((project / report.PAGE).read_bytes(), (project / "data/records/report/all.json").read_bytes()) == first
+    record = json.loads(first[1])
+    assert record["figures"]["clips with players"] == 16 + 15
+    assert record["figures"]["clips with pictures"] == 6
+    assert record["figures"]["bytes"] == len(first[0])
+    assert record["checks"]["every figure has its lineage"]["passed"]
+
+
+def test_rendered_music_is_called_rendered(project, render):
+    assert "rendered, not recorded" in render().text
+    (project / "data/raw/scores/notes.parquet").unlink()
+    seen = render()
+    assert "rendered" not in seen.text
+    assert "Piano roll" not in seen.text
+
+
+def test_quarantine_and_failed_checks_are_listed(seen):
+    assert texts(seen.table(table="quarantine")[1]) == ["truncated", "1"]
+    assert "1 of 2 passed" in seen.text
+    assert "raw@mine every clip accounted for: of mine" in re.sub(r"\s+", " ", seen.text)
+
+
+def test_taggers_without_maps(project, render):
+    maps = read_table("data/clusters/scores/maps.parquet", state.MAPS)
+    write_table(maps[maps["embedding"] == "pooled_pca"], "data/clusters/scores/maps.parquet", state.MAPS)
+    write_table(maps.iloc[:0], "data/clusters/mine/maps.parquet", state.MAPS)
+    data = json.loads(render().scripts["data"])
+    assert list(data[0]["maps"][0]["places"]) == ["pooled_pca"]
+    assert data[1]["maps"] == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("data/clusters/mine", "Not clustered yet"),
+        ("data/clusters", "Nothing has been clustered yet"),
+        ("reports/tagging.json", "What was run"),
+        ("models", "The taggers"),
+        ("data/features", "Listen"),
+        ("data/records", "none was recorded"),
+        ("models/tagging/short/history.csv", "Training"),
+        ("dvc.lock", "There is no dvc.lock here"),
+    ],
+)
+def test_a_page_without_it(project, render, gone, said):
+    place = project / gone
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    seen = render()
+    assert said in re.sub(r"\s+", " ", seen.text)
+    assert "undefined" not in seen.text.lower()
+
+
+def test_a_dataset_with_nothing_to_compare(project, render):
+    """No taggers scored, one target, no tags: a user's folder before any training."""
+    scores = read_json("data/clusters/mine/scores.json")
+    write_json("data/clusters/mine/scores.json", {"label": {"pooled_pca": scores["label"]["pooled_pca"]}})
+    confusions = read_json("data/clusters/mine/confusions.json")
+    write_json("data/clusters/mine/confusions.json", {"label": {"pooled_pca": confusions["label"]["pooled_pca"]}})
+    assert "has the highest figure of the embeddings without a network" in re.sub(r"\s+", " ", render().text)
+
+
+def test_many_classes_are_listed_not_drawn(project, render):
+    many = [f"class {i:02d}" for i in range(page.MAX_MATRIX + 1)]
+    counts = [[5 if i == j else 2 if (i, j) == (3, 4) else 0 for j in range(len(many))] for i in range(len(many))]
+    found = page._matrix("short", {"classes": many, "counts": counts})
+    assert not found["small"]
+    assert found["pairs"] == [(2, "class 03", "class 04")]
+
+
+def test_git_is_named_and_changes_are_told(project, render):
+    assert "not in git" in render().text
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    for command in ("init -q", "add params.yaml", "-c user.name=a -c user.email=a@b commit -q -m one"):
+        subprocess.run(["git", *command.split()], check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    text = re.sub(r"\s+", " ", render().text)
+    assert f"{commit[:12]}, nothing uncommitted" in text
+    with open("params.yaml", "a") as file:
+        file.write("# changed\n")
+    text = re.sub(r"\s+", " ", render().text)
+    assert f"{commit[:12]} and uncommitted changes to 1 file" in text

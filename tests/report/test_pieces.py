@@ -1,0 +1,139 @@
+"""The report's pieces by themselves: the headline's rule, what is played and drawn, charts, lineage."""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from pipelines.report import charts, headline, lineage, pictures, players, state
+
+
+def summary(accuracy, low, high, chance=0.2):
+    return {"name": "x", "accuracy": accuracy, "low": low, "high": high, "chance": chance}
+
+
+@pytest.mark.parametrize(
+    ("best", "baseline", "wanted"),
+    [
+        (summary(0.6, 0.5, 0.7), summary(0.4, 0.3, 0.49), "better"),
+        (summary(0.6, 0.5, 0.7), summary(0.4, 0.3, 0.50), "level"),  # touching is not clear
+        (summary(0.6, 0.5, 0.7), summary(0.65, 0.6, 0.9), "level"),
+        (summary(0.6, 0.5, 0.7), summary(0.9, 0.8, 1.0), "worse"),
+        (summary(0.6, 0.2, 0.9), summary(0.1, 0.0, 0.1), "chance"),  # better than a baseline, but not than chance
+        (summary(0.6, 0.5, 0.7), None, "no baseline"),
+    ],
+)
+def test_better_only_where_intervals_are_apart(best, baseline, wanted):
+    assert headline.verdict(best, baseline) == wanted
+
+
+def test_findings_name_the_best_and_the_best_baseline(project):
+    found = {(one["dataset"], one["target"]): one for one in headline.findings(state.read())}
+    assert list(found) == [("scores", "style"), ("scores", "voices"), ("mine", "label")]
+    style = found["scores", "style"]
+    assert style["best"]["name"] == "short"
+    assert style["baseline"]["name"] == "pooled_pca"
+    assert [other["name"] for other in style["others"]] == ["sample"]
+    assert style["trained_on"] == style["k"] == 4  # its classes are tags, style:...
+    assert found["mine", "label"]["trained_on"] == 0
+    assert (
+        headline.question(state.read())
+        == "What do two taggers’ embeddings know about style, voices and the labels of mine?"
+    )
+
+
+def test_examples_take_class_after_class(project):
+    dataset = state.read().datasets["scores"]
+    chosen = players.examples(dataset, 6)
+    labels = dataset.clips.loc[chosen, "target_style"].tolist()
+    assert len(set(chosen)) == 6
+    assert len(set(labels[:4])) == 4
+    assert dataset.scored[chosen].all()
+    assert len(players.examples(dataset, 999)) == dataset.scored.sum()
+
+
+def test_players_are_limited_and_hold_the_examples(project):
+    dataset = state.read().datasets["scores"]
+    shown = players.examples(dataset, 3)
+    audible = players.playable(dataset, 5, shown)
+    assert len(audible) == 5
+    assert set(shown) <= set(audible)
+    assert players.playable(dataset, 0, []) == []
+    assert len(players.playable(dataset, 10**6, shown)) == dataset.scored.sum()
+
+
+def test_excerpts_are_the_middle_of_the_clip(project):
+    dataset = state.read().datasets["scores"]
+    row = 39
+    start, length = players.window(dataset.clips.loc[row], 16_000, 1.0)
+    assert length == 1.0
+    assert start == pytest.approx((dataset.clips.loc[row, "length"] / 16_000 - 1) / 2, abs=1e-4)
+    sound, rate = soundfile.read(io.BytesIO(base64.b64decode(players.excerpts(dataset, [row], 16_000, 1.0)[row])))
+    assert rate == 16_000
+    assert len(sound) / rate == pytest.approx(1.0, abs=0.1)  # an MP3 is whole frames
+    tone = np.abs(np.fft.rfft(sound)).argmax() * rate / len(sound)
+    assert tone == pytest.approx(220 * 2 ** (39 % 12 / 12), rel=0.02)
+    assert players.window(pd.Series({"length": 8000}), 16_000, 6.0) == (0.0, 0.5)
+
+
+def test_links_are_quoted():
+    assert players.link("data/raw/a b/#1?.wav") == "../data/raw/a%20b/%231%3F.wav"
+    assert players.link('/my "music"/ü.wav') == "file:///my%20%22music%22/%C3%BC.wav"
+    assert players.link("javascript:alert(1)").startswith("../")
+
+
+def test_piano_roll_draws_each_sounding_note():
+    notes = pd.DataFrame(
+        {"voice": [0, 0, 1, 1], "program": [0, 0, 42, 42], "pitch": [60, 72, 48, 47], "velocity": 80,
+         "onset_s": [0.0, 2.0, 1.5, 9.0], "duration_s": [1.2, 0.5, 1.0, 1.0]}
+    )  # fmt: skip
+    roll = pictures.piano_roll(notes, 1.0, 2.0)
+    assert roll["svg"].count("<rect") == 3  # the last begins after the excerpt
+    assert "C4, 1.20 s, voice 1" in roll["svg"]
+    assert 'x="0.0" y="13.06" width="18.8"' in roll["svg"]  # cut at the excerpt's start
+    assert roll["voices"] == [(0, 1, "piano"), (1, 2, "strings")]
+    assert [label for label, _ in roll["ticks"]] == ["C3", "C4", "C5"]
+    assert pictures.piano_roll(notes, 20.0, 2.0) is None
+
+
+def test_log_mel_has_the_features_axis(project):
+    settings = state.read().settings
+    dataset = state.read().datasets["scores"]
+    picture = pictures.log_mel(dataset, "scores02", 0.2, 1.0, settings)
+    image = io.BytesIO(base64.b64decode(picture["src"].removeprefix("data:image/webp;base64,")))
+    from PIL import Image
+
+    assert Image.open(image).size == (62, 128)  # 1 s at hop 256, a pixel a frame
+    assert picture["ticks"][-1] == ("8 kHz", "100.00%")
+    assert pictures.hertz_to_mel(1000) == pytest.approx(1000, abs=0.1)
+    assert pictures.log_mel(dataset, "scores02", 0.2, 1.0, {**settings, "features": {}}) is None
+
+
+def test_ticks_are_round_and_inside():
+    assert charts.ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert charts.ticks(12.3, 18.3, 6) == [13, 14, 15, 16, 17, 18]
+    assert charts.ticks(3, 3) == [3]
+    assert charts.percent(2) == "100.00%"
+
+
+def test_line_chart_escapes_and_survives_one_epoch():
+    svg = charts.lines(
+        [{"name": "<b>", "colour": 0, "x": [1.0], "y": [0.5], "mark": 1}], "epoch", "<loss>", 'a "label"'
+    )
+    assert "<b>" not in svg
+    assert "&lt;loss&gt;" in svg
+    assert charts.lines([], "x", "y", "nothing") == ""
+
+
+def test_anchors_differ():
+    paths = ["a/b", "a-b", "a_b", "a.b", "a b", "a--b", "a/-b"]
+    assert len({lineage.anchor(path) for path in paths}) == len(paths)
+
+
+def test_marks_of_unknown_files_say_so():
+    found = lineage.Lineage({})
+    assert found.mark("data/x")["stage"] is None
+    assert found.table() == []
