@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import metadata, partitions, recipe
+from assets import lock, metadata, partitions
 from assets.recipe import Stage, StageGroup
 
 SCHEMA = "schema"
@@ -49,9 +49,9 @@ def definition(project: Path, group: StageGroup) -> dg.AssetChecksDefinition:
 
 def results(project: Path, group: StageGroup) -> Iterator[dg.AssetCheckResult]:
     """One result a check of the group, over all its partitions that dvc.lock knows."""
-    lock = recipe.locked(project)
-    present = [stage for stage in group.stages if stage.name in lock]
-    records = {stage: metadata.record(project, stage, lock[stage.name]) for stage in present}
+    entries = lock.read(project)
+    present = [stage for stage in group.stages if stage.name in entries]
+    records = {stage: metadata.record(project, stage, entries[stage.name]) for stage in present}
     severities = dict.fromkeys(group.meta.get("checks", ()), dg.AssetCheckSeverity.ERROR)
     severities |= dict.fromkeys(group.meta.get("warnings", ()), dg.AssetCheckSeverity.WARN)
     for name, severity in severities.items():

@@ -25,12 +25,15 @@ def materialization(
     project: Path,
     groups: Mapping[str, StageGroup],
     stage: Stage,
-    lock: Mapping[str, Mapping],
+    entries: Mapping[str, Mapping],
     status: str,
     seconds: float | None = None,
 ) -> dg.AssetMaterialization:
-    """The event for `stage` as it stands in `lock`; `status` says what became of it, and `seconds` how long it ran."""
-    group, entry = groups[stage.group], lock[stage.name]
+    """The event for `stage` as it stands in `entries`, those of dvc.lock.
+
+    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did.
+    """
+    group, entry = groups[stage.group], entries[stage.name]
     partition = partitions.key(group, stage)
     dimensions = partition.keys_by_dimension if isinstance(partition, dg.MultiPartitionKey) else {}
     return dg.AssetMaterialization(
@@ -39,19 +42,19 @@ def materialization(
         description=status,
         metadata=metadata.of_stage(project, stage, entry, status, seconds),
         tags={
-            "dagster/data_version": version(stage, lock),
+            "dagster/data_version": version(stage, entries),
             "dagster/data_version_is_user_provided": "true",
             "dagster/code_version": recipe.code_version(entry),
             LOCK_TAG: digest(entry),
             **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
-            **_inputs(instance, groups, stage, lock),
+            **_inputs(instance, groups, stage, entries),
         },
     )
 
 
-def version(stage: Stage, lock: Mapping[str, Mapping]) -> str:
+def version(stage: Stage, entries: Mapping[str, Mapping]) -> str:
     """DVC's hash of what a stage made; NULL, as Dagster says, if it has not run."""
-    return recipe.data_version(lock[stage.name], stage.data) if stage.name in lock else "NULL"
+    return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else "NULL"
 
 
 def digest(entry: Mapping) -> str:
@@ -66,7 +69,7 @@ def told(instance: dg.DagsterInstance, group: StageGroup, stage: Stage) -> str |
     return (records[0].asset_materialization.tags or {}).get(LOCK_TAG) if records else None
 
 
-def _inputs(instance, groups: Mapping[str, StageGroup], stage: Stage, lock: Mapping) -> dict[str, str]:
+def _inputs(instance, groups: Mapping[str, StageGroup], stage: Stage, entries: Mapping) -> dict[str, str]:
     """Tags naming, for each asset the group needs, the version read and Dagster's latest event of it."""
     tags = {}
     upstream = groups[stage.group].upstream
@@ -74,7 +77,7 @@ def _inputs(instance, groups: Mapping[str, StageGroup], stage: Stage, lock: Mapp
     pointers = {record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id for record in records}
     for name, pairs in upstream.items():
         read = sorted(other for one, other in pairs if one == stage.name)
-        versions = [version(other, lock) for other in groups[name].stages if other.name in read]
+        versions = [version(other, entries) for other in groups[name].stages if other.name in read]
         tags[f"dagster/input_event_pointer/{name}"] = str(pointers.get(dg.AssetKey(name)) or "NULL")
         tags[f"dagster/input_data_version/{name}"] = (
             versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from assets import events, folders, outside, partitions, recipe, repro
+from assets import events, folders, lock, outside, partitions, recipe, repro
 from assets.recipe import Stage, StageGroup
 
 POOL = "dvc"
@@ -71,14 +71,16 @@ def run(
     before = recipe.ancestors(groups, {stage.group for stage in stages})
     needed = {stage.name for name in before for stage in groups[name].stages}
     first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
-    outside.report(instance, project, groups, recipe.locked(project), needed)
+    outside.report(instance, project, groups, lock.read(project), needed)
     try:
         folders.refresh(project, None if upstream else first, say)
         for finished in repro.repro(project, sorted(wanted, key=list(known).index), say, upstream):
             stage = known.get(finished.stage)
             if stage and (finished.changed or finished.stage in wanted):
                 say(f"{finished.stage}: {finished.status}")
-                lock, status = recipe.locked(project), finished.status
-                yield events.materialization(instance, project, groups, stage, lock, status, finished.seconds)
+                entries = lock.read_with(project, stage.name, stage.outs)
+                yield events.materialization(
+                    instance, project, groups, stage, entries, finished.status, finished.seconds
+                )
     except repro.StageError as error:
         raise dg.Failure(str(error), allow_retries=False) from None

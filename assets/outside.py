@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, events
+from assets import checks, events, lock
 from assets.recipe import StageGroup
 
 
@@ -16,10 +16,10 @@ def report(
     instance: dg.DagsterInstance,
     project: Path,
     groups: Mapping[str, StageGroup],
-    lock: Mapping[str, Mapping],
+    entries: Mapping[str, Mapping],
     names: Collection[str],
 ) -> list[str]:
-    """Tell Dagster of those of the stages `names` whose entry in `lock` it has not been told of. Returns which.
+    """Tell Dagster of those of the stages `names` whose entry among `entries`, those of dvc.lock, is news. Returns which.
 
     In the order of the recipe, so that each event can name the ones it follows from.
     """
@@ -29,11 +29,11 @@ def report(
             stage
             for stage in group.stages
             if stage.name in names
-            and stage.name in lock
-            and events.told(instance, group, stage) != events.digest(lock[stage.name])
+            and lock.holds(entries, stage.name, stage.outs)
+            and events.told(instance, group, stage) != events.digest(entries[stage.name])
         ]
         for stage in new:
-            event = events.materialization(instance, project, groups, stage, lock, "run outside Dagster")
+            event = events.materialization(instance, project, groups, stage, entries, "run outside Dagster")
             instance.report_runless_asset_event(event)
         for evaluation in checks.evaluations(project, group) if new else ():
             instance.report_runless_asset_event(evaluation)

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from dvc.dvcfile import load_file
 from dvc.parsing import ForeachDefinition, MatrixDefinition
 from dvc.repo import Repo
 
-from pipelines import recipe
+from assets import lock
 
 RECORDS = "data/records/"
 
@@ -55,6 +54,10 @@ def load(project: Path) -> dict[str, StageGroup]:
 
     A group that has no items (no taggers of a kind, say) is left out. Stages in other dvc.yaml files are not looked at.
     """
+    return lock.whole(project, lambda: _load(project))
+
+
+def _load(project: Path) -> dict[str, StageGroup]:
     with Repo(str(project)) as repo:
         definitions = load_file(repo, str(project / "dvc.yaml")).resolver.definitions
         stages, made = {}, {}
@@ -91,15 +94,6 @@ def ancestors(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
 def descendants(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
     """All groups that need one of `names`, directly or not."""
     return {name for name in groups if ancestors(groups, {name}) & names}
-
-
-def locked(project: Path) -> dict[str, dict]:
-    """Stage -> its entry in the project's dvc.lock; empty before the first run."""
-    lock = project / recipe.LOCK
-    if not lock.exists():
-        return {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return (yaml.load(lock.read_text(encoding="utf-8"), Loader=loader) or {}).get("stages") or {}
 
 
 def _values(definition, key: str) -> dict[str, str]:

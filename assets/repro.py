@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets import guard, recipe
+from assets import guard, lock
 
 TAIL = 40  # lines of output that a failure quotes
 RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
@@ -45,30 +45,36 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     """
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, *stages]
-    before = recipe.locked(project)
+    before = lock.read(project)
     running, began = None, time.monotonic()
+    finished: list[Finished] = []
     try:
         for line in lines(project, command):
             if not line.strip() or line.startswith(CHATTER):
                 continue
             started, unchanged, restored = RUNNING.match(line), UNCHANGED.match(line), RESTORED.match(line)
             if running and (started or unchanged or restored):
-                yield _ran(running, began)
+                finished.append(_ran(running, began))
                 running = None
-            say(line)
             if unchanged:
-                yield Finished(unchanged[1], False, "unchanged, skipped by DVC")
+                finished.append(Finished(unchanged[1], False, "unchanged, skipped by DVC"))
             elif restored:
-                yield Finished(restored[1], True, "not run: restored from DVC's cache")
+                finished.append(Finished(restored[1], True, "not run: restored from DVC's cache"))
             elif started:
                 running, began = started[1], time.monotonic()
+                # only now, when a command begins, is dvc.lock sure to be written to the end and left alone for a while
+                yield from finished
+                finished = []
+            say(line)
     except StageError:
         # it may be a later stage that failed, before it began
-        if running and recipe.locked(project).get(running) != before.get(running):
-            yield _ran(running, began)
+        if running and lock.read(project).get(running, before.get(running)) != before.get(running):
+            finished.append(_ran(running, began))
+        yield from finished
         raise
     if running:
-        yield _ran(running, began)
+        finished.append(_ran(running, began))
+    yield from finished
 
 
 def lines(project: Path, command: list[str]) -> Iterator[str]:

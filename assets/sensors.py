@@ -1,18 +1,16 @@
 """Sensors: what is watched for. All are off until they are turned on in the UI (Automation)."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 import yaml
 
-from assets import events, outside, recipe
+from assets import events, lock, outside
 from assets.recipe import StageGroup
 
 BUSY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-SETTLED = 2.0  # seconds without a write after which dvc.lock is taken to be whole
 
 
 def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
@@ -25,21 +23,20 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
         default_status=dg.DefaultSensorStatus.STOPPED,
     )
     def sensor(context: dg.SensorEvaluationContext):
-        path = project / "dvc.lock"
-        if not path.exists():
+        if not (project / "dvc.lock").exists():
             return dg.SkipReason("nothing has been run yet: there is no dvc.lock")
-        if time.time() - path.stat().st_mtime < SETTLED:
+        if lock.being_written(project):
             return dg.SkipReason("dvc.lock is being written")
         if context.instance.get_runs_count(dg.RunsFilter(statuses=BUSY)):
             return dg.SkipReason("Dagster itself is running stages; looking again afterwards")
         try:
-            lock = recipe.locked(project)
+            entries = lock.read(project)
         except yaml.YAMLError as error:
             return dg.SkipReason(f"dvc.lock cannot be read: {error}")
         seen = json.loads(context.cursor or "{}")
-        now = {name: events.digest(entry) for name, entry in lock.items()}
+        now = {name: events.digest(entry) for name, entry in entries.items()}
         changed = {name for name, digest in now.items() if seen.get(name) != digest}
-        reported = outside.report(context.instance, project, groups, lock, changed)
+        reported = outside.report(context.instance, project, groups, entries, changed)
         context.update_cursor(json.dumps(now))
         names = ", ".join(reported)
         return dg.SkipReason(f"reported {len(reported)}: {names}" if reported else "dvc.lock has not changed")

@@ -1,17 +1,9 @@
 """Shared fixtures: small real sound files, and a copy of the project to run in."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-
-PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -75,32 +67,6 @@ def songs(tmp_path, chord):
         whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
         reasons[whole.name] = "truncated"
     return root, reasons
-
-
-def copy_project(to: Path) -> Path:
-    """The project's code and recipe in a new folder with its own DVC, without data, and without git."""
-    to.mkdir(parents=True)
-    for name in ("pipelines", "assets"):
-        shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("params.yaml", "dvc.yaml", "dagster.yaml", "workspace.yaml", ".dvcignore"):
-        shutil.copy(PROJECT / name, to / name)
-    run_in(to, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
-    return to
-
-
-def run_in(folder: Path, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
-    """Run a command in `folder` with that folder's code first on Python's path; output is kept, and shown on failure."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder),
-        "DVC_NO_ANALYTICS": "1",
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        **variables,
-    }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if check and done.returncode:
-        pytest.fail(f"{command} failed with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    return done
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import PROJECT
+from helpers import PROJECT
 from typer.testing import CliRunner
 
 from pipelines import params, run

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import PROJECT
+from helpers import PROJECT
 
 from pipelines import recipe
 

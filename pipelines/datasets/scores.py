@@ -2,12 +2,12 @@
 
 Bach's chorales, Palestrina's masses, Monteverdi's madrigals, trecento polyphony, string quartets by Haydn, Mozart and
 Beethoven, and the dance tunes of O'Neill's, Aird's and Ryan's books. The sound is rendered: TimGM6mb.sf2, a family of
-instruments drawn evenly and apart from the style, so that timbre tells nothing of style. A label that a renderer made is
-easy in some ways and hard in others; figures from it are about rendered scores, not recordings.
+instruments drawn evenly and apart from the style, so that timbre tells nothing of style. A label that a renderer made
+is easy in some ways and hard in others; figures from it are about rendered scores, not recordings.
 
-Works are chosen by a seed, one clip a work where there are enough (else several excerpts that do not overlap). Clips of one
-work, and of works with the same music under other names or in other keys (pipelines/symbolic/similarity.py), are one
-group; the split is by group. Nothing is downloaded, and the non-commercial Essen songs are not used.
+Works are chosen by a seed, one clip a work where there are enough (else several excerpts that do not overlap). Clips of
+one work, and of works with the same music under other names or in other keys (pipelines/symbolic/similarity.py), are
+one group; the split is by group. Nothing is downloaded, and the non-commercial Essen songs are not used.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from pipelines.datasets import NOTES
 from pipelines.progress import progress
 from pipelines.store.files import atomic
 from pipelines.store.tables import column, read_table, write_table
-from pipelines.symbolic import corpus, excerpt, instruments, labels, render, similarity
+from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity
 from pipelines.symbolic.score import Music
 
 BIBTEX = """@inproceedings{cuthbert2010music21,
@@ -37,14 +37,15 @@ BIBTEX = """@inproceedings{cuthbert2010music21,
 }"""
 
 MUSIC21 = (
-    "distributed with music21 by permission of the encoders; music21's licence for its corpus says that encodings may be "
-    "under copyright and restricted in commercial use"
+    "distributed with music21 by permission of the encoders; music21's licence for its corpus says that encodings may "
+    "be under copyright and restricted in commercial use"
 )
 LICENCES = {  # what the files themselves say, beside what music21 says of all of them
     "chorale": "files: (c) 2003, 2004 Margaret Greentree, used by permission",
-    "palestrina": "files: (c) 2000 John Miller, rights to all derivative electronic formats reserved, licensing agreement "
-    "at music-cog.ohio-state.edu/HumdrumDatabases/Palestrina/license.txt",
-    "madrigal": "files: no licence; two carry the rights line of the edition they were scanned from, (c) Ut Orpheus 2003",
+    "palestrina": "files: (c) 2000 John Miller, rights to all derivative electronic formats reserved, licensing "
+    "agreement at music-cog.ohio-state.edu/HumdrumDatabases/Palestrina/license.txt",
+    "madrigal": "files: no licence; two carry the rights line of the edition they were scanned from, "
+    "(c) Ut Orpheus 2003",
     "trecento": "files: no licence; ten have an empty copyright line",
     "quartet": "files: no licence and no encoder named",
     "oneill": "files: no licence; the volunteers who typed each tune are named in it",
@@ -52,10 +53,14 @@ LICENCES = {  # what the files themselves say, beside what music21 says of all o
     "ryan": "files: no licence; the contributors are named in each",
 }
 SOUNDFONT = (
-    "sound: TimGM6mb.sf2 of pretty_midi, whose MIT licence does not mention it; Debian distributes another version of it "
-    "under GPL-2, (c) 2004 Tim Brechbill, 2010 David Bolton"
+    "sound: TimGM6mb.sf2 of pretty_midi, whose MIT licence does not mention it; Debian distributes another version of "
+    "it under GPL-2, (c) 2004 Tim Brechbill, 2010 David Bolton"
 )
 LICENSE_INFO = f"Mixed, per clip; the scores are {MUSIC21}. {SOUNDFONT[0].upper()}{SOUNDFONT[1:]}."
+
+# of labels that complete each other one goes without a tag: it would be the others' shadow, or neither one thing nor
+# the other
+UNTAGGED = {"metre:duple", "mode:major", "tempo:medium"}
 
 LEVELS_DBFS = (-26.0, -20.0)  # the range from which a clip's RMS is drawn
 VELOCITIES = (56, 105)
@@ -92,19 +97,10 @@ class Draw(NamedTuple):
     level_dbfs: float
 
 
-class Chosen(NamedTuple):
-    """The `part`-th of `n_parts` excerpts of a piece."""
-
-    piece: corpus.Piece
-    music: Music
-    part: int
-    n_parts: int
-
-
 def build(raw_dir: Path, entry: dict) -> dict:
     """Parse, group, split and render. Writes audio/<style>/*.flac, notes.parquet and clips.parquet."""
     rejected: dict[str, Counter] = {}
-    chosen = choose(entry, rejected)
+    chosen = selection.choose(entry, rejected)
     clips, notes = [], []
     for style, members in chosen.items():
         for number, (member, draw) in enumerate(zip(members, draws(style, len(members), entry["seed"]), strict=True)):
@@ -137,81 +133,6 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     return table[CLIPS.names[: CLIPS.names.index("work")]]
 
 
-def choose(entry: dict, rejected: dict[str, Counter]) -> dict[str, list[Chosen]]:
-    """Read as many pieces of each style as its clips need, in a seeded order; `rejected` counts what was passed over.
-
-    The styles advance together, a round of reading at a time, so that all workers have work.
-    """
-    searches = {style: _Search(style, entry) for style in corpus.STYLES}
-    while tasks := [piece for search in searches.values() for piece in search.wanted()]:
-        found = progress(executor.run(_read, tasks), "read scores", total=len(tasks), unit="piece")
-        for piece, music in zip(tasks, found, strict=True):
-            searches[piece.style].receive(piece, music)
-    rejected |= {style: search.rejected for style, search in searches.items()}
-    return {style: search.chosen() for style, search in searches.items()}
-
-
-class _Search:
-    """One style's pieces on their way to being clips: a piece of each work first, then second ones, then excerpts."""
-
-    def __init__(self, style: str, entry: dict):
-        rng = np.random.default_rng([entry["seed"], corpus.STYLES.index(style)])
-        works: dict[str, list[corpus.Piece]] = {}
-        for piece in corpus.catalogue(style):
-            works.setdefault(piece.work, []).append(piece)
-        names = [str(name) for name in rng.permutation(sorted(works))]
-        self.unread = {name: [works[name][i] for i in rng.permutation(len(works[name]))] for name in names}
-        self.style, self.n_clips, self.duration_s = style, entry["clips_per_style"], entry["duration_s"]
-        self.share = -(-self.n_clips // len(names))  # clips a work; more than one where there are few works
-        self.music: dict[corpus.Piece, Music] = {}
-        self.room: dict[corpus.Piece, int] = {}
-        self.rejected: Counter = Counter()
-
-    def wanted(self) -> list[corpus.Piece]:
-        """The next pieces to read, first ones before second ones; none when there are as many as clips, or no more."""
-        usable = Counter(piece.work for piece in self.music)
-        turns = [
-            (turn, work)
-            for work, pieces in self.unread.items()
-            for turn in range(usable[work], min(self.share, usable[work] + len(pieces)))
-        ]
-        turns.sort(key=lambda pair: pair[0])
-        return [self.unread[work].pop(0) for _, work in turns[: max(0, self.n_clips - len(self.music))]]
-
-    def receive(self, piece: corpus.Piece, music: Music | str) -> None:
-        if not isinstance(music, str):
-            room = 1 if self.style in corpus.STROPHIC else excerpt.capacity(music, self.duration_s)
-            if room:
-                self.music[piece], self.room[piece] = music, room
-                return
-            music = "shorter than the clip"
-        self.rejected[music] += 1
-
-    def chosen(self) -> list[Chosen]:
-        """Raises `ValueError` where the style has too little music."""
-        parts: Counter = Counter()
-        pieces = list(self.music)
-        while sum(parts.values()) < self.n_clips:
-            by_work = Counter()
-            for piece, n in parts.items():
-                by_work[piece.work] += n
-            free = [piece for piece in pieces if parts[piece] < self.room[piece]]
-            if not free:
-                raise ValueError(
-                    f"{self.style}: music for {sum(parts.values())} clips, not {self.n_clips}; ask for fewer"
-                )
-            # the work with the fewest clips, then its piece with the fewest, then the seeded order
-            parts[min(free, key=lambda piece: (by_work[piece.work], parts[piece]))] += 1
-        return [Chosen(p, self.music[p], part, n) for p, n in parts.items() for part in range(n)]
-
-
-def _read(piece: corpus.Piece) -> Music | str:
-    try:
-        return corpus.read(piece)
-    except Exception as error:  # music21 raises anything on a file it cannot parse: the next work takes its place
-        return str(error) if isinstance(error, ValueError) else f"not parsed ({type(error).__name__})"
-
-
 def draws(style: str, n: int, seed: int) -> list[Draw]:
     """Programs, tempo and loudness of a style's `n` clips.
 
@@ -234,7 +155,7 @@ def draws(style: str, n: int, seed: int) -> list[Draw]:
     return result
 
 
-def compose(member: Chosen, draw: Draw, number: int, entry: dict) -> tuple[dict, np.ndarray]:
+def compose(member: selection.Chosen, draw: Draw, number: int, entry: dict) -> tuple[dict, np.ndarray]:
     """(row of `CLIPS` without group and split, notes of `NOTES` without path) of one clip."""
     piece, music = member.piece, member.music
     style, duration_s = piece.style, entry["duration_s"]
@@ -254,6 +175,7 @@ def compose(member: Chosen, draw: Draw, number: int, entry: dict) -> tuple[dict,
     tags = [f"style:{style}", *(f"family:{family}" for family in families), f"texture:{labels.texture(cut.notes)}"]
     tags += [f"metre:{metre}"] if metre else []
     tags += [f"mode:{labels.mode(cut.notes, int(cut.bars['mode'][0]))}", f"tempo:{labels.tempo_band(draw.bpm)}"]
+    tags = [tag for tag in tags if tag not in UNTAGGED]
     row = {
         "path": f"audio/{style}/{style}-{number:04d}.flac",
         "title": piece.title if again else f"{piece.title}, from bar {bar}",

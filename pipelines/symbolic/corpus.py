@@ -3,6 +3,10 @@
 A *piece* is what one parse gives: a chorale, a mass movement, a quartet movement (or a file with a whole quartet), a
 tune. Its *work* is what a person would call the same composition: the mass, the quartet. Nothing is parsed to list
 the pieces, and music21 does all the reading of MusicXML, Humdrum and ABC.
+
+Of 493 tunes without ornaments or slurs 421 have the same notes at the same times as abc2midi (inside symusic) gives
+them. Most others differ in a note or two: music21 drops ABC's notes under a fermata (`HB2`), and forgets a natural
+later in its bar.
 """
 
 import functools
@@ -151,7 +155,7 @@ def _relative(path: Path) -> str:
 def _humdrum_header(path: Path) -> dict[str, str]:
     """Reference records (`!!!OPR: ...`) before the first data line."""
     header = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             if not line.startswith("!!!"):
                 break

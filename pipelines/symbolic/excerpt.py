@@ -2,9 +2,9 @@
 
 The tempo is given in beats a minute and drawn without looking at the style, so the *beat* must be what a musician
 would beat: the half note in 4/2, 3/2 and 2/2 (a mensural minim, or a reel in cut time), the quarter in 4/4 and 3/4,
-the dotted quarter in 6/8, 9/8 and 3/8. Notation is a habit, though: one hornpipe stands in sixteenths of 2/4 and another
-in eighths of 2/2, and an adagio in 2/4 is full of thirty-second notes. So the beat is halved (in compound metres
-first divided by three) while the busiest voice has more than `MAX_NOTES_A_BEAT`, and doubled while it has fewer than
+the dotted quarter in 6/8, 9/8 and 3/8. Notation is a habit, though: one hornpipe stands in sixteenths of 2/4 and
+another in eighths of 2/2, and an adagio in 2/4 is full of thirty-second notes. So the beat is halved (in compound
+metres first divided by three) while the busiest voice has more than `MAX_NOTES_A_BEAT`, and doubled while it has fewer than
 `MIN_NOTES_A_BEAT`. The same rule serves every style.
 
 Hymns and tunes start at the top and are sung or played again until the clip is full, as is usual for them; of longer
@@ -38,7 +38,7 @@ class Excerpt(NamedTuple):
 
 
 def beats(music: Music) -> np.ndarray:
-    """Quarter notes to a beat at each bar of a piece, `(bars,)`, by the metre and by how many notes there are around."""
+    """Quarter notes to a beat at each bar of a piece, `(bars,)`, by the metre and by the number of notes around."""
     onset = music.bars["onset"]
     metre = _around(music, onset, np.full(len(onset), WINDOW), onset)
     units = np.empty(len(onset))
@@ -70,7 +70,7 @@ def _tactus(unit: float, rate: float) -> float:
 
 
 def _around(music: Music, onset: np.ndarray, window: np.ndarray, sorted_onsets: np.ndarray) -> tuple:
-    """(first, last) indices of what begins in the `window` quarter notes from each `onset`, or in the piece's last ones."""
+    """(first, last) indices of what begins in the `window` quarters from each `onset`, or in the piece's last ones."""
     start = np.clip(np.minimum(onset, music.length - window), 0, None) - 1e-6
     return np.searchsorted(sorted_onsets, start), np.searchsorted(sorted_onsets, start + window)
 

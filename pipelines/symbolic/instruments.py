@@ -1,9 +1,9 @@
 """Instrument families, their General MIDI programs, and who plays what in a clip.
 
-Eight of the sixteen General MIDI groups: those with pitched instruments whose programs sound every key from 33 to 100
-at its pitch in TimGM6mb.sf2 and last as long as a hymn's notes. Left out for that: the alto saxophone (no sound at 64),
-the tubular bells and the celesta (inharmonic), the xylophone (gone in a quarter of a second), the accordion (its
-high keys are an octave off), the ocarina, the blown bottle and the shakuhachi.
+Eight of the sixteen General MIDI groups: those of pitched instruments, and in each the programs that sound every key
+the scores use (35 to 97) at its pitch in TimGM6mb.sf2, to the ear of an FFT, and last as long as a hymn's notes. Left
+out for that: alto saxophone (silent at 64), oboe (below 36), trombone (wrong at the top), accordion (its high keys an
+octave off), celesta and tubular bells (inharmonic), xylophone (gone in a quarter of a second), ocarina.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ FAMILIES = {
     "organ": (19, 20),  # church, reed
     "guitar": (24, 25, 26),  # nylon, steel, jazz
     "strings": (40, 42, 48),  # violin, cello, ensemble
-    "brass": (56, 57, 60),  # trumpet, trombone, horn
-    "reed": (66, 68, 71),  # tenor saxophone, oboe, clarinet
+    "brass": (56, 58, 60),  # trumpet, tuba, horn
+    "reed": (66, 70, 71),  # tenor saxophone, bassoon, clarinet
     "pipe": (73, 74, 75),  # flute, recorder, pan flute
 }
 FAMILY = {program: family for family, programs in FAMILIES.items() for program in programs}

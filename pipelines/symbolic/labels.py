@@ -1,15 +1,15 @@
 """What an excerpt's notes and bars say of it: texture, metre, mode.
 
-Texture: *monophonic* where less than 5% of the time has two pitches at once. Else a note is *together* if at least three
-quarters of the voices then sounding begin a note with it; *homophonic* where at least 70% of the notes are together
-(19 of 20 Bach chorales), else *contrapuntal* (four of five excerpts of Palestrina).
+Texture: *monophonic* where less than 5% of the time has two pitches at once. Else a note is *together* if at least
+three quarters of the voices then sounding begin a note with it; *homophonic* where at least 70% of the notes are
+together (19 of 20 Bach chorales), else *contrapuntal* (four of five excerpts of Palestrina).
 
-Metre: the time signature that holds longest. *Compound*: the beat divides by three (6/8, 9/8, 6/4). *Triple*: three beats
-to the bar (3/4, 3/2, 3/8). *Duple*: two or four (2/2, 4/4, 4/2). None of these (5/4): no label.
+Metre: the time signature that holds longest. *Compound*: the beat divides by three (6/8, 9/8, 6/4). *Triple*: three
+beats to the bar (3/4, 3/2, 3/8). *Duple*: two or four (2/2, 4/4, 4/2). None of these (5/4): no label.
 
 Mode: the third above the final. Where the source states a mode (ionian, lydian, mixolydian: *major*; aeolian, dorian,
-phrygian: *minor*) that counts; else the key, of 24, whose profile (Krumhansl 1990, chapter 4; the numbers are music21's)
-correlates best with how long each pitch class sounds in the excerpt.
+phrygian: *minor*) that counts; else the key, of 24, whose profile (Krumhansl 1990, chapter 4; the numbers are
+music21's) correlates best with how long each pitch class sounds in the excerpt.
 """
 
 import numpy as np

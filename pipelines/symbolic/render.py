@@ -21,7 +21,7 @@ def soundfont() -> Path:
 
 
 def mix(notes: np.ndarray, sample_rate: int, duration_s: float, level_dbfs: float) -> np.ndarray:
-    """Play `notes` at a level: mono float32 `(samples,)` with RMS `level_dbfs`, or less where the peak would pass -1 dBFS.
+    """Play `notes` at a level: mono float32 `(samples,)`, RMS `level_dbfs`, or less where the peak would pass -1 dBFS.
 
     `notes` is a structured array with `onset_s`, `duration_s`, `pitch`, `voice`, `velocity` and `program`. Each program
     is first brought to the same power a sounding second, so that what the font thinks of loudness hides none.
@@ -50,8 +50,8 @@ def render(
 ) -> np.ndarray:
     """Play notes (one entry of each array a note) from 0 to `duration_s`: mono float32 `(samples,)`, not normalised.
 
-    A voice plays one program. A note that meets the same pitch sounding in its voice strikes it again. Sounds at the end
-    are faded out over `FADE_S`. The same notes give the same bytes.
+    A voice plays one program. A note that meets the same pitch sounding in its voice strikes it again. Sounds at the
+    end are faded out over `FADE_S`. The same notes give the same bytes.
     """
     synth = _synth(sample_rate)
     for voice in np.unique(voices):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -115,6 +116,8 @@ def playing_order(measures: list) -> list[int]:
     for i, measure in enumerate(measures[1:]):
         closes[i] = closes[i] or _repeat(measure.leftBarline, "end")
     endings = _endings(measures)
+    for i, (here, after) in enumerate(pairwise(endings)):
+        closes[i] = closes[i] or bool(here and after and here != after)  # a first ending whose sign was forgotten
     order, i, start, turn = [], 0, 0, 1
     while i < len(measures):
         after_ending = i > 0 and endings[i - 1] and not endings[i]

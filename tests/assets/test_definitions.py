@@ -10,6 +10,7 @@ import pytest
 
 from assets.build import build
 
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 PROJECT = Path(__file__).parents[2]
 CHECKS = {
     "manifest": "schema no_group_in_two_splits no_exact_copy_in_two_splits class_balance",

@@ -15,6 +15,7 @@ import yaml
 from assets import partitions, recipe
 from assets.build import build
 
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 PROJECT = Path(__file__).parents[2]
 
 

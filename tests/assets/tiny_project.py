@@ -157,7 +157,7 @@ def materialize(project: Path, instance: dg.DagsterInstance, *names: str, keys: 
     """Materialize assets, and their checks, as the UI does: one partition of them, or a range from key to key."""
     job = build(project).resolve_implicit_global_asset_job_def()
     subset = job.get_subset(asset_selection={dg.AssetKey(name) for name in names})
-    ends = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+    ends = {f"dagster/asset_partition_range_{end}": key for end, key in zip(("start", "end"), keys, strict=False)}
     return subset.execute_in_process(
         instance=instance,
         raise_on_error=False,
