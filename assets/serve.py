@@ -65,17 +65,9 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)
     os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
-    options = [
-        "-w",
-        str(project / "workspace.yaml"),
-        "-h",
-        arguments.host,
-        "-p",
-        arguments.port,
-        "--log-level",
-        "warning",
-    ]
-    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *options])
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
+    options = ["--host", arguments.host, "--port", arguments.port, "--log-level", "warning"]
+    os.execv(sys.executable, [*command, *options])
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ The tempo is given in beats a minute and drawn without looking at the style, so 
 would beat: the half note in 4/2, 3/2 and 2/2 (a mensural minim, or a reel in cut time), the quarter in 4/4 and 3/4,
 the dotted quarter in 6/8, 9/8 and 3/8. Notation is a habit, though: one hornpipe stands in sixteenths of 2/4 and
 another in eighths of 2/2, and an adagio in 2/4 is full of thirty-second notes. So the beat is halved (in compound
-metres first divided by three) while the busiest voice has more than `MAX_NOTES_A_BEAT`, and doubled while it has fewer than
-`MIN_NOTES_A_BEAT`. The same rule serves every style.
+metres first divided by three) while the busiest voice has more than `MAX_NOTES_A_BEAT`, and doubled while it has fewer
+than `MIN_NOTES_A_BEAT`. The same rule serves every style.
 
 Hymns and tunes start at the top and are sung or played again until the clip is full, as is usual for them; of longer
 music a clip is an excerpt from a seeded bar line, and a piece shorter than the clip is not used.

@@ -145,3 +145,4 @@ def test_no_items_no_asset(tmp_path):
     project = tiny_project.create(tmp_path)
     tiny_project.edit(project / "params.yaml", "taggers:\n  short: {}", "taggers: {}")
     assert set(recipe.load(project)) == {"raw", "features", "report"}
+    assert build(project).resolve_job_def("retrain").nodes == []
