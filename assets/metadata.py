@@ -68,14 +68,20 @@ def pages(project: Path, entry: Mapping) -> dict[str, dg.MetadataValue]:
 
 
 def provenance(entry: Mapping) -> dict[str, dg.MetadataValue]:
-    """Outputs, data, parameters, command and code of a stage, with their hashes, as DVC locked them."""
+    """Outputs, data, parameters, code and command of a stage, with their hashes, as DVC locked them.
+
+    Under names that no record's figure has: "parameters" are a model's weights.
+    """
     deps = entry.get("deps", [])
     params = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     tables = {
-        "outputs": (("path", "hash"), _hashes(entry.get("outs", []))),
-        "made from": (("path", "hash"), _hashes(dep for dep in deps if not recipe.is_code(dep["path"]))),
-        "parameters": (("name", "value"), ((name, f"`{json.dumps(value)}`") for name, value in sorted(params.items()))),
-        "code": (("path", "hash"), _hashes(dep for dep in deps if recipe.is_code(dep["path"]))),
+        "hashes": (("output", "hash"), _hashes(entry.get("outs", []))),
+        "made from": (("data", "hash"), _hashes(dep for dep in deps if not recipe.is_code(dep["path"]))),
+        "made with": (
+            ("parameter", "value"),
+            ((name, f"`{json.dumps(value)}`") for name, value in sorted(params.items())),
+        ),
+        "made by": (("code", "hash"), _hashes(dep for dep in deps if recipe.is_code(dep["path"]))),
     }
     shown = {name: table(header, rows) for name, (header, rows) in tables.items()}
     command = dg.MetadataValue.md(f"`{entry['cmd']}`")

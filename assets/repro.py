@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets import guard, lock
+from pipelines.recover import recover
 
 TAIL = 40  # lines of output that a failure quotes
 RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
@@ -45,6 +46,7 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     """
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, *stages]
+    recover(project, say)
     before = lock.read(project)
     running, began = None, time.monotonic()
     finished: list[Finished] = []

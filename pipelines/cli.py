@@ -154,15 +154,9 @@ def ui(
 ) -> None:
     """Open the lineage graph in Dagster: look at it, run it, schedule it."""
     _settings()
-    home = Path(".dagster").absolute()
-    home.mkdir(exist_ok=True)
-    config = home / "dagster.yaml"
-    config.unlink(missing_ok=True)
-    config.symlink_to(Path("dagster.yaml").absolute())
     print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
-    environment = {**run.environment(), "DAGSTER_HOME": str(home)}
-    raise typer.Exit(subprocess.run(command, env=environment).returncode)
+    command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
+    raise typer.Exit(subprocess.run(command, env=run.environment()).returncode)
 
 
 def _settings() -> dict:

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines import params
+from pipelines import params, recover
 from pipelines.datasets import listing
 
 REPORT = Path("reports/index.html")
@@ -42,6 +42,7 @@ def repro(targets: list[str], force: bool = False) -> int:
     """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
     targets are up to date."""
     began = time.monotonic()
+    recover.recover()
     before = _lock_state()
     command = [
         sys.executable,

@@ -22,7 +22,7 @@ def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool, str]]:
     for column in manifest.columns[manifest.columns.str.startswith("target_")]:
         counts = scored[column].value_counts()
         thin = counts[counts < MIN_CLIPS]
-        checks[f"balance of {column.removeprefix('target_')}"] = (
+        checks[f"class balance of {column.removeprefix('target_')}"] = (
             thin.empty,
             f"{len(counts)} classes of {counts.min() if len(counts) else 0} to {counts.max() if len(counts) else 0} "
             f"scored clips{'; fewer than ' + str(MIN_CLIPS) + ': ' + ', '.join(thin.index[:5]) if len(thin) else ''}",

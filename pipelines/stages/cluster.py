@@ -111,7 +111,7 @@ def main(dataset: str) -> None:
         },
         table=folder / "assignments.parquet",
         checks={
-            f"{target}: {name} above chance": (
+            f"{target}: {name} better than chance": (
                 found["ci95"][0] > found["chance"],
                 f"matched accuracy {found['hungarian_accuracy']:.3f} {_interval(found)}, chance {found['chance']:.3f}",
             )

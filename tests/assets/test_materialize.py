@@ -76,8 +76,8 @@ def test_metadata_comes_from_the_record_and_the_lock(finished):
     assert shown["map"].value.startswith("![map](data:image/svg+xml;base64,")
     assert shown["note"].value.startswith("| a | b |")
     md5 = locked(project)["raw@one"]["outs"][0]["md5"]
-    assert f"| `data/raw/one` | `{md5}` |" in shown["outputs"].value
-    assert '`{"n": 3}`' in shown["parameters"].value and "pipelines/step.py" in shown["code"].value
+    assert f"| `data/raw/one` | `{md5}` |" in shown["hashes"].value
+    assert '`{"n": 3}`' in shown["made with"].value and "pipelines/step.py" in shown["made by"].value
     page = events(result)["report", None].metadata
     assert page["page"].value == str(project / "reports/index.html")
     assert (project / "reports/index.html").as_uri() in page["open it"].value

@@ -50,4 +50,4 @@ def test_split_audit(manifest_rows):
     assert not splits.audit(copied)["no exact copy in two splits"][0]
     thin = manifest_rows.assign(target_style=["rare", *["common"] * (len(manifest_rows) - 1)])
     thin.loc[0, "split"] = "test"
-    assert not splits.audit(thin)["balance of style"][0]
+    assert not splits.audit(thin)["class balance of style"][0]

@@ -131,7 +131,7 @@ def test_cells_of_a_confusion_matrix_show_their_clips(page_made, look):
     buttons.first.click()
     sounding(page)
     page.locator(".clip-list summary").first.click()
-    assert page.locator(".clip-list").first.locator("button").count() == 16
+    until(page, "document.querySelector('.clip-list').querySelectorAll('button').length == 16")
 
 
 def test_cards_play_from_where_the_picture_is_touched(page_made, look):

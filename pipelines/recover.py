@@ -1,0 +1,85 @@
+"""What a killed `dvc repro` leaves in the way of the next, put right: a record of who reads and writes what (.dvc/tmp/rwlock)
+and dvc.lock. DVC writes both in place, so that `kill -9` or a power cut may leave half of one.
+
+Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import psutil
+import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from voluptuous import Invalid
+
+RWLOCK = Path(".dvc/tmp/rwlock")
+LOCK = Path("dvc.lock")
+SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
+
+
+def recover(project: Path = Path(), say=print) -> None:
+    """Remove what stands in the way of `dvc repro` in `project`, and say what. Leaves alone what a living DVC wrote."""
+    if spoilt(project / LOCK, _locked):
+        aside = project / "dvc.lock.spoilt"
+        (project / LOCK).replace(aside)
+        say(f"dvc.lock was cut off in the middle and is now {aside.name}: finished stages are taken from DVC's cache")
+    path = project / RWLOCK
+    if spoilt(path, json.loads):
+        path.unlink()
+        say(f"{RWLOCK} was cut off in the middle and is removed: nothing is locked")
+    elif path.exists() and (dead := {pid for pid in _holders(json.loads(path.read_text())) if not alive(pid)}):
+        _release(path, dead)
+        say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+
+
+def spoilt(path: Path, parse) -> bool:
+    """Can `parse` not read the text at `path`, and still not when a writer has had time to finish?"""
+    until = time.monotonic() + SETTLED
+    while path.exists():
+        try:
+            parse(path.read_text(encoding="utf-8"))
+            return False
+        except (ValueError, yaml.YAMLError, Invalid):
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.1)
+    return False
+
+
+def alive(pid: int) -> bool:
+    """Is process `pid` a DVC at work? Not one that is dead and not yet waited for (DVC takes it for alive, and where
+    nothing waits for orphans, as in many containers, would be locked out for good), nor another that got its number.
+    """
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and any("dvc" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _locked(text: str) -> None:
+    """Raise unless `text` is a dvc.lock that DVC would take, and whole: its last line ends."""
+    if not text.endswith("\n"):
+        raise ValueError("cut off")
+    COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def _holders(locks: dict) -> set[int]:
+    writers = locks.get("write", {}).values()
+    readers = (info for infos in locks.get("read", {}).values() for info in infos)
+    return {info["pid"] for info in (*writers, *readers)}
+
+
+def _release(path: Path, dead: set[int]) -> None:
+    from dvc.lock import make_lock  # a second to import, seldom needed
+
+    with make_lock(str(path.with_name("rwlock.lock")), tmp_dir=str(path.parent)):
+        locks = json.loads(path.read_text())
+        write = {place: info for place, info in locks.get("write", {}).items() if info["pid"] not in dead}
+        read = {
+            place: [info for info in infos if info["pid"] not in dead] for place, infos in locks.get("read", {}).items()
+        }
+        path.write_text(json.dumps({"write": write, "read": {place: infos for place, infos in read.items() if infos}}))

@@ -1,0 +1,107 @@
+"""A project of three stages whose DVC was killed at a bad moment: what it left, and the next run."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+from helpers import run_in
+
+from pipelines.recover import recover
+
+DVC = (sys.executable, "-m", "dvc")
+RECIPE = """
+stages:
+  one: {cmd: cp zero one; echo ran >> runs, deps: [zero], outs: [one]}
+  two: {cmd: cp one two; echo ran >> runs, deps: [one], outs: [two]}
+  three: {cmd: cp two three; echo ran >> runs, deps: [two], outs: [three]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    run_in(tmp_path, *DVC, "init", "--no-scm", "-q")
+    (tmp_path / "dvc.yaml").write_text(RECIPE)
+    (tmp_path / "zero").write_text("1\n")
+    run_in(tmp_path, *DVC, "repro")
+    return tmp_path
+
+
+@pytest.fixture
+def zombie():
+    """A process that has ended and is not waited for."""
+    process = subprocess.Popen([sys.executable, "-c", "", "dvc", "repro"])
+    until = time.monotonic() + 30
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        os.sched_yield()
+    yield process.pid
+    process.wait()
+
+
+def lock_out(project, pid):
+    """As DVC writes it while a stage runs."""
+    info = {"pid": pid, "cmd": "dvc repro"}
+    (project / ".dvc/tmp/rwlock").write_text(
+        json.dumps({"write": {str(project / "two"): info}, "read": {str(project / "one"): [info]}})
+    )
+    (project / "two").unlink()
+
+
+def test_a_dead_process_locks_nobody_out(project, zombie):
+    lock_out(project, zombie)
+    assert "busy" in run_in(project, *DVC, "repro", check=False).stderr
+    said = []
+    recover(project, said.append)
+    assert said == [f"released what a killed DVC had locked (process {zombie})"]
+    run_in(project, *DVC, "repro")
+    assert (project / "two").read_text() == "1\n"
+
+
+def test_a_living_dvc_keeps_what_it_locked(project):
+    held = subprocess.Popen([sys.executable, "-c", "input()", "dvc", "repro"], stdin=subprocess.PIPE)
+    try:
+        lock_out(project, held.pid)
+        before = (project / ".dvc/tmp/rwlock").read_text()
+        recover(project, pytest.fail)
+        assert (project / ".dvc/tmp/rwlock").read_text() == before
+    finally:
+        held.communicate()
+
+
+def test_another_program_with_its_number_is_no_dvc(project):
+    lock_out(project, os.getppid())
+    said = []
+    recover(project, said.append)
+    assert len(said) == 1
+    assert json.loads((project / ".dvc/tmp/rwlock").read_text()) == {"write": {}, "read": {}}
+
+
+@pytest.mark.parametrize("end", [0, 10, 150, -40, -3])
+def test_a_lock_cut_off_anywhere_costs_no_run(project, end):
+    path = project / "dvc.lock"
+    text, ran = path.read_text(), (project / "runs").read_text()
+    path.write_text(text[:end])
+    recover(project, lambda line: None)
+    run_in(project, *DVC, "repro")
+    assert yaml.safe_load(path.read_text()) == yaml.safe_load(text)
+    assert (project / "runs").read_text() == ran, "outputs came back from the cache"
+
+
+@pytest.mark.parametrize("left", ["", '{"write": {"/a'])
+def test_half_a_table_of_locks(project, left):
+    (project / ".dvc/tmp/rwlock").write_text(left)
+    (project / "two").unlink()
+    said = []
+    recover(project, said.append)
+    assert len(said) == 1
+    run_in(project, *DVC, "repro")
+    assert (project / "two").exists()
+
+
+def test_nothing_to_recover(project, tmp_path_factory):
+    recover(project, pytest.fail)
+    recover(tmp_path_factory.mktemp("empty"), pytest.fail)
