@@ -86,7 +86,7 @@ def main(n_clips: int, rounds: int) -> dict[str, float]:
             {"clip_id": [p.stem for p in paths], "path": [str(p) for p in paths], "duration_s": SECONDS}
         )
         settings = {"sample_rate": RATE, "min_duration_s": 1.0, "silence_dbfs": -80.0, "shard_mb": 64}
-        index, _ = shards.build(manifest, folder / "pcm", settings, workers=1)
+        index, _ = shards.build(manifest, folder / "pcm", settings, {"workers": 1})
         write_table(index, folder / "pcm" / "index.parquet", shards.INDEX)
         clips = Clips(folder / "pcm", CHUNK)
         whole = {row.clip_id: (clips.shards[row.shard], row.offset, row.length) for row in index.itertuples()}

@@ -147,6 +147,31 @@ def report() -> None:
     webbrowser.open(run.REPORT.absolute().as_uri())
 
 
+@app.command("cache")
+def show_cache(
+    prune: Annotated[bool, typer.Option(help="Remove what was used longest ago, down to the limit.")] = False,
+    limit_gb: Annotated[float | None, typer.Option(help="Limit for --prune, instead of cache.limit_gb.")] = None,
+    only: Annotated[str, typer.Option(help="With --prune: this kind alone, for instance pcm or log_mel.")] = "",
+) -> None:
+    """What is kept of each clip's sound and features, so that it need not be computed again; make room with --prune.
+
+    Nothing but time is lost by removing any of it. `--prune --limit-gb 0` empties it.
+    """
+    from pipelines.store import cache
+
+    limit = _settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
+    if prune:
+        if only and only not in cache.usage():
+            _fail(f"Nothing of kind {only!r} is kept; there is {', '.join(cache.usage()) or 'nothing at all'}.")
+        removed, freed = cache.prune(limit * 1e9, only or None)
+        print(f"Removed {removed} entries, {freed / 1e9:.3f} GB.")
+    kinds = cache.usage()
+    for kind, (entries, size) in kinds.items():
+        print(f"{kind:24s} {entries:9d} entries {size / 1e9:9.3f} GB")
+    total = sum(size for _, size in kinds.values())
+    print(f"{cache.folder().absolute()}: {total / 1e9:.3f} GB of at most {limit:g} GB")
+
+
 @app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,

@@ -1,4 +1,4 @@
-"""Decode a file once: blocks of mono int16 at the wanted rate, in bounded memory.
+"""Decode a file once: blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
 
 soundfile reads, the downmix is by hand (numpy's `mean` over channels is 35 times slower), soxr HQ resamples as a stream.
 """
@@ -15,8 +15,9 @@ from pipelines.audio.probe import Unreadable
 BLOCK_FRAMES = 1 << 18
 
 
-def blocks(path: str | os.PathLike, sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield int16 blocks `(samples,)`: the file's channels averaged, resampled to `sample_rate` (Hz).
+def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iterator[np.ndarray]:
+    """Yield int16 blocks resampled to `sample_rate` (Hz): `(samples,)`, the file's channels averaged, or with
+    `channels=2` `(samples, 2)`: a mono file on both sides, and of more than two channels the average on both.
 
     Floats are scaled by 32768 and clipped at full scale; 16-bit mono files at `sample_rate` pass unchanged.
     Raises `Unreadable` on a decoding error, on NaN or infinite samples, and where fewer samples come than the
@@ -26,21 +27,22 @@ def blocks(path: str | os.PathLike, sample_rate: int) -> Iterator[np.ndarray]:
         with soundfile.SoundFile(os.fspath(path)) as file:
             resampler = None
             if file.samplerate != sample_rate:
-                resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32", quality="HQ")
+                resampler = soxr.ResampleStream(file.samplerate, sample_rate, channels, dtype="float32", quality="HQ")
             promised, got = file.frames, 0
+            mixed = np.zeros(0 if channels == 1 else (0, channels), np.float32)
             while True:
                 block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 got += len(block)
-                mono = _downmix(block)
-                if not np.isfinite(mono).all():
+                mixed = _mix(block, channels)
+                if not np.isfinite(mixed).all():
                     raise Unreadable(
                         f"it holds NaN or infinite samples near {got / file.samplerate:.1f} s: export it again"
                     )
-                yield _to_int16(mono if resampler is None else resampler.resample_chunk(mono))
+                yield _to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
             if resampler is not None:
-                yield _to_int16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+                yield _to_int16(resampler.resample_chunk(np.zeros_like(mixed[:0]), last=True))
             if got < 0.99 * promised:
                 raise Unreadable(
                     f"truncated: it ends after {got / file.samplerate:.1f} s of {promised / file.samplerate:.1f} s; "
@@ -55,7 +57,10 @@ def blocks(path: str | os.PathLike, sample_rate: int) -> Iterator[np.ndarray]:
         raise Unreadable(f"the file cannot be read: {error.strerror or error}") from error
 
 
-def _downmix(block: np.ndarray) -> np.ndarray:
+def _mix(block: np.ndarray, channels: int) -> np.ndarray:
+    """`(samples, channels of the file)` to `(samples,)`, or for two channels `(samples, 2)`."""
+    if channels == 2:
+        return block if block.shape[1] == 2 else np.repeat(_mix(block, 1)[:, None], 2, axis=1)
     mono = block[:, 0].copy()
     for channel in range(1, block.shape[1]):
         mono += block[:, channel]
@@ -67,5 +72,7 @@ def _to_int16(samples: np.ndarray) -> np.ndarray:
 
 
 def to_float(samples: np.ndarray) -> np.ndarray:
-    """int16 to float32 in [-1, 1)."""
+    """int16 `(samples,)`, or `(samples, channels)` which are averaged, to float32 `(samples,)` in [-1, 1)."""
+    if samples.ndim == 2:
+        return _mix(samples.astype(np.float32), 1) * np.float32(1 / 32768)
     return samples.astype(np.float32) * np.float32(1 / 32768)

@@ -8,6 +8,7 @@ import pandas as pd
 from pipelines import datasets, params
 from pipelines.audio import shards
 from pipelines.stages.record import start, write_record
+from pipelines.store import cache
 from pipelines.store.tables import read_table, write_table
 
 
@@ -17,8 +18,9 @@ def main(name: str) -> None:
     manifest = read_table(f"data/manifests/{name}.parquet", datasets.MANIFEST)
     before = read_table(f"data/manifests/{name}.quarantine.parquet", datasets.QUARANTINE)
     folder = Path("data/audio") / name
-    workers = settings["executor"]["workers"]
-    index, refused = shards.build(manifest, folder, settings["audio"], workers, f"audio {name}")
+    wanted = settings["audio"] | {"cache": settings["cache"]["limit_gb"] > 0}
+    index, refused = shards.build(manifest, folder, wanted, settings["executor"], f"audio {name}")
+    cache.prune(settings["cache"]["limit_gb"] * 1e9)
     quarantine = pd.concat([before, refused], ignore_index=True)
     write_table(quarantine, folder / "quarantine.parquet", datasets.QUARANTINE)
     for row in refused.head(20).itertuples():

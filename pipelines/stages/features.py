@@ -1,4 +1,8 @@
-"""features: one representation of every clip of a dataset, frame-level (NPY shards) or pooled (Parquet)."""
+"""features: one representation of every clip of a dataset, frame-level (NPY shards) or pooled (Parquet).
+
+What is in the cache is taken from there. Of a clip that lacks the wanted feature, all features of params.yaml that it lacks are
+computed in one pass, because they share their transforms; their own stages then find them.
+"""
 
 import argparse
 from pathlib import Path
@@ -7,86 +11,123 @@ import numpy as np
 import pandas as pd
 
 from pipelines import executor, features, params
-from pipelines.audio.decode import to_float
-from pipelines.audio.shards import open_pcm
+from pipelines.audio import shards as pcm_shards
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
-from pipelines.store import shards
+from pipelines.store import cache, shards
+from pipelines.store.code import code_version
 from pipelines.store.tables import write_table
 
-BATCH = 32
+BATCH = 64  # clips a task, where tasks do not write a shard each
 
 
-def compute_frames(task: tuple) -> tuple[list[dict], int]:
-    """One PCM shard's clips to one feature shard. Returns (index rows, number of bands)."""
-    number, audio_dir, out_dir, rows, name, sample_rate, parameters = task
-    module = features.load(name)
+def compute(task: tuple) -> tuple[list[dict], int]:
+    """Some clips of one PCM shard. Returns (rows, how many of them were computed and not found in the cache).
+
+    A row is a clip's place in the feature shard that this task writes, or the clip's statistics.
+    """
+    number, audio_dir, out_dir, clips, name, sample_rate, entries, keep = task
+    module = features.load(name, entries[name])
     pcm = np.load(shards.shard_path(audio_dir, number), mmap_mode="r")
-    index, n_bands = [], module.compute(np.zeros(sample_rate, np.float32), sample_rate, **parameters).shape[1]
-    with shards.writer(shards.shard_path(out_dir, number), module.DTYPE, (n_bands,)) as write_clip:
-        for clip_id, offset, length in rows:
-            frames = module.compute(to_float(pcm[offset : offset + length]), sample_rate, **parameters)
+    results = (
+        (clip_id, *_one(pcm[offset : offset + length], sha256, name, sample_rate, entries, keep))
+        for clip_id, offset, length, sha256 in clips
+    )
+    if module.KIND == "pooled":
+        found = [(clip_id, statistics, new) for clip_id, statistics, new in results]
+        return [{"clip_id": clip_id, **statistics} for clip_id, statistics, _ in found], sum(new for *_, new in found)
+    rows, computed = [], 0
+    silence = features.compute(name, np.zeros(sample_rate, np.float32), sample_rate, entries[name])
+    with shards.writer(shards.shard_path(out_dir, number), module.DTYPE, silence.shape[1:]) as write_clip:
+        for clip_id, frames, new in results:
             place, n_frames = write_clip([frames])
-            index.append({"clip_id": clip_id, "shard": number, "offset": place, "length": n_frames})
-    return index, n_bands
+            rows.append({"clip_id": clip_id, "shard": number, "offset": place, "length": n_frames})
+            computed += new
+    return rows, computed
 
 
-def compute_pooled(task: tuple) -> tuple[list[dict], int]:
-    """A batch of clips to rows of statistics. Returns (rows, number of statistics)."""
-    number, audio_dir, _, rows, name, sample_rate, parameters = task
-    module = features.load(name)
-    pcm = np.load(shards.shard_path(audio_dir, number), mmap_mode="r")
-    table = []
-    for clip_id, offset, length in rows:
-        y = to_float(pcm[offset : offset + length])
-        table.append({"clip_id": clip_id, **module.compute(y, sample_rate, **parameters)})
-    return table, len(table[0]) - 1 if table else 0
+def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries: dict, keep: bool):
+    """(the feature of one clip, was it computed)."""
+    found = _kept(name, sha256, sample_rate, entries[name])
+    if found is not None:
+        return found, False
+    missing = {name: entries[name]}
+    if keep:
+        others = {other: entry for other, entry in entries.items() if other != name}
+        missing |= {n: entry for n, entry in others.items() if _kept(n, sha256, sample_rate, entry) is None}
+    results = features.compute_all(samples, sample_rate, missing)
+    for other, result in results.items():
+        module = features.load(other, entries[other])
+        values = list(result.values()) if module.KIND == "pooled" else result
+        if not np.isfinite(values).all():
+            raise ValueError(f"{other}: NaN or infinite values for the sound {sha256}: a defect of this feature")
+        if not keep:
+            continue
+        key = _key(other, sha256, sample_rate, entries[other])
+        if module.KIND == "pooled":
+            cache.save_record(other, key, result)
+        else:
+            cache.save_array(other, key, [result], module.DTYPE, result.shape[1:])
+    return results[name], True
+
+
+def _kept(name: str, sha256: str, sample_rate: int, entry: dict):
+    load = cache.load_record if features.load(name, entry).KIND == "pooled" else cache.load_array
+    return load(name, _key(name, sha256, sample_rate, entry))
+
+
+def _key(name: str, sha256: str, sample_rate: int, entry: dict) -> str:
+    return cache.key(sha256, sample_rate, entry, code_version(features.load(name, entry).__name__))
 
 
 def main(dataset: str, name: str) -> None:
     log = start(f"features {dataset} {name}")
     settings = params.load()
-    module, parameters = features.load(name), settings["features"][name]
-    rate = settings["audio"]["sample_rate"]
     audio_dir, out_dir = Path("data/audio") / dataset, Path("data/features") / dataset / name
     out_dir.mkdir(parents=True, exist_ok=True)
-    index, _ = open_pcm(audio_dir)
-    tasks = []
-    for number, part in index.groupby("shard", sort=True):
-        rows = list(zip(part["clip_id"], part["offset"], part["length"], strict=True))
-        # a shard of frames is written by one task; pooled rows may be cut finer
-        step = len(rows) if module.KIND == "frames" else BATCH
-        for first in range(0, len(rows), step):
-            tasks.append((number, str(audio_dir), str(out_dir), rows[first : first + step], name, rate, parameters))
-    function = compute_frames if module.KIND == "frames" else compute_pooled
-    rows, n_columns = [], 0
-    for part, width in progress(
-        executor.run(function, tasks, settings["executor"]["workers"]), f"{name} {dataset}", len(tasks), "batch"
-    ):
-        rows += part
-        n_columns = width
-    table = pd.DataFrame(rows)
-    if module.KIND == "frames":
-        path, schema = out_dir / "index.parquet", shards.INDEX
-        finite = all(bool(np.isfinite(np.asarray(shard)).all()) for shard in shards.open_shards(out_dir))
-    else:
+    index, _ = pcm_shards.open_pcm(audio_dir)
+    table, computed = build(index, audio_dir, out_dir, name, settings, f"{name} {dataset}")
+    module = features.load(name, settings["features"][name])
+    if module.KIND == "pooled":
         path, schema = out_dir / "pooled.parquet", features.POOLED
-        values = table.drop(columns="clip_id").astype("float32")
-        table = pd.concat([table[["clip_id"]], values], axis=1)
-        finite = bool(np.isfinite(values.to_numpy()).all())
+        table = pd.concat([table[["clip_id"]], table.drop(columns="clip_id").astype("float32")], axis=1)
+        n_values = table.shape[1] - 1
+    else:
+        path, schema = out_dir / "index.parquet", shards.INDEX
+        n_values = shards.open_shards(out_dir)[0].shape[1]
     write_table(table, path, schema)
     write_record(
         "features",
         f"{dataset}-{name}",
-        figures={"clips": len(table), "values a frame" if module.KIND == "frames" else "values a clip": n_columns}
-        | ({"frames": int(table["length"].sum())} if module.KIND == "frames" else {}),
+        figures={"clips": len(table), "values a clip" if module.KIND == "pooled" else "values a frame": n_values}
+        | ({} if module.KIND == "pooled" else {"frames": int(table["length"].sum())}),
         table=path,
         checks={
-            "finite": (finite, "no NaN and no infinity" if finite else "NaN or infinite values: see the clip's audio"),
+            "finite": (True, "no NaN and no infinity: each clip was looked at when it was computed"),
             "every clip": (len(table) == len(index), f"{len(table)} of {len(index)} clips"),
         },
     )
-    log.info("%d clips, %d values", len(table), n_columns)
+    log.info("%d clips, %d values; %d clips computed, the others were in the cache", len(table), n_values, computed)
+    cache.prune(settings["cache"]["limit_gb"] * 1e9)
+
+
+def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settings: dict, describe: str = "features"):
+    """(rows of all clips, how many clips were computed); writes the shards of a frame-level feature to `out_dir`."""
+    rate, keep = settings["audio"]["sample_rate"], settings["cache"]["limit_gb"] > 0
+    pooled = features.load(name, settings["features"][name]).KIND == "pooled"
+    tasks = []
+    for number, part in index.groupby("shard", sort=True):
+        clips = list(zip(part["clip_id"], part["offset"], part["length"], part["sha256"], strict=True))
+        step = BATCH if pooled else len(clips)  # a shard of frames is written by one task
+        for first in range(0, len(clips), step):
+            some = clips[first : first + step]
+            tasks.append((number, str(audio_dir), str(out_dir), some, name, rate, settings["features"], keep))
+    results = executor.run(compute, tasks, settings["executor"])
+    rows, computed = [], 0
+    for part, new in progress(results, describe, len(index), size=lambda result: len(result[0])):
+        rows += part
+        computed += new
+    return pd.DataFrame(rows), computed
 
 
 if __name__ == "__main__":

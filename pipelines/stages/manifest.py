@@ -28,7 +28,7 @@ def examine(task: list[tuple[str, str]]) -> list[dict]:
     return found
 
 
-def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = "manifest"):
+def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = None, describe: str = "manifest"):
     """(manifest, quarantine) of a dataset's clips: a row of `clips` is in exactly one of the two."""
     clips = clips.copy()
     clips["path"] = [path if os.path.isabs(path) else (raw_dir / path).as_posix() for path in clips["path"]]
@@ -39,7 +39,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = 
     for start_row in range(0, len(clips), BATCH):
         batch = clips.iloc[start_row : start_row + BATCH]
         tasks.append([(row.path, row.sha256) for row in batch.itertuples() if not row.problem])
-    results = progress(executor.run(examine, tasks, workers), describe, total=len(tasks), unit="batch")
+    results = progress(executor.run(examine, tasks, executor_settings), describe, sum(map(len, tasks)), size=len)
     found = iter([item for batch in results for item in batch])
     reasons = {"reason": "", "exception": ""}
     headers = pd.DataFrame(
@@ -67,7 +67,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, workers: int = 0, describe: str = 
 
 def _identify(clips: pd.DataFrame) -> pd.DataFrame:
     """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first."""
-    first = clips["sha256"].str.slice(0, 16)
+    first = clips["sha256"].astype(str).str.slice(0, 16)  # of no clip at all the column has no type
     copy = clips.groupby("sha256", sort=False).cumcount()
     clips = clips.assign(
         clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
@@ -82,7 +82,7 @@ def main(name: str) -> None:
     entry = settings["datasets"][name]
     raw_dir = datasets.raw_dir(name)
     clips = datasets.load(entry).clips(raw_dir, entry)
-    manifest, quarantine = build(clips, raw_dir, settings["executor"]["workers"], f"manifest {name}")
+    manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {name}")
     path = Path("data/manifests") / f"{name}.parquet"
     write_table(manifest, path, datasets.MANIFEST)
     write_table(quarantine, path.with_name(f"{name}.quarantine.parquet"), datasets.QUARANTINE)

@@ -1,8 +1,10 @@
 """The record a stage leaves beside its outputs."""
 
 import ast
+import errno
 import hashlib
 import logging
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,19 @@ def loaded_code() -> dict[str, str]:
 
 
 def start(stage: str) -> logging.Logger:
-    """A stage's logger, writing lines to standard error."""
+    """A stage's logger, writing lines to standard error; a full disk ends the stage with a sentence, not a traceback."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    sys.excepthook = _explain
     return logging.getLogger(stage)
+
+
+def _explain(kind: type[BaseException], error: BaseException, traceback) -> None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(".").free / 1e9
+        print(
+            f"The disk is full ({free:.2f} GB free here): {error}. Nothing half-written is left, and what was finished is kept: "
+            "make room (conservatory cache --prune, dvc gc --workspace) and run again.",
+            file=sys.stderr,
+        )
+    else:
+        sys.__excepthook__(kind, error, traceback)

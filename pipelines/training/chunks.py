@@ -30,17 +30,17 @@ class Clips:
         index = read_table(Path(source) / "index.parquet", shards.INDEX)
         places = zip(index["shard"].tolist(), index["offset"].tolist(), index["length"].tolist(), strict=True)
         self.places = dict(zip(index["clip_id"], places, strict=True))
-        self.shards = shards.open_shards(source)
-        self.waveform = self.shards[0].ndim == 1
+        self.read = shards.Crops(source)
+        self.waveform = np.issubdtype(self.read.arrays[0].dtype, np.integer)
         self.length = chunk if self.waveform else 1 + chunk // HOP_LENGTH
         self.step = chunk if self.waveform else chunk // HOP_LENGTH
 
     def crop(self, clip_id: str, start: int) -> np.ndarray:
         """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""
         shard, offset, length = self.places[clip_id]
-        rows = self.shards[shard][offset : offset + length]
-        part = rows[start : start + self.length]
+        part = self.read(shard, offset + start, min(self.length, length - start))
         if len(part) < self.length:
+            rows = self.read(shard, offset, length)
             part = np.take(rows, np.arange(start, start + self.length), axis=0, mode="wrap")
         return to_float(part) if self.waveform else part.astype(np.float32)
 

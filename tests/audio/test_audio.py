@@ -7,9 +7,22 @@ import soundfile
 import soxr
 
 from pipelines.audio import decode, probe, shards
+from pipelines.store.files import sha256
 from pipelines.store.shards import open_shards
 
-SETTINGS = {"sample_rate": 16_000, "min_duration_s": 1.0, "silence_dbfs": -80.0, "shard_mb": 1}
+SETTINGS = {
+    "sample_rate": 16_000,
+    "channels": 1,
+    "min_duration_s": 1.0,
+    "silence_dbfs": -80.0,
+    "shard_mb": 1,
+    "cache": True,
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONSERVATORY_CACHE", str(tmp_path / "cache"))
 
 
 def decoded(path, rate=16_000):
@@ -47,10 +60,10 @@ def test_every_clip_is_in_the_index_or_in_quarantine_and_reads_back(songs, tmp_p
     rows, refused = [], {}
     for path in paths:
         try:
-            rows.append({"clip_id": str(path), "path": str(path), **probe.header(path)})
+            rows.append({"clip_id": str(path), "path": str(path), "sha256": sha256(path), **probe.header(path)})
         except probe.Unreadable as error:
             refused[path.name] = str(error)
-    index, quarantine = shards.build(pd.DataFrame(rows), tmp_path / "pcm", SETTINGS, workers=2)
+    index, quarantine = shards.build(pd.DataFrame(rows), tmp_path / "pcm", SETTINGS, {"workers": 2})
     refused |= {row.path.rsplit("/", 1)[1]: row.reason for row in quarantine.itertuples()}
     assert len(index) == 10 and len(index) + len(refused) == len(paths)
     for name, reason in refused.items():
@@ -66,10 +79,13 @@ def test_shards_do_not_depend_on_the_number_of_workers(songs, tmp_path):
     root, _ = songs
     paths = sorted(root.rglob("a *"))
     manifest = pd.DataFrame(
-        [{"clip_id": str(n), "path": str(path), **probe.header(path)} for n, path in enumerate(paths)]
+        [
+            {"clip_id": str(n), "path": str(path), "sha256": sha256(path), **probe.header(path)}
+            for n, path in enumerate(paths)
+        ]
     )
     for workers in (1, 2):
-        shards.build(manifest, tmp_path / str(workers), SETTINGS, workers)
+        shards.build(manifest, tmp_path / str(workers), SETTINGS | {"cache": False}, {"workers": workers})
     names = [path.name for path in sorted((tmp_path / "1").iterdir())]
     assert names == [path.name for path in sorted((tmp_path / "2").iterdir())]
     for name in names:

@@ -31,7 +31,7 @@ def test_manifest_and_quarantine_hold_every_row_once(songs, in_tmp):
     Path("raw").mkdir()
     folder.build(Path("raw"), entry)
     clips = folder.clips(Path("raw"), entry)
-    good, bad = manifest.build(clips, Path("raw"), workers=1)
+    good, bad = manifest.build(clips, Path("raw"), {"workers": 1})
     assert len(good) + len(bad) == len(clips) and not set(good["path"]) & set(bad["path"])
     for row in bad.itertuples():
         assert reasons[Path(row.path).name] in row.reason
@@ -45,7 +45,7 @@ def test_exact_copies_are_kept_and_named(songs, in_tmp):
     entry = {"path": str(root), "fingerprint": listing.fingerprint(listing.scan(root))}
     Path("raw").mkdir()
     folder.build(Path("raw"), entry)
-    good, _ = manifest.build(folder.clips(Path("raw"), entry), Path("raw"), workers=1)
+    good, _ = manifest.build(folder.clips(Path("raw"), entry), Path("raw"), {"workers": 1})
     copies = good[good["sha256"].duplicated(keep=False)]
     assert len(copies) == 2 and copies["clip_id"].iloc[1] == copies["clip_id"].iloc[0] + "~2"
     assert copies["duplicate_of"].iloc[1] == copies["clip_id"].iloc[0] and pd.isna(copies["duplicate_of"].iloc[0])

@@ -49,3 +49,17 @@ def test_wrong_row_shape(tmp_path):
         shards.writer(shards.shard_path(tmp_path, 0), "float16", (96,)) as write_clip,
     ):
         write_clip([np.zeros((3, 128))])
+
+
+@pytest.mark.parametrize("row_shape", [(), (3,)])
+def test_crops_are_the_same_cold_and_warm(tmp_path, row_shape):
+    values = np.random.default_rng(0).integers(-999, 999, (500, *row_shape)).astype(np.int16)
+    for number, part in enumerate((values[:0], values[:300], values[300:])):
+        with shards.writer(shards.shard_path(tmp_path, number), "int16", row_shape) as write_clip:
+            write_clip([part])
+    read, rng = shards.Crops(tmp_path), np.random.default_rng(1)
+    for _ in range(200):
+        first, n_rows = (int(n) for n in rng.integers(0, 300, 2))
+        np.testing.assert_array_equal(read(1, first, n_rows), values[:300][first : first + n_rows])
+    assert read.cold[1] <= 0 < read.cold[2], "the first is in memory now, the second was never read"
+    np.testing.assert_array_equal(read(2, 100, 100), values[400:])

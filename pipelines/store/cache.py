@@ -1,0 +1,118 @@
+"""What was computed of a clip, kept by content: the key is the hash of the sound, the parameters and the code's version.
+
+Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
+renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
+be deleted at any time: it costs time and nothing else. Reading marks an entry as used; `prune` removes what was used
+longest ago.
+
+The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.store import shards
+from pipelines.store.files import atomic
+
+log = logging.getLogger("cache")
+SMALL = 1 << 20  # bytes; reading is then no slower than mapping, and an empty array cannot be mapped
+LEFTOVER_S = 86_400  # a temporary file older than this belongs to a writer that was killed
+
+
+def folder() -> Path:
+    return Path(os.environ.get("CONSERVATORY_CACHE") or ".cache/clips")
+
+
+def key(*parts: Any) -> str:
+    """64 hex digits over JSON-able parts; the order of a dict's keys does not matter."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def load_array(kind: str, name: str) -> np.ndarray | None:
+    """The array kept under (kind, key), memory-mapped where it is large, or None."""
+    path = _path(kind, name, "npy")
+    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, just pruned, or spoilt by a power cut
+        array = np.load(path, mmap_mode="r" if path.stat().st_size > SMALL else None)
+        os.utime(path)
+        return array
+    return None
+
+
+def load_record(kind: str, name: str) -> dict | None:
+    """The record kept under (kind, key), or None."""
+    path = _path(kind, name, "json")
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(path.read_bytes())
+        os.utime(path)
+        return record
+    return None
+
+
+def save_array(kind: str, name: str, blocks: Iterable[np.ndarray], dtype: str, row_shape: tuple[int, ...] = ()) -> None:
+    """Keep blocks `(rows, *row_shape)` end to end; an error of the iterator goes on to the caller and nothing is kept."""
+    with _room(kind), shards.writer(_path(kind, name, "npy"), dtype, row_shape) as write_clip:
+        write_clip(blocks)
+
+
+def save_record(kind: str, name: str, record: dict) -> None:
+    with _room(kind), atomic(_path(kind, name, "json")) as temporary:
+        temporary.write_text(json.dumps(record))
+
+
+def usage() -> dict[str, tuple[int, int]]:
+    """Kind -> (entries, bytes), by name."""
+    found: dict[str, tuple[int, int]] = {}
+    for path, size, _ in _entries():
+        kind = path.parent.parent.name
+        count, total = found.get(kind, (0, 0))
+        found[kind] = (count + 1, total + size)
+    return dict(sorted(found.items()))
+
+
+def prune(limit_bytes: float, kind: str | None = None) -> tuple[int, int]:
+    """Remove what was used longest ago until at most `limit_bytes` remain (of one kind, or of all); return (entries, bytes)
+    removed. Temporary files a day old go first.
+    """
+    entries = [entry for entry in _entries(leftovers=True) if kind is None or entry[0].parent.parent.name == kind]
+    total, removed, freed = sum(size for _, size, _ in entries), 0, 0
+    for path, size, _ in sorted(entries, key=lambda entry: entry[2]):
+        if total <= limit_bytes and path.suffix != ".tmp":
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another process was here first
+            path.unlink()
+        total, removed, freed = total - size, removed + 1, freed + size
+    return removed, freed
+
+
+def _path(kind: str, name: str, suffix: str) -> Path:
+    return folder() / kind / name[:2] / f"{name}.{suffix}"
+
+
+def _entries(leftovers: bool = False) -> Iterator[tuple[Path, int, float]]:
+    """(path, bytes, when it was last used) of every entry; temporary files only if they are `leftovers`."""
+    for path in folder().glob("*/??/*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            if path.suffix != ".tmp" or (leftovers and time.time() - status.st_mtime > LEFTOVER_S):
+                yield path, status.st_size, status.st_mtime if path.suffix != ".tmp" else 0.0
+
+
+@contextlib.contextmanager
+def _room(kind: str) -> Iterator[None]:
+    """Where the disk is full, go on without keeping: the stage's own outputs come first."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        log.warning("the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder())
