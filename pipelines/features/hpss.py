@@ -54,7 +54,10 @@ def _segments(blocks, context: int) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 def _separate(magnitude: np.ndarray, kernel_size: int, margin: float) -> np.ndarray:
-    harmonic = scipy.ndimage.median_filter(magnitude, size=(kernel_size, 1), mode="reflect")
+    # scipy's own reflection reads beyond the array where it has two or three frames
+    pad = kernel_size // 2
+    padded = np.pad(magnitude, ((pad, pad), (0, 0)), mode="symmetric")
+    harmonic = scipy.ndimage.median_filter(padded, size=(kernel_size, 1))[pad : pad + len(magnitude)]
     percussive = scipy.ndimage.median_filter(magnitude, size=(1, kernel_size), mode="reflect")
     even = margin == 1  # what is in neither goes half and half, so that both add up to the whole
     masks = _mask(harmonic, percussive * margin, even), _mask(percussive, harmonic * margin, even)

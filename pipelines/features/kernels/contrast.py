@@ -64,20 +64,23 @@ def _extremes(magnitude, starts, stops, takes):
         for band in range(n_bands):
             take = takes[band]
             low[:take], high[:take] = np.inf, -np.inf
+            last_low, last_high = low[take - 1], high[take - 1]
             for place in range(starts[band], stops[band]):
                 value = magnitude[frame, place]
-                if value < low[take - 1]:  # the lists are sorted: move what is larger up, and put it in
+                if value < last_low:  # the lists are sorted: move what is larger up, and put it in
                     at = take - 1
                     while at > 0 and low[at - 1] > value:
                         low[at] = low[at - 1]
                         at -= 1
                     low[at] = value
-                if value > high[take - 1]:
+                    last_low = low[take - 1]
+                if value > last_high:
                     at = take - 1
                     while at > 0 and high[at - 1] < value:
                         high[at] = high[at - 1]
                         at -= 1
                     high[at] = value
+                    last_high = high[take - 1]
             smallest, largest = 0.0, 0.0
             for at in range(take):
                 smallest += low[at]

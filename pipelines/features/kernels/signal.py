@@ -54,8 +54,9 @@ def frame_blocks(
     for first in range(0, n_frames, block):
         last = min(first + block, n_frames)
         piece = samples(y, first * hop_length - pad, (last - 1) * hop_length + frame_length - pad, pad_mode)
-        yield np.lib.stride_tricks.sliding_window_view(piece, frame_length)[::hop_length]
+        # overlapping rows of one buffer; numpy's sliding_window_view is the same, and takes as long as a small block's work
+        yield np.ndarray((last - first, frame_length), np.float32, piece, 0, (4 * hop_length, 4))
 
 
 def _float(part: np.ndarray) -> np.ndarray:
-    return to_float(part) if part.dtype.kind == "i" else np.asarray(part, dtype=np.float32)
+    return to_float(part) if part.dtype.kind == "i" else np.ascontiguousarray(part, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import numba
 import numpy as np
 
 from pipelines.features.kernels import sharing, stft
@@ -39,12 +40,8 @@ def rolloff(y: np.ndarray, sample_rate: int, n_fft: int, hop_length: int, roll_p
         raise ValueError(f"roll_percent {roll_percent}: use a share between 0 and 1")
     hz = stft.frequencies(sample_rate, n_fft).astype(np.float32)
 
-    def of_block(magnitude):
-        running = np.cumsum(magnitude, axis=1)
-        below = running < np.float32(roll_percent) * running[:, -1:]
-        return hz[np.argmin(below, axis=1)]  # the first that is not below; 0 Hz in silence
-
-    return stft.each_block(of_block, stft.magnitude_blocks(y, n_fft, hop_length))[:, None]
+    blocks = stft.magnitude_blocks(y, n_fft, hop_length)
+    return hz[stft.each_block(lambda m: _rolloff_bins(m, np.float32(roll_percent)), blocks)][:, None]
 
 
 def flatness(y: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
@@ -61,3 +58,31 @@ def flatness(y: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
 @lru_cache
 def _frequency_powers(sample_rate: float, n_fft: int) -> np.ndarray:
     return stft.frequencies(sample_rate, n_fft)[:, None] ** np.arange(3)
+
+
+@numba.njit(nogil=True, cache=True)
+def _rolloff_bins(magnitude, share):
+    """The first bin at which the running sum (float32, as librosa's) is not below its share of the whole; 0 in silence."""
+    n_frames, n_bins = magnitude.shape
+    out, running = np.zeros(n_frames, np.int64), np.empty((n_bins, 4), np.float32)
+    for first in range(0, n_frames, 4):  # four chains of additions at a time
+        n = min(4, n_frames - first)
+        rows = (first, first + min(1, n - 1), first + min(2, n - 1), first + n - 1)
+        sum_a, sum_b, sum_c, sum_d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for place in range(n_bins):
+            sum_a += magnitude[rows[0], place]
+            sum_b += magnitude[rows[1], place]
+            sum_c += magnitude[rows[2], place]
+            sum_d += magnitude[rows[3], place]
+            running[place, 0], running[place, 1] = sum_a, sum_b
+            running[place, 2], running[place, 3] = sum_c, sum_d
+        for chain in range(4):
+            threshold, low, high = share * running[n_bins - 1, chain], 0, n_bins - 1
+            while low < high:  # sums never fall
+                middle = (low + high) // 2
+                if running[middle, chain] < threshold:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[rows[chain]] = low
+    return out
