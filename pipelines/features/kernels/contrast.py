@@ -1,14 +1,13 @@
 """Spectral contrast: the loudest against the quietest bins of each octave band.
 
-A sort of every band is half of what ten features cost. Only a fiftieth of a band is wanted at either end, so one pass
-that keeps the few smallest and largest seen so far does it, compiled by numba (cached beside this file; first use
-takes seconds).
+Time first, a band's bins lie together, and numpy's sort of float32 (AVX-512, AVX2) takes a fifth of the time of its
+partition and less than a compiled selection of the few smallest and largest; along the other axis, as librosa does
+it, it is half of what ten features cost.
 """
 
 from functools import lru_cache
 from itertools import pairwise
 
-import numba
 import numpy as np
 
 from pipelines.features.kernels import mel, stft
@@ -54,36 +53,14 @@ def _bands(
     return np.array(starts), np.array(stops), np.array(takes)
 
 
-@numba.njit(nogil=True, cache=True)
-def _extremes(magnitude, starts, stops, takes):
+def _extremes(magnitude: np.ndarray, starts: np.ndarray, stops: np.ndarray, takes: np.ndarray) -> np.ndarray:
     """Mean of the `takes[band]` smallest and largest bins of each band: `(n_frames, 2, n_bands)` float64."""
-    n_bands = len(starts)
-    out = np.empty((len(magnitude), 2, n_bands))
-    low, high = np.empty(takes.max(), np.float32), np.empty(takes.max(), np.float32)
-    for frame in range(len(magnitude)):
-        for band in range(n_bands):
-            take = takes[band]
-            low[:take], high[:take] = np.inf, -np.inf
-            last_low, last_high = low[take - 1], high[take - 1]
-            for place in range(starts[band], stops[band]):
-                value = magnitude[frame, place]
-                if value < last_low:  # the lists are sorted: move what is larger up, and put it in
-                    at = take - 1
-                    while at > 0 and low[at - 1] > value:
-                        low[at] = low[at - 1]
-                        at -= 1
-                    low[at] = value
-                    last_low = low[take - 1]
-                if value > last_high:
-                    at = take - 1
-                    while at > 0 and high[at - 1] < value:
-                        high[at] = high[at - 1]
-                        at -= 1
-                    high[at] = value
-                    last_high = high[take - 1]
-            smallest, largest = 0.0, 0.0
-            for at in range(take):
-                smallest += low[at]
-                largest += high[at]
-            out[frame, 0, band], out[frame, 1, band] = smallest / take, largest / take
+    out = np.empty((len(magnitude), 2, len(starts)))
+    for band, (start, stop, take) in enumerate(zip(starts, stops, takes, strict=True)):
+        part = magnitude[:, start:stop]
+        if take == 1:
+            out[:, 0, band], out[:, 1, band] = part.min(axis=1), part.max(axis=1)
+        else:
+            ordered = np.sort(part, axis=1)
+            out[:, 0, band], out[:, 1, band] = ordered[:, :take].mean(axis=1), ordered[:, -take:].mean(axis=1)
     return out

@@ -68,7 +68,8 @@ def mel_filters(
     htk: bool = True,
     norm: str | None = None,
 ) -> Filters:
-    """Triangular mel filters from 1 + n_fft // 2 bins to n_mels: HTK's scale without area normalisation, as the taggers use
+    """Triangular mel filters from 1 + n_fft // 2 bins to n_mels: HTK's scale without area normalisation, as the
+    taggers use
     (Won et al. 2020), or with `htk=False, norm="slaney"` librosa's default (Slaney, Auditory Toolbox, 1998).
 
     fmin, fmax: Hz, the feet of the first and the last triangle; fmax None: half the sample rate. A triangle that

@@ -62,7 +62,8 @@ def _frequency_powers(sample_rate: float, n_fft: int) -> np.ndarray:
 
 @numba.njit(nogil=True, cache=True)
 def _rolloff_bins(magnitude, share):
-    """The first bin at which the running sum (float32, as librosa's) is not below its share of the whole; 0 in silence."""
+    """The first bin at which the running sum (float32, as librosa's) is not below its share of the whole; 0 in
+    silence."""
     n_frames, n_bins = magnitude.shape
     out, running = np.zeros(n_frames, np.int64), np.empty((n_bins, 4), np.float32)
     for first in range(0, n_frames, 4):  # four chains of additions at a time
