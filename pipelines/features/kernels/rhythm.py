@@ -86,13 +86,12 @@ def beats(envelope: np.ndarray, frame_rate: float, bpm: float, tightness: float,
     """
     if not envelope.any():
         return np.zeros(0, dtype=np.int64)
-    spacing = np.float32(max(1.0, np.round(frame_rate * 60 / bpm)))
+    spacing = max(1.0, float(np.round(frame_rate * 60 / bpm)))
     levels = envelope / (envelope.std(ddof=1) + np.finfo(np.float32).tiny)
     reach = np.arange(-spacing, spacing + 1)
     taper = np.exp(-0.5 * (reach * 32 / spacing) ** 2)
     score = scipy.signal.convolve(levels, taper, mode="full", method="direct")[int(spacing) :][: len(levels)]
-    score = score.astype(np.float32)
-    links, totals = _link(score, spacing, np.float32(tightness))
+    links, totals = _link(score, spacing, float(tightness))
     path, place = [], _last_beat(totals)
     while place >= 0:
         path.append(place)
@@ -128,7 +127,7 @@ def _strong(score: np.ndarray, path: np.ndarray, trim: bool) -> np.ndarray:
 def _link(score, spacing, tightness):
     """The best predecessor of each frame (-1: none), half to two beats back, and the score of the path that ends
     there."""
-    links, totals = np.empty(len(score), np.int64), np.empty(len(score), np.float32)
+    links, totals = np.empty(len(score), np.int64), np.empty(len(score))
     threshold, started, log_spacing = 0.01 * score.max(), False, np.log(spacing)
     nearest, farthest = int(np.round(spacing / 2)), int(2 * spacing)
     for place in range(len(score)):
