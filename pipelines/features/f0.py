@@ -1,7 +1,8 @@
 """f0 (slow, opt-in): the fundamental frequency of a single voice by pYIN (Mauch & Dixon 2014).
 
 Definition: librosa's own `pyin`, imported when first used. fmin, fmax: Hz (default C2 to C7; at most half the sample
-rate). Units: Hz. Shape: `(1 + samples // hop_length, 3)`: Hz (0 where unvoiced), 1 where voiced, probability of voicing.
+rate). Units: Hz. Shape: `(1 + samples // hop_length, 3)`: Hz (0 where unvoiced), 1 where voiced, probability of
+voicing.
 Equal to `librosa.pyin(y, fill_na=0)`. The Viterbi path needs the whole clip: about 50 KB of memory a frame, so cut
 hours first.
 """

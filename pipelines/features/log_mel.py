@@ -5,8 +5,8 @@ HTK mel scale, triangles without area normalisation, periodic Hann window, centr
 With 128 bands and n_fft 512 the lowest HTK filter falls between two bins and is empty: its value is always -100 dB.
 
 Units: dB. Shape: `(1 + samples // hop_length, n_mels)`.
-Equal to librosa's `melspectrogram(htk=True, norm=None, pad_mode="reflect")` in dB within 0.01 dB down to 80 dB below the
-loudest: the transform is in float32, as the taggers were trained, and below that bins are rounding. A clip of at
+Equal to librosa's `melspectrogram(htk=True, norm=None, pad_mode="reflect")` in dB within 0.01 dB down to 80 dB below
+the loudest: the transform is in float32, as the taggers were trained, and below that bins are rounding. A clip of at
 most half a window has nothing to reflect and is padded with zeros.
 """
 

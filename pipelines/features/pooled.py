@@ -5,8 +5,8 @@ contrast, RMS and zero crossings, all from one STFT, in librosa 0.11's definitio
 which the tests hold them to.
 
 descriptors: which, of `DESCRIPTORS` below; null for those ten. statistics: of mean, std, min, max, median, skew (third
-moment over std^3, 0 for a constant). deltas: 1 adds the same statistics of each descriptor's slope over 9 frames, 2 also
-of its curvature.
+moment over std^3, 0 for a constant). deltas: 1 adds the same statistics of each descriptor's slope over 9 frames, 2
+also of its curvature.
 Units: Hz for frequencies, dB for log-mel, MFCC and contrast, as in the feature of that name.
 Shape: one value a column, `<descriptor>[_delta|_delta2][_<band>]_<statistic>`.
 Equal to the statistics of librosa's frames, within 1e-4 of the descriptor's maximum.
