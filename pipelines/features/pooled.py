@@ -1,19 +1,44 @@
-"""Pooled features: mean and standard deviation over a clip of the descriptors a classic classifier uses.
+"""Pooled features: statistics over a clip of the descriptors a classic classifier uses.
 
-log-mel, MFCC, chroma, spectral centroid, bandwidth, rolloff, flatness, contrast, zero crossings and RMS, all from one
-STFT, in librosa 0.11's definitions and defaults (tuning fixed at 0), which the tests hold them to.
+By default mean and standard deviation of log-mel, MFCC, chroma, spectral centroid, bandwidth, rolloff, flatness,
+contrast, RMS and zero crossings, all from one STFT, in librosa 0.11's definitions and defaults (tuning fixed at 0),
+which the tests hold them to.
+
+descriptors: which, of `DESCRIPTORS` below; null for those ten. statistics: of mean, std, min, max, median, skew (third
+moment over std^3, 0 for a constant). deltas: 1 adds the same statistics of each descriptor's slope over 9 frames, 2
+also of its curvature.
+Units: Hz for frequencies, dB for log-mel, MFCC and contrast, as in the feature of that name.
+Shape: one value a column, `<descriptor>[_delta|_delta2][_<band>]_<statistic>`.
+Equal to the statistics of librosa's frames, within 1e-4 of the descriptor's maximum.
 """
 
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import scipy.fft
 
-from pipelines.features import stft
+from pipelines.features.kernels import cepstrum, chroma, contrast, cqt, energy, mel, pooling, rhythm, sharing, spectral
 
 KIND = "pooled"
-ROLLOFF = 0.85  # share of the magnitude below the rolloff frequency
-TINY = 1e-10
+# name -> frames `(n_frames, bands)` from the clip and the parameters `p`
+DESCRIPTORS: dict[str, Callable] = {
+    "log_mel": lambda y, rate, p: _log_mel(y, rate, p),
+    "mfcc": lambda y, rate, p: cepstrum.mfcc(_log_mel(y, rate, p), p["n_mfcc"]),
+    "chroma": lambda y, rate, p: chroma.from_spectrum(y, rate, p["n_fft"], p["hop_length"], 12, 0.0),
+    "centroid": lambda y, rate, p: spectral.centroid(y, rate, p["n_fft"], p["hop_length"]),
+    "bandwidth": lambda y, rate, p: spectral.bandwidth(y, rate, p["n_fft"], p["hop_length"]),
+    "rolloff": lambda y, rate, p: spectral.rolloff(y, rate, p["n_fft"], p["hop_length"], 0.85),
+    "flatness": lambda y, rate, p: spectral.flatness(y, p["n_fft"], p["hop_length"]),
+    "contrast": lambda y, rate, p: contrast.contrast(y, rate, p["n_fft"], p["hop_length"], 200.0, 6, 0.02),
+    "rms": lambda y, rate, p: energy.rms(y, p["n_fft"], p["hop_length"]),
+    "zero_crossing_rate": lambda y, rate, p: energy.zero_crossing_rate(y, p["n_fft"], p["hop_length"]),
+    "onset_strength": lambda y, rate, p: rhythm.onset_strength(
+        y, rate, p["n_fft"], p["hop_length"], p["n_mels"], p["fmin"], p["fmax"]
+    )[:, None],
+    "cqt": lambda y, rate, p: cqt.magnitude(y, rate, p["hop_length"], cqt.C1, 84, 12),
+    "chroma_cqt": lambda y, rate, p: chroma.normalised(_chroma_cqt(y, rate, p), np.inf),
+    "tonnetz": lambda y, rate, p: chroma.tonnetz(_chroma_cqt(y, rate, p)),
+}
+DEFAULT = tuple(DESCRIPTORS)[:10]
 
 
 def compute(
@@ -24,65 +49,45 @@ def compute(
     n_mels: int = 128,
     n_mfcc: int = 20,
     fmin: float = 0,
-    fmax: float = 8000,
+    fmax: float | None = 8000,
+    descriptors: Sequence[str] | None = None,
+    statistics: Sequence[str] = ("mean", "std"),
+    deltas: int = 0,
 ) -> dict[str, float]:
-    """`{"<descriptor>[_<band>]_<mean|std>": value}`; Hz for frequencies, dB for log-mel and contrast."""
-    spectrum = stft.power(y, n_fft, hop_length, pad_mode="constant")
+    """`{"<descriptor>[_delta|_delta2][_<band>]_<statistic>": value}`."""
+    parameters = {
+        "n_fft": n_fft,
+        "hop_length": hop_length,
+        "n_mels": n_mels,
+        "n_mfcc": n_mfcc,
+        "fmin": fmin,
+        "fmax": fmax,
+    }
+    names = DEFAULT if descriptors is None else tuple(descriptors)
+    unknown = sorted(set(names) - set(DESCRIPTORS))
+    if unknown or deltas not in (0, 1, 2):
+        raise ValueError(f"descriptors {unknown}, deltas {deltas}: use some of {', '.join(DESCRIPTORS)}, and 0, 1 or 2")
     pooled = {}
-    for name, frames in _descriptors(y, spectrum, sample_rate, n_fft, hop_length, n_mels, n_mfcc, fmin, fmax):
-        frames = frames.astype(np.float64)
-        bands = [""] if frames.ndim == 1 else [f"_{band:03d}" for band in range(frames.shape[1])]
-        for statistic, values in (("mean", frames.mean(axis=0)), ("std", frames.std(axis=0))):
-            for band, value in zip(bands, np.atleast_1d(values), strict=True):
-                pooled[f"{name}{band}_{statistic}"] = float(value)
+    with sharing.one_pass():
+        for name in names:
+            frames = DESCRIPTORS[name](y, sample_rate, parameters)
+            for order, suffix in enumerate(("", "_delta", "_delta2")[: deltas + 1]):
+                pooled |= _columns(name + suffix, pooling.delta(frames, order) if order else frames, statistics)
     return pooled
 
 
-def _descriptors(y, spectrum, sample_rate, n_fft, hop_length, n_mels, n_mfcc, fmin, fmax):
-    """Yield (name, `(n_frames,)` or `(n_frames, bands)`)."""
-    filters = stft.mel_filters(sample_rate, n_fft, n_mels, fmin, fmax, htk=False, norm="slaney")
-    log_mel = stft.decibel(stft.mel(spectrum, filters))
-    # librosa's power_to_db keeps 80 dB below the loudest
-    log_mel = np.maximum(log_mel, log_mel.max() - 80)
-    yield "log_mel", log_mel
-    yield "mfcc", scipy.fft.dct(log_mel, type=2, norm="ortho", axis=1)[:, :n_mfcc]
-    chroma = spectrum @ _chroma_filters(sample_rate, n_fft).T
-    yield "chroma", chroma / np.maximum(chroma.max(axis=1, keepdims=True), TINY)
-
-    magnitude = np.sqrt(spectrum)
-    frequencies = np.linspace(0, sample_rate / 2, magnitude.shape[1], dtype=np.float32)
-    total = magnitude.sum(axis=1)
-    share = magnitude / np.maximum(total, TINY)[:, None]
-    centroid = share @ frequencies
-    yield "centroid", centroid
-    # E[(f - c)^2] = E[f^2] - c^2, in float64 because the two are close
-    second = share.astype(np.float64) @ frequencies.astype(np.float64) ** 2
-    yield "bandwidth", np.sqrt(np.maximum(second - (share.sum(axis=1) > 0) * centroid.astype(np.float64) ** 2, 0))
-    cumulative = np.cumsum(magnitude, axis=1)
-    yield "rolloff", frequencies[(cumulative >= ROLLOFF * cumulative[:, -1:]).argmax(axis=1)]
-    floored = np.maximum(spectrum, TINY)
-    yield "flatness", np.exp(np.log(floored).mean(axis=1)) / floored.mean(axis=1)
-    yield "contrast", _contrast(magnitude, sample_rate)
-
-    padded = np.pad(y, n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-    yield "rms", np.sqrt(np.mean(frames**2, axis=1))
-    edges = np.pad(y, n_fft // 2, mode="edge")
-    crossings = np.concatenate([[False], np.signbit(edges[1:]) != np.signbit(edges[:-1])]).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(np.cumsum(crossings), n_fft)[::hop_length]
-    # the sum over a window is a difference of the running sum; a window's first sample is not a crossing
-    yield "zero_crossing_rate", (windows[:, -1] - windows[:, 0]) / n_fft
+def _columns(name: str, frames: np.ndarray, statistics: Sequence[str]) -> dict[str, float]:
+    bands = [""] if frames.shape[1] == 1 else [f"_{band:03d}" for band in range(frames.shape[1])]
+    return {
+        f"{name}{band}_{statistic}": float(value)
+        for statistic in statistics
+        for band, value in zip(bands, pooling.statistic(statistic, frames), strict=True)
+    }
 
 
-def _contrast(magnitude: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Spectral contrast (Jiang et al. 2002) `(n_frames, 7)`, dB: librosa's definition, from our STFT."""
-    import librosa
-
-    return librosa.feature.spectral_contrast(S=magnitude.T, sr=sample_rate).T
+def _log_mel(y: np.ndarray, sample_rate: int, p: dict) -> np.ndarray:
+    return mel.log_mel_slaney(y, sample_rate, p["n_fft"], p["hop_length"], p["n_mels"], p["fmin"], p["fmax"])
 
 
-@lru_cache
-def _chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
-    from librosa.filters import chroma
-
-    return chroma(sr=sample_rate, n_fft=n_fft, tuning=0.0).astype(np.float32)
+def _chroma_cqt(y: np.ndarray, sample_rate: int, p: dict) -> np.ndarray:
+    return chroma.from_cqt(y, sample_rate, p["hop_length"], cqt.C1, 12, 7, 36, 0.0)

@@ -1,0 +1,103 @@
+"""The short-time Fourier transform every spectral feature is computed from, a block of frames at a time.
+
+Centred frames, periodic Hann window. Blocks fit into a core's cache, which is faster than one large transform, and a
+clip of any length needs one block's memory. In one pass (`kernels.sharing`) the blocks of a clip are kept.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import numba
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from pipelines.features.kernels import sharing, signal
+
+BLOCK_BYTES = 1 << 20  # of windowed frames; with their spectra they fit into a core's cache
+
+
+def power_blocks(y: np.ndarray, n_fft: int, hop_length: int, pad_mode: str = "reflect") -> Iterable[np.ndarray]:
+    """|STFT|^2 of `y` `(samples,)` in blocks `(n, 1 + n_fft // 2)` float32, `1 + samples // hop_length` frames in all.
+
+    Transformed in float32: the fastest, and what the published taggers are trained on. Bins 140 dB below a frame's
+    loudest are rounding. pad_mode: "reflect" (torch's default) or "constant" (librosa's), for the half window at both
+    ends.
+    """
+
+    def make():
+        for spectrum in _spectra(y, n_fft, hop_length, n_fft // 2, pad_mode, "float32"):
+            yield _squares(spectrum, np.empty(spectrum.shape, dtype=np.float32))
+
+    return _kept("power", y, n_fft, hop_length, n_fft // 2, pad_mode, make)
+
+
+def magnitude_blocks(
+    y: np.ndarray, n_fft: int, hop_length: int, pad_mode: str = "constant", pad: int | None = None
+) -> Iterable[np.ndarray]:
+    """|STFT| of `y` `(samples,)` in blocks `(n, 1 + n_fft // 2)` float32.
+
+    Transformed in float64 and rounded at the end, as librosa does: a feature that takes the logarithm of quiet bins
+    (flatness, contrast) is then equal to librosa's beside loud tones too, for 1.6 times the time of a float32
+    transform. `pad`: samples of padding at both ends, half a window if None.
+    """
+    pad = n_fft // 2 if pad is None else pad
+
+    def make():
+        for spectrum in _spectra(y, n_fft, hop_length, pad, pad_mode, "float64"):
+            yield _magnitudes(spectrum, np.empty(spectrum.shape, dtype=np.float32))
+
+    return _kept("magnitude", y, n_fft, hop_length, pad, pad_mode, make)
+
+
+def each_block(function: Callable[[np.ndarray], np.ndarray], blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """`function` of every block, one after the other along time."""
+    return np.concatenate([function(block) for block in blocks])
+
+
+@lru_cache
+def frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
+    """Hz of each bin, `(1 + n_fft // 2,)` float64."""
+    return np.fft.rfftfreq(n_fft, 1 / sample_rate)
+
+
+@lru_cache
+def window(n_fft: int, dtype: str = "float32") -> np.ndarray:
+    """The periodic Hann window."""
+    return scipy.signal.get_window("hann", n_fft, fftbins=True).astype(dtype)
+
+
+def _kept(kind: str, y: np.ndarray, n_fft: int, hop_length: int, pad: int, pad_mode: str, make) -> Iterable[np.ndarray]:
+    n_frames, n_bins = signal.count_frames(y, n_fft, hop_length, pad), 1 + n_fft // 2
+    if not n_frames:
+        return [np.zeros((0, n_bins), dtype=np.float32)]
+    return sharing.blocks((kind, n_fft, hop_length, pad, pad_mode), y, n_frames * n_bins * 4, make)
+
+
+def _spectra(
+    y: np.ndarray, n_fft: int, hop_length: int, pad: int, pad_mode: str, precision: str
+) -> Iterator[np.ndarray]:
+    taper = window(n_fft, precision)
+    block = max(8, BLOCK_BYTES // (n_fft * taper.itemsize))
+    windowed = np.empty((block, n_fft), dtype=precision)
+    for frames in signal.frame_blocks(y, n_fft, hop_length, pad, pad_mode, block):
+        yield scipy.fft.rfft(np.multiply(frames, taper, out=windowed[: len(frames)]), axis=1)
+
+
+# numpy writes three arrays on the way; one loop takes a third of the time
+@numba.njit(nogil=True, cache=True)
+def _squares(spectrum, out):
+    for frame in range(spectrum.shape[0]):
+        for place in range(spectrum.shape[1]):
+            value = spectrum[frame, place]
+            out[frame, place] = value.real * value.real + value.imag * value.imag
+    return out
+
+
+@numba.njit(nogil=True, cache=True)
+def _magnitudes(spectrum, out):
+    for frame in range(spectrum.shape[0]):
+        for place in range(spectrum.shape[1]):
+            value = spectrum[frame, place]
+            out[frame, place] = np.sqrt(value.real * value.real + value.imag * value.imag)
+    return out
