@@ -21,7 +21,7 @@ import pandas as pd
 import soundfile
 
 from pipelines.audio import decode, shards
-from pipelines.audio.decode import to_float
+from pipelines.audio.pcm import to_float
 from pipelines.features import log_mel, pooled
 from pipelines.store.tables import write_table
 from pipelines.training.chunks import Clips

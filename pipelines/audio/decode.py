@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from pipelines.audio.pcm import mix, to_int16
 from pipelines.audio.probe import Unreadable
 
 BLOCK_FRAMES = 1 << 18
@@ -35,14 +36,14 @@ def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iter
                 if not len(block):
                     break
                 got += len(block)
-                mixed = _mix(block, channels)
+                mixed = mix(block, channels)
                 if not np.isfinite(mixed).all():
                     raise Unreadable(
                         f"it holds NaN or infinite samples near {got / file.samplerate:.1f} s: export it again"
                     )
-                yield _to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
+                yield to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
             if resampler is not None:
-                yield _to_int16(resampler.resample_chunk(np.zeros_like(mixed[:0]), last=True))
+                yield to_int16(resampler.resample_chunk(np.zeros_like(mixed[:0]), last=True))
             if got < 0.99 * promised:
                 raise Unreadable(
                     f"truncated: it ends after {got / file.samplerate:.1f} s of {promised / file.samplerate:.1f} s; "
@@ -55,24 +56,3 @@ def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iter
         ) from error
     except OSError as error:
         raise Unreadable(f"the file cannot be read: {error.strerror or error}") from error
-
-
-def _mix(block: np.ndarray, channels: int) -> np.ndarray:
-    """`(samples, channels of the file)` to `(samples,)`, or for two channels `(samples, 2)`."""
-    if channels == 2:
-        return block if block.shape[1] == 2 else np.repeat(_mix(block, 1)[:, None], 2, axis=1)
-    mono = block[:, 0].copy()
-    for channel in range(1, block.shape[1]):
-        mono += block[:, channel]
-    return mono if block.shape[1] == 1 else mono / np.float32(block.shape[1])
-
-
-def _to_int16(samples: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
-
-
-def to_float(samples: np.ndarray) -> np.ndarray:
-    """int16 `(samples,)`, or `(samples, channels)` which are averaged, to float32 `(samples,)` in [-1, 1)."""
-    if samples.ndim == 2:
-        return _mix(samples.astype(np.float32), 1) * np.float32(1 / 32768)
-    return samples.astype(np.float32) * np.float32(1 / 32768)

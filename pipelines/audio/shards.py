@@ -7,23 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pipelines import executor
 from pipelines.audio import decode, probe
+from pipelines.audio.pcm import INDEX
 from pipelines.progress import progress
 from pipelines.store import cache, files, shards
 from pipelines.store.code import code_version
-from pipelines.store.tables import column
 
-INDEX = pa.schema(
-    [
-        *shards.INDEX,
-        column("peak", pa.float64(), "largest absolute sample", unit="full scale"),
-        column("clipped", pa.int64(), "samples at full scale", unit="sample"),
-        column("sha256", pa.string(), "hash of the samples: what the clip's features are cached under"),
-    ]
-)
 KIND = "pcm"
 """Of the cache: decoded clips, by the file's hash, the rate, the channels and the decoder's version."""
 
@@ -115,10 +106,3 @@ def _refuse(n_samples: int, peak: float, settings: dict) -> None:
         )
     if peak < 10 ** (settings["silence_dbfs"] / 20):
         raise probe.Unreadable(f"silent: its peak is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)")
-
-
-def open_pcm(folder: str | os.PathLike):
-    """(index, memory-mapped shards) of an audio folder."""
-    from pipelines.store.tables import read_table
-
-    return read_table(Path(folder) / "index.parquet", INDEX), shards.open_shards(folder)

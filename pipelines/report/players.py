@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from pipelines.audio.pcm import mix
 from pipelines.report.state import Dataset
 from pipelines.store import shards
 
@@ -75,7 +76,9 @@ def excerpts(dataset: Dataset, rows: list[int], sample_rate: int, excerpt_s: flo
 
 
 def faded(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """int16 `(samples,)` with a short fade in and out."""
+    """int16 `(samples,)`, or `(samples, channels)` which are averaged, with a short fade in and out."""
+    if samples.ndim == 2:
+        samples = mix(samples.astype(np.float32), 1)
     n = min(len(samples) // 2, round(FADE_S * sample_rate))
     gain = np.ones(len(samples), np.float32)
     gain[:n] = np.linspace(0, 1, n)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipelines import datasets, params
 from pipelines.audio import shards
+from pipelines.audio.pcm import INDEX
 from pipelines.stages.record import start, write_record
 from pipelines.store import cache
 from pipelines.store.tables import read_table, write_table
@@ -34,7 +35,7 @@ def main(name: str) -> None:
             f"({settings['audio']['max_quarantined']:.0%}). They are listed with reasons in {folder}/quarantine.parquet; "
             "repair or remove them, or raise the limit in params.yaml."
         )
-    write_table(index, folder / "index.parquet", shards.INDEX)
+    write_table(index, folder / "index.parquet", INDEX)
     rate = settings["audio"]["sample_rate"]
     reasons = quarantine["reason"].str.split(":").str[0].value_counts()
     write_record(

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from pipelines import executor, features, params
-from pipelines.audio import shards as pcm_shards
+from pipelines.audio.pcm import INDEX
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
 from pipelines.store import cache, shards
 from pipelines.store.code import code_version
-from pipelines.store.tables import write_table
+from pipelines.store.tables import read_table, write_table
 
 BATCH = 64  # clips a task, where tasks do not write a shard each
 
@@ -27,7 +27,7 @@ def compute(task: tuple) -> tuple[list[dict], int]:
     A row is a clip's place in the feature shard that this task writes, or the clip's statistics.
     """
     number, audio_dir, out_dir, clips, name, sample_rate, entries, keep = task
-    module = features.load(name, entries[name])
+    module = features.load(name)
     pcm = np.load(shards.shard_path(audio_dir, number), mmap_mode="r")
     results = (
         (clip_id, *_one(pcm[offset : offset + length], sha256, name, sample_rate, entries, keep))
@@ -37,8 +37,8 @@ def compute(task: tuple) -> tuple[list[dict], int]:
         found = [(clip_id, statistics, new) for clip_id, statistics, new in results]
         return [{"clip_id": clip_id, **statistics} for clip_id, statistics, _ in found], sum(new for *_, new in found)
     rows, computed = [], 0
-    silence = features.compute(name, np.zeros(sample_rate, np.float32), sample_rate, entries[name])
-    with shards.writer(shards.shard_path(out_dir, number), module.DTYPE, silence.shape[1:]) as write_clip:
+    bands = module.compute(np.zeros(sample_rate, np.float32), sample_rate, **(entries[name] or {})).shape[1:]
+    with shards.writer(shards.shard_path(out_dir, number), module.DTYPE, bands) as write_clip:
         for clip_id, frames, new in results:
             place, n_frames = write_clip([frames])
             rows.append({"clip_id": clip_id, "shard": number, "offset": place, "length": n_frames})
@@ -57,7 +57,7 @@ def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries:
         missing |= {n: entry for n, entry in others.items() if _kept(n, sha256, sample_rate, entry) is None}
     results = features.compute_all(samples, sample_rate, missing)
     for other, result in results.items():
-        module = features.load(other, entries[other])
+        module = features.load(other)
         values = list(result.values()) if module.KIND == "pooled" else result
         if not np.isfinite(values).all():
             raise ValueError(f"{other}: NaN or infinite values for the sound {sha256}: a defect of this feature")
@@ -71,13 +71,13 @@ def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries:
     return results[name], True
 
 
-def _kept(name: str, sha256: str, sample_rate: int, entry: dict):
-    load = cache.load_record if features.load(name, entry).KIND == "pooled" else cache.load_array
+def _kept(name: str, sha256: str, sample_rate: int, entry: dict | None):
+    load = cache.load_record if features.load(name).KIND == "pooled" else cache.load_array
     return load(name, _key(name, sha256, sample_rate, entry))
 
 
-def _key(name: str, sha256: str, sample_rate: int, entry: dict) -> str:
-    return cache.key(sha256, sample_rate, entry, code_version(features.load(name, entry).__name__))
+def _key(name: str, sha256: str, sample_rate: int, entry: dict | None) -> str:
+    return cache.key(sha256, sample_rate, entry, code_version(features.load(name).__name__))
 
 
 def main(dataset: str, name: str) -> None:
@@ -85,9 +85,9 @@ def main(dataset: str, name: str) -> None:
     settings = params.load()
     audio_dir, out_dir = Path("data/audio") / dataset, Path("data/features") / dataset / name
     out_dir.mkdir(parents=True, exist_ok=True)
-    index, _ = pcm_shards.open_pcm(audio_dir)
+    index = read_table(audio_dir / "index.parquet", INDEX)
     table, computed = build(index, audio_dir, out_dir, name, settings, f"{name} {dataset}")
-    module = features.load(name, settings["features"][name])
+    module = features.load(name)
     if module.KIND == "pooled":
         path, schema = out_dir / "pooled.parquet", features.POOLED
         table = pd.concat([table[["clip_id"]], table.drop(columns="clip_id").astype("float32")], axis=1)
@@ -114,7 +114,7 @@ def main(dataset: str, name: str) -> None:
 def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settings: dict, describe: str = "features"):
     """(rows of all clips, how many clips were computed); writes the shards of a frame-level feature to `out_dir`."""
     rate, keep = settings["audio"]["sample_rate"], settings["cache"]["limit_gb"] > 0
-    pooled = features.load(name, settings["features"][name]).KIND == "pooled"
+    pooled = features.load(name).KIND == "pooled"
     tasks = []
     for number, part in index.groupby("shard", sort=True):
         clips = list(zip(part["clip_id"], part["offset"], part["length"], part["sha256"], strict=True))

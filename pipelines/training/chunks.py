@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.audio.decode import to_float
+from pipelines.audio.pcm import to_float
 from pipelines.store import shards
 from pipelines.store.tables import read_table
 

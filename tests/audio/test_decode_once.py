@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from helpers import PROJECT
 
-from pipelines.audio import decode, shards
+from pipelines.audio import decode, pcm, shards
 from pipelines.stages import manifest as manifest_stage
 from pipelines.store import cache
 from pipelines.store.shards import open_shards
@@ -85,7 +85,7 @@ def test_another_rate_or_more_channels_is_another_clip(tunes, tmp_path):
     build(tunes, tmp_path / "stereo", channels=2)
     stereo, mono = open_shards(tmp_path / "stereo")[0], open_shards(tmp_path / "16")[0]
     assert stereo.shape == (len(mono), 2)
-    np.testing.assert_allclose(decode.to_float(stereo), decode.to_float(mono), atol=2 / 32768)
+    np.testing.assert_allclose(pcm.to_float(stereo), pcm.to_float(mono), atol=2 / 32768)
 
 
 def test_a_threshold_is_asked_of_what_is_kept(tunes, tmp_path):

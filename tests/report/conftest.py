@@ -16,14 +16,15 @@ import soundfile
 import yaml
 
 from pipelines import datasets
-from pipelines.audio import shards as pcm
+from pipelines.audio import pcm
+from pipelines.audio.shards import build
 from pipelines.evaluation import clustering, tagging
 from pipelines.features import log_mel
 from pipelines.report import page, state
 from pipelines.stages import report
 from pipelines.store import shards
 from pipelines.store.files import sha256, write_json
-from pipelines.store.tables import write_table
+from pipelines.store.tables import read_table, write_table
 
 RATE = 16_000
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
@@ -36,6 +37,7 @@ SETTINGS = {
     },
     "audio": {
         "sample_rate": RATE,
+        "channels": 1,
         "min_duration_s": 0.1,
         "silence_dbfs": -80.0,
         "shard_mb": 128,
@@ -105,7 +107,7 @@ def _clips(name: str, labels: list[dict], splits: list[str]) -> pd.DataFrame:
 
 def _write_dataset(name: str, clips: pd.DataFrame, refused: list) -> None:
     write_table(clips, f"data/manifests/{name}.parquet", datasets.MANIFEST)
-    index, bad = pcm.build(clips, f"data/audio/{name}", SETTINGS["audio"], 1)
+    index, bad = build(clips, f"data/audio/{name}", SETTINGS["audio"] | {"cache": False}, {"workers": 1})
     assert bad.empty
     write_table(index, f"data/audio/{name}/index.parquet", pcm.INDEX)
     rows = [{"path": path, "stage": "manifest", "reason": reason, "exception": ""} for path, reason in refused]
@@ -126,7 +128,8 @@ def _write_notes(clips: pd.DataFrame) -> None:
 
 
 def _write_features(name: str) -> None:
-    index, sound = pcm.open_pcm(f"data/audio/{name}")
+    index = read_table(f"data/audio/{name}/index.parquet", pcm.INDEX)
+    sound = shards.open_shards(f"data/audio/{name}")
     folder, rows = Path("data/features") / name / "log_mel", []
     with shards.writer(shards.shard_path(folder, 0), "float16", (128,)) as write_clip:
         for row in index.itertuples():

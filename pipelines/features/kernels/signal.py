@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.audio.decode import to_float
+from pipelines.audio.pcm import to_float
 
 
 def samples(y: np.ndarray, start: int, stop: int, pad_mode: str = "constant") -> np.ndarray:
