@@ -13,9 +13,9 @@ import pandas as pd
 from pipelines import executor, features, params
 from pipelines.audio.pcm import INDEX
 from pipelines.progress import progress
-from pipelines.stages.record import start, write_record
+from pipelines.stages.record import loaded_code, start, write_record
 from pipelines.store import cache, shards
-from pipelines.store.code import code_version
+from pipelines.store.code import code_version, reached
 from pipelines.store.tables import read_table, write_table
 
 BATCH = 64  # clips a task, where tasks do not write a shard each
@@ -86,8 +86,10 @@ def main(dataset: str, name: str) -> None:
     audio_dir, out_dir = Path("data/audio") / dataset, Path("data/features") / dataset / name
     out_dir.mkdir(parents=True, exist_ok=True)
     index = read_table(audio_dir / "index.parquet", INDEX)
-    table, computed = build(index, audio_dir, out_dir, name, settings, f"{name} {dataset}")
     module = features.load(name)
+    # now, because workers, and one pass over other features, load more or less
+    code = loaded_code(reached(module.__name__)[0].values())
+    table, computed = build(index, audio_dir, out_dir, name, settings, f"{name} {dataset}")
     if module.KIND == "pooled":
         path, schema = out_dir / "pooled.parquet", features.POOLED
         table = pd.concat([table[["clip_id"]], table.drop(columns="clip_id").astype("float32")], axis=1)
@@ -106,6 +108,7 @@ def main(dataset: str, name: str) -> None:
             "finite": (True, "no NaN and no infinity: each clip was looked at when it was computed"),
             "every clip": (len(table) == len(index), f"{len(table)} of {len(index)} clips"),
         },
+        code=code,
     )
     log.info("%d clips, %d values; %d clips computed, the others were in the cache", len(table), n_values, computed)
     cache.prune(settings["cache"]["limit_gb"] * 1e9)

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def write_record(
     checks: dict[str, tuple[bool, str]] | None = None,
     plots: dict[str, str] | None = None,
     note: str = "",
+    code: dict[str, str] | None = None,
 ) -> None:
     """Write `data/records/<stage>/<key>.json`.
 
@@ -36,6 +38,7 @@ def write_record(
     checks: name -> (passed, sentence): what the stage found true of its outputs.
     plots: title -> SVG or `data:image/png;base64,` text.
     note: Markdown, for a small table.
+    code: as `loaded_code` gives it; needed where what is loaded depends on what was cached.
     """
     value = {
         "stage": stage,
@@ -47,13 +50,13 @@ def write_record(
         },
         "plots": plots or {},
         "note": note,
-        "code": loaded_code(),
+        "code": loaded_code() if code is None else code,
     }
     files.write_json(record_path(stage, key), value)
 
 
-def loaded_code() -> dict[str, str]:
-    """Path -> hash of every file of `pipelines/` this process has loaded: the code behind the outputs.
+def loaded_code(and_also: Iterable[Path] = ()) -> dict[str, str]:
+    """Path -> hash of every file of `pipelines/` this process has loaded, `and_also` others: the code behind the outputs.
 
     A package's `__init__.py` that is a docstring alone does not count.
     """
@@ -62,6 +65,7 @@ def loaded_code() -> dict[str, str]:
         for name, module in list(sys.modules.items())
         if name.split(".")[0] == "pipelines" and getattr(module, "__file__", None)
     }
+    paths.update(and_also)
     main = getattr(sys.modules["__main__"], "__file__", None)
     if main and (PROJECT / "pipelines") in Path(main).resolve().parents:
         paths.add(Path(main).resolve())
