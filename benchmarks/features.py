@@ -9,7 +9,7 @@
 | cache_to_log_mel | int16 PCM shard to log-mel | the same |
 | ten_features | `features.compute_all` of ten, n_fft 2048 | ten calls |
 | pooled | the pooled features | the same ten calls |
-| cqt, onset_strength, beats | the feature | librosa's |
+| cqt | the feature | librosa.cqt |
 | mfcc | 20 coefficients from the log-mel at hand | librosa.feature.mfcc(y) |
 | crop | random crop from the shards | np.load of a file a clip |
 
@@ -36,7 +36,7 @@ import soundfile
 from pipelines import features
 from pipelines.audio import decode, shards
 from pipelines.audio.decode import to_float
-from pipelines.features import beats, cqt, log_mel, log_mel_slaney, onset_strength, pooled
+from pipelines.features import cqt, log_mel, log_mel_slaney, pooled
 from pipelines.features.kernels import cepstrum
 from pipelines.store.tables import write_table
 from pipelines.training.chunks import Clips
@@ -139,14 +139,6 @@ def main(n_clips: int, rounds: int) -> dict[str, float]:
             ),
             "pooled": (lambda p: pooled.compute(samples(p), RATE), lambda p: librosa_ten(clip(p))),
             "cqt": (lambda p: cqt.compute(samples(p), RATE), lambda p: np.abs(librosa.cqt(clip(p), sr=RATE))),
-            "onset_strength": (
-                lambda p: onset_strength.compute(samples(p), RATE),
-                lambda p: librosa.onset.onset_strength(y=clip(p), sr=RATE),
-            ),
-            "beats": (
-                lambda p: beats.compute(samples(p), RATE),
-                lambda p: librosa.beat.beat_track(y=clip(p), sr=RATE),
-            ),
             "mfcc": (lambda p: cepstrum.mfcc(at_hand[p], 20), lambda p: librosa.feature.mfcc(y=clip(p), sr=RATE)),
             "crop": (
                 lambda p: [clips.crop(p.stem, clips.random_start(p.stem, rng)) for _ in range(50)],
