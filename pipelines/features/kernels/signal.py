@@ -13,12 +13,18 @@ def samples(y: np.ndarray, start: int, stop: int, pad_mode: str = "constant") ->
     pad_mode: "constant" (zeros), "edge" (the first and the last sample go on) or "reflect" (mirrored about them; the
     padding is then shorter than `y`, see `pad_mode_for`).
     """
-    n = len(y)
-    inside = _float(y[max(start, 0) : max(min(stop, n), 0)])
+    part = stored(y, start, stop, pad_mode)
+    return to_float(part) if part.dtype.kind == "i" else part
+
+
+def stored(y: np.ndarray, start: int, stop: int, pad_mode: str = "constant") -> np.ndarray:
+    """The same as it is stored, int16 or float32: `scale(y)` times it are the samples."""
+    n, dtype = len(y), y.dtype if y.dtype.kind == "i" else np.float32
+    inside = np.ascontiguousarray(y[max(start, 0) : max(min(stop, n), 0)], dtype=dtype)
     n_left, n_right = max(min(0, stop) - start, 0), max(stop - max(n, start), 0)
     if not n_left and not n_right:
         return inside
-    out = np.zeros(stop - start, dtype=np.float32)
+    out = np.zeros(stop - start, dtype=dtype)
     out[n_left : n_left + len(inside)] = inside
     if pad_mode == "constant" or not n:
         return out
@@ -27,8 +33,13 @@ def samples(y: np.ndarray, start: int, stop: int, pad_mode: str = "constant") ->
         left, right = np.zeros_like(left), np.full_like(right, n - 1)
     else:
         left, right = -left, 2 * (n - 1) - right
-    out[:n_left], out[len(out) - n_right :] = _float(y[left]), _float(y[right])
+    out[:n_left], out[len(out) - n_right :] = y[left], y[right]
     return out
+
+
+def scale(y: np.ndarray) -> float:
+    """What a stored value of 1 is worth: 2^-15 in int16. A power of two, so that the order of products does not matter."""
+    return 1 / 32768 if y.dtype.kind == "i" else 1.0
 
 
 def pad_mode_for(y: np.ndarray, pad: int, pad_mode: str) -> str:
@@ -45,18 +56,23 @@ def count_frames(y: np.ndarray, frame_length: int, hop_length: int, pad: int) ->
     return max(0, 1 + (len(y) + 2 * pad - frame_length) // hop_length)
 
 
-def frame_blocks(
+def pieces(
     y: np.ndarray, frame_length: int, hop_length: int, pad: int, pad_mode: str, block: int
-) -> Iterator[np.ndarray]:
-    """Views of `y` as float32 frames `(up to block frames, frame_length)`; frame i starts at i * hop_length - pad."""
+) -> Iterator[tuple[int, np.ndarray]]:
+    """`(n, stored samples of n frames)`, n up to `block`; frame i starts at i * hop_length - pad."""
     n_frames = count_frames(y, frame_length, hop_length, pad)
     pad_mode = pad_mode_for(y, pad, pad_mode)
     for first in range(0, n_frames, block):
         last = min(first + block, n_frames)
-        piece = samples(y, first * hop_length - pad, (last - 1) * hop_length + frame_length - pad, pad_mode)
-        # overlapping rows of one buffer; numpy's sliding_window_view is the same, and takes as long as a small block's work
-        yield np.ndarray((last - first, frame_length), np.float32, piece, 0, (4 * hop_length, 4))
+        span = first * hop_length - pad, (last - 1) * hop_length + frame_length - pad
+        yield last - first, stored(y, *span, pad_mode)
 
 
-def _float(part: np.ndarray) -> np.ndarray:
-    return to_float(part) if part.dtype.kind == "i" else np.ascontiguousarray(part, dtype=np.float32)
+def frame_blocks(
+    y: np.ndarray, frame_length: int, hop_length: int, pad: int, pad_mode: str, block: int
+) -> Iterator[np.ndarray]:
+    """Views of `y` as float32 frames `(up to block frames, frame_length)`; frame i starts at i * hop_length - pad."""
+    for n, piece in pieces(y, frame_length, hop_length, pad, pad_mode, block):
+        piece = to_float(piece) if piece.dtype.kind == "i" else piece
+        # overlapping rows of one buffer; numpy's sliding_window_view is the same, and takes as long as a block's work
+        yield np.ndarray((n, frame_length), np.float32, piece, 0, (4 * hop_length, 4))

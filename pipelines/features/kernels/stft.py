@@ -77,11 +77,21 @@ def _kept(kind: str, y: np.ndarray, n_fft: int, hop_length: int, pad: int, pad_m
 def _spectra(
     y: np.ndarray, n_fft: int, hop_length: int, pad: int, pad_mode: str, precision: str
 ) -> Iterator[np.ndarray]:
-    taper = window(n_fft, precision)
+    taper = window(n_fft, precision) * np.dtype(precision).type(signal.scale(y))
     block = max(8, BLOCK_BYTES // (n_fft * taper.itemsize))
     windowed = np.empty((block, n_fft), dtype=precision)
-    for frames in signal.frame_blocks(y, n_fft, hop_length, pad, pad_mode, block):
-        yield scipy.fft.rfft(np.multiply(frames, taper, out=windowed[: len(frames)]), axis=1)
+    for n, piece in signal.pieces(y, n_fft, hop_length, pad, pad_mode, block):
+        yield scipy.fft.rfft(_windowed(piece, hop_length, taper, windowed[:n]), axis=1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _windowed(piece, hop_length, taper, out):
+    """Frames times the window, read from int16 or float32 as they are."""
+    for frame in range(out.shape[0]):
+        row = piece[frame * hop_length : frame * hop_length + out.shape[1]]
+        for place in range(out.shape[1]):
+            out[frame, place] = row[place] * taper[place]
+    return out
 
 
 # numpy writes three arrays on the way; one loop takes a third of the time
