@@ -1,0 +1,89 @@
+"""What a collection will take: processor time and bytes for a minute of sound on this machine, step by step, and their sum.
+
+    python benchmarks/cost.py [--hours 3777] [--cores 2 64 160] [--json FILE]
+
+Measured with one thread on 30 s clips at 44.1 kHz stereo (MP3 and FLAC); the sum is for the features of params.yaml. Absolute
+times are of this machine: run it where the work will be done.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+from features import RATE, SECONDS, decoded, make_clips
+
+from pipelines import features, params
+from pipelines.store.files import sha256
+
+
+def milliseconds(function, items: list, rounds: int = 5) -> float:
+    """Processor time of `function(item)` a minute of sound, the median over rounds."""
+    function(items[0])  # the first call compiles
+    times = []
+    for _ in range(rounds):
+        began = time.process_time()
+        for item in items:
+            function(item)
+        times.append(time.process_time() - began)
+    return median(times) / len(items) * 1000 * 60 / SECONDS
+
+
+def stored(value, name: str) -> int:
+    """Bytes of a feature of one clip."""
+    if isinstance(value, dict):
+        return 4 * len(value)
+    return value.size * np.dtype(features.load(name).DTYPE).itemsize
+
+
+def main() -> dict:
+    """`{"ms": {step: a minute of sound}, "bytes": {step: a minute of sound}}`."""
+    entries = params.load()["features"]
+    cost: dict[str, dict[str, float]] = {"ms": {}, "bytes": {}}
+    with tempfile.TemporaryDirectory() as name:
+        paths = make_clips(Path(name), 8)
+        for kind in ("mp3", "flac"):
+            some = [path for path in paths if path.suffix == f".{kind}"]
+            cost["ms"][f"decode {kind}"] = milliseconds(decoded, some)
+        cost["ms"]["hash the file"] = milliseconds(sha256, paths)
+        sounds = [decoded(path) for path in paths]
+    cost["bytes"]["PCM shards"] = RATE * 2 * 60
+    for name, entry in entries.items():
+        alone = {name: entry}
+        cost["ms"][name] = milliseconds(lambda y, alone=alone: features.compute_all(y, RATE, alone), sounds)
+        value = features.compute_all(sounds[0], RATE, alone)[name]
+        cost["bytes"][name] = stored(value, name) * 60 / SECONDS
+    cost["ms"]["all features, one pass"] = milliseconds(lambda y: features.compute_all(y, RATE, entries), sounds)
+    return cost
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=float, default=3777, help="of the collection (MTG-Jamendo has 3,777)")
+    parser.add_argument("--cores", type=int, nargs="+", default=[2, 64, 160])
+    parser.add_argument("--json", type=Path, help="also write the cost to this file")
+    arguments = parser.parse_args()
+    found = main()
+    for step, value in found["ms"].items():
+        print(f"{step:28s} {value:8.2f} ms a minute of sound")
+    for step, value in found["bytes"].items():
+        print(f"{step:28s} {value / 1e6:8.3f} MB a minute of sound")
+    minutes = arguments.hours * 60
+    total = (
+        sum(found["ms"][step] for step in ("decode mp3", "hash the file", "all features, one pass")) / 1000 * minutes
+    )
+    written = sum(found["bytes"].values()) * minutes / 1e9
+    print(f"{arguments.hours:g} h of MP3: {total / 3600:.2f} core-hours, {written:.0f} GB written")
+    for cores in arguments.cores:
+        print(f"  on {cores} cores, if they are kept busy and the disks keep up: {total / cores / 60:.1f} min")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
