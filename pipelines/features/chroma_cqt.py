@@ -4,7 +4,7 @@ Definition: |CQT| of `n_octaves` octaves from fmin, added up over octaves and ov
 class, divided by the frame's largest. Units: shares of the largest, 0 to 1; silence is 0. fmin in Hz (default C1);
 tuning: fractions of a CQT bin, null to estimate it.
 Shape: `(1 + samples // hop_length, n_chroma)`, C first.
-Equal to `librosa.feature.chroma_cqt(y, tuning=tuning)` within 1e-5.
+Equal to `librosa.feature.chroma_cqt(y, tuning=tuning)` within 2e-5.
 """
 
 import numpy as np

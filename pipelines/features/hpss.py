@@ -31,11 +31,11 @@ def compute(
     """`(1 + samples // hop_length, 2 * (1 + n_fft // 2))` float32."""
     if margin < 1 or kernel_size < 1:
         raise ValueError(f"margin {margin}, kernel_size {kernel_size}: both must be at least 1")
-    parts = [
+    blocks = stft.magnitude_blocks(y, n_fft, hop_length)
+    return stft.joined(
         _separate(piece, kernel_size, margin)[first:last]
-        for piece, first, last in _segments(stft.magnitude_blocks(y, n_fft, hop_length), kernel_size // 2 + 1)
-    ]
-    return np.concatenate(parts)
+        for piece, first, last in _segments(blocks, kernel_size // 2 + 1)
+    )
 
 
 def _segments(blocks, context: int) -> Iterator[tuple[np.ndarray, int, int]]:

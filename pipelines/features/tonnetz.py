@@ -5,7 +5,7 @@ Definition: shares of the pitch classes times sine and cosine of 7/6, 3/2 and 2/
 radius 1/2.
 Units: none, -1 to 1; silence is 0. Shape: `(1 + samples // hop_length, 6)`: fifth x, y, minor third x, y, major third
 x, y.
-Equal to `librosa.feature.tonnetz(y, tuning=tuning)` within 1e-5.
+Equal to `librosa.feature.tonnetz(y, tuning=tuning)` within 2e-5.
 """
 
 import numpy as np

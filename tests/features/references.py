@@ -1,7 +1,8 @@
 """What each feature must equal: librosa 0.11, or where it has no such function the published formula.
 
-`REFERENCES[name](y, rate, p)` takes the feature's parameters `p` and gives its frames, time first. `ERRORS[name]` is the largest
-relative error, max |a - b| / max |b|, where it is not 1e-4, and why. `FLOORS[name]` is the least max |b| that counts, where
+`REFERENCES[name](y, rate, p)` takes the feature's parameters `p` and gives its frames, time first. The relative
+error, max |a - b| / max |b|, is at most 1e-4. `DOWN_TO[name]` is how many dB below the loudest are compared, where it is
+not all of them, and why. `FLOORS[name]` is the least max |b| that counts, where
 a signal's true value is 0 and both have rounding. `VARIANTS` are parameters beside the defaults.
 """
 
@@ -154,11 +155,8 @@ REFERENCES = {
     "pooled": pooled,
 }
 
-ERRORS = {
-    "log_mel": (
-        1e-3,
-        "a float32 transform, as the taggers were trained with; compared down to 80 dB below the loudest",
-    ),
+DOWN_TO = {
+    "log_mel": (80, "a float32 transform, as the taggers were trained with: what is lower is its rounding"),
 }
 FLOORS = {
     "spectral_contrast": (1.0, "dB: a flat spectrum has none"),

@@ -14,6 +14,7 @@ import scipy.signal
 
 from pipelines.features.kernels import sharing, signal
 
+PENDING_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20  # of windowed frames; with their spectra they fit into a core's cache
 
 
@@ -52,7 +53,30 @@ def magnitude_blocks(
 
 def each_block(function: Callable[[np.ndarray], np.ndarray], blocks: Iterable[np.ndarray]) -> np.ndarray:
     """`function` of every block, one after the other along time."""
-    return np.concatenate([function(block) for block in blocks])
+    return joined(function(block) for block in blocks)
+
+
+def joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """The parts one after the other, as `np.concatenate`; of a long clip without holding all of them twice."""
+    whole, pending, n_bytes = None, [], 0
+    for part in parts:
+        pending.append(part)
+        n_bytes += part.nbytes
+        if n_bytes > PENDING_BYTES + (0 if whole is None else whole.nbytes // 4):
+            whole, pending, n_bytes = _appended(whole, pending), [], 0
+    return np.concatenate(pending) if whole is None else _appended(whole, pending)
+
+
+def _appended(whole: np.ndarray | None, parts: list[np.ndarray]) -> np.ndarray:
+    if whole is None:
+        return np.concatenate(parts)
+    place = len(whole)
+    # grown in place: the system moves pages, not bytes
+    whole.resize((place + sum(map(len, parts)), *whole.shape[1:]), refcheck=False)
+    for part in parts:
+        whole[place : place + len(part)] = part
+        place += len(part)
+    return whole
 
 
 @lru_cache
