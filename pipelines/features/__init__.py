@@ -15,8 +15,6 @@ where parameters and sample rate cannot go together. Clips are computed one at a
 worker a core; `kernels/batched.py` is the front end for a GPU.
 
 What several features need stands in `kernels/`: a feature module imports those, never another feature module.
-
-An entry may name its module, so that one file serves several: `log_mel_wide: {module: log_mel, n_mels: 256}`.
 """
 
 import importlib
@@ -40,24 +38,15 @@ def load(name: str) -> ModuleType:
         raise ValueError(f"no feature {name!r}: write pipelines/features/{name}.py (see its neighbours)") from error
 
 
-def resolve(name: str, parameters: dict | None) -> tuple[ModuleType, dict]:
-    """An entry's module and what `compute` is called with: `parameters` less the key `module`, which defaults to
-    `name`."""
-    rest = dict(parameters or {})
-    return load(rest.pop("module", name)), rest
-
-
 def compute_all(y: np.ndarray, sample_rate: int, entries: dict[str, dict | None]) -> dict[str, np.ndarray | dict]:
-    """`{entry: result}` of all `entries` (name -> parameters) in one pass: spectra, mel spectra, onset strength and
-    CQT that
+    """`{name: result}` of all `entries` (name -> parameters) in one pass: spectra, mel spectra, onset strength and CQT that
     several share are computed once, and kept while they take less than 64 MB."""
     from pipelines.features.kernels import sharing  # stages that only read features need no kernel
 
     with sharing.one_pass():
         results = {}
         for name, parameters in entries.items():
-            module, rest = resolve(name, parameters)
-            found = module.compute(y, sample_rate, **rest)
+            found = load(name).compute(y, sample_rate, **(parameters or {}))
             # what is shared is read-only; the caller gets its own
             results[name] = found if isinstance(found, dict) or found.flags.writeable else found.copy()
         return results

@@ -26,11 +26,11 @@ def compute(task: tuple) -> tuple[list[dict], int]:
 
     A row is a clip's place in the feature shard that this task writes, or the clip's statistics.
     """
-    number, audio_dir, out_dir, clips, name, sample_rate, entries, keep = task
+    number, audio_dir, out_dir, clips, name, sample_rate, entries, keep, device = task
     module = features.load(name)
     pcm = np.load(shards.shard_path(audio_dir, number), mmap_mode="r")
     results = (
-        (clip_id, *_one(pcm[offset : offset + length], sha256, name, sample_rate, entries, keep))
+        (clip_id, *_one(pcm[offset : offset + length], sha256, name, sample_rate, entries, keep, device))
         for clip_id, offset, length, sha256 in clips
     )
     if module.KIND == "pooled":
@@ -46,15 +46,15 @@ def compute(task: tuple) -> tuple[list[dict], int]:
     return rows, computed
 
 
-def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries: dict, keep: bool):
+def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries: dict, keep: bool, device: str):
     """(the feature of one clip, was it computed)."""
-    found = _kept(name, sha256, sample_rate, entries[name])
+    found = _kept(name, sha256, sample_rate, entries[name], device)
     if found is not None:
         return found, False
     missing = {name: entries[name]}
     if keep:
         others = {other: entry for other, entry in entries.items() if other != name}
-        missing |= {n: entry for n, entry in others.items() if _kept(n, sha256, sample_rate, entry) is None}
+        missing |= {n: entry for n, entry in others.items() if _kept(n, sha256, sample_rate, entry, device) is None}
     results = features.compute_all(samples, sample_rate, missing)
     for other, result in results.items():
         module = features.load(other)
@@ -63,7 +63,7 @@ def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries:
             raise ValueError(f"{other}: NaN or infinite values for the sound {sha256}: a defect of this feature")
         if not keep:
             continue
-        key = _key(other, sha256, sample_rate, entries[other])
+        key = _key(other, sha256, sample_rate, entries[other], device)
         if module.KIND == "pooled":
             cache.save_record(other, key, result)
         else:
@@ -71,13 +71,16 @@ def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries:
     return results[name], True
 
 
-def _kept(name: str, sha256: str, sample_rate: int, entry: dict | None):
+def _kept(name: str, sha256: str, sample_rate: int, entry: dict | None, device: str):
     load = cache.load_record if features.load(name).KIND == "pooled" else cache.load_array
-    return load(name, _key(name, sha256, sample_rate, entry))
+    return load(name, _key(name, sha256, sample_rate, entry, device))
 
 
-def _key(name: str, sha256: str, sample_rate: int, entry: dict | None) -> str:
-    return cache.key(sha256, sample_rate, entry, code_version(features.load(name).__name__))
+def _key(name: str, sha256: str, sample_rate: int, entry: dict | None, device: str) -> str:
+    versions = [code_version(features.load(name).__name__)]
+    if device != "cpu":
+        versions += [device, code_version("pipelines.features.kernels.batched")]
+    return cache.key(sha256, sample_rate, entry, *versions)
 
 
 def main(dataset: str, name: str) -> None:
@@ -117,16 +120,27 @@ def main(dataset: str, name: str) -> None:
 def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settings: dict, describe: str = "features"):
     """(rows of all clips, how many clips were computed); writes the shards of a frame-level feature to `out_dir`."""
     rate, keep = settings["audio"]["sample_rate"], settings["cache"]["limit_gb"] > 0
-    pooled = features.load(name).KIND == "pooled"
-    tasks = []
+    entries, device = settings["features"], settings["executor"].get("device", "cpu")
+    pooled, tasks = features.load(name).KIND == "pooled", []
+    filled = 0
+    if device != "cpu":
+        from pipelines.stages import batches  # torch is imported only for a GPU
+
+        if not keep:
+            raise SystemExit(
+                "executor.device needs a cache (cache.limit_gb in params.yaml): what the GPU makes goes there"
+            )
+        filled = batches.fill(
+            index, audio_dir, name, entries[name], rate, device, lambda s: _key(name, s, rate, entries[name], device)
+        )
     for number, part in index.groupby("shard", sort=True):
         clips = list(zip(part["clip_id"], part["offset"], part["length"], part["sha256"], strict=True))
         step = BATCH if pooled else len(clips)  # a shard of frames is written by one task
         for first in range(0, len(clips), step):
             some = clips[first : first + step]
-            tasks.append((number, str(audio_dir), str(out_dir), some, name, rate, settings["features"], keep))
+            tasks.append((number, str(audio_dir), str(out_dir), some, name, rate, entries, keep, device))
     results = executor.run(compute, tasks, settings["executor"])
-    rows, computed = [], 0
+    rows, computed = [], filled
     for part, new in progress(results, describe, len(index), size=lambda result: len(result[0])):
         rows += part
         computed += new

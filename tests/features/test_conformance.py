@@ -119,7 +119,7 @@ def test_every_feature_of_the_recipe_is_there_and_takes_its_parameters():
     entries = yaml.safe_load(section.replace("\n  # ", "\n  "))["features"]
     assert set(NAMES) <= {(parameters or {}).get("module", name) for name, parameters in entries.items()}
     for name, parameters in entries.items():
-        module, rest = features.resolve(name, parameters)
+        module, rest = features.load(name), parameters or {}
         assert set(rest) <= set(defaults(module)), name
 
 

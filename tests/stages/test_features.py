@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 import yaml
 from helpers import PROJECT, copy_project, run_in
 
 from pipelines import features
 from pipelines.audio import shards as pcm_shards
+from pipelines.stages import batches
 from pipelines.stages import features as stage
 from pipelines.stages import manifest as manifest_stage
 from pipelines.store import cache
@@ -161,6 +163,38 @@ def test_a_killed_run_goes_on_from_the_clips_it_had_finished(tunes, tmp_path):
     assert subprocess.run(command, cwd=PROJECT).returncode == -signal.SIGKILL
     rows, computed, _ = compute(index, tmp_path / "pcm", tmp_path / "tempo", "tempo", settings())
     assert (len(rows), computed) == (10, 3)
+
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_batches_on_a_device_give_the_stages_numbers(device, tunes, tmp_path):
+    index = audio(tunes, tmp_path / "pcm")
+    entry = FEATURES["mfcc"]
+    computed = batches.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}")
+    assert computed == 10
+    assert batches.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}") == 0
+    assert batches.fill(index, tmp_path / "pcm", "tempo", {}, 16_000, device, lambda sha256: f"ab{sha256}") == 0
+    rows, _, _ = compute(index, tmp_path / "pcm", tmp_path / "mfcc", "mfcc", settings())
+    read = Crops(tmp_path / "mfcc")
+    for clip, row in zip(index.itertuples(), rows.itertuples(), strict=True):
+        kept = cache.load_array("mfcc", f"ab{clip.sha256}")
+        expected = read(row.shard, row.offset, row.length)
+        np.testing.assert_allclose(kept, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_device_that_is_not_there_is_explained(tunes, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    index = audio(tunes, tmp_path / "pcm")
+    wanted = settings()
+    wanted["executor"]["device"] = "cuda"
+    with pytest.raises(SystemExit, match="torch sees no GPU"):
+        stage.build(index, tmp_path / "pcm", tmp_path / "mfcc", "mfcc", wanted)
 
 
 @pytest.fixture(scope="module")

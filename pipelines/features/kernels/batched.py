@@ -7,6 +7,7 @@ takes each clip's own. Results are `(batch, n_frames, bands)` on the signal's de
 are faster.
 """
 
+import inspect
 from functools import lru_cache
 
 import torch
@@ -19,9 +20,12 @@ from pipelines.features.kernels import stft as stft_kernel
 TINY = torch.finfo(torch.float32).tiny
 
 
-def device() -> str:
-    """ "cuda" where there is one, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def supports(name: str, parameters: dict | None) -> bool:
+    """Is there a feature of that name here, with all of these parameters? (No deltas, and no tuning to estimate.)"""
+    function = globals().get(name)
+    given = parameters or {}
+    known = inspect.signature(function).parameters if inspect.isfunction(function) and "_" != name[0] else {}
+    return "sample_rate" in known and set(given) <= set(known) and given.get("tuning", 0.0) is not None
 
 
 def stft(y: torch.Tensor, sample_rate: int, n_fft: int = 2048, hop_length: int = 512) -> torch.Tensor:
