@@ -34,7 +34,9 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
         except yaml.YAMLError as error:
             return dg.SkipReason(f"dvc.lock cannot be read: {error}")
         seen = json.loads(context.cursor or "{}")
-        now = {name: events.digest(entry) for name, entry in entries.items()}
+        # of stages this process knows: those of a dataset added since are news when the definitions are loaded again
+        known = {stage.name for group in groups.values() for stage in group.stages}
+        now = {name: events.digest(entry) for name, entry in entries.items() if name in known}
         changed = {name for name, digest in now.items() if seen.get(name) != digest}
         reported = outside.report(context.instance, project, groups, entries, changed)
         context.update_cursor(json.dumps(now))

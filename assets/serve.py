@@ -1,7 +1,8 @@
 """Open Dagster on this project: `python -m assets.serve [--host ADDRESS] [--port PORT]`, in the project's folder.
 
 `dagster dev` with what it must be told: where its history is kept, and the settings of dagster.yaml. Runs that a crash cut
-off are called failed first; Dagster would take them to be running for ever, and let no other begin.
+off are called failed first; Dagster would take them to be running for ever, and let no other begin. And what was run
+without it (`make demo`) is reported, so that the graph shows it.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+
+from assets import lock, outside, recipe
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
@@ -64,7 +67,8 @@ def main() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command`")
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)
-    os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
+        entries = lock.read(project)
+        outside.report(instance, project, recipe.load(project), entries, set(entries))
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
     options = ["--host", arguments.host, "--port", arguments.port, "--log-level", "warning"]
     os.execv(sys.executable, [*command, *options])

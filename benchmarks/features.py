@@ -45,6 +45,7 @@ from pipelines import features
 from pipelines.audio import decode
 from pipelines.audio import shards as pcm_shards
 from pipelines.audio.pcm import to_float
+from pipelines.datasets import listing
 from pipelines.features import cqt, log_mel, log_mel_slaney, pooled
 from pipelines.features.kernels import cepstrum
 from pipelines.stages import features as features_stage
@@ -58,7 +59,7 @@ AUDIO = {
     "channels": 1,
     "min_duration_s": 1.0,
     "silence_dbfs": -80.0,
-    "shard_mb": 128,
+    "shard_mb": 16,
     "cache": True,
 }
 TEN = (
@@ -79,7 +80,9 @@ def make_clips(folder: Path, n_clips: int, formats: tuple[str, ...] = ("mp3", "f
             noise = 0.01 * rng.standard_normal((len(t), 2))
             sounds[number % 24] = (np.stack([y, y * 0.8], axis=1) + noise).astype("float32")
         paths.append(folder / f"{number}.{formats[number % len(formats)]}")
-        soundfile.write(paths[-1], sounds[number % 24] * np.float32(1 - number / (2 * n_clips)), 44_100)
+        # the quickest FLAC: encoding a thousand clips is what takes longest here
+        quick = {"compression_level": 0.0} if paths[-1].suffix == ".flac" else {}
+        soundfile.write(paths[-1], sounds[number % 24] * np.float32(1 - number / (2 * n_clips)), 44_100, **quick)
     return paths
 
 
@@ -168,11 +171,11 @@ def crops(folder: Path, rounds: int) -> dict[str, float]:
     def from_shards(_):
         for number, start in places:
             shard, place = divmod(int(number), per_shard)
-            read(shard, place * n_frames + int(start), CROP).astype("float32")
+            read(shard, place * n_frames + int(start), CROP)
 
     def from_files(_):
         for number, start in places:
-            np.load(folder / "npy" / f"{number}.npy", mmap_mode="r")[start : start + CROP].astype("float32")
+            np.array(np.load(folder / "npy" / f"{number}.npy", mmap_mode="r")[start : start + CROP])
 
     (path,) = make_clips(folder / "one", 1, ("flac",))
 
@@ -190,8 +193,8 @@ def crops(folder: Path, rounds: int) -> dict[str, float]:
     }
 
 
-def extract(paths: list[Path], out: Path, workers: int, cached: bool) -> None:
-    """Files to PCM shards and the two features of the demo, as the stages do it."""
+def extract(source: Path, out: Path, workers: int, cached: bool) -> None:
+    """A folder <label>/<file> to PCM shards and the two features of the demo, as the stages do it."""
     settings = {
         "audio": AUDIO | {"cache": cached},
         "features": {"log_mel": {"n_mels": 128}, "pooled": {}},
@@ -199,7 +202,8 @@ def extract(paths: list[Path], out: Path, workers: int, cached: bool) -> None:
         "cache": {"limit_gb": 100 if cached else 0},
     }
     shutil.rmtree(out, ignore_errors=True)
-    clips = pd.DataFrame({"path": [str(path) for path in paths]})
+    files = listing.scan(source)  # hashes new files; knows those it has seen
+    clips = pd.DataFrame({"path": [str(source / path) for path in files["path"]], "sha256": files["sha256"]})
     manifest, _ = manifest_stage.build(clips, out, settings["executor"])
     index, _ = pcm_shards.build(manifest, out / "pcm", settings["audio"], settings["executor"])
     for name in settings["features"]:
@@ -208,16 +212,24 @@ def extract(paths: list[Path], out: Path, workers: int, cached: bool) -> None:
 
 def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> dict[str, float]:
     os.environ["CONSERVATORY_CACHE"] = str(folder / "cache")
-    paths = make_clips(folder / "collection", n_clips + n_clips // 100)
-    some, found = paths[:n_clips], {}
-    extract(some[:4], folder / "out", 2, False)  # what is compiled is compiled
+    os.chdir(folder)  # where the hashes of files are remembered
+    paths = make_clips(folder / "made", n_clips + n_clips // 100, ("flac",))
+    source, few = folder / "source" / "label", folder / "few" / "label"
+    for place, some in ((source, paths[:n_clips]), (few, paths[: max(100, n_clips // 4)])):
+        place.mkdir(parents=True)
+        for path in some:
+            os.link(path, place / path.name)
+    found = {}
+    extract(few.parent, folder / "out", 2, False)  # what is compiled is compiled, and all files have been read once
     if wanted("scaling"):
-        few = some[: max(100, n_clips // 4)]
-        times = [[seconds(extract, few, folder / "out", workers, False) for workers in (1, 2)] for _ in range(3)]
+        times = [[seconds(extract, few.parent, folder / "out", workers, False) for workers in (1, 2)] for _ in range(3)]
         found["scaling"] = median(one / two for one, two in times)
     if wanted("increment"):
-        all_of_it = seconds(extract, some, folder / "out", 2, True)
-        found["increment"] = seconds(extract, paths, folder / "out", 2, True) / all_of_it
+        all_of_it = seconds(extract, source.parent, folder / "out", 2, True)
+        for path in paths[n_clips:]:
+            os.link(path, source / path.name)
+        found["increment"] = seconds(extract, source.parent, folder / "out", 2, True) / all_of_it
+    os.chdir("/")
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from pipelines import params, run
 from pipelines.datasets import listing
@@ -34,20 +35,26 @@ def add(
     split column (train, validation, test) the test clips are scored, otherwise all are.
     """
     settings = _settings()
-    if not NAME.fullmatch(name):
-        _fail(f"{name!r} cannot be a dataset's name: use a-z, 0-9 and _, beginning with a letter.")
+    if not NAME.fullmatch(name) or not isinstance(yaml.safe_load(name), str):
+        _fail(
+            f"{name!r} cannot be a dataset's name: use a-z, 0-9 and _, beginning with a letter; yes, no, on, off, true, "
+            "false and null mean something else in params.yaml."
+        )
     if name in settings["datasets"]:
         entry = settings["datasets"][name]
         where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
-        _fail(
-            f"There is a dataset {name!r} already ({where}). Choose another name, or `conservatory remove {name}` first."
-        )
+        first = "" if name == settings["training"]["dataset"] else f", or `conservatory remove {name}` first"
+        _fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
     try:
         files = listing.scan(path)
     except listing.SourceError as error:
         _fail(str(error))
     usable = files[files["problem"] == ""]
     counts = usable["label"].value_counts().sort_index()
+    if len(counts) < 2:
+        _fail(
+            f"There is one label only ({', '.join(counts.index)}), and clusters are compared with classes: give a second."
+        )
     entry = {
         "module": "folder",
         "imports": "pipelines/datasets/listing.py",
@@ -60,8 +67,6 @@ def add(
         print(f"  {count:6d}  {label}")
     for problem, count in Counter(files.loc[files["problem"] != "", "problem"]).items():
         print(f"  {count:6d}  will be quarantined: {problem}")
-    if len(counts) < 2:
-        print("Warning: clusters are compared with classes, and there is one label only; add a second.")
     thin = counts[counts == 1]
     if len(thin):
         print(f"Warning: a single file stands for {', '.join(thin.index)}; its score will mean nothing.")
@@ -70,7 +75,8 @@ def add(
 
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="The dataset, as it was added.")]) -> None:
-    """Take a dataset out of the recipe. Your files, and what was computed, stay where they are."""
+    """Take a dataset out of the recipe. Your files stay where they are; what was computed goes to DVC's cache, from where
+    it comes back if you add the same dataset again."""
     settings = _settings()
     if name not in settings["datasets"]:
         _fail(f"There is no dataset {name!r}; there is {', '.join(settings['datasets'])}.")

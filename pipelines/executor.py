@@ -16,22 +16,29 @@ from typing import Any
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+FEW = 16  # clips
+
 
 def n_workers(wanted: int = 0) -> int:
     """`wanted`, or with 0 the number of cores this process may use."""
     return wanted or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else wanted or os.cpu_count() or 1
 
 
-def run(function: Callable[[Any], Any], tasks: Sequence[Any], settings: dict | None = None) -> Iterator[Any]:
+def run(
+    function: Callable[[Any], Any], tasks: Sequence[Any], settings: dict | None = None, n_clips: int | None = None
+) -> Iterator[Any]:
     """Yield `function(task)` for each task, in the tasks' order.
 
     `function` is a module's top-level function. `settings` is params.yaml's `executor`: `kind` "processes" (`workers` of
     them, 0: one a core; with one worker, or one task, in this process) or "ray" (a cluster at `address`; its nodes see
-    this folder under the same path). An exception in a worker is raised here, and the work not yet begun is dropped.
+    this folder under the same path). `n_clips`: how many clips the tasks must compute; where they are few, this process does
+    it sooner than workers would have started. An exception in a worker is raised here, and the work not yet begun is dropped.
     """
     settings = settings or {}
     kind = settings.get("kind", "processes")
-    if kind == "ray":
+    if n_clips is not None and n_clips < FEW:
+        yield from map(function, tasks)
+    elif kind == "ray":
         yield from _ray(function, tasks, settings)
     elif kind == "processes":
         yield from _processes(function, tasks, min(n_workers(settings.get("workers", 0)), len(tasks)))

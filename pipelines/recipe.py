@@ -1,7 +1,6 @@
 """The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
 
-Standard library and PyYAML only: `assets/` imports this module, and no other of `pipelines/`, to read the same facts the
-same way.
+Standard library and PyYAML only: `assets/` imports this module, to read the same facts the same way.
 """
 
 import hashlib

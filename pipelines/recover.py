@@ -1,10 +1,13 @@
-"""What a killed `dvc repro` leaves in the way of the next, put right: a record of who reads and writes what (.dvc/tmp/rwlock)
-and dvc.lock. DVC writes both in place, so that `kill -9` or a power cut may leave half of one.
+"""What stands in the way of the next `dvc repro`, put right.
+
+A killed one leaves a record of who reads and writes what (.dvc/tmp/rwlock), and may leave half of that or of dvc.lock, since
+DVC writes both in place. A changed recipe leaves what it no longer makes.
 
 Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
 """
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -31,6 +34,37 @@ def recover(project: Path = Path(), say=print) -> None:
     elif path.exists() and (dead := {pid for pid in _holders(json.loads(path.read_text())) if not alive(pid)}):
         _release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+
+
+def forget(project: Path = Path(), say=print) -> list[str]:
+    """Take from dvc.lock, and from the project's folder, what stages made that the recipe no longer has: a dataset that was
+    removed, a tagger that was renamed. Returns those stages' names.
+
+    Left lying there it would be part of the folders that later stages read. DVC's cache keeps it: with the entry back in
+    params.yaml it is restored and not computed again.
+    """
+    path = project / LOCK
+    if not path.exists():
+        return []
+    from dvc.repo import Repo  # a second to import
+    from dvc.utils.serialize import modify_yaml
+
+    with Repo(str(project)) as repo:
+        living = {getattr(stage, "name", None): stage for stage in repo.index.stages}
+    kept = {out.def_path for stage in living.values() for out in stage.outs}
+    locked = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    gone = {name: entry for name, entry in locked.items() if name not in living}
+    for out in {out["path"] for entry in gone.values() for out in entry.get("outs", [])} - kept:
+        if (project / out).is_dir():
+            shutil.rmtree(project / out)
+        else:
+            (project / out).unlink(missing_ok=True)
+    if gone:
+        with modify_yaml(str(path)) as document:
+            for name in gone:
+                del document["stages"][name]
+        say(f"put away what the recipe no longer makes (DVC's cache keeps it): {', '.join(sorted(gone))}")
+    return sorted(gone)
 
 
 def spoilt(path: Path, parse) -> bool:

@@ -1,6 +1,7 @@
 """Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pipelines import params, recover
 from pipelines.datasets import listing
 
 REPORT = Path("reports/index.html")
+CHECKPOINTS = Path(".cache/training")
 
 
 def refresh(say=print) -> list[str]:
@@ -43,6 +45,9 @@ def repro(targets: list[str], force: bool = False) -> int:
     targets are up to date."""
     began = time.monotonic()
     recover.recover()
+    recover.forget()
+    if force and any(target.startswith("train") for target in targets):
+        shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
     command = [
         sys.executable,
@@ -54,8 +59,9 @@ def repro(targets: list[str], force: bool = False) -> int:
         *targets,
     ]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, bufsize=1)
-    skipped = 0
+    skipped, ran = 0, 0
     for line in process.stdout:
+        ran += line.startswith("Running stage ")
         if "didn't change, skipping" in line:
             skipped += 1
         elif not _chatter(line):
@@ -63,10 +69,11 @@ def repro(targets: list[str], force: bool = False) -> int:
     status = process.wait()
     minutes, seconds = divmod(int(time.monotonic() - began), 60)
     took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    if status == 0 and _lock_state() == before:
+    if status == 0 and not ran and _lock_state() == before:
         print(f"Nothing to do: all {skipped} stages are up to date ({took}).")
     elif status == 0:
-        print(f"Done in {took}; {skipped} stages were up to date already.")
+        same = "; the outputs are the same as before" if _lock_state() == before else ""
+        print(f"Done in {took}: {ran} stages ran, {skipped} were up to date already{same}.")
     else:
         print(
             f"Stopped after {took}: the error is above. What was finished is kept; the same command goes on from here."

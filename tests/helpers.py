@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 PROJECT = Path(__file__).parents[1]
 
@@ -16,10 +17,25 @@ def copy_project(to: Path) -> Path:
     to.mkdir(parents=True)
     for name in ("pipelines", "assets"):
         shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("params.yaml", "dvc.yaml", "dagster.yaml", "workspace.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", "dagster.yaml", "workspace.yaml", ".dvcignore"):
         shutil.copy(PROJECT / name, to / name)
+    copy_params(to)
     run_in(to, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
     return to
+
+
+def copy_params(to: Path) -> None:
+    """params.yaml without the datasets its user added."""
+    editor = YAML()
+    editor.preserve_quotes, editor.width = True, 4096
+    editor.indent(mapping=2, sequence=4, offset=2)
+    text = (PROJECT / "params.yaml").read_text()
+    document = editor.load(text)
+    added = set(document["datasets"]) - {"scores"}
+    for name in added:
+        del document["datasets"][name]
+    with (to / "params.yaml").open("w") as file:
+        editor.dump(document, file) if added else file.write(text)
 
 
 def run_in(folder: Path, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:

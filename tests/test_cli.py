@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from helpers import PROJECT
+from helpers import copy_params
 from typer.testing import CliRunner
 
 from pipelines import params, run
@@ -12,7 +12,7 @@ from pipelines.cli import app
 
 @pytest.fixture
 def project(in_tmp):
-    shutil.copy(PROJECT / "params.yaml", in_tmp)
+    copy_params(in_tmp)
     return in_tmp
 
 
@@ -61,13 +61,25 @@ def test_refusals_say_what_to_do(project, arguments, message):
     assert status == 2 and message in text
 
 
-def test_a_single_file_and_a_single_label_are_warned_of(project, chord, songs):
+def test_a_single_file_is_warned_of_and_a_single_label_refused(project, songs):
     root, _ = songs
     lonely = project / "lonely" / "only"
     lonely.mkdir(parents=True)
     shutil.copy(next(root.rglob("a*.wav")), lonely / "one.wav")
+    before = (project / "params.yaml").read_text()
     status, text = call("add", project / "lonely", "--name", "lonely")
-    assert status == 0 and "one label only" in text and "a single file stands for only" in text
+    assert status == 2 and "one label only (only)" in text
+    assert (project / "params.yaml").read_text() == before
+    shutil.copytree(lonely, project / "lonely" / "another")
+    status, text = call("add", project / "lonely", "--name", "lonely")
+    assert status == 0 and "a single file stands for another, only" in text
+
+
+@pytest.mark.parametrize("name", ["yes", "no", "on", "off", "true", "null"])
+def test_a_name_that_means_something_else_in_yaml(project, songs, name):
+    status, text = call("add", songs[0], "--name", name)
+    assert status == 2 and "cannot be a dataset's name" in text
+    assert set(params.load()["datasets"]) == {"scores"}
 
 
 def test_outside_a_project(in_tmp):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from helpers import run_in
 
-from pipelines.recover import recover
+from pipelines.recover import forget, recover
 
 DVC = (sys.executable, "-m", "dvc")
 RECIPE = """
@@ -105,3 +105,23 @@ def test_half_a_table_of_locks(project, left):
 def test_nothing_to_recover(project, tmp_path_factory):
     recover(project, pytest.fail)
     recover(tmp_path_factory.mktemp("empty"), pytest.fail)
+
+
+def test_what_the_recipe_no_longer_makes_is_put_away_and_comes_back(project):
+    recipe, ran = (project / "dvc.yaml").read_text(), (project / "runs").read_text()
+    assert forget(project, pytest.fail) == []
+    (project / "dvc.yaml").write_text(recipe.replace("  three:", "  four:").replace("[three]", "[four]"))
+    said = []
+    assert forget(project, said.append) == ["three"]
+    assert len(said) == 1 and not (project / "three").exists() and (project / "two").exists()
+    assert set(yaml.safe_load((project / "dvc.lock").read_text())["stages"]) == {"one", "two"}
+    (project / "dvc.yaml").write_text(recipe)
+    run_in(project, *DVC, "repro")
+    assert (project / "three").read_text() == "1\n" and (project / "runs").read_text() == ran, "not run again"
+
+
+def test_an_output_that_moved_to_another_stage_stays(project):
+    recipe = (project / "dvc.yaml").read_text()
+    (project / "dvc.yaml").write_text(recipe.replace("  three:", "  four:"))
+    assert forget(project, lambda line: None) == ["three"]
+    assert (project / "three").exists()

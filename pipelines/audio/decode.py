@@ -37,9 +37,11 @@ def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iter
                     break
                 got += len(block)
                 mixed = mix(block, channels)
-                if not np.isfinite(mixed).all():
+                bad = ~np.isfinite(mixed)
+                if bad.any():
+                    place = got - len(block) + int(bad.reshape(len(block), -1).any(axis=1).argmax())
                     raise Unreadable(
-                        f"it holds NaN or infinite samples near {got / file.samplerate:.1f} s: export it again"
+                        f"NaN or infinite samples: the first at {place / file.samplerate:.2f} s; export it again"
                     )
                 yield to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
             if resampler is not None:
@@ -50,9 +52,11 @@ def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iter
                     "copy or download it again"
                 )
     except soundfile.LibsndfileError as error:
+        if not os.path.exists(path):
+            raise Unreadable("the file does not exist any more: run again when it is there") from error
+        reason = (error.error_string or "damaged data").rstrip(".")
         raise Unreadable(
-            f"it breaks off while decoding ({error.error_string or 'damaged data'}): damaged or truncated; "
-            "copy or download it again"
+            f"damaged or truncated: it breaks off while decoding ({reason}); copy or download it again"
         ) from error
     except OSError as error:
         raise Unreadable(f"the file cannot be read: {error.strerror or error}") from error

@@ -22,7 +22,9 @@ def header(path: str | os.PathLike) -> dict:
             raise Unreadable("the file is empty (0 bytes): copy or download it again")
         info = soundfile.info(str(path), verbose=True)
     except soundfile.LibsndfileError as error:
-        raise Unreadable(f"not audio that libsndfile can read ({error.error_string})") from error
+        # libsndfile says "does not exist" of an MP3 in which it finds no frame
+        why = "" if "not exist" in error.error_string else f" ({error.error_string.rstrip('.')})"
+        raise Unreadable(f"not audio that libsndfile can read{why}") from error
     except FileNotFoundError as error:
         raise Unreadable("the file does not exist") from error
     except OSError as error:

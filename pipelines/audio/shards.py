@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,40 +14,57 @@ from pipelines.progress import progress
 from pipelines.store import cache, files, shards
 from pipelines.store.code import code_version
 
-KIND = "pcm"
-"""Of the cache: decoded clips, by the file's hash, the rate, the channels and the decoder's version."""
+KIND, SHARDS = "pcm", "pcm_shards"
+"""Of the cache: decoded clips, by the file's hash, the rate, the channels and the decoder's version; and whole shards."""
+
+MIN_PARTS = 8  # so that workers share a small dataset
 
 
 def build(manifest: pd.DataFrame, folder: str | os.PathLike, settings: dict, executor_settings=None, describe="audio"):
-    """Write `folder/shard-*.npy` of int16 and return (index, quarantine) tables.
+    """Write `folder/shard-*.npy` of int16 and return (index, quarantine) tables, in the manifest's order.
 
     manifest: `clip_id`, `path`, `sha256`, `duration_s`. settings: `sample_rate`, `channels` (1 or 2), `min_duration_s`,
-    `silence_dbfs`, `shard_mb`, and `cache` (true: keep what is decoded, and take from there what is kept). A shard is
-    about `shard_mb`, and its clips depend on the manifest alone, so the bytes are the same for any number of workers. Every
-    clip of the manifest is in exactly one of the two tables.
+    `silence_dbfs`, `shard_mb`, and `cache` (true: keep what is decoded, and take from there what is kept). Every clip of
+    the manifest is in exactly one of the two tables.
+
+    A clip's content says which shard it is in, and the bytes of a shard depend on its clips alone: with a new clip one
+    shard of many is another, and no number of workers or state of the cache changes anything.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
     tasks = [
         (number, str(folder), list(zip(part["clip_id"], part["path"], part["sha256"], strict=True)), settings)
         for number, part in enumerate(_parts(manifest, settings))
     ]
+    lacking = [task for task in tasks if not settings["cache"] or _linked(task) is None]
+    new = [sha256 for *_, clips, _ in lacking for *_, sha256 in clips if not _is_kept(sha256, settings)]
+    results = executor.run(_write_shard, lacking, executor_settings, len(new))
+    total = sum(len(clips) for *_, clips, _ in lacking)
+    done = {}
+    for task, result in zip(lacking, progress(results, describe, total, size=lambda r: sum(map(len, r))), strict=True):
+        done[task[0]] = result
     index, quarantine = [], []
-    results = executor.run(_write_shard, tasks, executor_settings)
-    for rows, bad in progress(results, describe, len(manifest), size=lambda result: sum(map(len, result))):
+    for task in tasks:
+        rows, bad = done.get(task[0]) or (_linked(task), [])
         index += rows
         quarantine += bad
+    order = {clip_id: place for place, clip_id in enumerate(manifest["clip_id"])}
+    index.sort(key=lambda row: order[row["clip_id"]])
     columns = ["path", "stage", "reason", "exception"]
     return pd.DataFrame(index, columns=INDEX.names), pd.DataFrame(quarantine, columns=columns)
 
 
-def _parts(manifest: pd.DataFrame, settings: dict) -> Iterator[pd.DataFrame]:
-    """Cut the manifest where a shard is full; at least eight parts, so that workers share a small dataset."""
-    size = manifest["duration_s"] * settings["sample_rate"] * settings["channels"] * 2
-    limit = min(settings["shard_mb"] * 1e6, max(size.sum() / 8, 1e6))
-    yield from (part for _, part in manifest.groupby((size.cumsum() - size) // limit, sort=True))
+def _parts(manifest: pd.DataFrame, settings: dict) -> list[pd.DataFrame]:
+    """The manifest cut by the clips' hashes into a power of two of parts, at least `MIN_PARTS`, of about `shard_mb` each."""
+    size = float(manifest["duration_s"].sum()) * settings["sample_rate"] * settings["channels"] * 2
+    n_parts = MIN_PARTS
+    while n_parts * settings["shard_mb"] * 1e6 < size and n_parts < len(manifest):
+        n_parts *= 2
+    part = np.array([int(sha256[:8], 16) % n_parts for sha256 in manifest["sha256"]], dtype=int)
+    # by content, or a renamed file would change its shard
+    return [manifest[part == number].sort_values("clip_id") for number in range(n_parts)]
 
 
 def _write_shard(task: tuple) -> tuple[list[dict], list[dict]]:
+    """(rows of the index, rows of the quarantine) of one shard."""
     number, folder, clips, settings = task
     row_shape = () if settings["channels"] == 1 else (settings["channels"],)
     index, quarantine = [], []
@@ -60,12 +76,41 @@ def _write_shard(task: tuple) -> tuple[list[dict], list[dict]]:
             except probe.Unreadable as error:
                 cause = repr(error.__cause__) if error.__cause__ else ""
                 quarantine.append({"path": path, "stage": "audio", "reason": str(error), "exception": cause})
+    if settings["cache"] and index and not quarantine:  # what is wrong with a file is looked at every time
+        cache.save_shard(SHARDS, _shard_key(task), shards.shard_path(folder, number), {"rows": index})
     return index, quarantine
+
+
+def _linked(task: tuple) -> list[dict] | None:
+    """The index rows of a shard that was kept whole, which is then in its place."""
+    number, folder, _, settings = task
+    record = cache.load_shard(SHARDS, _shard_key(task), shards.shard_path(folder, number))
+    if record is None:
+        return None
+    try:
+        for row in record["rows"]:
+            _refuse(row["length"], row["peak"], settings)
+    except probe.Unreadable:
+        return None
+    return [row | {"shard": number} for row in record["rows"]]
+
+
+def _shard_key(task: tuple) -> str:
+    *_, clips, settings = task
+    return cache.key([clip_id for clip_id, *_ in clips], [_key(sha256, settings) for *_, sha256 in clips])
+
+
+def _is_kept(sha256: str, settings: dict) -> bool:
+    return settings["cache"] and cache.has_array(KIND, _key(sha256, settings))
+
+
+def _key(sha256: str, settings: dict) -> str:
+    return cache.key(sha256, settings["sample_rate"], settings["channels"], code_version("pipelines.audio.decode"))
 
 
 def _write(write_clip, path: str, sha256: str, settings: dict, row_shape: tuple) -> tuple[tuple[int, int], dict]:
     """One clip's samples to the shard, from the cache if they are there. Returns (place, what was heard)."""
-    name = cache.key(sha256, settings["sample_rate"], settings["channels"], code_version("pipelines.audio.decode"))
+    name = _key(sha256, settings)
     heard, samples = cache.load_record(KIND, name), cache.load_array(KIND, name)
     if settings["cache"] and (heard is None or samples is None):
         heard = {}

@@ -25,7 +25,8 @@ def build(raw_dir: Path, entry: dict) -> dict:
             "were added, changed or removed. `conservatory run` records the present state and goes on."
         )
     write_table(files, raw_dir / "files.parquet", listing.LISTING)
-    return {"files": len(files), "labels": files["label"].nunique(), "unusable": int((files["problem"] != "").sum())}
+    usable = files[files["problem"] == ""]
+    return {"files": len(files), "labels": usable["label"].nunique(), "unusable": len(files) - len(usable)}
 
 
 def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:

@@ -88,9 +88,16 @@ def _is_utf8(text: str) -> bool:
 
 def _scan_folder(root: Path) -> list[dict]:
     rows = []
-    for folder, folders, names in os.walk(root, onerror=_raise, followlinks=False):
+    for folder, folders, names in os.walk(root, onerror=_raise, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         place = Path(folder)
+        for name in [name for name in folders if (place / name).is_symlink()]:
+            # a folder may stand under several labels by links, but not below itself
+            target = (place / name).resolve()
+            if target in (place.resolve(), *place.resolve().parents):
+                folders.remove(name)
+                relative = (place / name).relative_to(root)
+                rows.append(_row(str(relative), relative.parts[0], problem="a link to a folder that holds it"))
         for name in list(folders):
             if (place / name).suffix.lower() in AUDIO_SUFFIXES:
                 folders.remove(name)

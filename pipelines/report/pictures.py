@@ -18,9 +18,9 @@ RANGE_DB = 70  # of the picture, below the excerpt's loudest value
 GAP_S = 0.012  # left blank after a note, so that a repeated one is seen as two
 FREQUENCIES = (500, 1000, 2000, 4000, 8000, 16_000)  # Hz; what has a label
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-# the sixteen families of General MIDI, of eight programs each
+# the sixteen families of General MIDI, of eight programs each; mallets are its chromatic percussion
 FAMILIES = (
-    "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe", "synth lead",
+    "piano", "mallets", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe", "synth lead",
     "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
 )  # fmt: skip
 

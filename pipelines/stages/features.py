@@ -18,8 +18,6 @@ from pipelines.store import cache, shards
 from pipelines.store.code import code_version, reached
 from pipelines.store.tables import read_table, write_table
 
-BATCH = 64  # clips a task, where tasks do not write a shard each
-
 
 def compute(task: tuple) -> tuple[list[dict], int]:
     """Some clips of one PCM shard. Returns (rows, how many of them were computed and not found in the cache).
@@ -36,14 +34,35 @@ def compute(task: tuple) -> tuple[list[dict], int]:
     if module.KIND == "pooled":
         found = [(clip_id, statistics, new) for clip_id, statistics, new in results]
         return [{"clip_id": clip_id, **statistics} for clip_id, statistics, _ in found], sum(new for *_, new in found)
-    rows, computed = [], 0
+    rows, computed, path = [], 0, shards.shard_path(out_dir, number)
     bands = module.compute(np.zeros(sample_rate, np.float32), sample_rate, **(entries[name] or {})).shape[1:]
-    with shards.writer(shards.shard_path(out_dir, number), module.DTYPE, bands) as write_clip:
+    with shards.writer(path, module.DTYPE, bands) as write_clip:
         for clip_id, frames, new in results:
             place, n_frames = write_clip([frames])
             rows.append({"clip_id": clip_id, "shard": number, "offset": place, "length": n_frames})
             computed += new
+    if keep and rows:
+        cache.save_shard(
+            f"{name}_shards", _shard_key(task), path, {"places": [(r["offset"], r["length"]) for r in rows]}
+        )
     return rows, computed
+
+
+def _linked(task: tuple) -> list[dict] | None:
+    """The rows of a feature shard that was kept whole, which is then in its place."""
+    number, _, out_dir, clips, name, *_ = task
+    record = cache.load_shard(f"{name}_shards", _shard_key(task), shards.shard_path(out_dir, number))
+    if record is None:
+        return None
+    return [
+        {"clip_id": clip_id, "shard": number, "offset": offset, "length": length}
+        for (clip_id, *_), (offset, length) in zip(clips, record["places"], strict=True)
+    ]
+
+
+def _shard_key(task: tuple) -> str:
+    *_, clips, name, sample_rate, entries, _, device = task
+    return cache.key([_key(name, sha256, sample_rate, entries[name], device) for *_, sha256 in clips])
 
 
 def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries: dict, keep: bool, device: str):
@@ -133,18 +152,27 @@ def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settin
         filled = batches.fill(
             index, audio_dir, name, entries[name], rate, device, lambda s: _key(name, s, rate, entries[name], device)
         )
-    for number, part in index.groupby("shard", sort=True):
+    for number in range(len(list(Path(audio_dir).glob("shard-*.npy")))):
+        # in the shard's order, whatever the table's is
+        part = index[index["shard"] == number].sort_values("offset")
         clips = list(zip(part["clip_id"], part["offset"], part["length"], part["sha256"], strict=True))
-        step = BATCH if pooled else len(clips)  # a shard of frames is written by one task
-        for first in range(0, len(clips), step):
-            some = clips[first : first + step]
-            tasks.append((number, str(audio_dir), str(out_dir), some, name, rate, entries, keep, device))
-    results = executor.run(compute, tasks, settings["executor"])
-    rows, computed = [], filled
-    for part, new in progress(results, describe, len(index), size=lambda result: len(result[0])):
-        rows += part
-        computed += new
-    return pd.DataFrame(rows), computed
+        tasks.append((number, str(audio_dir), str(out_dir), clips, name, rate, entries, keep, device))
+    done = {task[0]: (_linked(task), 0) for task in tasks if keep and not pooled}
+    lacking = [task for task in tasks if done.get(task[0], (None,))[0] is None]
+    new = sum(not (keep and _is_kept(task, sha256)) for task in lacking for *_, sha256 in task[3])
+    results = executor.run(compute, lacking, settings["executor"], new)
+    n_clips = sum(len(task[3]) for task in lacking)
+    for task, result in zip(lacking, progress(results, describe, n_clips, size=lambda r: len(r[0])), strict=True):
+        done[task[0]] = result
+    found = {row["clip_id"]: row for rows, _ in done.values() for row in rows}
+    computed = filled + sum(n for _, n in done.values())
+    return pd.DataFrame([found[clip_id] for clip_id in index["clip_id"]]), computed
+
+
+def _is_kept(task: tuple, sha256: str) -> bool:
+    name, sample_rate, entries, device = task[4], task[5], task[6], task[8]
+    kept = cache.has_record if features.load(name).KIND == "pooled" else cache.has_array
+    return kept(name, _key(name, sha256, sample_rate, entries[name], device))
 
 
 if __name__ == "__main__":

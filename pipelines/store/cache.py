@@ -3,7 +3,7 @@
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
 be deleted at any time: it costs time and nothing else. Reading marks an entry as used; `prune` removes what was used
-longest ago.
+longest ago. Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
 
 The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
 """
@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -67,6 +68,48 @@ def save_array(kind: str, name: str, blocks: Iterable[np.ndarray], dtype: str, r
 def save_record(kind: str, name: str, record: dict) -> None:
     with _room(kind), atomic(_path(kind, name, "json")) as temporary:
         temporary.write_text(json.dumps(record))
+
+
+def has_array(kind: str, name: str) -> bool:
+    return _path(kind, name, "npy").exists()
+
+
+def has_record(kind: str, name: str) -> bool:
+    return _path(kind, name, "json").exists()
+
+
+def save_shard(kind: str, name: str, path: Path, record: dict) -> None:
+    """Keep a finished shard, by a hard link where the file system has them (no second copy on disk)."""
+    kept = _path(kind, name, "npy")
+    with _room(kind):
+        _link(path, kept)
+        save_record(kind, name, {"bytes": path.stat().st_size, **record})
+
+
+def load_shard(kind: str, name: str, path: Path) -> dict | None:
+    """Put the shard kept under (kind, key) at `path` and return its record, or None."""
+    kept, record = _path(kind, name, "npy"), load_record(kind, name)
+    with contextlib.suppress(FileNotFoundError):
+        if record is not None and kept.stat().st_size == record["bytes"]:
+            _link(kept, path)
+            return record
+    return None
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
+    try:
+        try:
+            os.link(source, temporary)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(source, temporary)
+        target.unlink(missing_ok=True)  # renaming one link of a file over another of its links does nothing
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def usage() -> dict[str, tuple[int, int]]:

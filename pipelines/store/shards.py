@@ -24,6 +24,7 @@ INDEX = pa.schema(
     ]
 )
 
+MAX_FILES = 512  # a process may have some 1,000 open; beyond, crops come from the maps alone
 HEADER_BYTES = 128  # reserved at the start: the row count is known, and the header written, last
 
 
@@ -89,8 +90,11 @@ class Crops:
 
     def __init__(self, folder: str | os.PathLike):
         self.arrays = open_shards(folder)
-        self.cold = [array.nbytes for array in self.arrays]  # bytes to read before a shard is taken to be in memory
-        self.files = [open(array.filename, "rb", buffering=0) for array in self.arrays]  # noqa: SIM115 (closed with self)
+        few = len(self.arrays) <= MAX_FILES
+        self.cold = [
+            array.nbytes * few for array in self.arrays
+        ]  # bytes to read before a shard is taken to be in memory
+        self.files = [open(array.filename, "rb", buffering=0) for array in self.arrays if few]  # noqa: SIM115 (closed with self)
 
     def __call__(self, shard: int, first: int, n_rows: int) -> np.ndarray:
         """`(n_rows, ...)`, or fewer at the end of the shard; read-only."""

@@ -56,6 +56,17 @@ def test_a_plain_run_is_reported_once(tiny):
     assert set(stale(project, instance)) == {("features", "two|sum"), ("features", "two|product")}
 
 
+def test_a_dataset_added_meanwhile_is_reported_when_the_definitions_are_loaded_again(tiny):
+    project, instance = tiny
+    before = build(project)
+    _, cursor = tick(project, instance, defs=before)
+    edit(project / "params.yaml", "  two: {n: 4}", "  two: {n: 4}\n  three: {n: 5}")
+    dvc_repro(project, "raw@three")
+    message, cursor = tick(project, instance, cursor, defs=before)
+    assert message == "dvc.lock has not changed"
+    assert tick(project, instance, cursor)[0] == "reported 1: raw@three"
+
+
 def test_what_dagster_ran_is_not_reported_again(tiny):
     project, instance = tiny
     run_job(project, instance, "demo")

@@ -71,6 +71,18 @@ def test_the_second_time_nothing_is_decoded(tunes, tmp_path, monkeypatch):
     assert shard_bytes(tmp_path / "first") == shard_bytes(tmp_path / "second") == shard_bytes(tmp_path / "gone")
 
 
+def test_a_new_clip_changes_one_shard_and_the_others_are_linked(tunes, tmp_path, chord):
+    before, _ = build(tunes, tmp_path / "before")
+    soundfile.write(tunes[0].with_name("new.flac"), chord((700,), 2.0, seed=9), 16_000)
+    after, _ = build([*tunes, tunes[0].with_name("new.flac")], tmp_path / "after")
+    assert len(after) == len(before) + 1
+    pairs = list(zip(sorted((tmp_path / "before").iterdir()), sorted((tmp_path / "after").iterdir()), strict=True))
+    changed = [old.name for old, new in pairs if old.read_bytes() != new.read_bytes()]
+    assert len(changed) == 1
+    full = [(old, new) for old, new in pairs if old.stat().st_size > 128 and old.name not in changed]
+    assert len(full) >= 3 and all(old.samefile(new) for old, new in full)
+
+
 def test_without_a_cache_the_bytes_are_the_same(tunes, tmp_path):
     with_cache, _ = build(tunes, tmp_path / "with")
     without, _ = build(tunes, tmp_path / "without", cache=False)
@@ -219,7 +231,7 @@ def test_ten_hours_of_silence_in_bounded_memory(tmp_path):
     command = [sys.executable, "-c", code, str(path), str(tmp_path / "pcm")]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 100_000, "KiB"
-    assert sum(path.stat().st_size for path in (tmp_path / "pcm").iterdir()) < 1000, "its samples were taken back"
+    assert all(path.stat().st_size < 1000 for path in (tmp_path / "pcm").iterdir()), "its samples were taken back"
     assert cache.usage() == {}
 
 

@@ -25,6 +25,18 @@ def test_every_file_is_a_row(songs, in_tmp):
         assert reasons[name] in problem
 
 
+def test_folders_behind_links_are_read_and_a_circle_is_said(songs, in_tmp):
+    root, _ = songs
+    shutil.move(root / "Übung", in_tmp / "elsewhere")
+    (root / "Übung").symlink_to(in_tmp / "elsewhere", target_is_directory=True)
+    (root / "rock 'n' roll" / "up").symlink_to(root, target_is_directory=True)
+    files = listing.scan(root)
+    assert sorted(files["label"].unique()) == ["rock 'n' roll", "Übung"]
+    assert (files["label"] == "Übung").sum() > 5
+    circle = files[files["problem"].str.startswith("a link to a folder")]
+    assert circle["path"].tolist() == ["rock 'n' roll/up"]
+
+
 def test_manifest_and_quarantine_hold_every_row_once(songs, in_tmp):
     root, reasons = songs
     entry = {"path": str(root), "fingerprint": listing.fingerprint(listing.scan(root))}

@@ -13,12 +13,12 @@ from ruamel.yaml import YAML
 def project(tmp_path, chord):
     """A project with a folder of nine good files and one that is no sound, its first stages run."""
     folder = copy_project(tmp_path / "project")
-    music = tmp_path / "music" / "label"
-    music.mkdir(parents=True)
+    music = tmp_path / "music"
     for number in range(9):
-        soundfile.write(music / f"{number}.wav", chord((220 + number,), 2.0), 16_000)
-    (music / "text.wav").write_text("no sound")
-    run_in(folder, sys.executable, "-m", "pipelines.cli", "add", str(music.parent), "--name", "mine")
+        (music / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        soundfile.write(music / "ab"[number % 2] / f"{number}.wav", chord((220 + number,), 2.0), 16_000)
+    (music / "a" / "text.wav").write_text("no sound")
+    run_in(folder, sys.executable, "-m", "pipelines.cli", "add", str(music), "--name", "mine")
     for stage in ("raw", "manifest"):
         run_in(folder, sys.executable, "-m", f"pipelines.stages.{stage}", "mine")
     return folder
