@@ -11,10 +11,14 @@ from pipelines.audio import probe
 from pipelines.evaluation import splits
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
+from pipelines.store import cache
+from pipelines.store.code import code_version
 from pipelines.store.files import sha256
 from pipelines.store.tables import write_table
 
 BATCH = 64
+KIND = "headers"
+"""Of the cache: what probing a file said, by the file's hash."""
 
 
 def examine(task: list[tuple[str, str]]) -> list[dict]:
@@ -22,10 +26,16 @@ def examine(task: list[tuple[str, str]]) -> list[dict]:
     found = []
     for path, known in task:
         try:
-            found.append({**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)})
+            header = {**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)}
+            cache.save_record(KIND, _key(header["sha256"]), header)
+            found.append(header)
         except probe.Unreadable as error:
             found.append({"reason": str(error), "exception": repr(error.__cause__) if error.__cause__ else ""})
     return found
+
+
+def _key(content: str) -> str:
+    return cache.key(content, code_version("pipelines.audio.probe"))
 
 
 def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = None, describe: str = "manifest"):
@@ -35,31 +45,33 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     for name in ("sha256", "problem"):
         if name not in clips:
             clips[name] = ""
-    tasks = []
-    for start_row in range(0, len(clips), BATCH):
-        batch = clips.iloc[start_row : start_row + BATCH]
-        tasks.append([(row.path, row.sha256) for row in batch.itertuples() if not row.problem])
-    results = progress(executor.run(examine, tasks, executor_settings), describe, sum(map(len, tasks)), size=len)
-    found = iter([item for batch in results for item in batch])
+    headers = {n: cache.load_record(KIND, _key(content)) for n, content in enumerate(clips["sha256"]) if content}
+    files = zip(clips["path"], clips["sha256"], clips["problem"], strict=True)
+    unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not headers.get(n)]
+    tasks = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
+    pairs = [[(path, content) for _, path, content in task] for task in tasks]
+    results = executor.run(examine, pairs, executor_settings, len(unknown))
+    for task, batch in zip(tasks, progress(results, describe, len(unknown), size=len), strict=True):
+        headers |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
     reasons = {"reason": "", "exception": ""}
-    headers = pd.DataFrame(
-        [reasons | ({"reason": row.problem} if row.problem else next(found)) for row in clips.itertuples()],
+    table = pd.DataFrame(
+        [reasons | ({"reason": bad} if bad else headers[n]) for n, bad in enumerate(clips["problem"])],
         index=clips.index,
         columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels"],
     )
-    bad = headers["reason"] != ""
+    bad = table["reason"] != ""
     quarantine = pd.DataFrame(
         {
             "path": clips.loc[bad, "path"],
             "stage": "manifest",
-            "reason": headers.loc[bad, "reason"],
-            "exception": headers.loc[bad, "exception"],
+            "reason": table.loc[bad, "reason"],
+            "exception": table.loc[bad, "exception"],
         }
     )
     good = (
         clips[~bad]
         .drop(columns=["sha256", "problem"])
-        .join(headers.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]])
+        .join(table.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]])
     )
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
     return _identify(good), quarantine
