@@ -103,6 +103,7 @@ def test_only_the_recipe_is_imported_and_nothing_heavy():
 def test_settings_for_dagster_itself(defs, tmp_path, monkeypatch):
     (tmp_path / "dagster.yaml").write_bytes((PROJECT / "dagster.yaml").read_bytes())
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     with dg.DagsterInstance.get() as instance:
         assert not instance.telemetry_enabled and not instance.nux_enabled
         assert instance.run_monitoring_enabled

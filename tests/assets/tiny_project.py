@@ -137,7 +137,9 @@ def dagster_home(project: Path):
     """Dagster as `conservatory ui` sets it up, with this project's dagster.yaml, in `project`/.dagster; can be entered again."""
     home = project / ".dagster"
     home.mkdir(exist_ok=True)
-    shutil.copy(Path(__file__).parents[2] / "dagster.yaml", home)
+    settings = (Path(__file__).parents[2] / "dagster.yaml").read_text()
+    # the server is started in the project's folder; a test is not
+    (home / "dagster.yaml").write_text(settings.replace("base_dir: .dagster", f"base_dir: {home}"))
     before = os.environ.get("DAGSTER_HOME")
     os.environ["DAGSTER_HOME"] = str(home)
     try:

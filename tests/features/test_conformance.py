@@ -128,12 +128,6 @@ def test_a_missing_feature_names_the_file_to_write():
         features.load("wavelet")
 
 
-def test_an_entry_may_name_its_module(clips):
-    y, rate = clips["chord"]
-    found = features.compute_all(y, rate, {"wide": {"module": "log_mel", "n_mels": 256}, "log_mel": None})
-    assert found["wide"].shape[1] == 256 and found["log_mel"].shape[1] == 128
-
-
 @pytest.mark.parametrize(
     ("name", "rate", "parameters"),
     [
