@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from features import RATE, SECONDS, decoded, make_clips
+from engine.peers import RATE, SECONDS, decoded, make_clips
 
 from pipelines import features, params
 from pipelines.store.files import sha256

@@ -61,8 +61,12 @@ def _processes(function: Callable, tasks: Sequence, workers: int) -> Iterator[An
             "A worker was ended from outside, most often because memory ran out. What was finished is kept; run again, with "
             "fewer workers (executor.workers in params.yaml) if it is memory."
         ) from error
-    finally:
+    except BaseException:
         pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    else:
+        pool.shutdown(wait=False)  # workers take a third of a second to leave
+    finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 

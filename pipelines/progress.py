@@ -23,7 +23,7 @@ def progress(
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)
-    shown = {"desc": description, "total": total, "unit": unit}
+    shown = {"desc": description, "total": total, "unit": unit, "disable": total == 0}
     shown |= (
         {"dynamic_ncols": True}
         if sys.stderr.isatty()

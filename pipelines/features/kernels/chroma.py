@@ -4,9 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.ndimage
-import scipy.signal
 
-from pipelines.features.kernels import cqt, sharing, stft, tuning
+from pipelines.features.kernels import cqt, sharing, signal, stft, tuning
 
 OCTAVE_CENTRE, OCTAVE_WIDTH = 5.0, 2.0  # a Gaussian over octaves (of 27.5 Hz and up) that weighs a chroma filter
 CENS_STEPS = (0.4, 0.2, 0.1, 0.05)  # Mueller & Ewert 2011: a quarter for each step a share of energy passes
@@ -51,7 +50,7 @@ def cens(raw: np.ndarray, window_length: int) -> np.ndarray:
     shares = normalised(raw, 1)
     steps = sum((shares > step) * np.float32(0.25) for step in CENS_STEPS)
     if window_length:
-        taper = scipy.signal.get_window("hann", window_length + 2, fftbins=False)
+        taper = signal.hann(window_length + 2, periodic=False)
         steps = scipy.ndimage.convolve1d(steps, taper / taper.sum(), axis=0, mode="constant")
     return normalised(steps.astype(np.float32), 2)
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 import soxr
 
 from pipelines.features.kernels import sharing, signal, tuning
@@ -133,7 +132,7 @@ def _filters(hz: np.ndarray, sample_rate: float, quality: float) -> np.ndarray:
     bank = np.zeros((len(hz), n_fft), dtype=np.complex64)
     for row, frequency, length in zip(bank, hz, lengths, strict=True):
         time = np.arange(-length // 2, length // 2)
-        tone = np.exp(2j * np.pi * frequency / sample_rate * time) * scipy.signal.get_window("hann", len(time))
+        tone = np.exp(2j * np.pi * frequency / sample_rate * time) * signal.hann(len(time))
         begin = (n_fft - len(time)) // 2
         row[begin : begin + len(time)] = tone / np.abs(tone).sum()
     bank *= (lengths / n_fft)[:, None]

@@ -1,7 +1,6 @@
 """Deltas, and statistics over a clip's frames."""
 
 import numpy as np
-import scipy.signal
 
 WIDTH = 9  # frames a delta looks at
 BANDS_AT_ONCE = 8  # statistics are of float64 copies of so many bands
@@ -16,7 +15,9 @@ def delta(frames: np.ndarray, order: int = 1) -> np.ndarray:
     mode = "interp" if len(frames) >= WIDTH else "nearest"
     if not len(frames):
         return frames
-    return scipy.signal.savgol_filter(frames, WIDTH, polyorder=order, deriv=order, axis=0, mode=mode)
+    from scipy.signal import savgol_filter  # half a second, and only deltas want it
+
+    return savgol_filter(frames, WIDTH, polyorder=order, deriv=order, axis=0, mode=mode)
 
 
 def statistic(name: str, frames: np.ndarray) -> np.ndarray:

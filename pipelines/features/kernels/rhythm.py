@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numba
 import numpy as np
 import scipy.fft
-import scipy.signal
 
-from pipelines.features.kernels import mel, sharing
+from pipelines.features.kernels import mel, sharing, signal
 
 BLOCK = 512  # frames
 MAX_BPM = 320.0
@@ -50,7 +49,7 @@ def tempogram_blocks(envelope: np.ndarray, win_length: int) -> Iterator[np.ndarr
     pad = win_length // 2
     padded = np.pad(envelope, pad, mode="linear_ramp", end_values=0) if len(envelope) else np.zeros(2 * pad)
     frames = np.lib.stride_tricks.sliding_window_view(padded, win_length)[: len(envelope)]
-    taper = scipy.signal.get_window("hann", win_length)
+    taper = signal.hann(win_length)
     size = scipy.fft.next_fast_len(2 * win_length - 1, real=True)
     for first in range(0, len(frames), BLOCK):
         spectrum = scipy.fft.rfft(frames[first : first + BLOCK] * taper, n=size, axis=1)
@@ -90,7 +89,7 @@ def beats(envelope: np.ndarray, frame_rate: float, bpm: float, tightness: float,
     levels = envelope / (envelope.std(ddof=1) + np.finfo(np.float32).tiny)
     reach = np.arange(-spacing, spacing + 1)
     taper = np.exp(-0.5 * (reach * 32 / spacing) ** 2)
-    score = scipy.signal.convolve(levels, taper, mode="full", method="direct")[int(spacing) :][: len(levels)]
+    score = np.convolve(levels, taper)[int(spacing) :][: len(levels)]
     links, totals = _link(score, spacing, float(tightness))
     path, place = [], _last_beat(totals)
     while place >= 0:

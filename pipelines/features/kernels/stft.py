@@ -10,7 +10,6 @@ from functools import lru_cache
 import numba
 import numpy as np
 import scipy.fft
-import scipy.signal
 
 from pipelines.features.kernels import sharing, signal
 
@@ -88,7 +87,7 @@ def frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
 @lru_cache
 def window(n_fft: int, dtype: str = "float32") -> np.ndarray:
     """The periodic Hann window."""
-    return scipy.signal.get_window("hann", n_fft, fftbins=True).astype(dtype)
+    return signal.hann(n_fft).astype(dtype)
 
 
 def _kept(kind: str, y: np.ndarray, n_fft: int, hop_length: int, pad: int, pad_mode: str, make) -> Iterable[np.ndarray]:

@@ -1,0 +1,1 @@
+"""What the benchmarks of the feature engine share; the command is ../features.py."""
