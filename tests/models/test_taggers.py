@@ -1,5 +1,6 @@
 """Taggers reproduce the published ones: parameter counts, tensor names, and outputs with a fixed fill of the weights."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -13,18 +14,29 @@ from pipelines.models import taggers
 
 GOLDEN = Path(__file__).with_name("golden_taggers.npz")
 # Won et al. 2020, arXiv 2006.00751: parameters with 50 tags, and the embedding's size
-PUBLISHED = {"short": (3_687_348, 512), "sample": (1_869_874, 512)}
-RECIPE = sorted((name, group) for group, named in params.load()["taggers"].items() for name in named)
+PUBLISHED = {
+    "attention": (10_521_652, 256),
+    "crnn": (394_100, 32),
+    "fcn": (447_732, 64),
+    "hcnn": (3_631_551, 256),
+    "musicnn": (784_300, 200),
+    "sample": (1_869_874, 512),
+    "se": (6_951_858, 512),
+    "short": (3_687_348, 512),
+    "short_res": (12_104_244, 512),
+}
 
 
 def fill(model):
     """The golden outputs' weights: drawn from a generator seeded by each tensor's published name."""
     state = model.state_dict()
     for name, tensor in state.items():
-        if name.startswith("spec.") or name.endswith("num_batches_tracked"):
+        if "spec." in name or name.endswith("num_batches_tracked"):
             continue
         rng, shape = np.random.default_rng(zlib.crc32(name.encode())), tuple(tensor.shape)
-        if name.endswith("running_var"):
+        if name.endswith("bw_Q"):
+            values = np.full(shape, 1.1)
+        elif name.endswith("running_var"):
             values = 0.5 + rng.random(shape)
         elif name.endswith("running_mean"):
             values = 0.1 * rng.standard_normal(shape)
@@ -57,15 +69,75 @@ def test_published_outputs(name):
     golden = np.load(GOLDEN)
     assert embedding.shape == (2, dimensions)
     np.testing.assert_allclose(probabilities, golden[f"{name}/probabilities"], atol=1e-4)
-    np.testing.assert_allclose(embedding, golden[f"{name}/embedding"], atol=1e-4)
+    # hcnn's embedding reaches 300, where one rounding in float32 is 3e-5, and float64 is 4e-4 from the golden one
+    wanted = golden[f"{name}/embedding"]
+    np.testing.assert_allclose(embedding, wanted, atol=1e-4 * max(1, np.abs(wanted).max() / 100))
 
 
-@pytest.mark.parametrize(("name", "group"), RECIPE)
-@pytest.mark.parametrize("width", [0.1, 0.5])
-def test_contract(name, group, width, tmp_path):
-    """Every tagger of the recipe: listed under what it reads, gradients everywhere, saved and loaded the same."""
+@pytest.mark.parametrize("name", ["crnn", "fcn", "musicnn"])
+@torch.no_grad()
+def test_published_weights(name):
+    """The MTG-Jamendo checkpoints, 7 MB, are not in this repository: TAGGER_WEIGHTS names a folder that has them."""
+    if not (folder := os.environ.get("TAGGER_WEIGHTS")):
+        pytest.skip("TAGGER_WEIGHTS names no folder of jamendo_<name>.pth")
+    model = taggers.load_published(name, Path(folder) / f"jamendo_{name}.pth")
+    probabilities, embedding = model(golden_input(taggers.load_module(name).CHUNK))
+    golden = np.load(GOLDEN)
+    np.testing.assert_allclose(probabilities, golden[f"{name}/jamendo/probabilities"], atol=1e-5)
+    np.testing.assert_allclose(embedding, golden[f"{name}/jamendo/embedding"], atol=1e-5)
+
+
+def test_a_checkpoint_of_the_published_format(tmp_path):
+    model = fill(taggers.create("crnn", n_tags=9))
+    torch.save(model.state_dict(), tmp_path / "good.pth")
+    again = taggers.load_published("crnn", tmp_path / "good.pth")
+    assert not again.training
+    waveform = golden_input(60_000)
+    torch.testing.assert_close(again(waveform), model(waveform), rtol=0, atol=0)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path):
+    torch.save(fill(taggers.create("crnn")).state_dict(), tmp_path / "good.pth")
+    good = (tmp_path / "good.pth").read_bytes()
+
+    class Hostile:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "run",)
+
+    torch.save({"dense.weight": Hostile()}, tmp_path / "hostile.pth")
+    contents = {"cut.pth": good[: len(good) // 2], "empty.pth": b"", "text.pth": b"<html>404 Not Found</html>"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    for name in [*contents, "hostile.pth"]:
+        with pytest.raises(ValueError, match=rf"{name} is truncated, or not a checkpoint of tensors"):
+            taggers.load_published("crnn", tmp_path / name)
+    assert not (tmp_path / "run").exists()
+    for content in ([1, 2], {"epoch": 3}):
+        torch.save(content, tmp_path / "other.pth")
+        with pytest.raises(ValueError, match="no table of tensors"):
+            taggers.load_published("crnn", tmp_path / "other.pth")
+    with pytest.raises(
+        ValueError,
+        match=r"no checkpoint of fcn: \d+ tensors differ, the first of them dense\.weight, \(50, 32\) in the file",
+    ):
+        taggers.load_published("fcn", tmp_path / "good.pth")
+    with pytest.raises(FileNotFoundError):
+        taggers.load_published("fcn", tmp_path / "none.pth")
+
+
+def test_every_tagger_is_tested_and_stands_in_the_recipe_under_what_it_reads():
+    folder = Path(taggers.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__", "layers"} == set(PUBLISHED)
+    for group, named in params.load()["taggers"].items():
+        assert {taggers.load_module(name).INPUT for name in named} == {group}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+@pytest.mark.parametrize("width", [0.1, 0.25])
+def test_contract(name, width, tmp_path):
+    """Every tagger: gradients everywhere, saved and loaded the same."""
     module = taggers.load_module(name)
-    assert module.__doc__ and module.INPUT == group
+    assert module.__doc__
     torch.manual_seed(0)
     model = taggers.create(name, n_tags=7, width=width)
     waveform = 0.1 * torch.randn(3, module.CHUNK)

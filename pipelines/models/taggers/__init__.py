@@ -8,7 +8,8 @@ A tagger's file has `INPUT` (what `classify` reads: "log_mel", the cached featur
 `classify(features) -> (logits (batch, n_tags), embedding (batch, d))`: everything that is trained
 
 so that training can start from cached features, and users from sound. Tensors carry their published names.
-`width` scales the channels; 1.0 is the published network.
+`width` scales the channels; 1.0 is the published network. What a checkpoint need not hold (a matrix made from constants) is a
+buffer with `persistent=False`.
 """
 
 import importlib
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 import safetensors.torch
+import torch
 from torch import nn
 
 SAMPLE_RATE = 16_000
@@ -38,6 +40,39 @@ def load_module(name: str) -> ModuleType:
 def create(name: str, n_tags: int = 50, width: float = 1.0) -> nn.Module:
     """An untrained tagger, randomly initialised by torch's global generator."""
     return load_module(name).create(n_tags, width)
+
+
+def load_published(name: str, path: str | os.PathLike) -> nn.Module:
+    """The tagger `name` in eval mode, on the CPU, with the weights of a published checkpoint (a `.pth` of its `state_dict`).
+
+    How many tags it has is read from the file. Only tensors are unpickled (`weights_only`), wherever they were saved. Raises
+    `ValueError` that says what is wrong: not a checkpoint, truncated, or another network's.
+    """
+    path = Path(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # what damaged bytes bring an unpickler to has no end
+        raise ValueError(
+            f"{path} is truncated, or not a checkpoint of tensors alone; download it again ({type(error).__name__})"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ValueError(f"{path} holds no table of tensors: a state_dict is wanted")
+    last = state.get("dense2.weight" if "dense2.weight" in state else "dense.weight")
+    if last is None or last.ndim != 2:
+        raise ValueError(f"{path} is no checkpoint of {name}: it has no dense layer for tags")
+    model = create(name, len(last))
+    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    found = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    if differing := sorted(key for key in wanted | found if wanted.get(key) != found.get(key)):
+        key = differing[0]
+        raise ValueError(
+            f"{path} is no checkpoint of {name}: {len(differing)} tensors differ, the first of them {key}, "
+            f"{found.get(key, 'missing')} in the file, {wanted.get(key, 'none')} in the network"
+        )
+    model.load_state_dict(state)
+    return model.eval()
 
 
 def save(model: nn.Module, config: dict, folder: str | os.PathLike) -> None:

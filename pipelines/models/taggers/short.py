@@ -6,7 +6,7 @@
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, channels
+from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
 
 INPUT = "log_mel"
 CHUNK = 59_049
@@ -31,8 +31,7 @@ class ShortChunk(nn.Module):
         return self.spec(waveform)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.spec_bn(features.transpose(1, 2).unsqueeze(1))
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = self.spec_bn(as_image(features))
         for layer in range(1, 8):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = self.dense1(x.amax(dim=(2, 3)))
