@@ -20,16 +20,6 @@ UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dags
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
 
 
-def prepare(project: Path) -> Path:
-    """Make Dagster's home, with the project's settings in it, and return it."""
-    home = project / ".dagster"
-    home.mkdir(exist_ok=True)
-    settings = home / "dagster.yaml"
-    settings.unlink(missing_ok=True)
-    settings.symlink_to(project / "dagster.yaml")
-    return home
-
-
 def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
     """Call the runs failed whose server is gone. Returns their ids."""
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
@@ -59,8 +49,8 @@ def main() -> None:
     parser.add_argument("--port", default="3000", help="port on this machine")
     arguments = parser.parse_args()
     project = Path.cwd()
-    home = prepare(project)
-    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_HOME"] = str(project)  # where dagster.yaml is; it says that history is kept in .dagster/
+    (project / ".dagster").mkdir(exist_ok=True)
     # code is found from any folder, here and in what Dagster starts
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     # "use `dg dev` instead", which is another command for the same

@@ -153,6 +153,54 @@ def report() -> None:
     webbrowser.open(run.REPORT.absolute().as_uri())
 
 
+@app.command("predict")
+def predict_files(
+    model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
+    files: Annotated[list[Path], typer.Argument(help="Audio files, of any length.")],
+    top: Annotated[int, typer.Option(help="How many tags to print a file.", min=1)] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
+    architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
+    tags: Annotated[Path | None, typer.Option(help="For a .pth: a text file, a tag a line, in its order.")] = None,
+) -> None:
+    """Tag your own files: the likeliest tags of each, with their probabilities.
+
+    A file that cannot be read is named with the reason, the others go on, and the exit status is 1.
+    """
+    from pipelines import predict
+    from pipelines.audio.probe import Unreadable
+    from pipelines.progress import progress
+    from pipelines.store.files import write_json
+
+    try:
+        names = tags.read_text(encoding="utf-8").split("\n") if tags else []
+        tagger, config = predict.load_model(model, architecture, [name.strip() for name in names if name.strip()])
+    except (ValueError, OSError) as error:
+        _fail(str(error))
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
+    heard, failed, drawn = [], [], Counter()
+    for path in progress(files, "predict", unit="file"):
+        try:
+            found = predict.predict(tagger, config, path)
+        except (Unreadable, OSError) as error:
+            failed.append({"path": str(path), "reason": str(error)})
+            print(f"{path}: {error}", file=sys.stderr)
+            continue
+        print(f"{path}  " + ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top)))
+        if json_file:
+            heard.append(predict.as_json(found, config["tags"]))
+        if pictures:
+            drawn[path.name] += 1  # two files of one name from two folders
+            number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
+            predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
+    if json_file:
+        write_json(json_file, {"model": model, "files": heard, "failed": failed})
+    if failed:
+        print(f"{len(failed)} of {len(files)} files could not be used.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
 @app.command("cache")
 def show_cache(
     prune: Annotated[bool, typer.Option(help="Remove what was used longest ago, down to the limit.")] = False,
