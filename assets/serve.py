@@ -13,11 +13,29 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from assets import lock, outside, recipe
+from pipelines.store.files import atomic
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
+
+
+def prepare(project: Path) -> Path:
+    """Make Dagster's home, with the project's settings in it, and return it."""
+    home = project / ".dagster"
+    home.mkdir(exist_ok=True)
+    settings = yaml.safe_load((project / "dagster.yaml").read_text(encoding="utf-8"))
+    # its folders are seen from where all is started (`dg dev`), which is elsewhere here
+    for place in (
+        settings["storage"]["sqlite"],
+        *(settings[key]["config"] for key in ("local_artifact_storage", "compute_logs")),
+    ):
+        place["base_dir"] = str(project / place["base_dir"])
+    with atomic(home / "dagster.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return home
 
 
 def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -49,8 +67,8 @@ def main() -> None:
     parser.add_argument("--port", default="3000", help="port on this machine")
     arguments = parser.parse_args()
     project = Path.cwd()
-    os.environ["DAGSTER_HOME"] = str(project)  # where dagster.yaml is; it says that history is kept in .dagster/
-    (project / ".dagster").mkdir(exist_ok=True)
+    home = prepare(project)
+    os.environ["DAGSTER_HOME"] = str(home)
     # code is found from any folder, here and in what Dagster starts
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     # "use `dg dev` instead", which is another command for the same
@@ -59,6 +77,7 @@ def main() -> None:
         fail_cut_off_runs(instance)
         entries = lock.read(project)
         outside.report(instance, project, recipe.load(project), entries, set(entries))
+    os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
     options = ["--host", arguments.host, "--port", arguments.port, "--log-level", "warning"]
     os.execv(sys.executable, [*command, *options])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ import textwrap
 
 import dagster as dg
 import pytest
+import yaml
+from helpers import PROJECT
 from tiny_project import create, create_finished, dagster_home, edit, materialize
 
 from assets import repro, serve
@@ -28,6 +31,10 @@ def slow(tmp_path):
 
 def test_history_survives_a_restart(tmp_path):
     project = create_finished(tmp_path / "project")
+    shutil.copy(PROJECT / "dagster.yaml", project)
+    for _ in range(2):
+        settings = yaml.safe_load((serve.prepare(project) / "dagster.yaml").read_text())
+        assert settings["storage"]["sqlite"]["base_dir"] == str(project / ".dagster")
     with dagster_home(project) as instance:
         materialize(project, instance, "report")
     with dagster_home(project) as later:
