@@ -16,7 +16,6 @@ import dagster as dg
 import yaml
 
 from assets import lock, outside, recipe
-from pipelines.store.files import atomic
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
@@ -33,8 +32,9 @@ def prepare(project: Path) -> Path:
         *(settings[key]["config"] for key in ("local_artifact_storage", "compute_logs")),
     ):
         place["base_dir"] = str(project / place["base_dir"])
-    with atomic(home / "dagster.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    temporary = home / "dagster.yaml.tmp"
+    temporary.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    temporary.replace(home / "dagster.yaml")
     return home
 
 
