@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipelines.audio import decode
+from pipelines.audio import decode, probe
 from pipelines.audio.pcm import to_float
-from pipelines.audio.probe import Unreadable
 from pipelines.models import taggers
 
 TRAINED = Path("models/tagging")
@@ -47,6 +46,7 @@ def predict(model: nn.Module, config: dict, path: str | os.PathLike) -> dict:
     "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left at the end is not
     heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be used.
     """
+    probe.header(path)
     chunk, heard = config["chunk"], []
     waiting, n_samples = np.zeros(0, np.int16), 0
     for block in decode.blocks(path, taggers.SAMPLE_RATE):
@@ -55,7 +55,7 @@ def predict(model: nn.Module, config: dict, path: str | os.PathLike) -> dict:
             heard.append(_hear(model, waiting[: BATCH_SIZE * chunk], chunk))
             waiting = waiting[BATCH_SIZE * chunk :]
     if not n_samples:
-        raise Unreadable("it holds no samples")
+        raise probe.Unreadable("it holds no samples")
     if whole := len(waiting) // chunk:
         heard.append(_hear(model, waiting[: whole * chunk], chunk))
     elif not heard:

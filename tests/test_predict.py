@@ -1,0 +1,106 @@
+"""Tagging one's own files: what the tagger itself says of each chunk, for any length, and bad files beside good ones."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipelines import predict
+from pipelines.audio.probe import Unreadable
+from pipelines.cli import app
+from pipelines.models import taggers
+
+TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
+CHUNK = 59_049
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small untrained tagger, saved as a trained one is."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("tagger")
+    taggers.save(taggers.create("sample", 7, 0.1), {"name": "sample", "width": 0.1, "tags": TAGS, "chunk": CHUNK}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return predict.load_model(str(folder))
+
+
+def noise(path, n_samples):
+    y = (3000 * np.random.default_rng(n_samples).standard_normal(n_samples)).astype("int16")
+    soundfile.write(path, y, 16_000, subtype="PCM_16")
+    return y / np.float32(32768)
+
+
+# one chunk, a rest that is not heard, and more than one batch and one block of the decoder
+@pytest.mark.parametrize("n_samples", [CHUNK, 3 * CHUNK + 1000, 13 * CHUNK - 1])
+def test_each_chunk_is_heard_once(model, tmp_path, n_samples):
+    y = noise(tmp_path / "y.wav", n_samples)
+    found = predict.predict(*model, tmp_path / "y.wav")
+    with torch.no_grad():
+        chunks = torch.from_numpy(y[: n_samples // CHUNK * CHUNK].reshape(-1, CHUNK))
+        probabilities, embedding = model[0](chunks)
+    np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
+    np.testing.assert_allclose(found["probabilities"], probabilities.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(found["embedding"], embedding.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(found["start_s"], np.arange(n_samples // CHUNK) * CHUNK / 16_000)
+    assert found["duration_s"] == n_samples / 16_000
+
+
+def test_a_short_file_is_played_again(model, tmp_path):
+    y = noise(tmp_path / "y.wav", 20_000)
+    found = predict.predict(*model, tmp_path / "y.wav")
+    with torch.no_grad():
+        probabilities, _ = model[0](torch.from_numpy(np.concatenate([y, y, y])[None, :CHUNK]))
+    np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
+
+
+def test_the_command(folder, tmp_path):
+    (tmp_path / "a").mkdir()
+    for path in (tmp_path / "y.wav", tmp_path / "a/y.wav"):
+        noise(path, 70_000)
+    (tmp_path / "bad.mp3").write_text("hello")
+    files = [str(tmp_path / name) for name in ("y.wav", "bad.mp3", "none.wav", "a/y.wav")]
+    options = ["--json", str(tmp_path / "out.json"), "--pictures", str(tmp_path / "pictures"), "--top", "2"]
+    done = CliRunner().invoke(app, ["predict", str(folder), *files, *options])
+    assert done.exit_code == 1
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert [entry["path"] for entry in written["files"]] == [files[0], files[3]]
+    assert [entry["path"] for entry in written["failed"]] == files[1:3]
+    assert "not audio" in written["failed"][0]["reason"] and "does not exist" in written["failed"][1]["reason"]
+    tags = written["files"][0]["tags"]
+    likeliest = sorted(tags, key=tags.get)[::-1][:2]
+    assert f"y.wav  {likeliest[0]} {tags[likeliest[0]]:.2f}, {likeliest[1]} {tags[likeliest[1]]:.2f}\n" in done.output
+    assert "2 of 4 files could not be used" in done.output
+    for name in ("y.wav.png", "y.wav-2.png"):
+        assert np.asarray(Image.open(tmp_path / "pictures" / name).convert("L")).std() > 10
+
+
+def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="there is none yet"):
+        predict.load_model("short")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/tagging").symlink_to(folder.parent)
+    with pytest.raises(ValueError, match=f"no trained tagger 'short': there is .*{folder.name}"):
+        predict.load_model("short")
+    torch.save(taggers.create("crnn", 3).state_dict(), "x.pth")
+    with pytest.raises(ValueError, match="give --architecture"):
+        predict.load_model("x.pth")
+    with pytest.raises(ValueError, match="has 3 tags, and --tags names 2"):
+        predict.load_model("x.pth", "crnn", ["a", "b"])
+    assert predict.load_model("x.pth", "crnn")[1]["tags"] == ["tag 0", "tag 1", "tag 2"]
+    done = CliRunner().invoke(app, ["predict", "x.pth", "y.wav"])
+    assert done.exit_code == 2 and "give --architecture" in done.output
+
+
+def test_nothing_to_hear(model, tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
+    with pytest.raises(Unreadable, match="no samples"):
+        predict.predict(*model, tmp_path / "empty.wav")
