@@ -50,7 +50,7 @@ def mp3_bytes(samples: np.ndarray, sample_rate: int, kbps: int) -> bytes:
         format="MP3",
         subtype="MPEG_LAYER_III",
         bitrate_mode="CONSTANT",
-        compression_level=max((high - kbps) / (high - low) - 1e-6, 0),  # it rounds down, and refuses 1
+        compression_level=max((high - kbps) / (high - low) - 1e-4, 0),  # it rounds down, and refuses 1
     )
     return file.getvalue()
 
