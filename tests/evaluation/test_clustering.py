@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import StandardScaler
 
 from pipelines.evaluation import clustering, intervals, scaling
@@ -83,6 +84,58 @@ def test_the_record_equals_scikit_learn():
 def test_identical_points_give_a_record_and_no_silhouette():
     record, _, _ = clustering.evaluate(np.zeros((10, 3)), np.arange(10) % 2, ["a", "b"], **FEW)
     assert record["silhouette"] is None and record["hungarian_accuracy"] == 0.5
+
+
+def test_kmeans_is_the_default_and_is_scikit_learns():
+    points, labels = blobs(1.0)
+    assert (
+        clustering.evaluate(points, labels, list("abc"), **FEW)[0]
+        == (clustering.evaluate(points, labels, list("abc"), **FEW, clusterer="kmeans")[0])
+    )
+    np.testing.assert_array_equal(
+        clustering.kmeans(points, 3, 3, 0), KMeans(3, n_init=3, random_state=0).fit_predict(points)
+    )
+    with pytest.raises(ValueError, match="agglomerative"):
+        clustering.evaluate(points, labels, list("abc"), **FEW, clusterer="spectral")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", clustering.CLUSTERERS)
+def test_every_clusterer(name):
+    points, labels = blobs(20)
+    assert clustering.evaluate(points, labels, list("abc"), **FEW, clusterer=name)[0]["hungarian_accuracy"] == 1.0
+    noise, labels = blobs(0)
+    record, predicted, confusion = clustering.evaluate(noise, labels, list("abc"), **FEW, clusterer=name)
+    assert record["ci95"][0] <= record["chance"] <= record["ci95"][1]
+    assert confusion.sum() == record["n"] and record["hungarian_accuracy"] == np.mean(predicted == labels)
+    again = clustering.evaluate(noise, labels, list("abc"), **FEW, clusterer=name)
+    assert again[0] == record
+    equal, _, _ = clustering.evaluate(np.zeros((10, 3)), np.arange(10) % 2, ["a", "b"], **FEW, clusterer=name)
+    assert equal["silhouette"] is None and equal["hungarian_accuracy"] == 0.5
+    wide = np.random.default_rng(0).standard_normal((12, 300))  # fewer clips than dimensions
+    wide[6:, :30] += 4
+    found, _, _ = clustering.evaluate(wide, np.repeat([0, 1], 6), ["a", "b"], **FEW, clusterer=name)
+    assert found["hungarian_accuracy"] == 1.0
+    with pytest.raises(ValueError):
+        clustering.CLUSTERERS[name](np.zeros((2, 3)), 3, 1, 0)
+
+
+@pytest.mark.parametrize("n,k", [(7, 1), (40, 3), (300, 12)])
+def test_ward_equals_scikit_learn(n, k):
+    points = np.random.default_rng(n).standard_normal((n, 6)) * 3 + 100
+    peer = AgglomerativeClustering(k, linkage="ward").fit_predict(points)
+    assert metrics.adjusted_rand_score(peer, clustering.agglomerative(points, k)) == 1.0
+
+
+def test_a_mixture_knows_spread_and_kmeans_does_not():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 300)
+    points = rng.standard_normal((600, 2)) * np.where(labels, 8, 0.5)[:, None]  # one class around the other
+    found = {
+        name: clustering.evaluate(points, labels, ["a", "b"], **FEW, clusterer=name)[0]["hungarian_accuracy"]
+        for name in ("kmeans", "gaussian_mixture")
+    }
+    assert found["gaussian_mixture"] > 0.9 and found["kmeans"] < 0.8
 
 
 def test_standardising_uses_the_reference_alone():

@@ -1,0 +1,130 @@
+"""Out-of-distribution scores against scikit-learn, closed forms and planted datasets."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from scipy.stats import norm
+from sklearn.covariance import LedoitWolf
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+
+from pipelines.evaluation import ood
+
+pytestmark = pytest.mark.filterwarnings("error")
+FEW = {"n_bootstrap": 200, "seed": 0}
+CENTRES = 8 * np.eye(3, 6)
+
+
+def music(n=100, seed=0, centres=CENTRES, d=6):
+    """Three classes of n clips."""
+    labels = np.repeat(np.arange(len(centres)), n)
+    return centres[labels] + np.random.default_rng(seed).standard_normal((len(labels), d)), labels
+
+
+def test_nearest_classes_and_their_shares():
+    reference, labels = music()
+    outside = np.concatenate([CENTRES[[0]].repeat(30, 0), CENTRES[[2]].repeat(10, 0)])
+    outside = outside + np.random.default_rng(1).standard_normal(outside.shape)
+    record, voted = ood.nearest_classes(outside, reference, labels, list("abc"), 5, **FEW)
+    np.testing.assert_array_equal(voted, [0] * 30 + [2] * 10)
+    assert {name: found["share"] for name, found in record["classes"].items()} == {"a": 0.75, "b": 0.0, "c": 0.25}
+    assert record["classes"]["a"]["baseline"] == pytest.approx(1 / 3) and record["n"] == 40
+    low, high = record["classes"]["a"]["ci95"]
+    error = 1.96 * np.sqrt(0.75 * 0.25 / 40)
+    assert low == pytest.approx(0.75 - error, abs=0.05) and high == pytest.approx(0.75 + error, abs=0.05)
+    assert record["classes"]["b"]["ci95"] == [0.0, 0.0]
+
+
+def test_mahalanobis_equals_scipy():
+    reference, labels = music(20)
+    points = np.random.default_rng(1).standard_normal((9, 6)) * 4
+    means = np.stack([reference[labels == number].mean(axis=0) for number in range(3)])
+    inverse = LedoitWolf(assume_centered=True).fit(reference - means[labels]).precision_
+    found = ood.mahalanobis(points, reference, labels, 4)
+    np.testing.assert_allclose(found[:, :3], cdist(points, means, "mahalanobis", VI=inverse))
+    assert np.isinf(found[:, 3]).all()  # a class without clips
+
+
+def test_mahalanobis_with_fewer_clips_than_dimensions():
+    rng = np.random.default_rng(0)
+    reference = rng.standard_normal((12, 200))
+    reference[6:, 0] += 50
+    found = ood.mahalanobis(reference[[0, 11]], reference, np.repeat([0, 1], 6), 2)
+    assert np.isfinite(found).all() and found.argmin(axis=1).tolist() == [0, 1]
+
+
+def test_knn_distance_equals_scikit_learn():
+    reference, _ = music()
+    points = np.random.default_rng(1).standard_normal((20, 6))
+    unit = [values / np.linalg.norm(values, axis=1, keepdims=True) for values in (points, reference)]
+    expected = NearestNeighbors(n_neighbors=7).fit(unit[1]).kneighbors(unit[0])[0][:, -1]
+    np.testing.assert_allclose(ood.knn_distance(points, reference, 7), expected, atol=1e-5)
+
+
+def test_equal_distributions_are_not_told_apart_and_far_ones_are():
+    reference, labels = music()
+    held_out, same = music(80, seed=1)[0], music(80, seed=2)[0]
+    record, scores = ood.detection(held_out, same, reference, labels, list("abc"), 5, **FEW)
+    for method in ("mahalanobis", "knn"):
+        low, high = record[method]["ci95"]
+        assert low < 0.5 < high and abs(record[method]["auroc"] - 0.5) < 0.08
+        truth = np.repeat([0, 1], [240, 240])
+        assert record[method]["auroc"] == pytest.approx(roc_auc_score(truth, np.concatenate(scores[method])))
+    far = held_out + np.array([0, 0, 0, 0, 0, 20])
+    record, _ = ood.detection(held_out, far, reference, labels, list("abc"), 5, **FEW)
+    assert record["mahalanobis"] == {"auroc": 1.0, "ci95": [1.0, 1.0]} and record["knn"]["auroc"] > 0.99
+    assert record["n_held_out"] == record["n_outside"] == 240 and record["baseline"] == 0.5
+    assert all(sides["outside"] > sides["held_out"] for sides in record["classes"].values())
+
+
+def test_auroc_of_a_shift_is_the_closed_form():
+    rng = np.random.default_rng(0)  # one class, one dimension: distance |x|, shifted far enough that the sign is known
+    reference, held_out = rng.standard_normal((3000, 1)), rng.standard_normal((3000, 1))
+    outside = 4 + rng.standard_normal((3000, 1))
+    record, _ = ood.detection(held_out, outside, reference, np.zeros(3000, int), ["a"], 1, n_bootstrap=20, seed=0)
+    grid = np.linspace(0, 12, 5000)  # P(|X| < |4 + Y|) = integral of P(|X| < t) over the law of |4 + Y|
+    density = norm.pdf(grid - 4) + norm.pdf(grid + 4)
+    expected = np.sum((2 * norm.cdf(grid) - 1) * density) * (grid[1] - grid[0])
+    assert record["mahalanobis"]["auroc"] == pytest.approx(expected, abs=0.01)
+
+
+def test_held_out_clips_are_needed_because_fitted_ones_look_near():
+    rng = np.random.default_rng(0)
+    reference, same = rng.standard_normal((100, 80)), rng.standard_normal((100, 80))
+    labels = np.repeat([0, 1], 50)
+    leaky, _ = ood.detection(reference, same, reference, labels, ["a", "b"], 1, **FEW)
+    honest, _ = ood.detection(rng.standard_normal((100, 80)), same, reference, labels, ["a", "b"], 1, **FEW)
+    assert leaky["knn"]["auroc"] == 1.0 and abs(honest["knn"]["auroc"] - 0.5) < 0.12
+
+
+def test_its_own_cluster():
+    few = {"n_init": 5, "n_bootstrap": 200, "n_permutations": 99, "seed": 0}
+    inside = music(60)[0]
+    foreign = 12 * np.eye(6)[5] + np.random.default_rng(1).standard_normal((40, 6))
+    record, clusters = ood.own_cluster(inside, foreign, 3, **few)
+    assert record["share"] == record["purity"] == record["f1"] == 1.0 and record["own"] and record["p"] == 0.01
+    assert record["k"] == 4 and len(set(clusters[180:])) == 1 and clusters[200] == record["cluster"]
+    assert record["chance"]["purity"] < 0.4 and record["n_inside"] == 180 and record["n_outside"] == 40
+    same = music(20, seed=3)[0]
+    record, _ = ood.own_cluster(inside, same, 3, **few)
+    assert not record["own"] and record["p"] > 0.01
+    assert record["f1_ci95"][0] < record["chance"]["f1"] + 0.1
+
+
+def test_share_and_purity_by_hand():
+    clusters, foreign = np.array([0, 0, 0, 1, 1, 2]), np.array([1, 1, 0, 1, 0, 0], dtype=bool)
+    assert ood._best(clusters, foreign, 3) == (0, pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_degenerate_input():
+    reference, labels = music(5)
+    with pytest.raises(ValueError, match="outside: 1 clips"):
+        ood.detection(reference, np.full((1, 6), np.nan), reference, labels, list("abc"), 3, **FEW)
+    with pytest.raises(ValueError, match="no clip differs"):
+        ood.mahalanobis(reference, CENTRES, np.arange(3), 3)
+    with pytest.raises(ValueError, match="5 clusters"):
+        ood.own_cluster(reference[:2], reference[:1], 4, 1, 10, 10, 0)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        ood.nearest_classes(reference, reference, labels, list("ab"), 3, **FEW)
+    record, _ = ood.own_cluster(np.ones((6, 2)), np.ones((3, 2)), 2, 1, 50, 20, 0)
+    assert record["share"] == 1.0 and record["purity"] == pytest.approx(1 / 3) and not record["own"]
