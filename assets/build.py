@@ -19,10 +19,11 @@ def build(project: Path) -> dg.Definitions:
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     groups = recipe.load(project)
     retrain = jobs.retrain(project, groups)
+    study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []
     return dg.Definitions(
         assets=[materialize.definition(project, groups, group) for group in groups.values()],
         asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
-        jobs=[jobs.demo(project, groups), retrain],
+        jobs=[jobs.demo(project, groups), retrain, *study],
         schedules=[schedules.weekly_retrain(retrain)],
         sensors=[sensors.plain_runs(project, groups)],
         executor=dg.in_process_executor,  # a step is a subprocess already

@@ -35,3 +35,8 @@ def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
         document["datasets"].insert(0, name, entry)
     with atomic(PARAMS) as temporary, open(temporary, "w", encoding="utf-8") as file:
         editor.dump(document, file)
+
+
+def embedding_names(settings: dict) -> list[str]:
+    """Every embedding of the recipe: taggers first, then baselines."""
+    return [name for group in settings["taggers"].values() for name in group] + list(settings["baselines"])

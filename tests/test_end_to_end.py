@@ -39,6 +39,8 @@ def tiny(document):
     document["audio"]["max_quarantined"] = 0.5  # two bad files of ten
     document["clustering"].update({"n_bootstrap": 50, "n_permutations": 10, "maps": ["tsne"]})
     document["tagging"]["n_bootstrap"] = 50
+    for part in ("study", "leaks"):
+        document[part].update({"n_bootstrap": 50, "n_permutations": 10})
     document["report"].update({"max_players": 10, "n_examples": 2})
 
 
@@ -122,6 +124,17 @@ def test_the_record_of_clustering(project):
     assert found["scores"]["style"]["short"]["n"] == (manifest["split"] == "test").sum()
 
 
+def test_study_and_leak_audit(project):
+    found = json.loads((project / "data/study/scores/scores.json").read_text())
+    for target in ("style", "instrument_family"):
+        assert set(found["targets"][target]["probes"]) == {"linear", "knn"}, found["skipped"]
+    told = json.loads((project / "data/study/mine/scores.json").read_text())["targets"]["label"]
+    assert told["probes"]["linear"]["pooled_pca"]["accuracy"] == 1.0, "880 Hz and 110 Hz are told apart"
+    audit = json.loads((project / "data/leaks/scores.json").read_text())
+    assert audit["exact copy"]["n_flagged"] == audit["work or artist"]["n_flagged"] == 0
+    assert json.loads((project / "data/leaks/mine.json").read_text()) == {"copies": {"n": 8, "n_flagged": 0}}
+
+
 def test_the_record_of_tagging(project):
     found = json.loads((project / "reports/tagging.json").read_text())["scores"]
     assert set(found) == {"short", "sample"}
@@ -152,12 +165,16 @@ def test_declared_code_is_the_loaded_code(project):
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (("clustering", "n_init"), 2, r"cluster@\w+|metrics|report"),
-        (("features", "pooled", "n_mfcc"), 13, r"features@\w+-pooled|baseline@.*|cluster@\w+|metrics|report"),
+        (("clustering", "n_init"), 2, r"cluster@\w+|study@\w+|leaks@\w+|metrics|report"),
+        (
+            ("features", "pooled", "n_mfcc"),
+            13,
+            r"features@\w+-pooled|baseline@.*|cluster@\w+|study@\w+|leaks@\w+|metrics|report",
+        ),
         (
             ("taggers", "waveform", "sample", "epochs"),
             3,
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|tagging|metrics|report",
+            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
         ),
         (("report", "n_examples"), 3, r"report"),
     ],
@@ -178,9 +195,12 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("evaluation/projection.py", r"cluster@\w+|metrics|report"),
+        ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|metrics|report"),
         ("symbolic/render.py", None),
-        ("models/taggers/sample.py", r"train_waveform@sample|embed_waveform@.*|cluster@\w+|tagging|metrics|report"),
+        (
+            "models/taggers/sample.py",
+            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
+        ),
         ("cli.py", r""),
     ],
 )

@@ -15,6 +15,7 @@ from pipelines.evaluation.intervals import bootstrap
 from pipelines.evaluation.neighbours import BLOCK, nearest, unit
 
 FINEST = 1e-6  # cosine distances below this are those of equal vectors in float32
+LEAST = 0.9  # cosine
 
 
 def exact(hashes: np.ndarray, splits: np.ndarray, n_permutations: int, seed: int, test: str = "test") -> tuple:
@@ -48,14 +49,15 @@ def near_threshold(points: np.ndarray, strictness: float = 5.0) -> float:
 
     With e the logarithm of each clip's cosine distance to its nearest other clip: median(e) - strictness x 1.4826 x
     MAD(e), back as a cosine. Median and MAD (Hampel 1974) do not see the copies while these are fewer than half; for normal
-    e, strictness 5 lets one of three million other clips through. At most 1 - 1e-6, which only equal vectors reach.
+    e, strictness 5 lets one of three million other clips through. At most 1 - 1e-6, which only equal vectors reach, and at
+    least `LEAST`: where the other clips are equally far from each other, the nearest of them is no copy.
     """
     cosines = nearest(points, 1)[1][:, 0].astype(np.float64)
     if np.isnan(cosines).any():
         raise ValueError("two clips or more are needed to look for near copies")
     e = np.log(np.maximum(1 - cosines, FINEST))
     spread = 1.4826 * np.median(np.abs(e - np.median(e)))
-    return float(1 - max(np.exp(np.median(e) - strictness * spread), FINEST))
+    return float(max(LEAST, 1 - max(np.exp(np.median(e) - strictness * spread), FINEST)))
 
 
 def near(

@@ -12,19 +12,11 @@ import pyarrow as pa
 
 from pipelines import datasets, params, recipe
 from pipelines.store import shards
+from pipelines.store.embeddings import ASSIGNMENTS
 from pipelines.store.files import read_json
 from pipelines.store.tables import column, read_table
 
-# the columns of data/clusters/ that the page relies on
-ASSIGNMENTS = pa.schema(
-    [
-        column("clip_id", pa.string(), "the clip"),
-        column("target", pa.string(), "what the classes are"),
-        column("embedding", pa.string(), "what was clustered"),
-        column("actual", pa.string(), "the clip's class"),
-        column("predicted", pa.string(), "the class its cluster was matched to"),
-    ]
-)
+# the columns of data/clusters/*/maps.parquet that the page relies on
 MAPS = pa.schema(
     [
         column("clip_id", pa.string(), "the clip"),
@@ -43,6 +35,8 @@ class Dataset:
     clips: the manifest's rows that were decoded, with PCM place (`shard`, `offset`, `length` in samples) from the audio index.
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
+    study, leaks: as in data/study/<name>/scores.json and data/leaks/<name>.json; empty before those stages ran. trees: what it
+    shows -> a dendrogram as `data:image/png;base64,` text.
     notes: the path of the exact notes, where the dataset has them.
     """
 
@@ -55,6 +49,9 @@ class Dataset:
     confusions: dict = field(default_factory=dict)
     assignments: pd.DataFrame = field(default_factory=lambda: ASSIGNMENTS.empty_table().to_pandas())
     maps: pd.DataFrame = field(default_factory=lambda: MAPS.empty_table().to_pandas())
+    study: dict = field(default_factory=dict)
+    trees: dict[str, str] = field(default_factory=dict)
+    leaks: dict = field(default_factory=dict)
     notes: Path | None = None
     raw_figures: dict = field(default_factory=dict)
 
@@ -110,6 +107,12 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         found.confusions = read_json(folder / "confusions.json")
         found.assignments = read_table(folder / "assignments.parquet", ASSIGNMENTS)
         found.maps = read_table(folder / "maps.parquet", MAPS)
+    scores, audit = Path("data/study") / name / "scores.json", Path("data/leaks") / f"{name}.json"
+    if scores.exists():
+        found.study = read_json(scores)
+        found.trees = read_json(f"data/records/study/{name}.json")["plots"]
+    if audit.exists():
+        found.leaks = read_json(audit)
     return found
 
 

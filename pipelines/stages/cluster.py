@@ -16,15 +16,6 @@ from pipelines.store import embeddings
 from pipelines.store.files import write_json
 from pipelines.store.tables import column, write_table
 
-ASSIGNMENTS = pa.schema(
-    [
-        column("clip_id", pa.string(), "the clip, as in the manifest"),
-        column("target", pa.string(), "what the classes are"),
-        column("embedding", pa.string(), "what was clustered"),
-        column("actual", pa.string(), "the clip's class"),
-        column("predicted", pa.string(), "the class its cluster was matched to"),
-    ]
-)
 PROJECTIONS = pa.schema(
     [
         column("clip_id", pa.string(), "the clip, as in the manifest"),
@@ -36,11 +27,6 @@ PROJECTIONS = pa.schema(
 )
 
 
-def embedding_names(settings: dict) -> list[str]:
-    """Every embedding of the recipe: taggers first, then baselines."""
-    return [name for group in settings["taggers"].values() for name in group] + list(settings["baselines"])
-
-
 def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
     settings = params.load()
@@ -49,7 +35,7 @@ def main(dataset: str) -> None:
     scored, reference = datasets.scored_and_reference(clips)
     targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps = {}, {}, [], []
-    for name in progress(embedding_names(settings), f"cluster {dataset}", unit="embedding"):
+    for name in progress(params.embedding_names(settings), f"cluster {dataset}", unit="embedding"):
         vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
         points = scaling.standardise(vectors[scored], vectors[reference])
         rows = clips[scored].reset_index(drop=True)
@@ -96,7 +82,7 @@ def main(dataset: str) -> None:
     folder = Path("data/clusters") / dataset
     write_json(folder / "scores.json", records)
     write_json(folder / "confusions.json", confusions)
-    write_table(pd.concat(assignments, ignore_index=True), folder / "assignments.parquet", ASSIGNMENTS)
+    write_table(pd.concat(assignments, ignore_index=True), folder / "assignments.parquet", embeddings.ASSIGNMENTS)
     write_table(
         pd.concat(maps, ignore_index=True) if maps else PROJECTIONS.empty_table(), folder / "maps.parquet", PROJECTIONS
     )
@@ -107,7 +93,7 @@ def main(dataset: str) -> None:
         figures={
             "scored clips": int(scored.sum()),
             "standardised on": int(reference.sum()),
-            "embeddings": len(embedding_names(settings)),
+            "embeddings": len(params.embedding_names(settings)),
         },
         table=folder / "assignments.parquet",
         checks={

@@ -47,6 +47,17 @@ def matrix(values: np.ndarray, names: list[str], title: str) -> str:
     return _png(figure)
 
 
+def tree(linkage: list, names: list[str], title: str) -> str:
+    """A dendrogram of classes."""
+    from scipy.cluster.hierarchy import dendrogram  # only where there is something to draw
+
+    figure = Figure(figsize=(6, 1 + 0.28 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    dendrogram(np.asarray(linkage), labels=names, orientation="right", ax=axes, color_threshold=0)
+    axes.set(title=title, xlabel="distance of mean embeddings")
+    return _png(figure)
+
+
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80, metadata={"Software": None})  # no version: same bytes

@@ -14,6 +14,15 @@ EMBEDDINGS = pa.schema(
         column("embedding", pa.list_(pa.float32()), "mean over the clip's non-overlapping chunks"),
     ]
 )
+ASSIGNMENTS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest"),
+        column("target", pa.string(), "what the classes are"),
+        column("embedding", pa.string(), "what was clustered"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the class its cluster was matched to"),
+    ]
+)
 PREDICTIONS = pa.schema(
     [
         column("clip_id", pa.string(), "the clip, as in the manifest", unique=True),

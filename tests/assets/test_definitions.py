@@ -22,11 +22,13 @@ CHECKS = {
     "embed_waveform": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
     "cluster": "better_than_chance",
+    "study": "a_probe_finds_more_than_the_majority",
+    "leaks": ("no_exact_copy_across_splits no_near_copy_across_splits no_work_or_artist_across_splits no_copies"),
     "tagging": "better_than_chance",
     "report": "every_figure_has_its_lineage",
 }
 MODELS = {"train_log_mel", "train_waveform"}
-TRAINED = MODELS | {"embed_log_mel", "embed_waveform", "cluster", "tagging", "metrics", "report"}
+TRAINED = MODELS | {"embed_log_mel", "embed_waveform", "cluster", "study", "leaks", "tagging", "metrics", "report"}
 ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
 
 
@@ -48,9 +50,10 @@ def test_everything_there_is(defs):
     for key in repository.asset_graph.asset_check_keys:
         found.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
     assert found == {asset: set(checks.split()) for asset, checks in CHECKS.items()}
-    assert {job.name for job in defs.jobs} == {"demo", "retrain"}
+    assert {job.name for job in defs.jobs} == {"demo", "retrain", "study"}
     assert set(defs.resolve_job_def("demo").graph.node_dict) == ASSETS
     assert set(defs.resolve_job_def("retrain").graph.node_dict) == TRAINED
+    assert set(defs.resolve_job_def("study").graph.node_dict) == {"study", "leaks", "report"}
     (schedule,) = repository.schedule_defs
     assert (schedule.name, schedule.cron_schedule, schedule.job_name) == ("weekly_retrain", "0 3 * * 1", "retrain")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED

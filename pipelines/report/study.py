@@ -1,0 +1,98 @@
+"""The page's parts about what lies beyond k-means, and about leaks between splits."""
+
+from pipelines.report.lineage import Lineage
+from pipelines.report.state import Dataset
+
+CLUSTERINGS = {
+    "agglomerative": "Ward's agglomerative clustering, clusters matched to classes; share of clips in their class's cluster",
+    "gaussian_mixture": "a Gaussian mixture with diagonal covariances, matched likewise",
+}
+PROBES = {
+    "linear": "logistic regression from the embedding to the class: accuracy on the scored clips",
+    "knn": "vote of the nearest training clips by cosine: accuracy on the scored clips",
+}
+
+
+def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | None:
+    """Tables, pairs and trees of one dataset; None before the study stage ran."""
+    if not dataset.study:
+        return None
+    return {
+        "targets": [_target(name, parts, embeddings) for name, parts in dataset.study["targets"].items()],
+        "trees": list(dataset.trees.items()),
+        "skipped": dataset.study["skipped"],
+        "mark": lineage.mark(f"data/study/{dataset.name}"),
+    }
+
+
+def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
+    columns, values = [], []
+    for probe, records in parts["probes"].items():
+        columns.append((f"{probe} probe", PROBES.get(probe, probe), "majority", "the share of the commonest class"))
+        values.append(
+            {n: (r["accuracy"], r["accuracy_ci95"], r["majority"]["accuracy"], r["n"]) for n, r in records.items()}
+        )
+    for clusterer, records in parts["clusterers"].items():
+        about = CLUSTERINGS.get(clusterer, clusterer)
+        columns.append((f"{clusterer.replace('_', ' ')}, matched", about, "chance", "the same with labels permuted"))
+        values.append({n: (r["hungarian_accuracy"], r["ci95"], r["chance"], r["n"]) for n, r in records.items()})
+    if parts["neighbours"]:
+        k = next(iter(parts["neighbours"].values()))["k"]
+        about = f"of the {k} nearest clips of other groups, the share with the clip's own class"
+        columns.append((f"nearest {k}", about, "random", "the same for clips drawn at random"))
+        values.append({n: (r["precision"], r["ci95"], r["chance"], r["n"]) for n, r in parts["neighbours"].items()})
+    pairs = (parts["paired"] or {"pairs": []})["pairs"]
+    return {
+        "name": name,
+        "columns": [
+            {
+                "name": title,
+                "about": about,
+                "trivial": sum(v[2] for v in column.values()) / len(column) if column else None,
+                "trivial_is": f"{short}: {meaning}",
+            }
+            for (title, about, short, meaning), column in zip(columns, values, strict=True)
+        ],
+        "rows": [
+            (
+                embedding,
+                [
+                    {"value": column[embedding][0], "ci95": column[embedding][1], "n": column[embedding][3]}
+                    if embedding in column
+                    else None
+                    for column in values
+                ],
+            )
+            for embedding in embeddings
+        ],
+        "pairs": pairs,
+        "real": sum(pair["p_holm"] < 0.05 for pair in pairs),
+    }
+
+
+def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
+    """What the leak audit found in one dataset; None before the leaks stage ran."""
+    if not dataset.leaks:
+        return None
+    found = {name: record for name, record in dataset.leaks.items() if "n_flagged" in record}
+    named = [
+        f"{name}: {' and '.join(map(str, pair[:2]))}" + (f" (cosine {pair[2]})" if len(pair) > 2 else "")
+        for name, record in found.items()
+        for pair in record.get("pairs", [])
+    ]
+    named += [f"{name}: {group}" for name, record in found.items() for group in record.get("groups", [])]
+    return {
+        "found": [
+            {"name": name, "n_flagged": record["n_flagged"], "of": record.get("n_test", record["n"])}
+            for name, record in found.items()
+        ],
+        "near_cosine": found.get("near copy", {}).get("threshold"),
+        "named": named,
+        "scores": [
+            (f"{target}: {name}", record)
+            for target, records in dataset.leaks.get("scores", {}).items()
+            for name, record in records.items()
+            if record["n_flagged"]
+        ],
+        "mark": lineage.mark(f"data/leaks/{dataset.name}.json"),
+    }

@@ -1,0 +1,211 @@
+"""study: what embeddings know of a dataset's classes beyond k-means: other clusterings, probes, neighbours, the tree of
+classes, and which differences between embeddings are real."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines import datasets, params
+from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes, scaling
+from pipelines.progress import progress
+from pipelines.stages import plots
+from pipelines.stages.record import start, write_record
+from pipelines.store import embeddings
+from pipelines.store.files import write_json
+from pipelines.store.tables import column, read_table, write_table
+
+NEIGHBOURS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the scored clip"),
+        column("embedding", pa.string(), "by which clips are near"),
+        column("rank", pa.int32(), "1 is the nearest"),
+        column("neighbour", pa.string(), "a scored clip of another group"),
+        column("cosine", pa.float32(), "cosine of the two standardised embeddings"),
+    ]
+)
+
+
+def main(dataset: str) -> None:
+    log = start(f"study {dataset}")
+    settings = params.load()
+    options, names = settings["study"], params.embedding_names(settings)
+    clips = datasets.usable_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    targets = [name for name in clips if name.startswith("target_")]
+    assigned = read_table(f"data/clusters/{dataset}/assignments.parquet", embeddings.ASSIGNMENTS)
+    found, near, skipped = {}, [], []
+
+    def attempt(what: str, evaluate: Callable[[], object]) -> object:
+        """A part that this dataset is too small for (a class of one clip) is named, and the others go on."""
+        try:
+            return evaluate()
+        except ValueError as error:
+            skipped.append(f"{what}: {error}")
+            log.warning("left out: %s", skipped[-1])
+            return None
+
+    for name in progress(names, f"study {dataset}", unit="embedding"):
+        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        points = scaling.standardise(vectors[scored], vectors[reference])
+        near.append(_neighbours(points, clips[scored], name, options["n_neighbours"]))
+        for column_name in targets:
+            target = column_name.removeprefix("target_")
+            parts = found.setdefault(target, {"clusterers": {}, "probes": {}, "neighbours": {}, "dendrogram": {}})
+            for part, key, record in _parts(vectors, points, clips, scored, reference, column_name, options, attempt):
+                if record is not None:
+                    (parts[part].setdefault(key, {}) if key else parts[part])[name] = record
+    for target, parts in found.items():
+        parts["paired"] = attempt(f"{target}, paired", lambda target=target: _paired(assigned, clips, target, options))
+    folder = Path("data/study") / dataset
+    write_json(folder / "scores.json", {"targets": found, "skipped": skipped})
+    write_table(pd.concat(near, ignore_index=True), folder / "neighbours.parquet", NEIGHBOURS)
+    lines = table(found)
+    write_record(
+        "study",
+        dataset,
+        figures={"scored clips": int(scored.sum()), "embeddings": len(names), "left out": len(skipped)},
+        table=folder / "neighbours.parquet",
+        checks={
+            "a probe finds more than the majority": (
+                any(
+                    record["accuracy_ci95"][0] > record["majority"]["accuracy"]
+                    for parts in found.values()
+                    for records in parts["probes"].values()
+                    for record in records.values()
+                ),
+                "the lower end of an accuracy's interval is above the share of the largest class",
+            )
+        },
+        plots={
+            f"{target}, by {name}": plots.tree(record["linkage"], record["names"], f"{target}, by {name}")
+            for target, parts in found.items()
+            for name, record in list(parts["dendrogram"].items())[:1]
+        },
+        note=lines,
+    )
+    for line in lines.splitlines():
+        log.info("%s", line)
+
+
+def _parts(vectors, points, clips, scored, reference, column_name: str, options: dict, attempt: Callable):
+    """Yield (part, key in it or "", record or None) of one embedding and one target."""
+    target = column_name.removeprefix("target_")
+    labelled = clips[column_name].notna().to_numpy()
+    inside = labelled[scored]
+    classes = sorted(clips.loc[scored & labelled, column_name].unique())
+    if len(classes) < 2 or inside.sum() <= len(classes):
+        few = f"{len(classes)} class{'' if len(classes) == 1 else 'es'} of {inside.sum()} clips"
+        attempt(f"{target}, all of it", lambda: _refuse(few))
+        return
+    number = {label: place for place, label in enumerate(classes)}
+    labels = np.array([number[label] for label in clips.loc[scored & labelled, column_name]])
+    groups = clips.loc[scored & labelled, "group"].to_numpy()
+    draws = options["n_bootstrap"], options["n_permutations"], options["seed"]
+    for clusterer in options["clusterers"]:
+        yield (
+            "clusterers",
+            clusterer,
+            attempt(
+                f"{target}, {clusterer}",
+                lambda clusterer=clusterer: clustering.evaluate(
+                    points[inside], labels, classes, options["n_init"], *draws, clusterer=clusterer
+                )[0],
+            ),
+        )
+    # a class or a group that is scored is not learnt from anywhere else
+    fresh = reference & ~scored & labelled & clips[column_name].isin(classes) & ~clips["group"].isin(groups)
+    for probe in options["probes"]:
+        if fresh.any():
+            used = fresh | (scored & labelled)
+            of_used = np.array([number[label] for label in clips.loc[used, column_name]])
+            where = {"groups": clips.loc[used, "group"].to_numpy(), "test": scored[used]}
+            given = vectors[used], of_used
+        else:
+            where, given = {"groups": groups}, (vectors[scored & labelled], labels)
+        yield (
+            "probes",
+            probe,
+            attempt(
+                f"{target}, {probe} probe",
+                lambda probe=probe, given=given, where=where: probes.evaluate(*given, classes, probe, *draws, **where)[
+                    0
+                ],
+            ),
+        )
+    yield (
+        "neighbours",
+        "",
+        attempt(
+            f"{target}, neighbours",
+            lambda: neighbours.agreement(
+                points[inside], labels, classes, options["n_neighbours"], draws[0], draws[2], groups=groups
+            ),
+        ),
+    )
+    yield (
+        "dendrogram",
+        "",
+        attempt(f"{target}, tree", lambda: hierarchy.dendrogram(points[inside], labels, classes, *draws)),
+    )
+
+
+def _neighbours(points: np.ndarray, clips: pd.DataFrame, name: str, k: int) -> pd.DataFrame:
+    rows, cosines = neighbours.nearest(points, k, clips["group"].to_numpy())
+    ids = clips["clip_id"].to_numpy()
+    there = rows >= 0
+    return pd.DataFrame(
+        {
+            "clip_id": np.repeat(ids, there.sum(axis=1)),
+            "embedding": name,
+            "rank": (np.nonzero(there)[1] + 1).astype("int32"),
+            "neighbour": ids[rows[there]],
+            "cosine": cosines[there].astype("float32"),
+        }
+    )
+
+
+def _refuse(reason: str) -> None:
+    raise ValueError(reason)
+
+
+def _paired(assigned: pd.DataFrame, clips: pd.DataFrame, target: str, options: dict) -> dict:
+    """The k-means clusterings of the cluster stage, embedding against embedding, by group."""
+    rows = assigned[assigned["target"] == target]
+    if rows["embedding"].nunique() < 2:
+        raise ValueError("no clustering to compare")
+    right = (rows["actual"] == rows["predicted"]).groupby([rows["clip_id"], rows["embedding"]]).first().unstack()
+    right = right[rows["embedding"].unique()]
+    groups = clips.set_index("clip_id").loc[right.index, "group"].to_numpy()
+    columns = {name: right[name].to_numpy(dtype=bool) for name in right}
+    return paired.compare(columns, options["n_bootstrap"], options["seed"], groups=groups)
+
+
+def table(found: dict) -> str:
+    """Probes beside clusterings as a Markdown table: how much is there that clusters do not show?"""
+    lines = ["| target | embedding | how | score | 95% | trivial |", "|" + " --- |" * 6]
+    for target, parts in found.items():
+        for probe, records in parts["probes"].items():
+            for name, record in records.items():
+                low, high = record["accuracy_ci95"]
+                lines.append(
+                    f"| {target} | {name} | {probe} probe | {record['accuracy']:.3f} | [{low:.3f}, {high:.3f}] | "
+                    f"{record['majority']['accuracy']:.3f} |"
+                )
+        for clusterer, records in parts["clusterers"].items():
+            for name, record in records.items():
+                low, high = record["ci95"]
+                lines.append(
+                    f"| {target} | {name} | {clusterer}, matched | {record['hungarian_accuracy']:.3f} | "
+                    f"[{low:.3f}, {high:.3f}] | {record['chance']:.3f} |"
+                )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

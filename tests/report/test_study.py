@@ -1,0 +1,80 @@
+"""The page's tables of probes, differences and leaks say what their files say; what was left out is named."""
+
+import numpy as np
+
+from pipelines.evaluation import clustering, hierarchy, leaks, neighbours, paired, probes
+from pipelines.report import page, state
+from pipelines.stages import plots
+from pipelines.store.files import write_json
+from report.conftest import HOSTILE, read
+from report.test_page import shown, texts
+
+NAMES = ("short", "sample", "pooled_pca")
+
+
+def write_study():
+    """A study of three embeddings; "sample" lacks its k-NN probe."""
+    rng, labels, classes = np.random.default_rng(0), np.arange(60) % 3, ["a", "b", HOSTILE]
+    parts = {
+        "clusterers": {"agglomerative": {}},
+        "probes": {"linear": {}, "knn": {}},
+        "neighbours": {},
+        "dendrogram": {},
+    }
+    right = {}
+    for strength, name in enumerate(NAMES):
+        points = rng.standard_normal((60, 5)) + strength * np.eye(3, 5)[labels]
+        record, predicted, _ = clustering.evaluate(points, labels, classes, 1, 20, 5, 0, clusterer="agglomerative")
+        parts["clusterers"]["agglomerative"][name], right[name] = record, predicted == labels
+        for probe in ("linear", "knn")[: 1 + (name != "sample")]:
+            parts["probes"][probe][name] = probes.evaluate(points, labels, classes, probe, 20, 5, 0)[0]
+        parts["neighbours"][name] = neighbours.agreement(points, labels, classes, 4, 20, 0)
+        parts["dendrogram"][name] = hierarchy.dendrogram(points, labels, classes, 20, 5, 0)
+    parts["paired"] = paired.compare(right, 20, 0)
+    write_json("data/study/scores/scores.json", {"targets": {"style": parts}, "skipped": ["style, knn probe: too few"]})
+    tree = parts["dendrogram"]["short"]
+    picture = plots.tree(tree["linkage"], tree["names"], "style")
+    write_json("data/records/study/scores.json", {"plots": {"style, by short": picture}, "checks": {}})
+    return parts
+
+
+def test_tables_equal_the_files(project):
+    parts = write_study()
+    seen = read(page.render(state.read())[0])
+    head, *rows, trivial = seen.table(table="study", dataset="scores", target="style")
+    assert texts(head) == ["embedding", "linear probe", "knn probe", "agglomerative, matched", "nearest 4"]
+    assert [texts(row)[0] for row in rows] == list(NAMES)
+    columns = (
+        (parts["probes"]["linear"], "accuracy", "accuracy_ci95"),
+        (parts["probes"]["knn"], "accuracy", "accuracy_ci95"),
+        (parts["clusterers"]["agglomerative"], "hungarian_accuracy", "ci95"),
+        (parts["neighbours"], "precision", "ci95"),
+    )
+    for row in rows:
+        name, *cells = texts(row)
+        for cell, (records, value, interval) in zip(cells, columns, strict=True):
+            wanted = f"{shown(records[name][value])} {shown(records[name][interval])}" if name in records else "–"
+            assert cell == wanted
+    assert texts(trivial)[1] == shown(parts["probes"]["linear"]["short"]["majority"]["accuracy"])
+    pairs = seen.table(table="paired", dataset="scores", target="style")[1:]
+    assert [texts(row)[0] for row in pairs] == [f"{p['a']} − {p['b']}" for p in parts["paired"]["pairs"]]
+    assert [texts(row)[1] for row in pairs] == [shown(p["difference"]) for p in parts["paired"]["pairs"]]
+    assert "style, knn probe: too few" in seen.text
+    assert any(mark.get("data-path") == "data/study/scores" for mark in seen.marks)
+
+
+def test_leaks_are_named_and_scores_given_without_them(project):
+    record = leaks.without(np.arange(20) % 2 == 0, np.arange(20) < 4, 20, 0)
+    found = {
+        "exact copy": {"n": 40, "n_test": 20, "n_flagged": 1, "pairs": [[HOSTILE, "tune 3"]]},
+        "near copy": {"n": 40, "n_test": 20, "n_flagged": 0, "threshold": 0.98765, "pairs": []},
+        "work or artist": {"n": 40, "n_test": 20, "n_flagged": 3, "groups": ["Anon."]},
+        "scores": {"style": {"short": record}},
+    }
+    write_json("data/leaks/scores.json", found)
+    seen = read(page.render(state.read())[0])
+    text = " ".join(seen.text.split())
+    assert "exact copy: 1 of 20 clips; near copy: none of 20 clips; work or artist: 3 of 20 clips." in text
+    assert "0.9877" in text and f"exact copy: {HOSTILE} and tune 3" in text and "work or artist: Anon." in text
+    row = texts(seen.table(table="leaks", dataset="scores")[1])
+    assert row == ["style: short", "0.500", "0.500", shown(record["gain_ci95"])]

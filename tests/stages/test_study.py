@@ -1,0 +1,146 @@
+"""The study and the leak audit as stages: planted structure is found, planted leaks are named, small classes stop nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import copy_params
+from ruamel.yaml import YAML
+
+from pipelines import datasets
+from pipelines.audio import pcm
+from pipelines.features import POOLED
+from pipelines.stages import leaks, study
+from pipelines.store import embeddings
+from pipelines.store.files import read_json
+from pipelines.store.tables import read_table, write_table
+
+NAMES = ("short", "sample", "pooled_pca", "random_projection")
+CLASSES = ("polka", "reel", "waltz")
+N = 150
+
+
+@pytest.fixture
+def made(in_tmp):
+    """150 clips of three classes; "short" holds the class, "sample" nothing; five clips leak in three ways."""
+    copy_params(in_tmp)
+    editor, path = YAML(), in_tmp / "params.yaml"
+    document = editor.load(path.read_text())
+    for part in ("study", "leaks"):
+        document[part].update({"n_bootstrap": 100, "n_permutations": 20})
+    with path.open("w") as file:
+        editor.dump(document, file)
+    rng = np.random.default_rng(0)
+    labels, splits = np.arange(N) % 3, np.where(np.arange(N) < 90, "train", "test")
+    sounds, groups = [f"sound {i}" for i in range(N)], [f"work {i}" for i in range(N)]
+    sounds[100] = sounds[3]
+    groups[110] = groups[111] = "work 7"
+    pooled = rng.standard_normal((N, 40)).astype("float32")
+    pooled[120] = pooled[5] * (1 + 1e-4)
+    pooled[100] = pooled[3]
+    clips = pd.DataFrame(
+        {
+            "clip_id": [f"clip{i:03d}" for i in range(N)],
+            "path": [f"/music/{i}.wav" for i in range(N)],
+            "title": [f"tune {i}" for i in range(N)],
+            "tags": [[] for _ in range(N)],
+            "split": splits,
+            "group": groups,
+            "duplicate_of": None,
+            "duration_s": 30.0,
+            "sample_rate": 16_000,
+            "channels": 1,
+            "n_bytes": 1,
+            "sha256": [f"file {i}" for i in range(N)],
+            "source": "here",
+            "licence": "none",
+            "target_dance": [CLASSES[i] for i in labels],
+            "target_rare": ["only"] * 3 + [None] * (N - 3),
+        }
+    ).astype({"sample_rate": "int32", "channels": "int32"})
+    write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
+    index = pd.DataFrame(
+        {"clip_id": clips["clip_id"], "shard": 0, "offset": 0, "length": 1, "peak": 0.5, "clipped": 0, "sha256": sounds}
+    ).astype({"shard": "int32"})
+    write_table(index, "data/audio/scores/index.parquet", pcm.INDEX)
+    columns = {f"x{i}": pooled[:, i] for i in range(40)}
+    write_table(
+        pd.DataFrame({"clip_id": clips["clip_id"], **columns}), "data/features/scores/pooled/pooled.parquet", POOLED
+    )
+    test, assigned = clips[splits == "test"], []
+    for name in NAMES:
+        points = rng.standard_normal((N, 8)).astype("float32")
+        if name == "short":
+            points[np.arange(N), labels] += 6
+        embeddings.write(f"data/embeddings/scores/{name}.parquet", clips["clip_id"].tolist(), points)
+        guess = labels if name == "short" else rng.integers(0, 3, N)
+        told = {"clip_id": test["clip_id"], "target": "dance", "embedding": name, "actual": test["target_dance"]}
+        assigned.append(pd.DataFrame({**told, "predicted": [CLASSES[i] for i in guess[splits == "test"]]}))
+    write_table(pd.concat(assigned), "data/clusters/scores/assignments.parquet", embeddings.ASSIGNMENTS)
+    return clips
+
+
+def test_what_is_planted_is_found(made):
+    study.main("scores")
+    found = read_json("data/study/scores/scores.json")
+    dance = found["targets"]["dance"]
+    for records in (*dance["probes"].values(), *dance["clusterers"].values(), dance["neighbours"]):
+        assert set(records) == set(NAMES)
+    for probe in ("linear", "knn"):
+        informed, empty = (dance["probes"][probe][name] for name in ("short", "sample"))
+        assert informed["accuracy"] > 0.95 and informed["split"] == "test"
+        assert empty["accuracy_ci95"][0] < 1 / 3 < empty["accuracy_ci95"][1]
+        # 60 test clips are asked about; their works, one of which is in train, are not learnt from
+        assert (informed["n"], informed["n_train"]) == (60, 89)
+    assert dance["clusterers"]["agglomerative"]["short"]["hungarian_accuracy"] > 0.95
+    assert dance["clusterers"]["gaussian_mixture"]["sample"]["hungarian_accuracy"] < 0.6
+    assert dance["neighbours"]["short"]["precision"] > 0.9 > 0.5 > dance["neighbours"]["sample"]["precision"]
+    pairs = {(pair["a"], pair["b"]): pair for pair in dance["paired"]["pairs"]}
+    assert pairs["short", "sample"]["p_holm"] < 0.001 < 0.05 < pairs["sample", "pooled_pca"]["p_holm"]
+    assert len(dance["dendrogram"]["short"]["linkage"]) == 2
+    record = read_json("data/records/study/scores.json")
+    assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == 1
+
+
+def test_neighbours_are_of_other_works_and_in_order(made):
+    study.main("scores")
+    near = read_table("data/study/scores/neighbours.parquet", study.NEIGHBOURS)
+    assert len(near) == 4 * 60 * 5
+    group = made.set_index("clip_id")["group"]
+    assert (group.loc[near["clip_id"]].to_numpy() != group.loc[near["neighbour"]].to_numpy()).all()
+    for _, rows in near.groupby(["clip_id", "embedding"]):
+        assert rows["rank"].tolist() == [1, 2, 3, 4, 5] and rows["cosine"].is_monotonic_decreasing
+
+
+def test_planted_leaks_are_named(made):
+    leaks.main("scores")
+    found = read_json("data/leaks/scores.json")
+    assert found["exact copy"]["n_flagged"] == 1 and found["exact copy"]["pairs"] == [["tune 3", "tune 100"]]
+    assert found["near copy"]["n_flagged"] == 2
+    assert {frozenset(pair[:2]) for pair in found["near copy"]["pairs"]} == {
+        frozenset(("tune 3", "tune 100")),
+        frozenset(("tune 5", "tune 120")),
+    }
+    assert found["work or artist"]["n_flagged"] == 2 and found["work or artist"]["groups"] == ["work 7"]
+    for record in found["scores"]["dance"].values():
+        assert (record["n"], record["n_flagged"], record["clean"]["n"]) == (60, 4, 56)
+    checks = read_json("data/records/leaks/scores.json")["checks"]
+    assert not any(check["passed"] for check in checks.values()) and len(checks) == 3
+
+
+def test_without_a_split_copies_are_counted(made):
+    made["split"] = "all"
+    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    leaks.main("scores")
+    assert read_json("data/leaks/scores.json") == {"copies": {"n": N, "n_flagged": 2}}
+    study.main("scores")
+    linear = read_json("data/study/scores/scores.json")["targets"]["dance"]["probes"]["linear"]["short"]
+    assert linear["split"] == "grouped cross-validation" and linear["n"] == N and linear["accuracy"] > 0.95
+
+
+def test_a_target_of_one_class_stops_nothing(made):
+    made["split"] = "all"
+    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    study.main("scores")
+    found = read_json("data/study/scores/scores.json")
+    assert found["targets"]["dance"]["probes"]["linear"]
+    assert found["skipped"] == ["rare, all of it: 1 class of 3 clips"] * 4 + ["rare, paired: no clustering to compare"]
