@@ -39,7 +39,7 @@ lint: install  ## check style
 	@$(BIN)/ruff format --check .
 
 bench: install  ## measure speed against peers in the same run
-	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:  ## remove what can be made again (not your data, not .dvc/cache)
 	rm -rf $(VENV) .cache *.egg-info

@@ -44,7 +44,7 @@ def main(n_clips: int, rounds: int, n_collection: int, only: list[str]) -> dict[
     found = {}
     for part in (
         lambda folder: front_end(folder, n_clips, rounds, wanted),
-        lambda folder: crops(folder, rounds) if wanted("crop") else {},
+        lambda folder: crops(folder, rounds) if wanted("crop") or wanted("crop_over_decoding") else {},
         lambda folder: collection(folder, n_collection, wanted) if wanted("scaling") or wanted("increment") else {},
     ):
         with tempfile.TemporaryDirectory() as name:
@@ -60,6 +60,9 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--collection", type=int, default=1000, help="clips for scaling and increment")
     arguments = parser.parse_args()
+    keys = [line.split("|")[1].strip() for line in __doc__.splitlines() if line.startswith("| ")][1:]
+    if unknown := sorted(set(arguments.only) - set(keys)):
+        parser.error(f"no key {', '.join(unknown)}: there is {', '.join(key for key in keys if key != '---')}")
     ratios = main(arguments.clips, arguments.rounds, arguments.collection, arguments.only)
     for key, ratio in ratios.items():
         print(f"{key:24s} {ratio:8.3g}")

@@ -204,7 +204,7 @@ def predict_files(
 @app.command("cache")
 def show_cache(
     prune: Annotated[bool, typer.Option(help="Remove what was used longest ago, down to the limit.")] = False,
-    limit_gb: Annotated[float | None, typer.Option(help="Limit for --prune, instead of cache.limit_gb.")] = None,
+    limit_gb: Annotated[float | None, typer.Option(help="Limit for --prune, instead of cache.limit_gb.", min=0)] = None,
     only: Annotated[str, typer.Option(help="With --prune: this kind alone, for instance pcm or log_mel.")] = "",
 ) -> None:
     """What is kept of each clip's sound and features, so that it need not be computed again; make room with --prune.
@@ -214,6 +214,8 @@ def show_cache(
     from pipelines.store import cache
 
     limit = _settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
+    if not prune and (only or limit_gb is not None):
+        _fail("--only and --limit-gb say what --prune removes: give --prune too.")
     if prune:
         if only and only not in cache.usage():
             _fail(f"Nothing of kind {only!r} is kept; there is {', '.join(cache.usage()) or 'nothing at all'}.")

@@ -16,7 +16,7 @@ from typing import Any
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-FEW = 16  # clips
+FEW_S = 480  # seconds of sound
 
 
 def n_workers(wanted: int = 0) -> int:
@@ -25,18 +25,19 @@ def n_workers(wanted: int = 0) -> int:
 
 
 def run(
-    function: Callable[[Any], Any], tasks: Sequence[Any], settings: dict | None = None, n_clips: int | None = None
+    function: Callable[[Any], Any], tasks: Sequence[Any], settings: dict | None = None, sound_s: float | None = None
 ) -> Iterator[Any]:
     """Yield `function(task)` for each task, in the tasks' order.
 
     `function` is a module's top-level function. `settings` is params.yaml's `executor`: `kind` "processes" (`workers` of
     them, 0: one a core; with one worker, or one task, in this process) or "ray" (a cluster at `address`; its nodes see
-    this folder under the same path). `n_clips`: how many clips the tasks must compute; where they are few, this process does
-    it sooner than workers would have started. An exception in a worker is raised here, and the work not yet begun is dropped.
+    this folder under the same path). `sound_s`: how many seconds of sound the tasks must go through; where it is
+    little, this process does it sooner than workers would have started. An exception in a worker is raised here, and the work
+    not yet begun is dropped.
     """
     settings = settings or {}
     kind = settings.get("kind", "processes")
-    if n_clips is not None and n_clips < FEW:
+    if sound_s is not None and sound_s < FEW_S:
         yield from map(function, tasks)
     elif kind == "ray":
         yield from _ray(function, tasks, settings)
@@ -94,7 +95,10 @@ def _ray(function: Callable, tasks: Sequence, settings: dict) -> Iterator[Any]:
         ) from error
     try:
         remote = ray.remote(num_cpus=1)(_in_project)
-        waiting = [remote.remote(here, function.__module__, function.__qualname__, task) for task in tasks]
+        module = function.__module__
+        if module == "__main__" and (spec := sys.modules["__main__"].__spec__):
+            module = spec.name  # a stage, run as `python -m`: the cluster's processes have another main module
+        waiting = [remote.remote(here, module, function.__qualname__, task) for task in tasks]
         for place, reference in enumerate(waiting):
             yield ray.get(reference)
             waiting[place] = None  # Ray may forget the result

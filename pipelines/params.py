@@ -1,5 +1,6 @@
 """Read params.yaml, and add or change a dataset's entry without losing its comments."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,33 @@ import yaml
 from pipelines.store.files import atomic
 
 PARAMS = Path("params.yaml")
+# what stages would otherwise trip over much later, in words of their own
+RULES = {
+    "executor.workers": ("a whole number, 0 for one a core", lambda value: isinstance(value, int) and value >= 0),
+    "executor.device": ("cpu, cuda or cuda:N", lambda value: bool(re.fullmatch(r"cpu|cuda(:\d+)?", str(value)))),
+    "cache.limit_gb": ("a number of GB, 0 for no cache", lambda value: isinstance(value, int | float) and value >= 0),
+    "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
+    "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
+    "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
+    "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
+}
 
 
 def load() -> dict[str, Any]:
     """All parameters. Raises `FileNotFoundError` outside a project folder."""
     if not PARAMS.exists():
         raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
-    return yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    try:
+        settings = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
+    for key, (wanted, is_right) in RULES.items():
+        value = settings
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None and (isinstance(value, bool) or not is_right(value)):
+            raise SystemExit(f"{key} in {PARAMS} is {value!r}, and must be {wanted}")
+    return settings
 
 
 def set_dataset(name: str, entry: dict[str, Any] | None) -> None:

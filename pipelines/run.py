@@ -1,10 +1,13 @@
 """Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines import params, recover
@@ -12,6 +15,7 @@ from pipelines.datasets import listing
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
+LOCK = Path(".cache/run.lock")
 
 
 def refresh(say=print) -> list[str]:
@@ -43,6 +47,25 @@ def environment() -> dict[str, str]:
 def repro(targets: list[str], force: bool = False) -> int:
     """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
     targets are up to date."""
+    with alone():
+        return _repro(targets, force)
+
+
+@contextmanager
+def alone(say=print) -> Iterator[None]:
+    """One run at a time in a project; a second waits until the first has ended, and says so. (DVC's own lock of files would
+    end it, and advise to remove a lock that is in use.)"""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with open(LOCK, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another run goes on in this project; waiting for its end (Ctrl-C stops waiting, not the other run).")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _repro(targets: list[str], force: bool) -> int:
     began = time.monotonic()
     recover.recover()
     recover.forget()
@@ -76,7 +99,8 @@ def repro(targets: list[str], force: bool = False) -> int:
         print(f"Done in {took}: {ran} stages ran, {skipped} were up to date already{same}.")
     else:
         print(
-            f"Stopped after {took}: the error is above. What was finished is kept; the same command goes on from here."
+            f"Stopped after {took}: the error is above. What was finished is kept, and once that is mended the same "
+            "command goes on from here."
         )
     return status
 

@@ -1,6 +1,9 @@
 """What the command line says to a user who gets something wrong, and that params.yaml keeps its comments."""
 
+import queue
+import re
 import shutil
+import threading
 
 import pytest
 from helpers import copy_params
@@ -97,3 +100,41 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
     root.rename(root.with_name("unplugged"))
     assert run.refresh() == [] and "is not there" in capsys.readouterr().out
     assert params.load()["datasets"]["mine"]["fingerprint"] == recorded
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("channels: 1 ", "channels: 3 ", "audio.channels in params.yaml is 3, and must be 1 or 2"),
+        ("workers: 0 ", "workers: -1 ", "executor.workers in params.yaml is -1"),
+        ("workers: 0 ", "workers: two ", "executor.workers in params.yaml is 'two'"),
+        ("device: cpu", "device: gpu", "must be cpu, cuda or cuda:N"),
+        ("limit_gb: 20 ", "limit_gb: lots ", "cache.limit_gb in params.yaml is 'lots'"),
+        ("channels: 1 ", "channels: [1 ", "params.yaml is not YAML any more"),
+    ],
+)
+def test_a_wrong_parameter_is_named(project, old, new, said):
+    text = (project / "params.yaml").read_text()
+    assert old in text
+    (project / "params.yaml").write_text(text.replace(old, new))
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        params.load()
+    # as a user meets it
+    status, output = call("list")
+    assert status and "Traceback" not in output
+
+
+def test_a_second_run_waits_and_says_so(project):
+    said, order = queue.Queue(), []
+
+    def second():
+        with run.alone(said.put):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with run.alone(said.put):
+        other.start()
+        assert "Another run goes on" in said.get(timeout=60)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]

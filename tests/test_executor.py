@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import PROJECT, run_in
+from helpers import PROJECT, copy_project, run_in
+from ruamel.yaml import YAML
 
 from pipelines import executor
 from pipelines.audio import probe, shards
@@ -115,6 +116,31 @@ def test_ray_writes_the_same_bytes(cluster, tmp_path):
     shards.build(pd.DataFrame(rows), tmp_path / "here", SETTINGS, {"workers": 1})
     written = {name: {p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("ray", "here")}
     assert written["ray"] == written["here"] and len(written["ray"]) > 1
+
+
+def test_stages_run_on_the_cluster(cluster, tmp_path):
+    """As DVC calls them: `python -m`, where a stage's functions stand in the main module."""
+    folder, music = copy_project(tmp_path / "project"), tmp_path / "music"
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        (music / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        soundfile.write(music / "ab"[number % 2] / f"{number}.flac", 0.2 * rng.standard_normal(44 * 16_000), 16_000)
+    run_in(folder, sys.executable, "-m", "pipelines.cli", "add", str(music), "--name", "mine")
+    editor, path, made = YAML(), folder / "params.yaml", {}
+    document = editor.load(path.read_text())
+    for kind in ("ray", "processes"):
+        document["executor"].update(cluster if kind == "ray" else {"kind": kind, "workers": 1})
+        with path.open("w") as file:
+            editor.dump(document, file)
+        for name in (".cache", "data"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for stage in ("raw mine", "manifest mine", "audio mine", "features mine log_mel", "features mine pooled"):
+            run_in(folder, sys.executable, "-m", *f"pipelines.stages.{stage}".split())
+        files = [
+            path for path in sorted((folder / "data").rglob("*")) if path.is_file() and "records" not in path.parts
+        ]
+        made[kind] = {path.relative_to(folder): path.read_bytes() for path in files}
+    assert made["ray"] == made["processes"] and len(made["ray"]) > 10
 
 
 def test_an_error_on_the_cluster_arrives(cluster):

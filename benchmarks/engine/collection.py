@@ -43,7 +43,7 @@ def extract(source: Path, out: Path, workers: int, cached: bool) -> None:
 def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> dict[str, float]:
     os.environ["CONSERVATORY_CACHE"] = str(folder / "cache")
     os.chdir(folder)  # where the hashes of files are remembered
-    paths = make_clips(folder / "made", n_clips + n_clips // 100, ("flac",))
+    paths = make_clips(folder / "made", n_clips + max(1, n_clips // 100), ("flac",))
     source = folder / "source" / "label"
     source.mkdir(parents=True)
     for path in paths[:n_clips]:

@@ -24,7 +24,7 @@ def header(path: str | os.PathLike) -> dict:
     except soundfile.LibsndfileError as error:
         # libsndfile says "does not exist" of an MP3 in which it finds no frame
         why = "" if "not exist" in error.error_string else f" ({error.error_string.rstrip('.')})"
-        raise Unreadable(f"not audio that libsndfile can read{why}") from error
+        raise Unreadable(f"not audio that libsndfile can read{why}: convert it to FLAC or WAV, or remove it") from error
     except FileNotFoundError as error:
         raise Unreadable("the file does not exist") from error
     except OSError as error:

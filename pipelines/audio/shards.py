@@ -35,8 +35,9 @@ def build(manifest: pd.DataFrame, folder: str | os.PathLike, settings: dict, exe
         for number, part in enumerate(_parts(manifest, settings))
     ]
     lacking = [task for task in tasks if not settings["cache"] or _linked(task) is None]
+    length_s = dict(zip(manifest["sha256"], manifest["duration_s"], strict=True))
     new = [sha256 for *_, clips, _ in lacking for *_, sha256 in clips if not _is_kept(sha256, settings)]
-    results = executor.run(_write_shard, lacking, executor_settings, len(new))
+    results = executor.run(_write_shard, lacking, executor_settings, sum(length_s[sha256] for sha256 in new))
     total = sum(len(clips) for *_, clips, _ in lacking)
     done = {}
     for task, result in zip(lacking, progress(results, describe, total, size=lambda r: sum(map(len, r))), strict=True):
@@ -150,4 +151,6 @@ def _refuse(n_samples: int, peak: float, settings: dict) -> None:
             f"too short: {duration_s:.3f} s, and audio.min_duration_s is {settings['min_duration_s']}"
         )
     if peak < 10 ** (settings["silence_dbfs"] / 20):
-        raise probe.Unreadable(f"silent: its peak is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)")
+        raise probe.Unreadable(
+            f"silent: its peak, channels averaged, is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)"
+        )

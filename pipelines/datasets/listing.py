@@ -19,6 +19,8 @@ from pipelines.store.files import atomic, sha256
 from pipelines.store.tables import column
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".snd", ".aif", ".aiff")
+FOREIGN_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf", ".dff", ".ac3", ".mka", ".webm")
+"""Audio that libsndfile does not read: to be converted, not passed over."""
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
@@ -111,6 +113,8 @@ def _scan_folder(root: Path) -> list[dict]:
             problem = ""
             if relative.suffix.lower() not in AUDIO_SUFFIXES:
                 problem = "not an audio file by its name"
+                if relative.suffix.lower() in FOREIGN_SUFFIXES:
+                    problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
             elif not label:
                 problem = "not in a label's folder: move it to <label>/<file>"
             rows.append(_row(str(relative), label, problem=problem))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from pipelines import datasets
+from pipelines import datasets, params
 from pipelines.models import taggers
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
@@ -20,12 +20,14 @@ CLIPS_A_ROUND = 16
 def main(dataset: str, name: str) -> None:
     log = start(f"embed {dataset} {name}")
     tagger, config = taggers.load(Path("models/tagging") / name)
+    chunks.check_input(taggers.load_module(config["name"]), params.load())
     clips = datasets.usable_clips(dataset)
     data = chunks.Clips(chunks.source(dataset, config["input"]), config["chunk"])
     ids = clips["clip_id"].tolist()
     rounds = range(0, len(ids), CLIPS_A_ROUND)
     scores, vectors = [], []
-    for first in progress(rounds, f"embed {dataset} {name}", unit=f"{CLIPS_A_ROUND} clips"):
+    size = lambda first: min(CLIPS_A_ROUND, len(ids) - first)  # noqa: E731
+    for first in progress(rounds, f"embed {dataset} {name}", len(ids), size=size):
         probabilities, embedding = inference.predict(tagger, data, ids[first : first + CLIPS_A_ROUND])
         scores.append(torch.from_numpy(probabilities))
         vectors.append(torch.from_numpy(embedding))

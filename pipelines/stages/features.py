@@ -6,12 +6,13 @@ computed in one pass, because they share their transforms; their own stages then
 
 import argparse
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 
 from pipelines import executor, features, params
-from pipelines.audio.pcm import INDEX
+from pipelines.audio.pcm import INDEX, to_float
 from pipelines.progress import progress
 from pipelines.stages.record import loaded_code, start, write_record
 from pipelines.store import cache, shards
@@ -28,7 +29,7 @@ def compute(task: tuple) -> tuple[list[dict], int]:
     module = features.load(name)
     pcm = np.load(shards.shard_path(audio_dir, number), mmap_mode="r")
     results = (
-        (clip_id, *_one(pcm[offset : offset + length], sha256, name, sample_rate, entries, keep, device))
+        (clip_id, *_one(_mono(pcm[offset : offset + length]), sha256, name, sample_rate, entries, keep, device))
         for clip_id, offset, length, sha256 in clips
     )
     if module.KIND == "pooled":
@@ -46,6 +47,11 @@ def compute(task: tuple) -> tuple[list[dict], int]:
             f"{name}_shards", _shard_key(task), path, {"places": [(r["offset"], r["length"]) for r in rows]}
         )
     return rows, computed
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    """Stereo rows averaged; mono ones as they are, int16."""
+    return samples if samples.ndim == 1 else to_float(samples)
 
 
 def _linked(task: tuple) -> list[dict] | None:
@@ -74,7 +80,13 @@ def _one(samples: np.ndarray, sha256: str, name: str, sample_rate: int, entries:
     if keep:
         others = {other: entry for other, entry in entries.items() if other != name}
         missing |= {n: entry for n, entry in others.items() if _kept(n, sha256, sample_rate, entry, device) is None}
-    results = features.compute_all(samples, sample_rate, missing)
+    try:
+        results = features.compute_all(samples, sample_rate, missing)
+    except (TypeError, ValueError):
+        if len(missing) == 1:
+            raise
+        # another feature's entry is wrong, which its own stage says; this one does not wait for it
+        results = features.compute_all(samples, sample_rate, {name: entries[name]})
     for other, result in results.items():
         module = features.load(other)
         values = list(result.values()) if module.KIND == "pooled" else result
@@ -108,7 +120,7 @@ def main(dataset: str, name: str) -> None:
     audio_dir, out_dir = Path("data/audio") / dataset, Path("data/features") / dataset / name
     out_dir.mkdir(parents=True, exist_ok=True)
     index = read_table(audio_dir / "index.parquet", INDEX)
-    module = features.load(name)
+    module = _checked(name, settings)
     # now, because workers, and one pass over other features, load more or less
     code = loaded_code(reached(module.__name__)[0].values())
     table, computed = build(index, audio_dir, out_dir, name, settings, f"{name} {dataset}")
@@ -136,6 +148,17 @@ def main(dataset: str, name: str) -> None:
     cache.prune(settings["cache"]["limit_gb"] * 1e9)
 
 
+def _checked(name: str, settings: dict) -> ModuleType:
+    """The module of feature `name`, once it is sure that its entry of params.yaml can be computed."""
+    rate, entry = settings["audio"]["sample_rate"], settings["features"][name] or {}
+    try:
+        module = features.load(name)
+        module.compute(np.zeros(rate, np.float32), rate, **entry)
+    except (TypeError, ValueError) as error:
+        raise SystemExit(f"features.{name} in params.yaml, at {rate} Hz: {error}") from error
+    return module
+
+
 def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settings: dict, describe: str = "features"):
     """(rows of all clips, how many clips were computed); writes the shards of a frame-level feature to `out_dir`."""
     rate, keep = settings["audio"]["sample_rate"], settings["cache"]["limit_gb"] > 0
@@ -159,8 +182,8 @@ def build(index: pd.DataFrame, audio_dir: Path, out_dir: Path, name: str, settin
         tasks.append((number, str(audio_dir), str(out_dir), clips, name, rate, entries, keep, device))
     done = {task[0]: (_linked(task), 0) for task in tasks if keep and not pooled}
     lacking = [task for task in tasks if done.get(task[0], (None,))[0] is None]
-    new = sum(not (keep and _is_kept(task, sha256)) for task in lacking for *_, sha256 in task[3])
-    results = executor.run(compute, lacking, settings["executor"], new)
+    new = sum(length for task in lacking for _, _, length, sha256 in task[3] if not (keep and _is_kept(task, sha256)))
+    results = executor.run(compute, lacking, settings["executor"], new / rate)
     n_clips = sum(len(task[3]) for task in lacking)
     for task, result in zip(lacking, progress(results, describe, n_clips, size=lambda r: len(r[0])), strict=True):
         done[task[0]] = result

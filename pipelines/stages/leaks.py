@@ -58,13 +58,13 @@ def _audit(
     dataset: str, clips: pd.DataFrame, sounds: pd.DataFrame, splits: np.ndarray, options: dict
 ) -> tuple[dict, np.ndarray]:
     """(finder -> record with names instead of rows, mask of all flagged test clips)."""
-    draws = options["n_permutations"], options["seed"]
+    draws, nearest = (options["n_permutations"], options["seed"]), options["near_cosine"]
     pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
     values = pooled.loc[clips["clip_id"]].to_numpy(np.float64)
     points = scaling.standardise(values, values[splits == "train"])
     results = {
         "exact copy": leaks.exact(clips["clip_id"].map(sounds["sha256"]).to_numpy(), splits, *draws),
-        "near copy": leaks.near(points, splits, *draws, threshold=options["near_cosine"]),
+        "near copy": leaks.near(points, splits, *draws, threshold=None if nearest == "learnt" else float(nearest)),
         "work or artist": leaks.groups(clips["group"].to_numpy(), splits, *draws),
     }
     found, anything = {}, np.zeros(len(clips), bool)

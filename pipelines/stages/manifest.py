@@ -50,7 +50,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not headers.get(n)]
     tasks = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
     pairs = [[(path, content) for _, path, content in task] for task in tasks]
-    results = executor.run(examine, pairs, executor_settings, len(unknown))
+    results = executor.run(examine, pairs, executor_settings, 2 * len(unknown))
     for task, batch in zip(tasks, progress(results, describe, len(unknown), size=len), strict=True):
         headers |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
     reasons = {"reason": "", "exception": ""}

@@ -38,6 +38,7 @@ def main(name: str) -> None:
     module = taggers.load_module(name)
     chosen = settings["taggers"][module.INPUT][name]
     width, options = chosen["width"], {**training, **{k: v for k, v in chosen.items() if k != "width"}}
+    chunks.check_input(module, settings)
     manifest = datasets.usable_clips(dataset)
     train = manifest[manifest["split"] == "train"]
     validation = manifest[manifest["split"] == "validation"]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,29 @@ from pipelines.audio.pcm import to_float
 from pipelines.store import shards
 from pipelines.store.tables import read_table
 
+SAMPLE_RATE = 16_000
 HOP_LENGTH = 256  # of the log-mel the taggers read
 
 
 def source(dataset: str, input_name: str) -> Path:
     """Where a tagger's input lies: PCM for "waveform", else the feature's shards."""
     return Path("data/audio") / dataset if input_name == "waveform" else Path("data/features") / dataset / input_name
+
+
+def check_input(module: ModuleType, settings: dict) -> None:
+    """Raise `SystemExit` where params.yaml gives a tagger another rate or another log-mel than it is made for."""
+    rate = settings["audio"]["sample_rate"]
+    if rate != SAMPLE_RATE:
+        raise SystemExit(f"taggers listen at {SAMPLE_RATE} Hz, and audio.sample_rate in params.yaml is {rate}")
+    if module.INPUT == "log_mel":
+        wanted = {"n_fft": 512, "hop_length": HOP_LENGTH, "n_mels": module.N_MELS}
+        entry = settings["features"]["log_mel"]
+        for key, value in wanted.items():
+            if entry.get(key, value) != value:
+                raise SystemExit(
+                    f"{module.__name__.split('.')[-1]} reads log-mel with {key} {value}, and features.log_mel.{key} in "
+                    f"params.yaml is {entry[key]}: other features may have other parameters"
+                )
 
 
 class Clips:

@@ -227,3 +227,38 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(small_disk, tunes, t
     assert left == []
     assert not list(Path(small_disk).rglob("*.tmp"))
     shutil.rmtree(small_disk / "cache")
+
+
+def test_stereo_is_averaged(tunes, tmp_path):
+    for path in list(tunes.iterdir())[:4]:
+        y, rate = soundfile.read(path)
+        soundfile.write(path, np.stack([y, 0.25 * y], axis=1), rate)
+    clips = pd.DataFrame({"path": sorted(str(path) for path in tunes.iterdir())})
+    manifest, _ = manifest_stage.build(clips, PROJECT, {"workers": 1})
+    found = {}
+    for channels in (1, 2):
+        index, _ = pcm_shards.build(
+            manifest, tmp_path / f"pcm{channels}", AUDIO | {"channels": channels}, {"workers": 1}
+        )
+        out = tmp_path / f"mel{channels}"
+        table, _ = stage.build(index, tmp_path / f"pcm{channels}", out, "log_mel", settings())
+        frames = Crops(out)
+        found[channels] = [
+            frames(row.shard, row.offset, row.length).astype(float) for row in table.sort_values("clip_id").itertuples()
+        ]
+    for mono, stereo in zip(found[1], found[2], strict=True):
+        # both are rounded to 16 bits, the one after averaging
+        loud = mono > mono.max() - 60
+        assert mono.shape == stereo.shape and np.abs(mono - stereo)[loud].max() < 0.5
+
+
+def test_another_features_wrong_entry_stops_only_that(tunes, tmp_path):
+    index = audio(tunes, tmp_path / "pcm")
+    for wrong in ({"cqt": {"hop_lenght": 512}}, {"stftt": {}}, {"spectral_contrast": {"n_fft": 64}}):
+        table, _ = stage.build(index, tmp_path / "pcm", tmp_path / "mel", "log_mel", settings(**wrong))
+        assert len(table) == 10
+        (name,) = wrong
+        with pytest.raises(
+            SystemExit, match=rf"features\.{name} in params\.yaml, at 16000 Hz: .*({name}|hop_lenght|n_fft)"
+        ):
+            stage._checked(name, settings(**wrong))
