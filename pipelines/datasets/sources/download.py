@@ -1,6 +1,6 @@
 """Download a published file: resumed, tried again, from several hosts, and checked before anybody sees it.
 
-pooch gives the notation of checksums and their check (`md5:...`, `sha256:...`). The transfer is this module's: pooch downloads
+pooch gives the notation of checksums (`md5:...`, `sha256:...`) and computes them. The transfer is this module's: pooch downloads
 one URL into a temporary file that it deletes when the connection breaks, which for archives of gigabytes means never
 arriving, and its downloader writes before one can see whether the server has honoured a `Range`.
 """
@@ -89,7 +89,8 @@ def fetch(
 
 def has_checksum(path: str | os.PathLike, checksums: Sequence[str]) -> bool:
     """Whether a file has one of the checksums (`sha256:...`, `md5:...`)."""
-    return any(pooch.hash_matches(str(path), checksum) for checksum in checksums)
+    found = {kind: f"{kind}:{pooch.file_hash(str(path), alg=kind)}" for kind in _kinds(checksums)}
+    return any(checksum.lower() in found.values() for checksum in checksums)
 
 
 def check_space(folder: Path, n_bytes: int, what: str, spare_bytes: int = SPARE_BYTES) -> None:
@@ -178,18 +179,18 @@ def _extent(reply: requests.Response) -> tuple[int, int | None]:
 
 
 def _write(reply: requests.Response, file: IO[bytes], what: str, n_bytes: int | None) -> None:
-    total = None if n_bytes is None else n_bytes // MEBIBYTE
+    total = None if n_bytes is None else -(-n_bytes // MEBIBYTE)
     for _ in progress(_mebibytes(reply, file), f"download {what}", total, unit="MiB"):
         pass
 
 
 def _mebibytes(reply: requests.Response, file: IO[bytes]) -> Iterator[int]:
-    """Write what comes, and yield at each mebibyte."""
+    """Write what comes, and yield at each mebibyte begun."""
     written = 0
     for block in reply.iter_content(BLOCK):
         file.write(block)
         before, written = written, written + len(block)
-        yield from range(before // MEBIBYTE, written // MEBIBYTE)
+        yield from range(-(-before // MEBIBYTE), -(-written // MEBIBYTE))
 
 
 def _in_words(error: requests.RequestException, timeout_s: float) -> str:
