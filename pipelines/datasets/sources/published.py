@@ -22,6 +22,7 @@ from pipelines.store.files import atomic
 from pipelines.store.tables import column, read_table, write_table
 
 DOWNLOADS = Path(".cache/downloads")
+# those of pipelines/datasets/listing.py, which a published dataset does not depend on
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".snd", ".aif", ".aiff")
 SHOWN = 20  # problems in the record of the stage; all of them are in the quarantine table
 
