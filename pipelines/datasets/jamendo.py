@@ -7,8 +7,8 @@
     of 320 kbit/s, 508 GB.
 `archives`: `all` (default), or a list of 0 to 99: the tracks whose number modulo 100 is in it. One archive is a
     hundredth of the dataset; all three sides of a split have tracks in it.
-`local`: a folder that holds `<two digits>/<track>.mp3` or `.low.mp3`, and, if you have them, the TSV files below
-    `split-<n>/` (those below no such folder are taken for split 0).
+`local`: a folder that holds `<two digits>/<track>.mp3` or `.low.mp3` (of a track with both, that of `quality`), and, if you
+    have them, the TSV files below `split-<n>/` (those below no such folder are taken for split 0).
 
 An archive comes from one of two hosts of the publishers, is checked against their own SHA-256 list, unpacked and deleted
 before the next. A row of a TSV has as many columns as tags and five more; a row that cannot be read goes to quarantine.
@@ -211,6 +211,7 @@ def _audio(entry: dict, quality: str, wanted: set[int]) -> dict[str, Path]:
             if int(archive[-6:-4]) in wanted
         ]
     files = [path for folder in folders for path in published.audio_below(folder)]
+    files.sort(key=lambda path: (".low." in path.name) == (quality == "low"))  # the last of a track's files is taken
     return {f"{path.parent.name}/{path.name.partition('.')[0]}": path for path in files}
 
 

@@ -103,22 +103,25 @@ def serve_gtzan(folder: Path, host, patch) -> dict:
     return {"module": "gtzan"}
 
 
-def serve_jamendo(folder: Path, host, patch) -> dict:
-    sums = []
+def serve_jamendo(folder: Path, host, patch, quality: str = "low") -> dict:
+    kind, sums = jamendo.KINDS[quality], []
     for place in sorted((folder / "audio").iterdir()):
-        buffer, name = io.BytesIO(), f"raw_30s_audio-low-{place.name}.tar"
+        buffer, name = io.BytesIO(), f"raw_30s_{kind}-{place.name}.tar"
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            archive.add(place, place.name)
-        _put(host, f"raw_30s/audio-low/{name}", buffer.getvalue())
+            for path in place.iterdir():
+                shown = path.name if quality == "low" else path.name.replace(".low", "")
+                archive.add(path, f"{place.name}/{shown}")
+        _put(host, f"raw_30s/{kind}/{name}", buffer.getvalue())
         sums.append(f"{hashlib.sha256(buffer.getvalue()).hexdigest()} {name}\n")
     metadata = io.BytesIO()
     with zipfile.ZipFile(metadata, "w") as archive:
         for path in (folder / "splits").rglob("*.tsv"):
             archive.write(path, f"data/{path.relative_to(folder)}")
+        archive.writestr("data/download/raw_30s_audio_sha256_tars.txt", "".join(sums))
     patch.setattr(jamendo, "METADATA", _put(host, "data.zip", metadata.getvalue()))
     patch.setattr(jamendo, "LOW_LIST", _put(host, jamendo.LOW_LIST.name, "".join(sums).encode()))
     patch.setattr(jamendo, "HOSTS", (f"{host.url}/gone", host.url))
-    return {"module": "jamendo"}
+    return {"module": "jamendo", "quality": quality}
 
 
 def serve_magnatagatune(folder: Path, host, patch) -> dict:

@@ -140,6 +140,21 @@ def test_a_bomb_is_refused(tmp_path, make):
     refuses(make(tmp_path / "a", {"data/zeros": bytes(5_000_000)}), tmp_path, "too much for music")
 
 
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_a_bomb_in_small_pieces_is_refused(tmp_path, make):
+    path = make(tmp_path / "a", {f"data/{n}": bytes(50_000) for n in range(20)})
+    assert 50_000 < archives.MAX_RATIO * path.stat().st_size < 20 * 50_000
+    refuses(path, tmp_path, "too much for music")
+
+
+def test_a_member_that_is_longer_than_it_says_is_cut_short(tmp_path):
+    source = io.BytesIO(bytes(10 * archives.BLOCK))
+    member = archives._Member("x", 10, "", lambda: source)
+    with pytest.raises(ArchiveError, match="too much for music"):
+        archives._write(member, tmp_path / "x", archives.BLOCK, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
 def test_too_many_files_are_refused(tmp_path):
     refuses(make_tar(tmp_path / "a"), tmp_path, "more than 2 files", max_files=2)
 

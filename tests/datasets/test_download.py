@@ -70,10 +70,17 @@ def test_the_next_run_goes_on_where_this_one_gave_up(host, serve, place):
     assert place.read_bytes() == BODY and ranges(host)[1] is not None
 
 
-@pytest.mark.parametrize("behaviour", ["no_range", "shifted"])
-def test_a_server_that_cannot_resume_is_asked_for_all(serve, place, behaviour):
-    fetch([serve("truncated", behaviour, "good")], [SHA], place, **AT_ONCE)
-    assert place.read_bytes() == BODY
+def test_a_server_that_cannot_resume_sends_all_and_that_is_taken(host, serve, place):
+    fetch([serve("truncated", "no_range")], [SHA], place, **AT_ONCE)
+    assert place.read_bytes() == BODY and len(host.asked) == 2
+
+
+def test_a_server_that_resumes_elsewhere_is_not_believed(host, serve, place):
+    fetch([serve("truncated", "shifted", "good")], [SHA], place, **AT_ONCE)
+    assert place.read_bytes() == BODY and ranges(host)[2] is None
+    place.unlink()
+    with pytest.raises(DownloadError, match="asked for bytes from"):
+        fetch([serve("truncated", "shifted")], [SHA], place, waits_s=(0.0,), spare_bytes=0)
 
 
 def test_a_run_that_was_killed_before_the_rename(host, serve, place):

@@ -150,6 +150,8 @@ def test_another_format_is_read_and_counted_as_unverified(entry):
 def test_what_is_missing_or_strange_is_said(entry):
     (genres(entry) / "blues" / "blues.00012.wav").unlink()
     shutil.copy(genres(entry) / "blues" / "blues.00013.wav", genres(entry) / "blues" / "my mix.wav")
+    (genres(entry) / ".trash").mkdir()
+    shutil.copy(genres(entry) / "blues" / "blues.00013.wav", genres(entry) / ".trash")
     clips, figures = build(entry)
     assert "is not in" in clips.loc["blues.00012", "problem"]
     assert figures["files that are no excerpt of the index"] == 1 and "my mix.wav" in figures["for example"][0]

@@ -124,12 +124,22 @@ def test_archives_without_a_track_are_said(entry):
         build(entry | {"archives": [99 if "99/" not in tsv(entry).read_text() else 98]})
 
 
-def test_only_archives_asked_for_are_downloaded(in_tmp, host, monkeypatch):
+@pytest.mark.parametrize(("quality", "kind"), [("low", "audio-low"), ("full", "audio")])
+def test_only_archives_asked_for_are_downloaded(in_tmp, host, monkeypatch, quality, kind):
     copies.make_jamendo(in_tmp / "original")
-    served = copies.serve_jamendo(in_tmp / "original", host, monkeypatch)
-    build(served | {"archives": [15]})
+    served = copies.serve_jamendo(in_tmp / "original", host, monkeypatch, quality)
+    clips, _ = build(served | {"archives": [15]})
     tars = [path for path, _ in host.asked if path.endswith(".tar")]
-    assert tars == [f"{place}/raw_30s/audio-low/raw_30s_audio-low-15.tar".lstrip() for place in ("/gone", "")]
+    assert tars == [f"{place}/raw_30s/{kind}/raw_30s_{kind}-15.tar" for place in ("/gone", "")]
+    assert clips.loc["track_0000215", "path"] == "audio/15/215.mp3" and Path("raw/audio/15/215.mp3").is_file()
+
+
+@pytest.mark.parametrize(("quality", "name"), [("low", "215.low.mp3"), ("full", "215.mp3")])
+def test_of_two_qualities_in_a_folder_the_one_asked_for_is_taken(entry, quality, name):
+    low = Path(entry["local"]) / "audio/15/215.low.mp3"
+    shutil.copy(low, low.with_name("215.mp3"))
+    clips, _ = build(entry | {"quality": quality})
+    assert Path(clips.loc["track_0000215", "path"]).name == name
 
 
 def test_a_missing_track_is_said(entry):
