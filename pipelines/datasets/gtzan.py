@@ -11,7 +11,7 @@ name beside it, which the manifest's `source` carries.
     doi 10.1016/j.asoc.2020.106127): the fold is the test set and the others train; what the folds leave out is left out.
 `variant`
     `published` (default): as the split has it. `no_corrupt`: without `CORRUPT`. `no_copies`: of excerpts with the same bytes
-    one stays, and none where they stand under two genres. `clean`: both.
+    and in the split one stays, and none where they stand under two genres. `clean`: both.
 `checksums`
     `index` (default): a WAV whose MD5 is not that of mirdata's index goes to quarantine. `ignore`: for copies that were
     encoded again. Other formats are not in the index, are read as they are, and are counted as unverified.
@@ -87,6 +87,7 @@ FILTERED = {
 FOLDS_FROM = "https://github.com/julianofoleiss/gtzan_sturm_filter_3folds_stratified"
 FOLDS = (1, 2, 3)
 
+OPTIONS = ("split", "fold", "variant", "checksums", "local", "artist_folds")
 SPLITS = ("fault_filtered", "full", "artist_folds")
 VARIANTS = {"published": (), "no_corrupt": ("corrupt",), "no_copies": ("copy",), "clean": ("corrupt", "copy")}
 CORRUPT = ("jazz.00054",)
@@ -98,6 +99,7 @@ OTHERWISE = "Or, if you have GTZAN, name its folder in params.yaml: `local: <fol
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Fetch or find the excerpts, check their bytes, apply split and variant. Writes clips.parquet, and audio/ unless `local`."""
+    published.check_keys(entry, OPTIONS)
     split = published.option(entry, "split", "fault_filtered", SPLITS)
     dropped = VARIANTS[published.option(entry, "variant", "published", VARIANTS)]
     must_match = published.option(entry, "checksums", "index", ("index", "ignore")) == "index"
@@ -105,7 +107,9 @@ def build(raw_dir: Path, entry: dict) -> dict:
     folds = read_folds(entry["artist_folds"], index) if entry.get("artist_folds") else {}
     sides = _sides(split, entry, index, folds)
     copies = same_bytes(index)
-    faults = {name: "corrupt" for name in CORRUPT} | {name: "copy" for name in superfluous(copies)}
+    # among those of the split: the fault-filtered lists hold the second of most pairs, and not the first
+    doubled = superfluous(same_bytes({name: md5 for name, md5 in index.items() if name in sides}))
+    faults = dict.fromkeys(CORRUPT, "corrupt") | dict.fromkeys(doubled, "copy")
     chosen = [name for name in index if name in sides and faults.get(name) not in dropped]
     left_out = Counter("not in the split" if name not in sides else faults[name] for name in set(index) - set(chosen))
 

@@ -54,6 +54,7 @@ LOW_LIST = Remote(
 )
 HOSTS = ("https://cdn.freesound.org/mtg-jamendo", "https://essentia.upf.edu/documentation/datasets/mtg-jamendo")
 
+OPTIONS = ("split", "subset", "quality", "archives", "local")
 SUBSETS = {
     "all": "autotagging",
     "top50tags": "autotagging_top50tags",
@@ -74,6 +75,7 @@ OTHERWISE = "Or, if you have the dataset, name its folder in params.yaml: `local
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Fetch or find the lists and the tracks. Writes clips.parquet, and audio/ unless `local`."""
+    published.check_keys(entry, OPTIONS)
     split = published.option(entry, "split", 0, range(5))
     subset = published.option(entry, "subset", "top50tags", SUBSETS)
     quality = published.option(entry, "quality", "low", KINDS)

@@ -50,6 +50,7 @@ EMPTY = (
 )
 """Published with 0 bytes."""
 
+OPTIONS = ("untagged", "group", "local")
 N_TAGS = 50
 SIDES = {folder: "train" for folder in "0123456789ab"} | {"c": "validation"} | {folder: "test" for folder in "def"}
 GENRES = (
@@ -71,6 +72,7 @@ AUDIO = re.compile(r"[0-9a-f]/[^/]+\.mp3")
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Fetch or find tables and clips. Writes clips.parquet, and audio/ unless `local`."""
+    published.check_keys(entry, OPTIONS)
     untagged = published.option(entry, "untagged", "leave_out", ("leave_out", "keep"))
     by = published.option(entry, "group", "artist", ("artist", "song"))
     names = ("annotations_final.csv", "clip_info_final.csv")

@@ -78,6 +78,12 @@ def test_variants_leave_out_what_they_name_and_count_it(entry, variant):
     assert sum(figures["left out"].values()) == len(VARIANTS[variant]) and set(clips["split"]) == {"all"}
 
 
+def test_the_only_one_of_a_pair_in_a_split_is_no_copy(entry):
+    clips, figures = build(entry | {"variant": "clean"})
+    assert {"disco.00099", "hiphop.00045", "rock.00016"} <= set(clips.index)
+    assert figures["left out"] == {"not in the split": 5, "corrupt": 1}
+
+
 def test_exact_copies_are_one_group_and_the_manifest_says_so(entry):
     clips, _ = build(entry | {"split": "full"})
     assert clips.loc["rock.00016", "group"] == clips.loc["metal.00058", "group"]

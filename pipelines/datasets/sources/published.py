@@ -107,6 +107,13 @@ def audio_below(folder: str | os.PathLike) -> list[Path]:
     return [path for path in files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
 
 
+def check_keys(entry: dict, options: Sequence[str]) -> None:
+    """Raise `DatasetError` for a key that the dataset does not know: misspelt, it would silently do nothing."""
+    unknown = set(entry) - {"module", "imports", *options}
+    if unknown:
+        raise DatasetError(f"{', '.join(sorted(unknown))} in params.yaml; {entry['module']} knows {', '.join(options)}")
+
+
 def option(entry: dict, name: str, default: Any, allowed: Iterable[Any]) -> Any:
     """`entry[name]`, which must be one of `allowed`."""
     value, allowed = entry.get(name, default), list(allowed)
