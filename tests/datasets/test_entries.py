@@ -1,0 +1,61 @@
+"""The entries of published datasets in params.yaml, switched on: the recipe takes them, and names all the code they load."""
+
+import inspect
+import json
+import re
+import sys
+
+import pytest
+import yaml
+from helpers import PROJECT, run_in
+
+from pipelines import datasets, params
+
+TEXT = (PROJECT / "params.yaml").read_text()
+OFF = re.compile(r"^  # (?=(?:\w+:(?:\s+#.*)?$|  (?!# )))", re.M)  # of `  # name:` and `  #   key: value`
+NAMES = ("gtzan", "jamendo", "magnatagatune")
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """params.yaml with every published dataset uncommented."""
+    return yaml.safe_load(OFF.sub("  ", TEXT))
+
+
+def test_they_are_off(settings):
+    assert not set(NAMES) & set(yaml.safe_load(TEXT)["datasets"])
+    assert set(NAMES) <= set(settings["datasets"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_one_the_module_knows(settings, name):
+    source = inspect.getsource(datasets.load(settings["datasets"][name]))
+    for key in set(settings["datasets"][name]) - {"module", "imports"}:
+        assert f'"{key}"' in source and f"`{key}`" in source, f"{key} is read and explained"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_names_the_code_it_loads(settings, name):
+    entry = settings["datasets"][name]
+    program = (
+        "import json; from pipelines import datasets; from pipelines.stages import raw; "
+        f"datasets.load({entry!r}); "
+        "from pipelines.stages.record import loaded_code; print(json.dumps(list(loaded_code())))"
+    )
+    loaded = json.loads(run_in(PROJECT, sys.executable, "-c", program).stdout)
+    assert "pipelines/datasets/sources/download.py" in loaded
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    for stage in ("raw", "manifest"):
+        listed = [dep.replace("${item.imports}", entry["imports"]) for dep in stages[stage]["do"]["deps"]]
+        listed = [dep.replace("${item.module}", entry["module"]) for dep in listed]
+        missing = {path for path in loaded if not any(path == dep or path.startswith(f"{dep}/") for dep in listed)}
+        assert missing <= {f"pipelines/stages/{other}.py" for other in ("raw", "manifest") if other != stage}
+
+
+def test_dvc_takes_them(settings, tmp_path):
+    for name in ("dvc.yaml", ".dvcignore"):
+        (tmp_path / name).write_text((PROJECT / name).read_text())
+    (tmp_path / params.PARAMS).write_text(OFF.sub("  ", TEXT))
+    run_in(tmp_path, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
+    listed = run_in(tmp_path, sys.executable, "-m", "dvc", "stage", "list", "--name-only").stdout.split()
+    assert {f"{stage}@{name}" for name in NAMES for stage in ("raw", "manifest", "audio", "cluster")} <= set(listed)
