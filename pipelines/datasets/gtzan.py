@@ -260,7 +260,7 @@ def _recognise(files: list[Path], index: dict[str, str]) -> tuple[dict[str, Path
 
 
 def _digests(paths: list[Path]) -> list[tuple[str, str]]:
-    return list(progress(executor.run(digests, paths, n_clips=len(paths)), "check bytes", len(paths)))
+    return list(progress(executor.run(digests, paths, sound_s=30.0 * len(paths)), "check bytes", len(paths)))
 
 
 def digests(path: Path) -> tuple[str, str]:
