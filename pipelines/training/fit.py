@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pipelines.evaluation.tagging import macro_scores
 from pipelines.store.files import atomic, read_json, write_json
 from pipelines.training.chunks import Clips
-from pipelines.training.inference import predict
+from pipelines.training.inference import features, predict
 
 VALIDATION_CHUNKS = 4  # evenly spaced chunks averaged a clip; the test uses all
 # what Lightning says on every run and a user can do nothing about
@@ -93,7 +93,7 @@ class Tagging(lightning.LightningModule):
         chunks, tags = batch
         # dropout draws from the global generator: seeded by step, so that a resumed run draws the same
         torch.manual_seed(self.settings["seed"] * 1_000_003 + self.global_step)
-        logits, _ = self.tagger.classify(chunks)
+        logits, _ = self.tagger.classify(features(self.tagger, chunks))
         loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
         self.losses.append(loss.detach().item())
         return loss

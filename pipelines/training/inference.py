@@ -4,11 +4,20 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipelines.training.chunks import Clips, batches
 
 BATCH_SIZE = 16
+
+
+def features(tagger: nn.Module, chunks: Tensor) -> Tensor:
+    """What `tagger.classify` reads of `chunks` as shards hold them: frames `(batch, frames, bands)` as they are, sound `(batch,
+    samples)` through the front end, in float32 and without gradients, because nothing in it is trained."""
+    if chunks.ndim == 3:
+        return chunks
+    with torch.no_grad(), torch.autocast(chunks.device.type, enabled=False):
+        return tagger.front(chunks)
 
 
 @torch.no_grad()
@@ -25,7 +34,7 @@ def predict(tagger: nn.Module, clips: Clips, clip_ids: list[str], at_most: int =
     counts = np.zeros((len(clip_ids), 1))
     for owners, chunks in batches(clips, clip_ids, BATCH_SIZE, at_most):
         with context():
-            logits, embedding = tagger.classify(torch.from_numpy(chunks).to(device))
+            logits, embedding = tagger.classify(features(tagger, torch.from_numpy(chunks).to(device)))
         outputs = [values.float().cpu().numpy().astype(np.float64) for values in (logits.float().sigmoid(), embedding)]
         sums = sums or [np.zeros((len(clip_ids), values.shape[1])) for values in outputs]
         for total, values in zip(sums, outputs, strict=True):

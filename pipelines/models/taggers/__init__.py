@@ -1,10 +1,11 @@
 """Music taggers of the literature, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
 
-A tagger's file has `INPUT` (what `classify` reads: "log_mel", the cached feature, or "waveform"), `CHUNK` (samples at
+A tagger's file has `INPUT` (what is read from shards: "log_mel", the cached feature, or "waveform"), `CHUNK` (samples at
 16 kHz it was designed for) and `create(n_tags, width)`, which returns an `nn.Module` with
 
 `forward(waveform (batch, samples) float32) -> (probabilities (batch, n_tags), embedding (batch, d))`
-`front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, or the waveform itself
+`front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, which the log-mel in shards equals
+where `INPUT` is "log_mel", or the waveform itself
 `classify(features) -> (logits (batch, n_tags), embedding (batch, d))`: everything that is trained
 
 so that training can start from cached features, and users from sound. Tensors carry their published names.

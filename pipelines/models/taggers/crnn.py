@@ -27,10 +27,10 @@ class ConvolutionalRecurrent(nn.Module):
         self.dense = nn.Linear(hidden, n_tags)
 
     def front(self, waveform: Tensor) -> Tensor:
-        return waveform
+        return self.spec(waveform)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.spec_bn(as_image(self.spec(features)))
+        x = self.spec_bn(as_image(features))
         for layer in range(1, 5):
             x = self.get_submodule(f"layer{layer}")(x)
         steps, _ = self.layer5(x.squeeze(2).transpose(1, 2))

@@ -27,10 +27,10 @@ class FullyConvolutional(nn.Module):
         self.dense = nn.Linear(n, n_tags)
 
     def front(self, waveform: Tensor) -> Tensor:
-        return waveform
+        return self.spec(waveform)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.spec_bn(as_image(self.spec(features)))
+        x = self.spec_bn(as_image(features))
         for layer in range(1, 6):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = x.amax(dim=(2, 3))

@@ -18,7 +18,7 @@ ERB = 0.1079, 24.7  # bandwidth in Hz: 0.1079 f + 24.7 (Glasberg and Moore 1990)
 
 
 class HarmonicSpectrogram(nn.Module):
-    """Waveform `(batch, samples)` to dB `(batch, harmonics, pitches, frames)`."""
+    """Power `(batch, frames, 257)` to dB `(batch, harmonics, pitches, frames)`; `spec` makes that power of a waveform."""
 
     def __init__(self):
         super().__init__()
@@ -32,12 +32,13 @@ class HarmonicSpectrogram(nn.Module):
         self.register_buffer("centres", centres, persistent=False)
         self.register_buffer("bins", torch.linspace(0, 8000, 1 + N_FFT // 2), persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, power: Tensor) -> Tensor:
         width = (ERB[0] * self.centres + ERB[1]) / self.bw_Q
         distance = (self.bins[:, None] - self.centres).abs()
         filters = torch.clamp(1 - 2 * distance / width, min=0)
-        power = self.spec(waveform).transpose(1, 2) @ filters
-        decibel = 10 * torch.log10(torch.clamp(power, min=1e-10))
+        # powers span ten decades: of lower precision than float32 the quiet ones would be lost
+        with torch.autocast(power.device.type, enabled=False):
+            decibel = 10 * torch.log10(torch.clamp(power @ filters, min=1e-10))
         return decibel.unflatten(2, (N_HARMONICS, -1)).permute(0, 2, 3, 1)
 
 
@@ -60,7 +61,7 @@ class Harmonic(nn.Module):
         self.dense2 = nn.Linear(2 * n, n_tags)
 
     def front(self, waveform: Tensor) -> Tensor:
-        return waveform
+        return self.hstft.spec(waveform).transpose(1, 2)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
         x = self.hstft_bn(self.hstft(features)).contiguous(memory_format=torch.channels_last)

@@ -58,10 +58,10 @@ class Musicnn(nn.Module):
         self.dense2 = nn.Linear(dense, n_tags)
 
     def front(self, waveform: Tensor) -> Tensor:
-        return waveform
+        return self.spec(waveform)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.spec_bn(as_image(self.spec(features)))
+        x = self.spec_bn(as_image(features))
         heard = torch.cat([layer(x) for layer in self.layers], dim=1)
         first = self.layer1(heard)
         second = self.layer2(first) + first
