@@ -35,7 +35,20 @@ def load() -> dict[str, Any]:
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None and (isinstance(value, bool) or not is_right(value)):
             raise SystemExit(f"{key} in {PARAMS} is {value!r}, and must be {wanted}")
+    _check_recipes(settings)
     return settings
+
+
+def _check_recipes(settings: dict) -> None:
+    """DVC reads `recipe` of every tagger that is trained, and says less clearly what it misses."""
+    for group, members in (settings.get("taggers") or {}).items():
+        for name, entry in (members or {}).items():
+            named = entry.get("recipe")
+            if "path" not in entry and named not in settings.get("recipes", {}):
+                raise SystemExit(
+                    f"taggers.{group}.{name}.recipe in {PARAMS} is {named!r}: `recipes` has "
+                    f"{', '.join(settings.get('recipes', {})) or 'none'}"
+                )
 
 
 def set_dataset(name: str, entry: dict[str, Any] | None) -> None:

@@ -367,14 +367,7 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
         document["datasets"]["two_notes"] = {"module": "two_notes", "imports": "pipelines/store"}
         document["features"]["tenths"] = {"hop_length": 1600}
         document["baselines"]["first"] = {"dimensions": 5}
-        document["taggers"]["waveform"]["level"] = {
-            "width": 1.0,
-            "epochs": 1,
-            "batch_size": 4,
-            "learning_rate": 0.01,
-            "weight_decay": 0.0,
-            "chunks_per_clip": 1,
-        }
+        document["taggers"]["waveform"]["level"] = {"recipe": "modern", "width": 1.0, "epochs": 1, "batch_size": 4}
 
     edit(project, change)
     run_in(project, *CLI, "run")

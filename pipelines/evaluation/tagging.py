@@ -37,6 +37,12 @@ def macro_scores(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     return {"roc_auc": float(roc_auc(truth, scores).mean()), "pr_auc": float(pr_auc(truth, scores).mean())}
 
 
+def cross_entropy(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Mean binary cross-entropy of probabilities `(clips, tags)` in nats; certainty is taken for 1 - 1e-7."""
+    scores = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(-np.mean(truth * np.log(scores) + (1 - truth) * np.log(1 - scores)))
+
+
 def evaluate(truth: np.ndarray, scores: np.ndarray, tags: list[str], n_bootstrap: int, seed: int) -> dict:
     """The record of one tagger on one set of clips.
 

@@ -14,7 +14,7 @@ from pipelines.models import taggers
 from pipelines.stages import plots
 from pipelines.stages.record import loaded_code, start, write_record
 from pipelines.store.files import sha256
-from pipelines.training import chunks, fit
+from pipelines.training import chunks, fit, history, recipes
 
 CARD = """# {name}
 
@@ -24,7 +24,7 @@ A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
 - Reads: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
 - Tags: {tags}
 - Trained on {n_train} clips, chosen by macro ROC-AUC on {n_validation} validation clips ({score:.4f}, epoch {epoch})
-- Precision {precision}; weights are float32
+- Recipe `{recipe}` (config.json has all of it), {precision} on {device}; weights are float32
 - Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
   do not expect these figures on recorded music.
 """
@@ -36,8 +36,8 @@ def main(name: str) -> None:
     training = settings["training"]
     dataset = training["dataset"]
     module = taggers.load_module(name)
-    chosen = settings["taggers"][module.INPUT][name]
-    width, options = chosen["width"], {**training, **{k: v for k, v in chosen.items() if k != "width"}}
+    width = settings["taggers"][module.INPUT][name]["width"]
+    options = recipes.resolve(settings, module.INPUT, name)
     chunks.check_input(module, settings)
     manifest = datasets.usable_clips(dataset)
     train = manifest[manifest["split"] == "train"]
@@ -94,6 +94,8 @@ def main(name: str) -> None:
             score=found["validation ROC-AUC"],
             epoch=found["best epoch"],
             precision=found["precision"],
+            recipe=found["recipe"],
+            device=found["device"],
         ),
         encoding="utf-8",
     )
@@ -111,13 +113,13 @@ def main(name: str) -> None:
                 "no NaN or infinity in the weights",
             ),
         },
-        plots={"training": _curve(fit.read_history(folder / "history.csv"), name)},
+        plots={"training": _curve(history.read(folder / "history.csv"), name)},
     )
 
 
-def _curve(history: list[dict], name: str) -> str:
-    epochs = [int(row["epoch"]) for row in history]
-    curves = {key: [float(row[key]) for row in history] for key in ("loss", "validation_roc_auc", "validation_pr_auc")}
+def _curve(rows: list[dict], name: str) -> str:
+    epochs = [int(row["epoch"]) for row in rows]
+    curves = {key: [float(row[key]) for row in rows] for key in ("loss", "validation_roc_auc", "validation_pr_auc")}
     return plots.lines(epochs, curves, title=f"Training of {name}", x="epoch")
 
 

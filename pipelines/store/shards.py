@@ -89,12 +89,17 @@ class Crops:
     """
 
     def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
         self.arrays = open_shards(folder)
         few = len(self.arrays) <= MAX_FILES
         self.cold = [
             array.nbytes * few for array in self.arrays
         ]  # bytes to read before a shard is taken to be in memory
         self.files = [open(array.filename, "rb", buffering=0) for array in self.arrays if few]  # noqa: SIM115 (closed with self)
+
+    def __reduce__(self):
+        """Another process opens the folder itself: neither maps nor open files travel."""
+        return Crops, (self.folder,)
 
     def __call__(self, shard: int, first: int, n_rows: int) -> np.ndarray:
         """`(n_rows, ...)`, or fewer at the end of the shard; read-only."""

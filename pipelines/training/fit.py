@@ -1,27 +1,26 @@
-"""Train a tagger with Lightning: random chunks, AdamW on a one-cycle schedule, best validation ROC-AUC, resumable."""
+"""Train a tagger with Lightning by a recipe: random chunks, phases that begin with the best weights so far, resumable."""
 
-import csv
 import logging
-import math
 import os
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
-from pipelines.evaluation.tagging import macro_scores
-from pipelines.store.files import atomic, read_json, write_json
-from pipelines.training.chunks import Clips
+from pipelines.evaluation.tagging import cross_entropy, macro_scores
+from pipelines.store.files import read_json, write_json
+from pipelines.training import augment, history, recipes
+from pipelines.training.batches import EpochBatches, RandomChunks
 from pipelines.training.inference import features, predict
 
 VALIDATION_CHUNKS = 4  # evenly spaced chunks averaged a clip; the test uses all
+GPU_LOADERS = 4  # processes that cut chunks for a GPU; a CPU's own work hides them
 # what Lightning says on every run and a user can do nothing about
 for message in (
     ".*does not have many workers.*",
@@ -29,61 +28,44 @@ for message in (
     "Checkpoint directory .*",
     ".*LeafSpec.*",
     ".*lr_scheduler.step.*",
+    ".*does not have a deterministic implementation.*",
 ):
     warnings.filterwarnings("ignore", message)
 
 log = logging.getLogger("train")
 
 
-class RandomChunks(Dataset):
-    """A random chunk of the item's clip, drawn from (seed, epoch, item), so that a resumed run sees the same."""
+class Tagging(lightning.LightningModule):
+    """One phase of the training of one tagger; `data` holds clips, ids and tag matrices of train and validation.
 
-    def __init__(self, clips: Clips, clip_ids: list[str], tags: np.ndarray, seed: int):
-        self.clips, self.clip_ids, self.tags, self.seed = clips, clip_ids, tags, seed
-
-    def __getitem__(self, place: tuple[int, int]):
-        epoch, item = place
-        row = item % len(self.clip_ids)
-        clip_id = self.clip_ids[row]
-        start = self.clips.random_start(clip_id, np.random.default_rng((self.seed, epoch, item)))
-        return torch.from_numpy(self.clips.crop(clip_id, start)), torch.from_numpy(self.tags[row])
-
-
-class EpochBatches(Sampler):
-    """Batches of (epoch, item) in an order drawn from (seed, epoch); the last, smaller batch is left out.
-
-    The epoch is counted from the optimiser's steps: Lightning asks for a resumed run's first batch before it has restored
-    its own count of epochs.
+    first_epoch, n_epochs: epochs before this phase, and of all phases.
     """
 
-    def __init__(self, n_items: int, batch_size: int, seed: int, steps_done: Callable[[], int]):
-        self.n_items, self.batch_size, self.seed, self.steps_done = n_items, min(batch_size, n_items), seed, steps_done
-
-    def __len__(self) -> int:
-        return self.n_items // self.batch_size
-
-    def __iter__(self):
-        epoch = self.steps_done() // len(self)
-        order = np.random.default_rng((self.seed, epoch)).permutation(self.n_items)
-        for first in range(0, len(self) * self.batch_size, self.batch_size):
-            yield [(epoch, int(item)) for item in order[first : first + self.batch_size]]
-
-
-class Tagging(lightning.LightningModule):
-    """The training of one tagger; `data` holds clips, ids and tag matrices of train and validation."""
-
-    def __init__(self, name: str, tagger: nn.Module, data: dict, settings: dict, history: Path):
+    def __init__(
+        self, name: str, tagger: nn.Module, data: dict, settings: dict, phase: dict, first_epoch: int, curve: Path
+    ):
         super().__init__()
-        self.name, self.tagger, self.data, self.settings, self.history = name, tagger, data, settings, history
+        self.name, self.tagger, self.data, self.settings, self.phase = name, tagger, data, settings, phase
+        self.first_epoch, self.curve = first_epoch, curve
+        self.n_epochs = sum(part["epochs"] for part in settings["phases"])
         n_items = len(data["train_ids"]) * settings["chunks_per_clip"]
-        self.batches = EpochBatches(n_items, settings["batch_size"], settings["seed"], lambda: self.trainer.global_step)
-        self.losses: list[float] = []
+        self.batches = EpochBatches(
+            n_items, settings["batch_size"], settings["seed"], self.steps_done, first_epoch, self.share
+        )
+        self.losses: list[torch.Tensor] = []
         self.scores: dict[str, float] = {}
 
+    def steps_done(self) -> int:
+        return self.trainer.global_step
+
+    def share(self) -> tuple[int, int]:
+        return self.trainer.global_rank, self.trainer.world_size
+
     def train_dataloader(self) -> DataLoader:
-        data = self.data
+        data, on_gpu = self.data, self.trainer.strategy.root_device.type == "cuda"
         chunks = RandomChunks(data["clips"], data["train_ids"], data["train_tags"], self.settings["seed"])
-        return DataLoader(chunks, batch_sampler=self.batches)
+        options = {"num_workers": GPU_LOADERS, "persistent_workers": True, "pin_memory": True} if on_gpu else {}
+        return DataLoader(chunks, batch_sampler=self.batches, **options)
 
     def on_train_epoch_start(self) -> None:
         self.losses.clear()
@@ -91,11 +73,17 @@ class Tagging(lightning.LightningModule):
 
     def training_step(self, batch, _):
         chunks, tags = batch
-        # dropout draws from the global generator: seeded by step, so that a resumed run draws the same
-        torch.manual_seed(self.settings["seed"] * 1_000_003 + self.global_step)
-        logits, _ = self.tagger.classify(features(self.tagger, chunks))
+        # dropout and augmentation draw from the global generator: seeded by step, so that a resumed run draws the same
+        step = self.first_epoch * len(self.batches) + self.global_step
+        torch.manual_seed((self.settings["seed"] * 1_000_003 + step) * 1_009 + self.global_rank)
+        if chunks.ndim == 2:
+            chunks = augment.sound(chunks, self.settings["augment"])
+        heard = features(self.tagger, chunks)
+        if heard.ndim == 3:
+            heard = augment.frames(heard, self.settings["augment"])
+        logits, _ = self.tagger.classify(heard)
         loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
-        self.losses.append(loss.detach().item())
+        self.losses.append(loss.detach())
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -105,92 +93,121 @@ class Tagging(lightning.LightningModule):
         )
         scores = macro_scores(self.data["validation_tags"], probabilities)
         self.scores = {
-            "loss": float(np.mean(self.losses)),
+            "loss": float(np.mean([loss.item() for loss in self.losses])),
+            "validation_loss": cross_entropy(self.data["validation_tags"], probabilities),
             "validation_roc_auc": scores["roc_auc"],
             "validation_pr_auc": scores["pr_auc"],
         }
-        self.log_dict(self.scores)
-        self._tell()
+        # of each process alike: weights are shared, and batch statistics synchronised where they can be
+        self.log_dict(self.scores, rank_zero_only=True)
+        if self.trainer.is_global_zero:
+            self._tell()
 
     def _tell(self) -> None:
-        """A line an epoch, and a row of history.csv; a resumed run writes over what came after its checkpoint."""
-        epoch, epochs, took = self.current_epoch + 1, self.trainer.max_epochs, time.monotonic() - self.began
+        """A line and a row an epoch."""
+        epoch, took = self.first_epoch + self.current_epoch + 1, time.monotonic() - self.began
         log.info(
             "%s: epoch %d/%d, loss %.4f, validation ROC-AUC %.4f, %.1f s, at most %.0f s left",
             self.name,
             epoch,
-            epochs,
+            self.n_epochs,
             self.scores["loss"],
             self.scores["validation_roc_auc"],
             took,
-            took * (epochs - epoch),
+            took * (self.n_epochs - epoch),
         )
-        rows = [row for row in read_history(self.history) if int(row["epoch"]) < epoch]
-        rows.append({"epoch": epoch, **{key: f"{value:.6f}" for key, value in self.scores.items()}})
-        write_history(self.history, rows)
+        history.add(self.curve, epoch, self.scores)
 
     def configure_optimizers(self):
-        settings = self.settings
-        optimizer = torch.optim.AdamW(
-            self.tagger.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"]
-        )
-        steps = len(self.batches) * settings["epochs"]
-        # up over the first tenth, then a cosine to zero
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
-            lambda step: min((step + 1) / max(1, steps // 10), 0.5 * (1 + math.cos(math.pi * min(1, step / steps)))),
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return recipes.optimizer(self.tagger, self.phase, len(self.batches) * self.phase["epochs"])
 
 
 def fit(name: str, tagger: nn.Module, data: dict, settings: dict, checkpoints: Path) -> dict:
     """Train `tagger` in place and leave the best weights in it; returns figures.
 
     data: "clips" (`Clips`), and for train and validation "<split>_ids" (clip ids) and "<split>_tags" `(clips, tags)`.
-    settings: epochs, batch_size, learning_rate, weight_decay, chunks_per_clip, patience, precision, seed.
+    settings: a recipe as `recipes.resolve` gives it.
     checkpoints: a folder outside DVC's outputs; a run killed there goes on from its last whole epoch, with the same
-    result as an uninterrupted one.
+    result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order).
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what determinism on a GPU asks for
+    figure, mode = recipes.MONITORS[settings["monitor"]]
+    first_epoch, best, used = 0, None, ""
+    for number, phase in enumerate(settings["phases"]):
+        folder = checkpoints / f"phase-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        done = folder / "done.json"
+        if not done.exists():  # a run killed after its last epoch, before its stage had ended, is not trained further
+            module = Tagging(name, tagger, data, settings, phase, first_epoch, checkpoints / "history.csv")
+            write_json(done, _fit_phase(module, folder, figure, mode))
+        record = read_json(done)
+        first_epoch, used = first_epoch + record["epochs"], record["precision"]
+        if best is None or (record["best"] > best["best"]) == (mode == "max"):
+            best = record | {"folder": str(folder)}
+        _load_best(tagger, Path(best["folder"]))
+    tagger.float().cpu().eval()
+    rows = history.read(checkpoints / "history.csv")
+    return {
+        "recipe": settings["recipe"],
+        "epochs": len(rows),
+        "best epoch": best["best epoch"],
+        "validation ROC-AUC": round(float(rows[best["best epoch"] - 1]["validation_roc_auc"]), 6),
+        "precision": used,
+        "device": best["device"],
+        "parameters": sum(tensor.numel() for tensor in tagger.parameters()),
+    }
+
+
+def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
+    """Train one phase, from `folder`/last.ckpt where there is one; best.ckpt holds its best weights."""
+    settings, phase = module.settings, module.phase
     options = {"enable_version_counter": False, "save_on_train_epoch_end": True}
-    best = ModelCheckpoint(checkpoints, "best", monitor="validation_roc_auc", mode="max", **options)
-    latest = ModelCheckpoint(checkpoints, "last", **options)  # save_last would save only when the best does
-    last, done = checkpoints / "last.ckpt", checkpoints / "done.json"
+    best = ModelCheckpoint(folder, "best", monitor=figure, mode=mode, **options)
+    latest = ModelCheckpoint(folder, "last", **options)  # save_last would save only when the best does
+    stopping: list[Callback] = []
+    if settings["patience"]:
+        stopping = [EarlyStopping(figure, mode=mode, patience=settings["patience"], check_on_train_epoch_end=True)]
+    on_gpu = torch.cuda.is_available()
+    devices = settings["devices"] if settings["devices"] != "auto" else -1 if on_gpu else 1
+    several = devices not in (1, "1") and (torch.cuda.device_count() > 1 if devices == -1 else True)
     trainer = lightning.Trainer(
-        max_epochs=settings["epochs"],
+        max_epochs=phase["epochs"],
         accelerator="auto",
+        devices=devices,
+        # spawned, not launched anew: what surrounds the training then runs once
+        strategy="ddp_spawn" if several else "auto",
+        sync_batchnorm=several and on_gpu,
+        use_distributed_sampler=False,  # EpochBatches gives each process its share
         precision=precision(settings["precision"]),
-        callbacks=[
-            EarlyStopping(
-                "validation_roc_auc", mode="max", patience=settings["patience"], check_on_train_epoch_end=True
-            ),
-            best,
-            latest,
-        ],
-        deterministic=True,
+        callbacks=[*stopping, best, latest],
+        deterministic="warn" if on_gpu else True,
         enable_progress_bar=False,
         enable_model_summary=False,
         logger=False,
-        default_root_dir=checkpoints,
+        default_root_dir=folder,
     )
+    last = folder / "last.ckpt"
     if last.exists():
-        log.info("%s: going on from %s", name, last)
-    module = Tagging(name, tagger, data, settings, checkpoints / "history.csv")
-    if not done.exists():  # a run killed after its last epoch, before its stage had ended, is not trained further
-        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
-        write_json(done, {"best": float(best.best_model_score)})
-    state = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
-    module.load_state_dict(state["state_dict"])
-    tagger.float().cpu().eval()
-    history = read_history(checkpoints / "history.csv")
+        log.info("%s: going on from %s", module.name, last)
+    trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+    # from files: of processes that were spawned, nothing else comes back
+    best_epoch = (
+        module.first_epoch + torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["epoch"] + 1
+    )
+    rows = history.read(module.curve)
     return {
-        "epochs": len(history),
-        "best epoch": state["epoch"] + 1,
-        "validation ROC-AUC": round(read_json(done)["best"], 6),
+        "best": float(rows[best_epoch - 1][figure]),
+        "best epoch": best_epoch,
+        "epochs": len(rows) - module.first_epoch,
         "precision": str(trainer.precision),
-        "parameters": sum(tensor.numel() for tensor in tagger.parameters()),
+        "device": f"{trainer.world_size} x {torch.cuda.get_device_name()}" if on_gpu else "CPU",
     }
+
+
+def _load_best(tagger: nn.Module, folder: Path) -> None:
+    state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    tagger.load_state_dict({name.removeprefix("tagger."): tensor for name, tensor in state.items()})
 
 
 def precision(wanted: str) -> str:
@@ -209,17 +226,3 @@ def _avx512_bf16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def read_history(path: str | os.PathLike) -> list[dict]:
-    if not Path(path).exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_history(path: str | os.PathLike, rows: list[dict]) -> None:
-    with atomic(path) as temporary, open(temporary, "w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)

@@ -36,7 +36,7 @@ def wide(tmp_path_factory):
     settings["datasets"] |= {"mine": folder, "yours": folder}
     settings["features"]["chroma"] = {}
     for kind in settings["taggers"].values():
-        kind["another"] = {}
+        kind["another"] = {"recipe": "modern"}
     settings["taggers"]["waveform"]["more"] = settings["taggers"]["waveform"].pop("another")
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
     return project

@@ -44,12 +44,15 @@ SETTINGS = {
         "max_quarantined": 0.5,
     },
     "features": {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 128, "fmin": 0, "fmax": 8000}},
+    "recipes": {
+        "modern": {"phases": [{"optimizer": "adamw", "learning_rate": 0.001, "epochs": 3}], "precision": "auto"}
+    },
     "taggers": {
-        "log_mel": {"short": {"width": 0.25, "epochs": 3}},
-        "waveform": {"sample": {"width": 0.5, "epochs": 3}},
+        "log_mel": {"short": {"recipe": "modern", "width": 0.25, "epochs": 3}},
+        "waveform": {"sample": {"recipe": "modern", "width": 0.5, "epochs": 3}},
     },
     "baselines": {"pooled_pca": {"dimensions": 4, "seed": 3}},
-    "training": {"dataset": "scores", "precision": "auto", "seed": 5},
+    "training": {"dataset": "scores", "seed": 5},
     "clustering": {"maps": ["tsne", "umap"], "seed": 11},
     "report": {"excerpt_s": 1.0, "max_players": 18, "n_examples": 3},
 }

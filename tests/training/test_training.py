@@ -14,7 +14,7 @@ from pipelines.features import log_mel
 from pipelines.models import taggers
 from pipelines.store import shards
 from pipelines.store.tables import write_table
-from pipelines.training import chunks, fit, inference
+from pipelines.training import batches, chunks, fit, history, inference
 
 CHUNK = 4096
 TRAINING = """
@@ -32,18 +32,49 @@ tags = (np.arange(len(ids))[:, None] % np.array([2, 3]) == 0).astype(np.float32)
 data = {"clips": clips, "train_ids": ids, "train_tags": tags, "validation_ids": ids[:8], "validation_tags": tags[:8]}
 begin = fit.Tagging.on_train_epoch_start
 def start(self):
-    if self.current_epoch == int(die_at):
+    if self.first_epoch + self.current_epoch == int(die_at):
         os.kill(os.getpid(), signal.SIGKILL)
     begin(self)
 fit.Tagging.on_train_epoch_start = start
 torch.manual_seed(0)
 tagger = taggers.create("short", 2, 0.05)
-settings = {"epochs": 4, "batch_size": 4, "learning_rate": 0.01, "weight_decay": 0.0, "chunks_per_clip": 1,
-            "patience": 10, "precision": "32-true", "seed": 3}
+adam = {"optimizer": "adamw", "learning_rate": 0.01, "schedule": "cosine", "epochs": 2}
+sgd = {"optimizer": "sgd", "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 0.0001, "epochs": 2}
+settings = {"recipe": "test", "phases": [adam, sgd], "monitor": "loss", "batch_size": 4, "chunks_per_clip": 1, "patience": 0,
+            "precision": "32-true", "seed": 3, "devices": 1, "augment": {"time_masks": 1, "time_mask": 0.2}}
 figures = fit.fit("short", tagger, data, settings, Path(checkpoints))
 assert figures["epochs"] == 4
 safetensors.torch.save_file(tagger.state_dict(), out)
 """
+
+
+SETTINGS = {
+    "recipe": "test",
+    "phases": [{"optimizer": "adamw", "learning_rate": 0.1, "schedule": "cosine", "epochs": 6}],
+    "monitor": "roc_auc",
+    "batch_size": 4,
+    "chunks_per_clip": 1,
+    "patience": 10,
+    "precision": "32-true",
+    "augment": {},
+    "seed": 0,
+    "devices": 1,
+}
+
+
+class Level(torch.nn.Module):
+    """Learns loudness and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = torch.nn.Linear(1, 2)
+
+    def front(self, waveform):
+        return waveform
+
+    def classify(self, features):
+        embedding = torch.log(features.abs().mean(dim=1, keepdim=True)) + 4
+        return self.dense(embedding), embedding
 
 
 def lay_out(folder, lengths, frames=False):
@@ -98,7 +129,7 @@ def test_random_chunks_depend_on_seed_epoch_and_item_only(tmp_path):
     clips, tags = chunks.Clips(tmp_path / "pcm", CHUNK), np.eye(3, dtype=np.float32)
 
     def first(epoch, seed=1):
-        return fit.RandomChunks(clips, ["c0", "c1", "c2"], tags, seed)[epoch, 4][0]
+        return batches.RandomChunks(clips, ["c0", "c1", "c2"], tags, seed)[epoch, 4][0]
 
     torch.testing.assert_close(first(0), first(0), rtol=0, atol=0)
     assert not torch.equal(first(0), first(1)) and not torch.equal(first(0), first(0, seed=2))
@@ -106,16 +137,26 @@ def test_random_chunks_depend_on_seed_epoch_and_item_only(tmp_path):
 
 def test_every_item_once_an_epoch():
     done = 0
-    batches = fit.EpochBatches(10, 5, seed=1, steps_done=lambda: done)
-    first = [place for batch in batches for place in batch]
+    epoch = batches.EpochBatches(10, 5, seed=1, steps_done=lambda: done)
+    first = [place for batch in epoch for place in batch]
     done = 2
-    second = [place for batch in batches for place in batch]
+    second = [place for batch in epoch for place in batch]
     assert sorted(first) == [(0, item) for item in range(10)]
     assert sorted(second) == [(1, item) for item in range(10)]
     assert [item for _, item in first] != [item for _, item in second]
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+def test_devices_share_the_batches_of_one():
+    def epoch(rank, n_ranks):
+        return list(batches.EpochBatches(12, 5, 1, lambda: 0, first_epoch=3, share=lambda: (rank, n_ranks)))
+
+    for whole, first, second in zip(epoch(0, 1), epoch(0, 2), epoch(1, 2), strict=True):
+        assert sorted(first + second) == sorted(whole) and {place[0] for place in whole} == {3}
+
+
+@pytest.mark.parametrize("die_at", [1, 2, 3])
+def test_a_killed_training_goes_on_to_the_same_weights(die_at, tmp_path):
+    """Killed in the first of two phases, where the second begins, and in the second."""
     lay_out(tmp_path / "mel", [70_000] * 12, frames=True)
 
     def train(checkpoints, out, die_at=-1):
@@ -125,16 +166,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
         return done.stderr
 
     train("whole", "whole.safetensors")
-    train("killed", "killed.safetensors", die_at=2)
+    train("killed", "killed.safetensors", die_at=die_at)
     assert not (tmp_path / "killed.safetensors").exists()
-    assert "going on from" in train("killed", "killed.safetensors")
+    assert ("going on from" in train("killed", "killed.safetensors")) == (die_at != 2)
     assert (tmp_path / "killed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
-    histories = [fit.read_history(tmp_path / name / "history.csv") for name in ("whole", "killed")]
+    histories = [history.read(tmp_path / name / "history.csv") for name in ("whole", "killed")]
     assert histories[0] == histories[1] and len(histories[0]) == 4
 
 
-def test_learning_something(tmp_path):
-    """A network given an easy tag (loud or soft) must learn it: training is wired to the labels."""
+@pytest.mark.parametrize("devices", [1, 2])
+def test_learning_something(devices, tmp_path):
+    """A network given an easy tag (loud or soft) must learn it, in one process and in two: training is wired to the labels."""
     rng = np.random.default_rng(1)
     folder = tmp_path / "pcm"
     folder.mkdir()
@@ -142,30 +184,24 @@ def test_learning_something(tmp_path):
     with shards.writer(shards.shard_path(folder, 0), "int16") as write_clip:
         for number in range(24):
             loudness = 8000 if number % 2 else 300
-            offset, length = write_clip([(loudness * rng.standard_normal(59_049)).astype(np.int16)])
+            offset, length = write_clip([(loudness * rng.standard_normal(CHUNK)).astype(np.int16)])
             rows.append({"clip_id": f"c{number}", "shard": 0, "offset": offset, "length": length})
     write_table(pd.DataFrame(rows), folder / "index.parquet", shards.INDEX)
     ids, tags = [row["clip_id"] for row in rows], np.array([[n % 2, 1 - n % 2] for n in range(24)], np.float32)
     data = {
-        "clips": chunks.Clips(folder, 59_049),
+        "clips": chunks.Clips(folder, CHUNK),
         "train_ids": ids[:16],
         "train_tags": tags[:16],
         "validation_ids": ids[16:],
         "validation_tags": tags[16:],
     }
-    settings = {
-        "epochs": 6,
-        "batch_size": 4,
-        "learning_rate": 0.003,
-        "weight_decay": 0.0,
-        "chunks_per_clip": 1,
-        "patience": 10,
-        "precision": "32-true",
-        "seed": 0,
-    }
     torch.manual_seed(0)
-    figures = fit.fit("sample", taggers.create("sample", 2, 0.05), data, settings, tmp_path / "checkpoints")
-    assert figures["validation ROC-AUC"] > 0.9
+    settings = SETTINGS | {"devices": devices}
+    figures = fit.fit("level", Level(), data, settings, tmp_path / "checkpoints")
+    assert figures["validation ROC-AUC"] == 1.0
+    curve = history.read(tmp_path / "checkpoints" / "history.csv")
+    assert float(curve[-1]["validation_loss"]) < 0.5 * float(curve[0]["validation_loss"])
+    assert [row["epoch"] for row in curve] == list("123456")
 
 
 @pytest.mark.parametrize("wanted", ["32-true", "bf16-mixed"])
