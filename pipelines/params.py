@@ -17,8 +17,13 @@ RULES = {
     "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
     "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
+    "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
     "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
 }
+
+
+def _classes(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
 
 
 def load() -> dict[str, Any]:

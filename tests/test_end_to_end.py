@@ -39,8 +39,9 @@ def tiny(document):
     document["audio"]["max_quarantined"] = 0.5  # two bad files of ten
     document["clustering"].update({"n_bootstrap": 50, "n_permutations": 10, "maps": ["tsne"]})
     document["tagging"]["n_bootstrap"] = 50
-    for part in ("study", "leaks"):
+    for part in ("study", "leaks", "ood"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
+    document["ood"].update({"n_init": 2, "maps": ["pca"]})
     document["report"].update({"max_players": 10, "n_examples": 2})
 
 
@@ -136,6 +137,21 @@ def test_study_and_leak_audit(project):
     assert json.loads((project / "data/leaks/mine.json").read_text()) == {"copies": {"n": 8, "n_flagged": 0}}
 
 
+def test_other_music_has_a_place(project):
+    found = json.loads((project / "data/ood/scores/scores.json").read_text())
+    assert found["left_out"] == "style trecento, ryan" and found["n"]["outside"] + found["n"]["heard"] == 16
+    names = {"short", "sample", "pooled_pca", "random_projection"}
+    assert set(found["targets"]) == {"style", "instrument_family"} and set(found["targets"]["style"]) == names
+    mine = json.loads((project / "data/ood/mine/scores.json").read_text())
+    assert (mine["n"]["outside"], mine["n"]["heard"]) == (8, 0)
+    assert mine["targets"]["style"]["pooled_pca"]["all"]["detection"]["mahalanobis"]["auroc"] == 1.0, (
+        "sines are no music"
+    )
+    for name in ("short", "sample"):
+        config = json.loads((project / f"models/tagging/{name}/config.json").read_text())
+        assert not {"style:trecento", "style:ryan"} & set(config["tags"])
+
+
 def test_the_record_of_tagging(project):
     found = json.loads((project / "reports/tagging.json").read_text())["scores"]
     assert set(found) == {"short", "sample"}
@@ -170,13 +186,19 @@ def test_declared_code_is_the_loaded_code(project):
         (
             ("features", "pooled", "n_mfcc"),
             13,
-            r"features@\w+-pooled|baseline@.*|cluster@\w+|study@\w+|leaks@\w+|metrics|report",
+            r"features@\w+-pooled|baseline@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|metrics|report",
         ),
         (
             ("taggers", "waveform", "sample", "epochs"),
             3,
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
+            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
+        (
+            ("training", "leave_out", "style"),
+            ["aird"],
+            r"train_.*|embed_.*|cluster@.*|study@.*|leaks@.*|space|ood@.*|tagging|metrics|report",
+        ),
+        (("ood", "k"), 3, r"ood@\w+|report"),
         (("report", "n_examples"), 3, r"report"),
     ],
 )
@@ -196,11 +218,12 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|metrics|report"),
+        ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|ood@\w+|metrics|report"),
+        ("evaluation/ood.py", r"ood@\w+|report"),
         ("symbolic/render.py", None),
         (
             "models/taggers/sample.py",
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
+            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
         ("cli.py", r""),
     ],

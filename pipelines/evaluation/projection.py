@@ -1,6 +1,9 @@
-"""Two-dimensional maps of an embedding, for looking at only: distances on them mean little."""
+"""Two-dimensional maps of an embedding, for looking at only: distances on them mean little.
+
+`tsne` and `umap` map the clips they are given; `pca_onto` and `umap_onto` are fitted on some and place others."""
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
@@ -22,3 +25,25 @@ def umap(points: np.ndarray, seed: int) -> np.ndarray:
 
     neighbours = min(15, len(points) - 1)
     return UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
+
+
+def pca_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarray:
+    """`points` `(m, d)` on the two directions in which `reference` `(n, d)` varies most, `(m, 2)`."""
+    size = min(2, *reference.shape)
+    with threadpool_limits(1):
+        pca = PCA(size, svd_solver="full", random_state=seed).fit(reference)
+        return np.pad(pca.transform(points), ((0, 0), (0, 2 - size)))
+
+
+def umap_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarray:
+    """`points` `(m, d)` in the UMAP of `reference` `(n, d)`, `(m, 2)`: points never move what was fitted.
+
+    t-SNE cannot do this: it places the clips it was given and has no map for others.
+    """
+    if len(reference) < 4:
+        return np.zeros((len(points), 2))
+    from umap import UMAP
+
+    neighbours = min(15, len(reference) - 1)
+    fitted = UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit(reference)
+    return fitted.transform(points)

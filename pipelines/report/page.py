@@ -6,7 +6,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report import charts, headline, maps, pictures, players, provenance, study
+from pipelines.report import charts, headline, maps, ood, pictures, players, provenance, study
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -56,7 +56,7 @@ def render(state: State) -> tuple[str, dict[str, int]]:
     # embeddings stay in the recipe's order
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     environment.filters.update(words=headline.words, yaml=provenance.plain_yaml)
-    environment.globals.update(percent=charts.percent)
+    environment.globals.update(percent=charts.percent, swatches=ood.swatches)
     figures = {
         "clips with players": sum(map(len, sounds)),
         "clips with pictures": sum(len(part["cards"]) for part in listen),
@@ -110,6 +110,7 @@ def _section(state: State, dataset: Dataset, embeddings: list[str], number: int,
         "maps": bool(data["maps"]),
         "study": study.study(dataset, embeddings, lineage),
         "leaks": study.leaks(dataset, lineage),
+        "ood": ood.ood(dataset, state.datasets.get(dataset.ood.get("of")), embeddings, lineage),
         "mark": lineage.mark(f"data/clusters/{dataset.name}"),
     }
 

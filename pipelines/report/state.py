@@ -26,6 +26,7 @@ MAPS = pa.schema(
         column("y", pa.float32(), "second coordinate, no unit"),
     ]
 )
+PLACES = pa.schema([*MAPS, column("side", pa.string(), "reference, held_out, outside")])
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Dataset:
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
     study, leaks: as in data/study/<name>/scores.json and data/leaks/<name>.json; empty before those stages ran. trees: what it
     shows -> a dendrogram as `data:image/png;base64,` text.
+    ood, places: what data/ood/<name>/ says of its clips in the training dataset's space; empty before that stage ran.
     notes: the path of the exact notes, where the dataset has them.
     """
 
@@ -52,6 +54,8 @@ class Dataset:
     study: dict = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     leaks: dict = field(default_factory=dict)
+    ood: dict = field(default_factory=dict)
+    places: pd.DataFrame = field(default_factory=lambda: PLACES.empty_table().to_pandas())
     notes: Path | None = None
     raw_figures: dict = field(default_factory=dict)
 
@@ -113,6 +117,10 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         found.trees = read_json(f"data/records/study/{name}.json")["plots"]
     if audit.exists():
         found.leaks = read_json(audit)
+    elsewhere = Path("data/ood") / name
+    if elsewhere.exists():
+        found.ood = read_json(elsewhere / "scores.json")
+        found.places = read_table(elsewhere / "places.parquet", PLACES)
     return found
 
 

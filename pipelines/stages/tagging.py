@@ -1,4 +1,4 @@
-"""tagging: each tagger's own scores on the test clips of the training dataset."""
+"""tagging: each tagger's own scores on the test clips of the training dataset, of the classes that were not left out."""
 
 import argparse
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import datasets, params
+from pipelines.datasets import heard
 from pipelines.evaluation import tagging
 from pipelines.progress import progress
 from pipelines.stages import plots
@@ -21,7 +22,8 @@ def main() -> None:
     settings = params.load()
     dataset, options = settings["training"]["dataset"], settings["tagging"]
     clips = datasets.usable_clips(dataset)
-    test = clips[clips["split"] == "test"].reset_index(drop=True)
+    known = ~heard.left_out(clips, settings["training"].get("leave_out"))
+    test = clips[(clips["split"] == "test") & known].reset_index(drop=True)
     names = [name for group in settings["taggers"].values() for name in group]
     records = {}
     for name in progress(names, "tagging", unit="tagger"):

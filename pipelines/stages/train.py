@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pipelines import datasets, params
+from pipelines.datasets import heard
 from pipelines.models import taggers
 from pipelines.stages import plots
 from pipelines.stages.record import loaded_code, start, write_record
@@ -23,6 +24,7 @@ A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
 - Parameters: {parameters:,} (width {width}; 1.0 is the published network)
 - Reads: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
 - Tags: {tags}
+- Left out of training, and never heard: {left_out}
 - Trained on {n_train} clips, chosen by macro ROC-AUC on {n_validation} validation clips ({score:.4f}, epoch {epoch})
 - Recipe `{recipe}` (config.json has all of it), {precision} on {device}; weights are float32
 - Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
@@ -40,6 +42,7 @@ def main(name: str) -> None:
     options = recipes.resolve(settings, module.INPUT, name)
     chunks.check_input(module, settings)
     manifest = datasets.usable_clips(dataset)
+    manifest = manifest[~heard.left_out(manifest, training.get("leave_out"))]
     train = manifest[manifest["split"] == "train"]
     validation = manifest[manifest["split"] == "validation"]
     tags = sorted({tag for present in train["tags"] for tag in present})
@@ -96,6 +99,7 @@ def main(name: str) -> None:
             precision=found["precision"],
             recipe=found["recipe"],
             device=found["device"],
+            left_out=heard.in_words(training.get("leave_out")),
         ),
         encoding="utf-8",
     )

@@ -30,4 +30,6 @@ def test_contract(name):
     other = POOLED.copy()
     other[50] += 100
     np.testing.assert_array_equal(got[:50], module.embed(other, other[:40], **parameters)[:50])
+    # and clips of another dataset land where they would have landed among these
+    np.testing.assert_allclose(got[40:], module.embed(POOLED[40:], POOLED[:40], **parameters), atol=1e-4)
     assert len(module.embed(POOLED[:3], POOLED[:3], **parameters)) == 3

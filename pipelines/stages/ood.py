@@ -1,0 +1,318 @@
+"""ood: music from elsewhere in the training dataset's space: what it is near, whether it stands out, and as its own cluster.
+
+Elsewhere is another dataset, or, of the training dataset, the classes left out of training. Everything is fitted on the training
+clips that taggers heard (`space`); strangers are compared with test clips of the classes that taggers know.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines import datasets, params
+from pipelines.datasets import heard
+from pipelines.evaluation import ood, projection, scaling
+from pipelines.features import POOLED
+from pipelines.models import baselines
+from pipelines.progress import progress
+from pipelines.stages import plots
+from pipelines.stages.record import start, write_record
+from pipelines.store import embeddings
+from pipelines.store.files import write_json
+from pipelines.store.tables import column, read_table, write_table
+
+SPACE = Path("data/space")
+MAPS = {"pca": projection.pca_onto, "umap": projection.umap_onto}
+SIDES = ("reference", "held_out", "outside")
+PLACES = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in its manifest"),
+        column("side", pa.string(), "reference (the map is fitted on it), held_out, outside"),
+        column("embedding", pa.string(), "what was projected"),
+        column("method", pa.string(), "pca or umap"),
+        column("x", pa.float32(), "first coordinate, no unit"),
+        column("y", pa.float32(), "second coordinate, no unit"),
+    ]
+)
+STRANGERS = pa.schema(
+    [
+        column("clip_id", pa.string(), "a clip from outside"),
+        column("embedding", pa.string(), "by which it is near"),
+        column("target", pa.string(), "what the training dataset's classes are"),
+        column("nearest", pa.string(), "the class most of its nearest training clips have"),
+        column("mahalanobis", pa.float32(), "distance to the nearest class mean, in deviations"),
+        column("knn", pa.float32(), "distance to the k-th nearest training clip, both scaled to length 1, 0 to 2"),
+    ]
+)
+
+
+def main(dataset: str) -> None:
+    log = start(f"ood {dataset}")
+    settings = params.load()
+    options, trained = settings["ood"], settings["training"]["dataset"]
+    space = read_table(SPACE / "clips.parquet", heard.CLIPS)
+    outside, n_heard = strangers(dataset, settings, space)
+    sides = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]} | {"outside": outside}
+    found = {
+        "of": trained,
+        "left_out": heard.in_words(settings["training"].get("leave_out")) if dataset == trained else "",
+        "reason": _nothing(dataset, settings, sides, n_heard),
+        "n": {**{side: len(clips) for side, clips in sides.items()}, "heard": n_heard},
+        "k": options["k"],
+        "targets": {},
+        "skipped": [],
+    }
+    places, clips = [], []
+
+    def attempt(what: str, evaluate: Callable[[], object]) -> object:
+        """A part that there are too few clips for is named, and the others go on."""
+        try:
+            return evaluate()
+        except ValueError as error:
+            found["skipped"].append(f"{what}: {error}")
+            log.warning("left out: %s", found["skipped"][-1])
+            return None
+
+    if found["reason"]:
+        log.info("%s", found["reason"])
+    else:
+        groups, found["skipped"] = parts(outside, dataset, settings)
+        for name in progress(params.embedding_names(settings), f"ood {dataset}", unit="embedding"):
+            points = _points(name, dataset, settings, sides)
+            places += _maps(name, points, sides, options)
+            for target in (key for key in space if key.startswith("target_")):
+                records, rows = _place(name, target.removeprefix("target_"), points, sides, groups, options, attempt)
+                found["targets"].setdefault(target.removeprefix("target_"), {})[name] = records
+                clips.append(rows)
+    folder = Path("data/ood") / dataset
+    write_json(folder / "scores.json", found)
+    for name, tables, schema in (("places", places, PLACES), ("clips", clips, STRANGERS)):
+        tables = [table for table in tables if table is not None]
+        table = pd.concat(tables, ignore_index=True) if tables else schema.empty_table().to_pandas()
+        write_table(table, folder / f"{name}.parquet", schema)
+    _record(dataset, found, places, options, folder)
+    for line in table_of(found).splitlines():
+        log.info("%s", line)
+
+
+def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """(the clips to be placed, how many were not because a tagger has heard them or their work).
+
+    Of the training dataset: the left-out classes. Of another: what is scored of it. A clip is heard where the very file was in
+    training or validation or, in a dataset of the same module (names of works then mean the same), its group was.
+    """
+    trained = settings["training"]["dataset"]
+    if dataset == trained:
+        return space[space["role"] == "outside"].reset_index(drop=True), int((space["role"] == "shared").sum())
+    clips = datasets.usable_clips(dataset)
+    clips = clips[datasets.scored_and_reference(clips)[0]]
+    known = space["role"].isin(["reference", "validation"])
+    was_heard = clips["clip_id"].isin(space.loc[known, "clip_id"])
+    if settings["datasets"][dataset]["module"] == settings["datasets"][trained]["module"]:
+        was_heard |= clips["group"].isin(heard.heard_groups(space["role"], space["group"]))
+    return clips[~was_heard].reset_index(drop=True), int(was_heard.sum())
+
+
+def parts(outside: pd.DataFrame, dataset: str, settings: dict) -> tuple[dict[str, np.ndarray], list[str]]:
+    """(name -> mask over `outside`, what was left out): all of it, and each of its own classes (`target: class`).
+
+    Of the training dataset: the left-out classes alone, since by its other targets nothing was left out.
+    """
+    options, found, skipped = settings["ood"], {"all": np.ones(len(outside), bool)}, []
+    targets = [name.removeprefix("target_") for name in outside if name.startswith("target_")]
+    if dataset == settings["training"]["dataset"]:
+        targets = [target for target in targets if target in settings["training"]["leave_out"]]
+    for target in targets:
+        counts = outside[f"target_{target}"].value_counts()
+        large = sorted(counts[counts >= options["min_clips"]].index, key=lambda name: (-counts[name], name))
+        for name in sorted(large[: options["max_classes"]]):
+            found[f"{target}: {name}"] = (outside[f"target_{target}"] == name).to_numpy()
+        if n_rest := len(counts) - min(len(large), options["max_classes"]):
+            skipped.append(
+                f"{target}: {n_rest} classes are not scored apart (fewer than {options['min_clips']} clips, or beyond the "
+                f"{options['max_classes']} largest)"
+            )
+    return found, skipped
+
+
+def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_heard: int) -> str:
+    """Why there is nothing to place; empty where there is."""
+    trained = settings["training"]["dataset"]
+    if sides["outside"].empty and dataset == trained:
+        if not settings["training"].get("leave_out"):
+            return "nothing was left out of training, so there is nothing to place: name classes in training.leave_out"
+        return f"the works of all {n_heard} clips of the left-out classes are heard under other classes"
+    if sides["outside"].empty:
+        return f"all {n_heard} clips, or their works, were heard in training"
+    if sides["held_out"].empty:
+        return f"{trained} has no test clips of the classes that taggers know, so there is nothing to compare with"
+    return ""
+
+
+def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """Side -> `(clips, d)`, standardised on the reference; a baseline's map is the one fitted on the reference."""
+    ids = {side: clips["clip_id"].tolist() for side, clips in sides.items()}
+    vectors = {side: embeddings.read(SPACE / f"{name}.parquet", ids[side]) for side in SIDES[:2]}
+    if dataset == settings["training"]["dataset"]:
+        vectors["outside"] = embeddings.read(SPACE / f"{name}.parquet", ids["outside"])
+    elif name in settings["baselines"]:
+        pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
+        fitted_on = read_table(SPACE / "pooled.parquet", POOLED).set_index("clip_id").loc[ids["reference"]]
+        values = pooled.loc[ids["outside"], fitted_on.columns].to_numpy(np.float64)
+        vectors["outside"] = baselines.load(name).embed(
+            values, fitted_on.to_numpy(np.float64), **settings["baselines"][name]
+        )
+    else:
+        vectors["outside"] = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", ids["outside"])
+    return {side: scaling.standardise(part, vectors["reference"]) for side, part in vectors.items()}
+
+
+def _maps(
+    name: str, points: dict[str, np.ndarray], sides: dict[str, pd.DataFrame], options: dict
+) -> list[pd.DataFrame]:
+    """Places of at most `map_clips` of each side on maps fitted on the reference's."""
+    drawn = {side: _draw(len(part), options["map_clips"], options["seed"]) for side, part in points.items()}
+    every = np.concatenate([points[side][drawn[side]] for side in SIDES])
+    ids = np.concatenate([sides[side]["clip_id"].to_numpy()[drawn[side]] for side in SIDES])
+    side = np.repeat(SIDES, [len(drawn[one]) for one in SIDES])
+    found = []
+    for method in options["maps"]:
+        x, y = MAPS[method](points["reference"][drawn["reference"]], every, options["seed"]).T
+        found.append(
+            pd.DataFrame({"clip_id": ids, "side": side, "embedding": name, "method": method, "x": x, "y": y}).astype(
+                {"x": "float32", "y": "float32"}
+            )
+        )
+    return found
+
+
+def _draw(n: int, at_most: int, seed: int) -> np.ndarray:
+    """Row numbers of all of `n` clips, or of `at_most` of them, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:at_most])
+
+
+def _place(
+    name: str, target: str, points: dict, sides: dict, groups: dict[str, np.ndarray], options: dict, attempt: Callable
+) -> tuple[dict, pd.DataFrame | None]:
+    """(part -> record of one embedding and one target, a row of `STRANGERS` a clip)."""
+    labelled = sides["reference"][f"target_{target}"].notna().to_numpy()
+    reference, held_out = points["reference"][labelled], points["held_out"]
+    label = sides["reference"].loc[labelled, f"target_{target}"]
+    classes = sorted(label.unique())
+    labels = np.array([classes.index(one) for one in label], dtype=np.int64)
+    draws = options["n_bootstrap"], options["seed"]
+    records, clips = {}, None
+    for part, mask in groups.items():
+        foreign, what = points["outside"][mask], f"{target}, {name}, {part}"
+        told = attempt(
+            what,
+            lambda foreign=foreign: ood.detection(held_out, foreign, reference, labels, classes, options["k"], *draws),
+        )
+        near = attempt(
+            what, lambda foreign=foreign: ood.nearest_classes(foreign, reference, labels, classes, options["k"], *draws)
+        )
+        # as many as a class has: k-means cuts a larger group in two
+        n_drawn = max(options["min_clips"], round(len(held_out) / max(1, len(classes))))
+        some = foreign[_draw(len(foreign), n_drawn, options["seed"])]
+        own = attempt(
+            f"{what}, own cluster",
+            lambda some=some: ood.own_cluster(
+                held_out, some, len(classes), options["n_init"], draws[0], options["n_permutations"], draws[1]
+            )[0],
+        )
+        records[part] = {
+            "detection": told[0] if told else None,
+            "nearest": near[0] if near else None,
+            "own_cluster": own,
+        }
+        if part == "all" and told and near:
+            clips = pd.DataFrame(
+                {
+                    "clip_id": sides["outside"]["clip_id"],
+                    "embedding": name,
+                    "target": target,
+                    "nearest": [classes[i] for i in near[1]],
+                    "mahalanobis": told[1]["mahalanobis"][1].astype("float32"),
+                    "knn": told[1]["knn"][1].astype("float32"),
+                }
+            )
+    return records, clips
+
+
+def _record(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, folder: Path) -> None:
+    aurocs = {
+        f"{name}, {part}": record["detection"]["knn"]
+        for names in list(found["targets"].values())[:1]  # nearness knows no target
+        for name, records in names.items()
+        for part, record in records.items()
+        if record["detection"]
+    }
+    wanted = len(options["maps"]) * sum(min(found["n"][side], options["map_clips"]) for side in SIDES)
+    finite = sum(int(np.isfinite(table[["x", "y"]]).all(axis=1).sum()) for table in places)
+    told = {what: value for what, value in aurocs.items() if what.endswith(", all") and value["ci95"][0] > 0.5}
+    said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in told.items())
+    n_embeddings = len({table["embedding"].iloc[0] for table in places})
+    write_record(
+        "ood",
+        dataset,
+        figures={
+            **{side.replace("_", " "): found["n"][side] for side in SIDES},
+            "not placed, heard in training": found["n"]["heard"],
+            **{f"{what}, AUROC": round(value["auroc"], 4) for what, value in aurocs.items() if what.endswith(", all")},
+            **({"why nothing is placed": found["reason"]} if found["reason"] else {}),
+        },
+        table=folder / "clips.parquet",
+        checks={
+            "every clip is placed": (
+                finite == wanted * n_embeddings,
+                found["reason"] or f"{finite} of {wanted * n_embeddings} places on the maps are finite",
+            ),
+            "like the training music": (
+                dataset == found["of"] or not told,
+                found["reason"] or said or "no embedding tells it from held-out clips of the training dataset",
+            ),
+        },
+        plots={
+            "AUROC against held-out clips, k-NN (0.5: not told apart)": plots.bars(
+                {what: value["auroc"] for what, value in aurocs.items()}, f"{dataset}: AUROC by k-NN"
+            )
+        }
+        if aurocs
+        else {},
+        note=table_of(found),
+    )
+
+
+def table_of(found: dict) -> str:
+    """What stands out, as a Markdown table."""
+    if found["reason"]:
+        return found["reason"]
+    lines = [
+        "| target | embedding | outside | n | AUROC Mahalanobis | 95% | AUROC k-NN | 95% | nearest class | own cluster |",
+        "|" + " --- |" * 10,
+    ]
+    for target, names in found["targets"].items():
+        for name, records in names.items():
+            for part, record in records.items():
+                if not (record["detection"] and record["nearest"]):
+                    continue
+                told, classes, own = record["detection"], record["nearest"]["classes"], record["own_cluster"]
+                best = max(classes, key=lambda label: classes[label]["share"])
+                scores = " | ".join(
+                    f"{told[key]['auroc']:.3f} | [{told[key]['ci95'][0]:.3f}, {told[key]['ci95'][1]:.3f}]"
+                    for key in ("mahalanobis", "knn")
+                )
+                lines.append(
+                    f"| {target} | {name} | {part} | {told['n_outside']} | {scores} | {best} {classes[best]['share']:.2f} | "
+                    + ("– |" if not own else f"{'yes' if own['own'] else 'no'}, F1 {own['f1']:.2f} |")
+                )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

@@ -1,0 +1,63 @@
+"""space: the training dataset as every embedding holds it, with each clip's role; what other music is placed in.
+
+A baseline is fitted anew here, on what taggers heard: the `baseline` stage fits on all training clips, left-out classes too.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import datasets, params
+from pipelines.datasets import heard
+from pipelines.features import POOLED
+from pipelines.models import baselines
+from pipelines.stages.record import start, write_record
+from pipelines.store import embeddings
+from pipelines.store.tables import read_table, write_table
+
+SPACE = Path("data/space")
+
+
+def main() -> None:
+    log = start("space")
+    settings = params.load()
+    dataset, leave_out = settings["training"]["dataset"], settings["training"].get("leave_out")
+    clips = datasets.usable_clips(dataset)
+    clips["role"] = heard.roles(clips, leave_out)
+    ids, reference = clips["clip_id"].tolist(), (clips["role"] == "reference").to_numpy()
+    if not reference.any():
+        raise SystemExit(
+            f"space: {dataset} has no training clip that taggers may hear; shorten training.leave_out in params.yaml"
+        )
+    targets = [name for name in clips if name.startswith("target_")]
+    write_table(clips[[*heard.CLIPS.names, *targets]], SPACE / "clips.parquet", heard.CLIPS)
+    for name in (name for group in settings["taggers"].values() for name in group):
+        shutil.copy(f"data/embeddings/{dataset}/{name}.parquet", SPACE / f"{name}.parquet")
+    pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED)
+    values = pooled.set_index("clip_id").loc[ids].to_numpy(np.float64)
+    for name, options in settings["baselines"].items():
+        vectors = baselines.load(name).embed(values, values[reference], **options)
+        embeddings.write(SPACE / f"{name}.parquet", ids, vectors)
+    fitted_on = pooled[pooled["clip_id"].isin(clips.loc[reference, "clip_id"])]
+    write_table(fitted_on, SPACE / "pooled.parquet", POOLED)
+    counts = clips["role"].value_counts()
+    figures = {role.replace("_", " "): int(counts.get(role, 0)) for role in heard.ROLES}
+    write_record(
+        "space",
+        figures={"left out": heard.in_words(leave_out), **figures},
+        table=SPACE / "clips.parquet",
+        checks={
+            "every clip has a role": (
+                bool(clips["role"].isin(heard.ROLES).all()),
+                ", ".join(f"{n} {role}" for role, n in figures.items()),
+            )
+        },
+    )
+    log.info("left out: %s; %s", heard.in_words(leave_out), ", ".join(f"{n} {role}" for role, n in figures.items()))
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    main()
