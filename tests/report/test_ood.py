@@ -1,4 +1,4 @@
-"""The page's section on music from elsewhere says what its file says, and its picture holds every clip, light or strong."""
+"""The page's section on music from elsewhere says what its file says, and its picture holds every clip, faint or strong."""
 
 import re
 
@@ -110,7 +110,7 @@ def test_every_clip_is_in_the_picture_and_named(seen_ood):
     _, seen = seen_ood
     drawn = re.findall(r'<svg class="places" viewBox="0 0 [^>]*aria-label="([^"]*)">(.*?)</svg>', seen.html, re.S)
     assert [label for label, _ in drawn] == [
-        f"{title} of {name}: 40 clips of the training dataset, light, and 15 from outside, strong"
+        f"{title} of {name}: 40 clips of the training dataset, faint, and 15 from outside, strong"
         for title in ("UMAP", "PCA")
         for name in NAMES
     ]
