@@ -8,6 +8,13 @@ is easy in some ways and hard in others; figures from it are about rendered scor
 Works are chosen by a seed, one clip a work where there are enough (else several excerpts that do not overlap). Clips of
 one work, and of works with the same music under other names or in other keys (pipelines/symbolic/similarity.py), are
 one group; the split is by group. Nothing is downloaded, and the non-commercial Essen songs are not used.
+
+Options of an entry beside those of `scores` in params.yaml:
+
+`soundfont`: another SoundFont (.sf2, .sf3). The same seed and `clips_per_style` give the same works, notes, programs and split,
+    in another timbre. The programs are General MIDI's.
+`soundfont_sha256`: the hash of that file, which is refused if it has another; it is what makes the dataset stale.
+`splits`: only these of train, validation, test: with [test], works that no tagger trained on `scores` has heard.
 """
 
 from collections import Counter
@@ -25,7 +32,7 @@ from pipelines.datasets import NOTES
 from pipelines.progress import progress
 from pipelines.store.files import atomic
 from pipelines.store.tables import column, read_table, write_table
-from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity
+from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity, soundfonts
 from pipelines.symbolic.score import Music
 
 BIBTEX = """@inproceedings{cuthbert2010music21,
@@ -52,11 +59,7 @@ LICENCES = {  # what the files themselves say, beside what music21 says of all o
     "aird": "files: no licence; transcribed by Jack Campin, 2003 to 2009",
     "ryan": "files: no licence; the contributors are named in each",
 }
-SOUNDFONT = (
-    "sound: TimGM6mb.sf2 of pretty_midi, whose MIT licence does not mention it; Debian distributes another version of "
-    "it under GPL-2, (c) 2004 Tim Brechbill, 2010 David Bolton"
-)
-LICENSE_INFO = f"Mixed, per clip; the scores are {MUSIC21}. {SOUNDFONT[0].upper()}{SOUNDFONT[1:]}."
+LICENSE_INFO = f"Mixed, per clip; the scores are {MUSIC21}. S{soundfonts.TIMGM6MB[1:]}."
 
 # of labels that complete each other one goes without a tag: it would be the others' shadow, or neither one thing nor
 # the other
@@ -99,12 +102,16 @@ class Draw(NamedTuple):
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Parse, group, split and render. Writes audio/<style>/*.flac, notes.parquet and clips.parquet."""
+    font = soundfonts.find(entry.get("soundfont"), entry.get("soundfont_sha256"))
+    wanted = entry.get("splits", SPLITS)
+    if not wanted or not set(wanted) <= set(SPLITS):
+        raise ValueError(f"splits in params.yaml is {wanted}; name some of {', '.join(SPLITS)}")
     rejected: dict[str, Counter] = {}
     chosen = selection.choose(entry, rejected)
     clips, notes = [], []
     for style, members in chosen.items():
         for number, (member, draw) in enumerate(zip(members, draws(style, len(members), entry["seed"]), strict=True)):
-            row, sounding = compose(member, draw, number, entry)
+            row, sounding = compose(member, draw, number, entry, soundfonts.licence(font))
             clips.append(row)
             notes.append(sounding)
     pieces = {member.piece: member.music for members in chosen.values() for member in members}
@@ -115,16 +122,19 @@ def build(raw_dir: Path, entry: dict) -> dict:
         [row["group"] for row in clips], [row["target_style"] for row in clips], entry["split"], entry["seed"]
     )
     frame = pd.DataFrame(clips).assign(split=splits)
+    kept = frame["split"].isin(wanted)
+    frame, notes = frame[kept], [sounding for sounding, keep in zip(notes, kept, strict=True) if keep]
+    paths = frame["path"].tolist()
     tasks = [
-        (raw_dir / row["path"], sounding, entry["sample_rate"], entry["duration_s"], row["level_dbfs"])
-        for row, sounding in zip(clips, notes, strict=True)
+        (raw_dir / path, sounding, entry["sample_rate"], entry["duration_s"], level, font)
+        for path, sounding, level in zip(paths, notes, frame["level_dbfs"], strict=True)
     ]
     for _ in progress(executor.run(_write_audio, tasks), "render scores", total=len(tasks)):
         pass
-    table = [pd.DataFrame(sounding).assign(path=row["path"]) for row, sounding in zip(clips, notes, strict=True)]
+    table = [pd.DataFrame(sounding).assign(path=path) for path, sounding in zip(paths, notes, strict=True)]
     write_table(pd.concat(table, ignore_index=True)[NOTES.names], raw_dir / "notes.parquet", NOTES)
     write_table(frame[CLIPS.names], raw_dir / "clips.parquet", CLIPS)
-    return _figures(frame, pieces, pairs, rejected)
+    return {"soundfont": font.name} | _figures(frame, pieces, pairs, rejected)
 
 
 def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
@@ -155,7 +165,9 @@ def draws(style: str, n: int, seed: int) -> list[Draw]:
     return result
 
 
-def compose(member: selection.Chosen, draw: Draw, number: int, entry: dict) -> tuple[dict, np.ndarray]:
+def compose(
+    member: selection.Chosen, draw: Draw, number: int, entry: dict, sound_licence: str
+) -> tuple[dict, np.ndarray]:
     """(row of `CLIPS` without group and split, notes of `NOTES` without path) of one clip."""
     piece, music = member.piece, member.music
     style, duration_s = piece.style, entry["duration_s"]
@@ -182,7 +194,7 @@ def compose(member: selection.Chosen, draw: Draw, number: int, entry: dict) -> t
         "tags": tags,
         "source": f"music21 {version('music21')}, corpus/{piece.path}"
         + (f", X:{piece.number}" if piece.number >= 0 else ""),
-        "licence": f"{LICENCES[style]}; {MUSIC21}; {SOUNDFONT}",
+        "licence": f"{LICENCES[style]}; {MUSIC21}; {sound_licence}",
         "target_style": style,
         "target_instrument_family": instruments.FAMILY[draw.first],
         "work": piece.work,
@@ -224,8 +236,8 @@ def split(groups: list[str], styles: list[str], shares: dict[str, float], seed: 
 
 
 def _write_audio(task: tuple) -> None:
-    path, notes, sample_rate, duration_s, level_dbfs = task
-    sound = render.mix(notes, sample_rate, duration_s, level_dbfs)
+    path, notes, sample_rate, duration_s, level_dbfs, font = task
+    sound = render.mix(notes, sample_rate, duration_s, level_dbfs, font)
     with atomic(path) as temporary:
         soundfile.write(temporary, sound, sample_rate, format="FLAC", subtype="PCM_16")
 

@@ -110,7 +110,7 @@ def _kinds(clips: pd.DataFrame, target: str | None, otherwise: str) -> dict[str,
 
 
 def picture(places: pd.DataFrame, inside: list[str], outside: list[str], label: str) -> Markup:
-    """An SVG of `places` (x, y, side, kind): inside clips as light dots, outside clips as strong shapes above them."""
+    """An SVG of `places` (x, y, side, kind): inside clips as faint dots, outside clips as strong shapes above them."""
     points = places[["x", "y"]].to_numpy(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
@@ -124,7 +124,7 @@ def picture(places: pd.DataFrame, inside: list[str], outside: list[str], label: 
         for i, name in enumerate(outside)
     ]
     n = int(is_outside.sum())
-    said = f"{label}: {len(points) - n} clips of the training dataset, light, and {n} from outside, strong"
+    said = f"{label}: {len(points) - n} clips of the training dataset, faint, and {n} from outside, strong"
     head = f'<svg class="places" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
     return Markup(head + "".join(parts) + "</svg>")
 

@@ -10,5 +10,6 @@ splits (`datasets/`), nor learns anything (`models/`).
     labels.py      what notes and bars say: texture, metre, mode, tempo band
     similarity.py  which pieces are the same music in another key, hand or book
     instruments.py families of General MIDI programs, and who plays what
+    soundfonts.py  which SoundFont sounds, and what it says of its licence
     render.py      notes to a mono waveform
 """

@@ -5,32 +5,31 @@ zones of TimGM6mb.sf2 set, and rounds loops to whole output samples, so that the
 violin's at 1,333. TinySoundFont plays 440 Hz (tests/symbolic measure it).
 """
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
+
+from pipelines.symbolic import soundfonts
 
 GAIN_DB = -6.0  # room for a dozen voices before the caller normalises
 FADE_S = 0.01  # at the clip's end, where notes are cut
 PEAK_DBFS = -1.0
 
 
-def soundfont() -> Path:
-    """TimGM6mb.sf2, which the pretty_midi package carries (128 programs; Tim Brechbill, GPL-2)."""
-    return Path(importlib.util.find_spec("pretty_midi").origin).with_name("TimGM6mb.sf2")
-
-
-def mix(notes: np.ndarray, sample_rate: int, duration_s: float, level_dbfs: float) -> np.ndarray:
+def mix(
+    notes: np.ndarray, sample_rate: int, duration_s: float, level_dbfs: float, soundfont: Path | None = None
+) -> np.ndarray:
     """Play `notes` at a level: mono float32 `(samples,)`, RMS `level_dbfs`, or less where the peak would pass -1 dBFS.
 
     `notes` is a structured array with `onset_s`, `duration_s`, `pitch`, `voice`, `velocity` and `program`. Each program
-    is first brought to the same power a sounding second, so that what the font thinks of loudness hides none.
+    is first brought to the same power a sounding second, so that what the font thinks of loudness hides none. soundfont: a
+    file; None is the default one.
     """
     total = np.zeros(round(duration_s * sample_rate), dtype=np.float64)
     for program in np.unique(notes["program"]):
         part = notes[notes["program"] == program]
         columns = (part[name] for name in ("voice", "program", "pitch", "velocity", "onset_s", "duration_s"))
-        stem = render(*columns, sample_rate, duration_s).astype(np.float64)
+        stem = render(*columns, sample_rate, duration_s, soundfont).astype(np.float64)
         power = np.sum(stem**2) / (np.sum(part["duration_s"]) * sample_rate)
         total += stem / np.sqrt(max(power, 1e-12))
     peak = np.max(np.abs(total), initial=1e-12)
@@ -47,16 +46,21 @@ def render(
     durations_s: np.ndarray,
     sample_rate: int,
     duration_s: float,
+    soundfont: Path | None = None,
 ) -> np.ndarray:
     """Play notes (one entry of each array a note) from 0 to `duration_s`: mono float32 `(samples,)`, not normalised.
 
     A voice plays one program. A note that meets the same pitch sounding in its voice strikes it again. Sounds at the
     end are faded out over `FADE_S`. The same notes give the same bytes.
     """
-    synth = _synth(sample_rate)
+    soundfont = soundfont or soundfonts.default()
+    synth = _synth(sample_rate, soundfont)
     for voice in np.unique(voices):
         (program,) = np.unique(programs[voices == voice])
-        synth.program_select(int(voice) % 256, 0, 0, int(program))
+        try:
+            synth.program_select(int(voice) % 256, 0, 0, int(program))
+        except RuntimeError as error:
+            raise ValueError(f"{soundfont} has no program {program}: a General MIDI SoundFont is needed") from error
     n_samples = round(duration_s * sample_rate)
     starts = np.rint(onsets_s * sample_rate).astype(int)
     ends = np.maximum(starts + 1, np.rint((onsets_s + durations_s) * sample_rate).astype(int))
@@ -91,7 +95,7 @@ def _generate(synth, n_samples: int) -> np.ndarray:
     return (stereo[:, 0] + stereo[:, 1]) * np.float32(0.5)
 
 
-def _synth(sample_rate: int):
+def _synth(sample_rate: int, soundfont: Path):
     """A fresh synthesiser: state left by the last clip (release tails) must not reach the next."""
     try:
         import tinysoundfont
@@ -101,5 +105,8 @@ def _synth(sample_rate: int):
             "(without its pyaudio, which is for live playing and must be compiled)"
         ) from error
     synth = tinysoundfont.Synth(samplerate=sample_rate, gain=GAIN_DB)
-    synth.sfload(str(soundfont()))
+    try:
+        synth.sfload(str(soundfont))
+    except RuntimeError as error:
+        raise ValueError(f"TinySoundFont cannot read {soundfont}: it is cut short or damaged") from error
     return synth

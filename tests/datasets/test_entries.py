@@ -14,6 +14,7 @@ from pipelines import datasets, params
 TEXT = (PROJECT / "params.yaml").read_text()
 OFF = re.compile(r"^  # (?=(?:\w+:(?:\s+#.*)?$|  (?!# )))", re.M)  # of `  # name:` and `  #   key: value`
 NAMES = ("gtzan", "jamendo", "magnatagatune")
+OTHERS = ("scores_other_font",)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,18 @@ def settings():
 
 
 def test_they_are_off(settings):
-    assert not set(NAMES) & set(yaml.safe_load(TEXT)["datasets"])
-    assert set(NAMES) <= set(settings["datasets"])
+    assert not {*NAMES, *OTHERS} & set(yaml.safe_load(TEXT)["datasets"])
+    assert {*NAMES, *OTHERS} <= set(settings["datasets"])
+
+
+def test_the_other_font_plays_the_same_works(settings):
+    """Whatever decides which notes are played is as in `scores`, so that the split is the same too."""
+    same, other = settings["datasets"]["scores"], settings["datasets"]["scores_other_font"]
+    assert same.items() <= other.items()
+    extra = set(other) - set(same)
+    assert extra == {"soundfont", "soundfont_sha256", "splits"}
+    module = datasets.load(other)
+    assert all(f'"{key}"' in inspect.getsource(module) and f"`{key}`" in module.__doc__ for key in extra)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,4 +69,6 @@ def test_dvc_takes_them(settings, tmp_path):
     (tmp_path / params.PARAMS).write_text(OFF.sub("  ", TEXT))
     run_in(tmp_path, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
     listed = run_in(tmp_path, sys.executable, "-m", "dvc", "stage", "list", "--name-only").stdout.split()
-    assert {f"{stage}@{name}" for name in NAMES for stage in ("raw", "manifest", "audio", "cluster")} <= set(listed)
+    assert {
+        f"{stage}@{name}" for name in (*NAMES, *OTHERS) for stage in ("raw", "manifest", "audio", "cluster", "ood")
+    } <= set(listed)

@@ -18,7 +18,7 @@ from pipelines import datasets, executor
 from pipelines.datasets import scores
 from pipelines.store.files import sha256
 from pipelines.store.tables import read_table
-from pipelines.symbolic import corpus, excerpt, instruments, labels, selection
+from pipelines.symbolic import corpus, excerpt, instruments, labels, selection, soundfonts
 
 ENTRY = {
     "module": "scores",
@@ -182,3 +182,40 @@ def test_a_file_that_cannot_be_parsed_is_counted_and_another_work_takes_its_plac
     assert search.rejected == {"not parsed (ABCFileException)": 1}
     (second,) = search.wanted()
     assert second.work not in {piece.work for piece in first}
+
+
+def test_another_soundfont_plays_the_same_test_works(built, clips, notes, tmp_path, monkeypatch):
+    monkeypatch.setattr(executor, "n_workers", lambda wanted=0: 1)
+    font = tmp_path / "another.sf2"
+    font.write_bytes(
+        soundfonts.default().read_bytes() + b"\0\0"
+    )  # RIFF says where it ends: the same sound, another file
+    entry = ENTRY | {"soundfont": str(font), "soundfont_sha256": sha256(font), "splits": ["test"]}
+    raw_dir = tmp_path / "raw"
+    raw_dir.mkdir()
+    figures = scores.build(raw_dir, entry)
+    other, wanted = scores.clips(raw_dir, entry), clips[clips["split"] == "test"].reset_index(drop=True)
+    assert figures["soundfont"] == "another.sf2" and figures["clips"] == len(other) == len(wanted) > 0
+    pd.testing.assert_frame_equal(other.drop(columns="licence"), wanted.drop(columns="licence"))
+    assert other["licence"].str.endswith("; sound: another.sf2, which names no copyright holder").all()
+    assert clips["licence"].str.endswith(soundfonts.TIMGM6MB).all()
+    played = dict(list(read_table(raw_dir / "notes.parquet", datasets.NOTES).groupby("path")))
+    assert set(played) == set(wanted["path"])
+    for path, own in played.items():
+        pd.testing.assert_frame_equal(own.reset_index(drop=True), notes[path].reset_index(drop=True))
+        assert sha256(raw_dir / path) == sha256(built[0] / path)
+    assert sorted(p.relative_to(raw_dir).as_posix() for p in raw_dir.rglob("*.flac")) == sorted(wanted["path"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"soundfont": "/nowhere/none.sf2"}, "apt install fluidr3mono-gm-soundfont"),
+        ({"splits": ["all"]}, "name some of train, validation, test"),
+        ({"splits": []}, "name some of train, validation, test"),
+    ],
+)
+def test_a_wrong_option_is_named_before_anything_is_read(options, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        scores.build(tmp_path, ENTRY | options)
+    assert not list(tmp_path.iterdir())
