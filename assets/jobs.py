@@ -14,7 +14,7 @@ from assets.recipe import StageGroup
 
 TRAINING = "models"
 """The group, in dvc.yaml, of the assets that `retrain` is about."""
-STUDY = ("study", "leaks")
+STUDY = ("study", "leaks", "degrade", "robustness")
 
 
 def demo(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
@@ -34,7 +34,8 @@ def retrain(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition
 def study(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
     members = set(STUDY)
     description = (
-        "What embeddings know of music: clusterings, probes, neighbours and the leak audit of every dataset, and the report. "
+        "What embeddings know of music: clusterings, probes, neighbours, the leak audit and robustness "
+        "of every dataset, and the report. "
         "What they need is brought up to date."
     )
     return _job("study", description, project, groups, members | recipe.descendants(groups, members))

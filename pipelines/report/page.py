@@ -6,7 +6,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report import charts, headline, maps, pictures, players, provenance, study
+from pipelines.report import charts, headline, maps, pictures, players, provenance, robustness, study
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -110,6 +110,7 @@ def _section(state: State, dataset: Dataset, embeddings: list[str], number: int,
         "maps": bool(data["maps"]),
         "study": study.study(dataset, embeddings, lineage),
         "leaks": study.leaks(dataset, lineage),
+        "robustness": robustness.section(dataset, embeddings, lineage),
         "mark": lineage.mark(f"data/clusters/{dataset.name}"),
     }
 

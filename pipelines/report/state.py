@@ -35,8 +35,8 @@ class Dataset:
     clips: the manifest's rows that were decoded, with PCM place (`shard`, `offset`, `length` in samples) from the audio index.
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
-    study, leaks: as in data/study/<name>/scores.json and data/leaks/<name>.json; empty before those stages ran. trees: what it
-    shows -> a dendrogram as `data:image/png;base64,` text.
+    study, leaks, robustness: as in data/study/<name>/scores.json, data/leaks/<name>.json and data/robustness/<name>.json; empty
+    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text.
     notes: the path of the exact notes, where the dataset has them.
     """
 
@@ -52,6 +52,7 @@ class Dataset:
     study: dict = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     leaks: dict = field(default_factory=dict)
+    robustness: dict = field(default_factory=dict)
     notes: Path | None = None
     raw_figures: dict = field(default_factory=dict)
 
@@ -113,6 +114,9 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         found.trees = read_json(f"data/records/study/{name}.json")["plots"]
     if audit.exists():
         found.leaks = read_json(audit)
+    changed = Path("data/robustness") / f"{name}.json"
+    if changed.exists():
+        found.robustness = read_json(changed)
     return found
 
 

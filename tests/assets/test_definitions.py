@@ -24,11 +24,14 @@ CHECKS = {
     "cluster": "better_than_chance",
     "study": "a_probe_finds_more_than_the_majority",
     "leaks": ("no_exact_copy_across_splits no_near_copy_across_splits no_work_or_artist_across_splits no_copies"),
+    "degrade": "schema every_clip finite",
+    "robustness": "what_clean_clips_show_is_shown_by_changed_ones",
     "tagging": "better_than_chance",
     "report": "every_figure_has_its_lineage",
 }
 MODELS = {"train_log_mel", "train_waveform"}
 TRAINED = MODELS | {"embed_log_mel", "embed_waveform", "cluster", "study", "leaks", "tagging", "metrics", "report"}
+TRAINED |= {"degrade", "robustness"}
 ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
 
 
@@ -53,7 +56,7 @@ def test_everything_there_is(defs):
     assert {job.name for job in defs.jobs} == {"demo", "retrain", "study"}
     assert set(defs.resolve_job_def("demo").graph.node_dict) == ASSETS
     assert set(defs.resolve_job_def("retrain").graph.node_dict) == TRAINED
-    assert set(defs.resolve_job_def("study").graph.node_dict) == {"study", "leaks", "report"}
+    assert set(defs.resolve_job_def("study").graph.node_dict) == {"study", "leaks", "degrade", "robustness", "report"}
     (schedule,) = repository.schedule_defs
     assert (schedule.name, schedule.cron_schedule, schedule.job_name) == ("weekly_retrain", "0 3 * * 1", "retrain")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
