@@ -33,7 +33,7 @@ def render(state: State) -> tuple[str, dict[str, int]]:
     findings = headline.findings(state)
     context = {
         "question": headline.question(state),
-        "findings": [{**found, "mark": lineage.mark(f"data/clusters/{found['dataset']}")} for found in findings],
+        "findings": [_marked(found, lineage) for found in findings],
         "verdicts": headline.VERDICTS,
         "n_taggers": headline.word(len(tagger_names(state))),
         "hero": _hero(findings, list(state.datasets), scripts, lineage),
@@ -64,6 +64,11 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "figures without lineage": sum(not mark["stage"] for mark in lineage.marks),
     }
     return environment.get_template("page.html.j2").render(context), figures
+
+
+def _marked(found: dict, lineage: Lineage) -> dict:
+    mark = lineage.mark(f"data/clusters/{found['dataset']}")
+    return {**found, "mark": mark, "mark_pair": found["pair"] and lineage.mark(f"data/study/{found['dataset']}")}
 
 
 def _hero(findings: list[dict], names: list[str], scripts: list[dict], lineage: Lineage) -> dict | None:
