@@ -19,6 +19,8 @@ RULES = {
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
     "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
     "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
+    "robustness.degradations": ("a list of names, [] for none", lambda value: isinstance(value, list)),
+    "robustness.max_clips": ("a whole number above 0", lambda value: isinstance(value, int) and value > 0),
 }
 
 

@@ -39,9 +39,10 @@ def tiny(document):
     document["audio"]["max_quarantined"] = 0.5  # two bad files of ten
     document["clustering"].update({"n_bootstrap": 50, "n_permutations": 10, "maps": ["tsne"]})
     document["tagging"]["n_bootstrap"] = 50
-    for part in ("study", "leaks", "ood"):
+    for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
     document["ood"].update({"n_init": 2, "maps": ["pca"]})
+    document["robustness"]["degradations"] = ["noise_10db", "pitch_up", "excerpt_3s"]
     document["report"].update({"max_players": 10, "n_examples": 2})
 
 
@@ -152,6 +153,17 @@ def test_other_music_has_a_place(project):
         assert not {"style:trecento", "style:ryan"} & set(config["tags"])
 
 
+def test_robustness(project):
+    found = json.loads((project / "data/robustness/scores.json").read_text())
+    assert found["degradations"] == ["noise_10db", "pitch_up", "excerpt_3s"]
+    assert {"kmeans", "linear probe"} <= set(found["targets"]["style"]), found["skipped"]
+    assert set(found["tags"]) == {"short", "sample"} and found["n"] == found["n_scored"]
+    told = json.loads((project / "data/robustness/mine.json").read_text())
+    record = told["targets"]["label"]["kmeans"]["random_projection"]
+    assert record["clean"]["score"] == 1.0 and record["pitch_up"]["n"] == 8
+    assert told["tags"] == {}
+
+
 def test_the_record_of_tagging(project):
     found = json.loads((project / "reports/tagging.json").read_text())["scores"]
     assert set(found) == {"short", "sample"}
@@ -186,19 +198,20 @@ def test_declared_code_is_the_loaded_code(project):
         (
             ("features", "pooled", "n_mfcc"),
             13,
-            r"features@\w+-pooled|baseline@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|metrics|report",
+            r"features@\w+-pooled|baseline@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|metrics|report",
         ),
         (
             ("taggers", "waveform", "sample", "epochs"),
             3,
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
+            r"train_waveform@sample|embed_waveform@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
         (
             ("training", "leave_out", "style"),
             ["aird"],
-            r"train_.*|embed_.*|cluster@.*|study@.*|leaks@.*|space|ood@.*|tagging|metrics|report",
+            r"train_.*|embed_.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
         (("ood", "k"), 3, r"ood@\w+|report"),
+        (("robustness", "n_bootstrap"), 60, r"robustness@\w+|report"),
         (("report", "n_examples"), 3, r"report"),
     ],
 )
@@ -223,7 +236,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
         ("symbolic/render.py", None),
         (
             "models/taggers/sample.py",
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
+            r"train_waveform@sample|embed_waveform@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
         ("cli.py", r""),
     ],

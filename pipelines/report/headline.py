@@ -1,11 +1,13 @@
 """The answer in a sentence: what the taggers' embeddings know, against chance and against embeddings without a network.
 
-The rule, applied to every sentence alike: an embedding is called better than another only where its whole 95% interval lies
-above the other's; above chance only where its interval's lower end is.
+The rule, applied to every sentence alike: an embedding is called better than another only where the paired test of the study
+says so (clip by clip, p below 0.05 after Holm's correction for all pairs); where there is no such test, only where its whole
+95% interval lies above the other's. It is called above chance only where its interval's lower end is.
 """
 
-from pipelines.report.state import State, ordered, tagger_names
+from pipelines.report.state import Dataset, State, ordered, tagger_names
 
+ALPHA = 0.05
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 VERDICTS = {
@@ -33,11 +35,11 @@ def question(state: State) -> str:
 
 def findings(state: State) -> list[dict]:
     """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
-    "verdict", "trained_on"}`.
+    "pair", "verdict", "trained_on"}`.
 
     best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance"}`, or None where
-    there is no tagger (no baseline). others: the taggers with lower figures. verdict: a key of `VERDICTS`. trained_on: how many
-    of the classes a tagger was trained to name.
+    there is no tagger (no baseline). others: the taggers with lower figures. pair: `paired` of best and baseline. verdict: a key
+    of `VERDICTS`. trained_on: how many of the classes a tagger was trained to name.
     """
     taggers, found = tagger_names(state), []
     for name, dataset in state.datasets.items():
@@ -48,6 +50,7 @@ def findings(state: State) -> list[dict]:
             best = networks[0] if networks else None
             baseline = baselines[0] if baselines else None
             record = records[(best or baseline)["name"]]
+            pair = paired(dataset, target, best["name"], baseline["name"]) if best and baseline else None
             found.append(
                 {
                     "dataset": name,
@@ -57,7 +60,8 @@ def findings(state: State) -> list[dict]:
                     "best": best,
                     "baseline": baseline,
                     "others": networks[1:],
-                    "verdict": verdict(best, baseline) if best else "",
+                    "pair": pair,
+                    "verdict": verdict(best, baseline, pair) if best else "",
                     "trained_on": trained_on(state, record["per_class"]),
                 }
             )
@@ -75,12 +79,27 @@ def summary(name: str, record: dict) -> dict:
     }
 
 
-def verdict(best: dict, baseline: dict | None) -> str:
+def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
+    """`{"difference" (of a less b), "low", "high", "p" (after Holm), "n_pairs"}` of two embeddings compared clip by clip, or None
+    where the study has not compared them."""
+    pairs = (dataset.study.get("targets", {}).get(target, {}).get("paired") or {"pairs": []})["pairs"]
+    for pair in pairs:
+        if {pair["a"], pair["b"]} == {a, b}:
+            sign = 1 if pair["a"] == a else -1
+            low, high = sorted(sign * end for end in pair["ci95"])
+            told = {"difference": sign * pair["difference"], "low": low, "high": high}
+            return told | {"p": pair["p_holm"], "n_pairs": len(pairs)}
+    return None
+
+
+def verdict(best: dict, baseline: dict | None, pair: dict | None = None) -> str:
     """A key of `VERDICTS`, by the rule above."""
     if best["low"] <= best["chance"]:
         return "chance"
     if baseline is None:
         return "no baseline"
+    if pair is not None:
+        return "level" if pair["p"] >= ALPHA else "better" if pair["difference"] > 0 else "worse"
     if best["low"] > baseline["high"]:
         return "better"
     return "worse" if best["high"] < baseline["low"] else "level"

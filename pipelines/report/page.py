@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.datasets import heard
-from pipelines.report import charts, headline, maps, ood, pictures, players, provenance, study
+from pipelines.report import charts, headline, maps, ood, pictures, players, provenance, robustness, study
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -34,7 +34,7 @@ def render(state: State) -> tuple[str, dict[str, int]]:
     findings = headline.findings(state)
     context = {
         "question": headline.question(state),
-        "findings": [{**found, "mark": lineage.mark(f"data/clusters/{found['dataset']}")} for found in findings],
+        "findings": [_marked(found, lineage) for found in findings],
         "verdicts": headline.VERDICTS,
         "n_taggers": headline.word(len(tagger_names(state))),
         "hero": _hero(findings, list(state.datasets), scripts, lineage),
@@ -65,6 +65,11 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "figures without lineage": sum(not mark["stage"] for mark in lineage.marks),
     }
     return environment.get_template("page.html.j2").render(context), figures
+
+
+def _marked(found: dict, lineage: Lineage) -> dict:
+    mark = lineage.mark(f"data/clusters/{found['dataset']}")
+    return {**found, "mark": mark, "mark_pair": found["pair"] and lineage.mark(f"data/study/{found['dataset']}")}
 
 
 def _hero(findings: list[dict], names: list[str], scripts: list[dict], lineage: Lineage) -> dict | None:
@@ -112,6 +117,7 @@ def _section(state: State, dataset: Dataset, embeddings: list[str], number: int,
         "study": study.study(dataset, embeddings, lineage),
         "leaks": study.leaks(dataset, lineage),
         "ood": ood.ood(dataset, state.datasets.get(dataset.ood.get("of")), embeddings, lineage),
+        "robustness": robustness.section(dataset, embeddings, lineage),
         "mark": lineage.mark(f"data/clusters/{dataset.name}"),
     }
 

@@ -36,8 +36,8 @@ class Dataset:
     clips: the manifest's rows that were decoded, with PCM place (`shard`, `offset`, `length` in samples) from the audio index.
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
-    study, leaks: as in data/study/<name>/scores.json and data/leaks/<name>.json; empty before those stages ran. trees: what it
-    shows -> a dendrogram as `data:image/png;base64,` text.
+    study, leaks, robustness: as in data/study/<name>/scores.json, data/leaks/<name>.json and data/robustness/<name>.json; empty
+    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text.
     ood, places: what data/ood/<name>/ says of its clips in the training dataset's space; empty before that stage ran.
     notes: the path of the exact notes, where the dataset has them.
     """
@@ -56,6 +56,7 @@ class Dataset:
     leaks: dict = field(default_factory=dict)
     ood: dict = field(default_factory=dict)
     places: pd.DataFrame = field(default_factory=lambda: PLACES.empty_table().to_pandas())
+    robustness: dict = field(default_factory=dict)
     notes: Path | None = None
     raw_figures: dict = field(default_factory=dict)
 
@@ -117,10 +118,12 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         found.trees = read_json(f"data/records/study/{name}.json")["plots"]
     if audit.exists():
         found.leaks = read_json(audit)
-    elsewhere = Path("data/ood") / name
+    elsewhere, changed = Path("data/ood") / name, Path("data/robustness") / f"{name}.json"
     if elsewhere.exists():
         found.ood = read_json(elsewhere / "scores.json")
         found.places = read_table(elsewhere / "places.parquet", PLACES)
+    if changed.exists():
+        found.robustness = read_json(changed)
     return found
 
 

@@ -29,6 +29,15 @@ PREDICTIONS = pa.schema(
         column("scores", pa.list_(pa.float32()), "probability of each tag, in the order of the tagger's config"),
     ]
 )
+DEGRADED = pa.schema(
+    [
+        column("clip_id", pa.string(), "a scored clip, as in the manifest"),
+        column("degradation", pa.string(), "what its sound went through"),
+        column("embedding", pa.string(), "the tagger or baseline that heard it"),
+        column("vector", pa.list_(pa.float32()), "its embedding, as of a clip as it is"),
+        column("scores", pa.list_(pa.float32()), "of a tagger: probability of each tag of its config", null=True),
+    ]
+)
 
 
 def write(path: str | os.PathLike, clip_ids: list[str], vectors: np.ndarray) -> None:

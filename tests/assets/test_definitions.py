@@ -26,11 +26,13 @@ CHECKS = {
     "leaks": ("no_exact_copy_across_splits no_near_copy_across_splits no_work_or_artist_across_splits no_copies"),
     "space": "every_clip_has_a_role",
     "ood": "every_clip_is_placed like_the_training_music",
+    "degrade": "schema every_clip finite",
+    "robustness": "what_clean_clips_show_is_shown_by_changed_ones",
     "tagging": "better_than_chance",
     "report": "every_figure_has_its_lineage",
 }
 MODELS = {"train_log_mel", "train_waveform"}
-EVALUATION = {"cluster", "study", "leaks", "space", "ood", "tagging", "metrics", "report"}
+EVALUATION = {"cluster", "study", "leaks", "space", "ood", "degrade", "robustness", "tagging", "metrics", "report"}
 TRAINED = MODELS | {"embed_log_mel", "embed_waveform"} | EVALUATION
 ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
 
@@ -56,7 +58,14 @@ def test_everything_there_is(defs):
     assert {job.name for job in defs.jobs} == {"demo", "retrain", "study"}
     assert set(defs.resolve_job_def("demo").graph.node_dict) == ASSETS
     assert set(defs.resolve_job_def("retrain").graph.node_dict) == TRAINED
-    assert set(defs.resolve_job_def("study").graph.node_dict) == {"study", "leaks", "ood", "report"}
+    assert set(defs.resolve_job_def("study").graph.node_dict) == {
+        "study",
+        "leaks",
+        "ood",
+        "degrade",
+        "robustness",
+        "report",
+    }
     (schedule,) = repository.schedule_defs
     assert (schedule.name, schedule.cron_schedule, schedule.job_name) == ("weekly_retrain", "0 3 * * 1", "retrain")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED

@@ -30,6 +30,31 @@ def test_better_only_where_intervals_are_apart(best, baseline, wanted):
     assert headline.verdict(best, baseline) == wanted
 
 
+@pytest.mark.parametrize(
+    ("difference", "p", "wanted"),
+    [(0.1, 0.02, "better"), (0.1, 0.05, "level"), (0.3, 0.2, "level"), (-0.1, 0.001, "worse")],
+)
+def test_the_paired_test_decides_where_there_is_one(difference, p, wanted):
+    """Intervals that overlap do not forbid a difference, and those that are apart do not make one."""
+    pair = {"difference": difference, "low": 0, "high": 0, "p": p, "n_pairs": 6}
+    overlapping = summary(0.6, 0.5, 0.7), summary(0.55, 0.45, 0.65)
+    apart = summary(0.6, 0.5, 0.7), summary(0.3, 0.25, 0.35)
+    assert headline.verdict(*overlapping, pair) == headline.verdict(*apart, pair) == wanted
+    assert headline.verdict(summary(0.6, 0.2, 0.9), overlapping[1], pair) == "chance"
+    assert headline.verdict(overlapping[0], None, None) == "no baseline"
+
+
+def test_a_pair_is_found_in_either_order_and_read_from_the_taggers_side(project):
+    dataset = state.read().datasets["scores"]
+    pair = {"a": "pooled_pca", "b": "short", "difference": -0.2, "ci95": [-0.3, -0.05], "p": 0.001, "p_holm": 0.004}
+    assert headline.paired(dataset, "style", "short", "pooled_pca") is None
+    for paired in (None, {"pairs": [pair]}):
+        dataset.study = {"targets": {"style": {"paired": paired}}}
+        found = headline.paired(dataset, "style", "short", "pooled_pca")
+        assert found == (paired and {"difference": 0.2, "low": 0.05, "high": 0.3, "p": 0.004, "n_pairs": 1})
+    assert headline.paired(dataset, "voices", "short", "pooled_pca") is None
+
+
 def test_findings_name_the_best_and_the_best_baseline(project):
     found = {(one["dataset"], one["target"]): one for one in headline.findings(state.read())}
     assert list(found) == [("scores", "style"), ("scores", "voices"), ("mine", "label")]

@@ -63,6 +63,21 @@ def test_tables_equal_the_files(project):
     assert any(mark.get("data-path") == "data/study/scores" for mark in seen.marks)
 
 
+def test_the_answer_says_which_test_it_rests_on(project):
+    parts = write_study()
+    pair = next(p for p in parts["paired"]["pairs"] if {p["a"], p["b"]} == {"short", "pooled_pca"})
+    seen = read(page.render(state.read())[0])
+    text = " ".join(seen.text.split())
+    style, voices = text.index("scores style"), text.index("scores voices")
+    p = "< 0.001" if pair["p_holm"] < 0.001 else f"= {pair['p_holm']:.2g}"
+    wanted = "the difference is real" if pair["p_holm"] < 0.05 else "the two are not told apart"
+    assert f"{wanted} (p {p})" in text[style:voices]
+    assert (
+        "intervals" in text[voices : text.index("mine label")] and "(p " not in text[voices : text.index("mine label")]
+    )
+    assert "a paired test, clip by clip, finds a difference" in text
+
+
 def test_leaks_are_named_and_scores_given_without_them(project):
     record = leaks.without(np.arange(20) % 2 == 0, np.arange(20) < 4, 20, 0)
     found = {

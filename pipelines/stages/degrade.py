@@ -1,0 +1,219 @@
+"""degrade: what taggers and baselines make of scored clips after noise, MP3, another pitch or as a short excerpt.
+
+The changed sound is kept nowhere. What was heard in it is kept in the cache, a clip at a time, under the hash of the clip's
+samples, the degradation and the listener's version: ten new clips cost ten clips, another tagger costs itself, and a
+killed run goes on where it was.
+"""
+
+import argparse
+import hashlib
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipelines import datasets, executor, features, params
+from pipelines.audio.pcm import INDEX, to_float, to_int16
+from pipelines.evaluation.robustness import DEGRADATIONS
+from pipelines.models import baselines, taggers
+from pipelines.progress import progress
+from pipelines.stages.record import loaded_code, start, write_record
+from pipelines.store import cache, embeddings, files, shards
+from pipelines.store.code import code_version, reached
+from pipelines.store.tables import read_table, write_table
+from pipelines.training import chunks, inference
+
+KIND = "degraded"  # of the cache: what one listener heard in one changed clip
+CLIPS_A_TASK = 8
+POOLED = "pooled"  # the listener behind every baseline
+
+
+def main(dataset: str) -> None:
+    log = start(f"degrade {dataset}")
+    settings = params.load()
+    options = settings["robustness"]
+    if unknown := [name for name in options["degradations"] if name not in DEGRADATIONS]:
+        raise SystemExit(
+            f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(DEGRADATIONS)}"
+        )
+    clips = datasets.usable_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    chosen = sample(clips[scored], options["max_clips"], options["seed"])
+    names = [name for group in settings["taggers"].values() for name in group]
+    for name in names:
+        chunks.check_input(taggers.load_module(_config(name)["name"]), settings)
+    kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}
+    # now, because workers, and clips that are kept already, load more or less
+    code = loaded_code(path for kind in kinds for path in reached(features.load(kind).__name__)[0].values())
+    heard = hear(dataset, chosen, names, settings)
+    parts = []
+    for degradation, found in heard.items():
+        for name in names:
+            n_tags = len(_config(name)["tags"])
+            values = [found[clip_id, name] for clip_id in chosen["clip_id"]]
+            parts.append(_rows(chosen, degradation, name, [v[n_tags:] for v in values], [v[:n_tags] for v in values]))
+        for name, vectors in _baselines(dataset, clips, reference, chosen, found, settings["baselines"]).items():
+            parts.append(_rows(chosen, degradation, name, list(vectors), [None] * len(chosen)))
+    table = pd.concat(parts, ignore_index=True) if parts else embeddings.DEGRADED.empty_table().to_pandas()
+    path = Path("data/degraded") / f"{dataset}.parquet"
+    write_table(table, path, embeddings.DEGRADED)
+    wanted = len(chosen) * len(heard) * len(params.embedding_names(settings))
+    write_record(
+        "degrade",
+        dataset,
+        figures={"clips": len(chosen), "scored clips": int(scored.sum()), "degradations": len(heard)},
+        table=path,
+        checks={
+            "every clip": (
+                len(table) == wanted,
+                f"{len(table)} of {wanted}: {len(chosen)} clips, {len(heard)} degradations",
+            ),
+            "finite": (True, "no NaN and no infinity: each clip was looked at when it was heard"),
+        },
+        code=code,
+    )
+    log.info("%d of %d scored clips, %d degradations", len(chosen), scored.sum(), len(heard))
+    cache.prune(settings["cache"]["limit_gb"] * 1e9)
+
+
+def _rows(chosen: pd.DataFrame, degradation: str, name: str, vectors: list, scores: list) -> pd.DataFrame:
+    told = {"degradation": degradation, "embedding": name, "vector": vectors, "scores": scores}
+    return pd.DataFrame({"clip_id": chosen["clip_id"].to_numpy()} | told)
+
+
+def _baselines(dataset: str, clips, reference: np.ndarray, chosen: pd.DataFrame, found: dict, entries: dict) -> dict:
+    """Baseline -> `(clips, d)`, fitted on clips as they are: as the baseline stage fits, to the bit."""
+    if not entries:
+        return {}
+    table = read_table(f"data/features/{dataset}/pooled/pooled.parquet", features.POOLED).set_index("clip_id")
+    known = table.loc[clips["clip_id"]].to_numpy(np.float64)[reference]
+    pooled = np.stack([found[clip_id, POOLED] for clip_id in chosen["clip_id"]]).astype(np.float64)
+    return {name: baselines.load(name).embed(pooled, known, **entry) for name, entry in entries.items()}
+
+
+def sample(scored: pd.DataFrame, max_clips: int, seed: int) -> pd.DataFrame:
+    """At most `max_clips` rows of `scored`, as many of each class of the first target as can be, in the order they came.
+
+    Drawn by hashes of seed and clip, so that a new clip takes at most one other's place.
+    """
+    targets = [name for name in scored if name.startswith("target_")]
+    drawn = pd.DataFrame(
+        {
+            "lot": [hashlib.sha256(f"{seed}:{clip_id}".encode()).hexdigest() for clip_id in scored["clip_id"]],
+            "class": scored[targets[0]].fillna("") if targets else "",
+        },
+        index=scored.index,
+    ).sort_values("lot", kind="stable")
+    drawn["turn"] = drawn.groupby("class").cumcount()
+    return scored.loc[sorted(drawn.sort_values("turn", kind="stable").index[:max_clips])]
+
+
+def hear(dataset: str, chosen: pd.DataFrame, names: list[str], settings: dict) -> dict:
+    """{degradation: {(clip_id, listener): vector}}: a tagger's tag scores and then its embedding; the statistics of pooled
+    features."""
+    keep, rate, options = settings["cache"]["limit_gb"] > 0, settings["audio"]["sample_rate"], settings["robustness"]
+    versions = {name: _version(name, settings["features"]) for name in names}
+    if settings["baselines"]:
+        versions[POOLED] = [settings["features"][POOLED], code_version(features.load(POOLED).__name__)]
+    index = read_table(f"data/audio/{dataset}/index.parquet", INDEX).set_index("clip_id").loc[chosen["clip_id"]]
+    found: dict[str, dict] = {degradation: {} for degradation in options["degradations"]}
+    tasks, n_samples = [], 0
+    for degradation, done in found.items():
+        lacking = []
+        for clip in index.itertuples():
+            sound = [clip.sha256, degradation, options["seed"], rate, code_version("pipelines.evaluation.robustness")]
+            keys = {name: cache.key(*sound, name, version) for name, version in versions.items()}
+            kept = {name: cache.load_array(KIND, key) for name, key in keys.items()} if keep else {}
+            done |= {(clip.Index, name): vector for name, vector in kept.items() if vector is not None}
+            if wanted := {name: key for name, key in keys.items() if (clip.Index, name) not in done}:
+                lacking.append((clip.Index, clip.shard, clip.offset, clip.length, clip.sha256, wanted))
+                n_samples += clip.length
+        for first in range(0, len(lacking), CLIPS_A_TASK):
+            part = lacking[first : first + CLIPS_A_TASK]
+            tasks.append((degradation, dataset, part, options["seed"], rate, settings["features"], keep))
+    results = executor.run(compute, tasks, settings["executor"], n_samples / rate)
+    total = sum(len(task[2]) for task in tasks)
+    shown = progress(results, f"degrade {dataset}", total, size=lambda result: result[0])
+    for task, (_, heard) in zip(tasks, shown, strict=True):
+        found[task[0]] |= heard
+    return found
+
+
+def compute(task: tuple) -> tuple[int, dict]:
+    """(how many clips, {(clip_id, listener): vector}) of some clips after one degradation; each is kept at once."""
+    degradation, dataset, clips, seed, rate, entries, keep = task
+    threads, heard = torch.get_num_threads(), {}
+    torch.set_num_threads(1)  # a worker a core; and with another number of threads the last bits would differ
+    for clip_id, shard, offset, length, sha256, keys in clips:
+        pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
+        clean = to_float(pcm[offset : offset + length])
+        changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
+        for name, vector in _listen(changed, rate, list(keys), entries).items():
+            if not np.isfinite(vector).all():
+                raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
+            heard[clip_id, name] = vector
+            if keep:
+                cache.save_array(KIND, keys[name], [vector], "float32", ())
+    torch.set_num_threads(threads)
+    return len(clips), heard
+
+
+def _listen(samples: np.ndarray, rate: int, names: list[str], entries: dict) -> dict[str, np.ndarray]:
+    """What each listener hears in int16 `samples`, through the files and the code that clips as they are go through."""
+    models = {name: _tagger(name, _weights(name)) for name in names if name != POOLED}
+    inputs = {config["input"] for _, config in models.values()}
+    kinds = sorted(inputs - {"waveform"}) + [name for name in names if name == POOLED]
+    found = features.compute_all(samples, rate, {kind: entries[kind] for kind in kinds})
+    heard = {POOLED: np.array(list(found[POOLED].values()), np.float32)} if POOLED in names else {}
+    with tempfile.TemporaryDirectory(prefix="conservatory-") as folder:
+        for kind in inputs:
+            rows, dtype = (samples, "int16") if kind == "waveform" else (found[kind], features.load(kind).DTYPE)
+            with shards.writer(shards.shard_path(Path(folder) / kind, 0), dtype, rows.shape[1:]) as write_clip:
+                offset, length = write_clip([rows])
+            place = pd.DataFrame({"clip_id": ["it"], "shard": 0, "offset": offset, "length": length}).astype(
+                {"shard": "int32"}
+            )
+            write_table(place, Path(folder) / kind / "index.parquet", shards.INDEX)
+        for name, (model, config) in models.items():
+            clips = chunks.Clips(Path(folder) / config["input"], config["chunk"])
+            # a clip at a time: in a batch with others its last bits would depend on them
+            scores, vectors = inference.predict(model, clips, ["it"])
+            heard[name] = np.concatenate([scores[0], vectors[0]])
+    return heard
+
+
+def _seed(seed: int, sha256: str) -> int:
+    """A clip's own, by its sound: neither the order of clips nor the number of workers changes what is drawn."""
+    return int(hashlib.sha256(f"{seed}:{sha256}".encode()).hexdigest()[:12], 16)
+
+
+def _config(name: str) -> dict:
+    return files.read_json(Path("models/tagging") / name / "config.json")
+
+
+def _weights(name: str) -> str:
+    return files.sha256(Path("models/tagging") / name / "model.safetensors")
+
+
+def _version(name: str, entries: dict) -> list:
+    """All that a tagger's answer depends on beside the sound: weights, code, and the feature it reads."""
+    config = _config(name)
+    code = [f"pipelines.models.taggers.{config['name']}", inference.__name__]
+    if config["input"] != "waveform":
+        code.append(features.load(config["input"]).__name__)
+    return [_weights(name), entries.get(config["input"]), *map(code_version, code)]
+
+
+@lru_cache
+def _tagger(name: str, weights: str) -> tuple:
+    """(tagger, config), loaded once a worker."""
+    return taggers.load(Path("models/tagging") / name)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)

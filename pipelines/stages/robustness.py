@@ -1,0 +1,203 @@
+"""robustness: what becomes of clusterings, probes and tag scores when clips go through noise, MP3, another pitch, and how far
+embeddings move."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines import datasets, params
+from pipelines.evaluation import before_after, clustering, scaling
+from pipelines.evaluation.folds import folds
+from pipelines.progress import progress
+from pipelines.stages import plots
+from pipelines.stages.record import start, write_record
+from pipelines.store import embeddings
+from pipelines.store.files import read_json, write_json
+from pipelines.store.tables import read_table
+from pipelines.training.chunks import tag_matrix
+
+CLEAN = "clean"
+N_FOLDS = 5  # of a probe, where there is no split
+KEPT = ("k", "macro_f1", "nmi", "ari", "v_measure", "silhouette")
+
+
+def main(dataset: str) -> None:
+    log = start(f"robustness {dataset}")
+    settings = params.load()
+    options, names = settings["robustness"], params.embedding_names(settings)
+    clips = datasets.usable_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    table = read_table(f"data/degraded/{dataset}.parquet", embeddings.DEGRADED)
+    chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
+    degradations = list(dict.fromkeys(table["degradation"]))
+    heard = {key: part.set_index("clip_id") for key, part in table.groupby(["embedding", "degradation"])}
+    ids, groups = clips.loc[chosen, "clip_id"], clips.loc[chosen, "group"].to_numpy()
+    draws = options["n_bootstrap"], options["seed"]
+    found, moved, tagged, skipped = {}, {}, {}, []
+
+    def attempt(what: str, evaluate: Callable, *arguments) -> dict | None:
+        """A part that this dataset is too small for is named, and the others go on."""
+        try:
+            return evaluate(*arguments)
+        except ValueError as error:
+            skipped.append(f"{what}: {error}")
+            log.warning("left out: %s", skipped[-1])
+            return None
+
+    for name in progress(names if degradations else [], f"robustness {dataset}", unit="embedding"):
+        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        versions = {CLEAN: vectors[chosen]}
+        versions |= {key: np.stack(heard[name, key].loc[ids, "vector"].to_list()) for key in degradations}
+        points = {key: scaling.standardise(values, vectors[reference]) for key, values in versions.items()}
+        moved[name] = attempt(f"{name}, cosine", before_after.cosine, points, groups, *draws)
+        for column in (column for column in clips if column.startswith("target_")):
+            target, labelled = column.removeprefix("target_"), clips[column].notna().to_numpy()
+            asked, inside = chosen & labelled, labelled[chosen]
+            if attempt(f"{target}, {name}", _enough, clips.loc[asked, column]) is None:
+                continue
+            parts = found.setdefault(target, {})
+            for clusterer in ("kmeans", *settings["study"]["clusterers"]):
+                some = {key: values[inside] for key, values in points.items()}
+                told = f"{target}, {name}, {clusterer}", _clustered, some, clips[asked], column, clusterer, options
+                parts.setdefault(clusterer, {})[name] = attempt(*told)
+            for probe in settings["study"]["probes"]:
+                some = {key: values[inside] for key, values in versions.items()}
+                told = some, clips, scored, reference, asked, column, probe, options
+                what = f"{target}, {name}, {probe} probe"
+                parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *told)
+    if dataset == settings["training"]["dataset"] and degradations:
+        for name in (name for group in settings["taggers"].values() for name in group):
+            told = dataset, name, clips[chosen], heard, degradations
+            tagged[name] = attempt(f"tags, {name}", _tagged, *told, *draws)
+    result = {
+        "n": int(chosen.sum()),
+        "n_scored": int(scored.sum()),
+        "degradations": degradations,
+        "targets": {target: {part: _there(r) for part, r in parts.items()} for target, parts in found.items()},
+        "tags": _there(tagged),
+        "moved": _there(moved),
+        "skipped": skipped,
+    }
+    write_json(Path("data/robustness") / f"{dataset}.json", result)
+    measure = next((f"{probe} probe" for probe in settings["study"]["probes"]), "kmeans")
+    lost, lines = _lost(result, measure), table_of(result, measure)
+    write_record(
+        "robustness",
+        dataset,
+        figures={"clips": result["n"], "degradations": len(degradations), "left out": len(skipped)},
+        checks={
+            "what clean clips show is shown by changed ones": (
+                not lost,
+                "; ".join(lost)
+                or f"{measure}: wherever clean clips are above the trivial figure, changed ones are too",
+            )
+        },
+        plots={
+            f"{target}, {measure}": plots.bars(
+                {f"{name}, {key}": r[key]["difference"] for name, r in parts[measure].items() for key in degradations},
+                f"{target}, {measure}: change of accuracy",
+            )
+            for target, parts in result["targets"].items()
+            if parts[measure]
+        },
+        note=lines,
+    )
+    for line in lines.splitlines():
+        log.info("%s", line)
+
+
+def _enough(labels: pd.Series) -> int:
+    k = labels.nunique()
+    if k < 2 or len(labels) <= k:
+        raise ValueError(f"{k} class{'' if k == 1 else 'es'} of {len(labels)} clips")
+    return k
+
+
+def _there(records: dict) -> dict:
+    return {name: record for name, record in records.items() if record is not None}
+
+
+def _clustered(points: dict, clips: pd.DataFrame, column: str, clusterer: str, options: dict) -> dict:
+    """Every version clustered and matched anew; the interval of a difference holds both matchings."""
+    classes = sorted(clips[column].unique())
+    labels = np.array([classes.index(label) for label in clips[column]])
+    right, others = {}, {}
+    for key, values in points.items():
+        record, predicted, _ = clustering.evaluate(
+            values, labels, classes, options["n_init"], 1, options["n_permutations"], options["seed"], clusterer
+        )
+        right[key] = predicted == labels
+        others[key] = {"trivial": record["chance"], **{name: record[name] for name in KEPT}}
+    records = before_after.accuracy(right, clips["group"].to_numpy(), options["n_bootstrap"], options["seed"])
+    return {key: record | others[key] for key, record in records.items()}
+
+
+def _probed(vectors, versions: dict, clips, scored, reference, asked, column: str, probe: str, options: dict) -> dict:
+    """A probe taught as the study teaches it, on clean clips, and asked about every version."""
+    labelled = clips[column].notna().to_numpy()
+    classes = sorted(clips.loc[scored & labelled, column].unique())
+    group = clips["group"].to_numpy()
+    # a class or a group that is scored is not learnt from anywhere else
+    fresh = reference & ~scored & labelled & clips[column].isin(classes).to_numpy()
+    fresh &= ~np.isin(group, group[scored & labelled])
+    used = fresh | (scored & labelled) if fresh.any() else scored & labelled
+    labels = np.array([classes.index(label) for label in clips.loc[used, column]])
+    side = np.where(scored[used], 0, -1) if fresh.any() else folds(labels, group[used], N_FOLDS, options["seed"])
+    rows = np.flatnonzero(asked[used])
+    predicted, majority = before_after.ask(
+        vectors[used], labels, group[used], side, rows, versions, classes, probe, options["seed"]
+    )
+    right = {key: values == labels[rows] for key, values in predicted.items()}
+    records = before_after.accuracy(right, group[used][rows], options["n_bootstrap"], options["seed"])
+    trivial = float((majority == labels[rows]).mean())
+    return {key: record | {"trivial": trivial} for key, record in records.items()}
+
+
+def _tagged(dataset: str, name: str, clips: pd.DataFrame, heard: dict, degradations: list[str], *draws: int) -> dict:
+    """A tagger's macro ROC-AUC."""
+    tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
+    table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", embeddings.PREDICTIONS).set_index(
+        "clip_id"
+    )
+    ids = clips["clip_id"]
+    scores = {CLEAN: np.stack(table.loc[ids, "scores"].to_list())}
+    scores |= {key: np.stack(heard[name, key].loc[ids, "scores"].to_list()) for key in degradations}
+    records = before_after.roc_auc(tag_matrix(clips, tags), scores, clips["group"].to_numpy(), *draws)
+    return {key: record | {"trivial": 0.5} for key, record in records.items()}
+
+
+def _lost(result: dict, measure: str) -> list[str]:
+    """Where clean clips clear the trivial figure and changed ones do not."""
+    return [
+        f"{target}: {name} after {key} {record['score']:.3f}, trivial {record['trivial']:.3f}"
+        for target, parts in result["targets"].items()
+        for name, records in parts[measure].items()
+        if records[CLEAN]["ci95"][0] > records[CLEAN]["trivial"]
+        for key, record in records.items()
+        if record["ci95"][0] <= record["trivial"]
+    ]
+
+
+def table_of(result: dict, measure: str) -> str:
+    """Changes of one measure and of the tags, and cosines, as a Markdown table."""
+    degradations = result["degradations"]
+    lines = [f"| | embedding | {CLEAN} | {' | '.join(degradations)} |", "|" + " --- |" * (3 + len(degradations))]
+    parts = {f"{target}, {measure}": parts[measure] for target, parts in result["targets"].items()}
+    for what, records in (parts | {"macro ROC-AUC": result["tags"]}).items():
+        for name, record in records.items():
+            changes = [(record[key]["difference"], *record[key]["difference_ci95"]) for key in degradations]
+            cells = " | ".join("{:+.3f} [{:+.3f}, {:+.3f}]".format(*change) for change in changes)
+            lines.append(f"| {what} | {name} | {record[CLEAN]['score']:.3f} | {cells} |")
+    for name, record in result["moved"].items():
+        cells = " | ".join(f"{record[key]['score']:.3f}" for key in degradations)
+        lines.append(f"| cosine to clean | {name} | other clips: {record['others']:.3f} | {cells} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    main(parser.parse_args().dataset)
