@@ -34,8 +34,8 @@ def retrain(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition
 def study(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
     members = set(STUDY)
     description = (
-        "What embeddings know of music: clusterings, probes, neighbours, the leak audit, the place of other music and robustness, of "
-        "every dataset, and the report. "
+        "What embeddings know of music: clusterings, probes, neighbours, the leak audit, the place of other music and "
+        "robustness, of every dataset, and the report. "
         "What they need is brought up to date."
     )
     return _job("study", description, project, groups, members | recipe.descendants(groups, members))
