@@ -210,8 +210,8 @@ def test_declared_code_is_the_loaded_code(project):
             ["aird"],
             r"train_.*|embed_.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
         ),
-        (("ood", "k"), 3, r"ood@\w+|report"),
-        (("robustness", "n_bootstrap"), 60, r"robustness@\w+|report"),
+        (("ood", "k"), 3, r"ood@\w+|metrics|report"),
+        (("robustness", "n_bootstrap"), 60, r"robustness@\w+|metrics|report"),
         (("report", "n_examples"), 3, r"report"),
     ],
 )
@@ -232,7 +232,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
     ("module", "expected"),
     [
         ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|ood@\w+|metrics|report"),
-        ("evaluation/ood.py", r"ood@\w+|report"),
+        ("evaluation/ood.py", r"ood@\w+|metrics|report"),
         ("symbolic/render.py", None),
         (
             "models/taggers/sample.py",

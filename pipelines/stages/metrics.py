@@ -9,15 +9,27 @@ from pipelines.stages.record import start, write_record
 from pipelines.store.files import atomic, read_json, write_json
 
 PLOTS = Path("reports/plots")
+# reports/<name>.json: what these stages found, of all datasets
+FOUND = {
+    "clustering": "data/clusters/{}/scores.json",
+    "leaks": "data/leaks/{}.json",
+    "ood": "data/ood/{}/scores.json",
+    "robustness": "data/robustness/{}.json",
+    "study": "data/study/{}/scores.json",
+}
 
 
 def main() -> None:
     log = start("metrics")
     settings = params.load()
-    scores = {name: read_json(f"data/clusters/{name}/scores.json") for name in settings["datasets"]}
+    found_by = {
+        part: {name: read_json(path.format(name)) for name in settings["datasets"]} for part, path in FOUND.items()
+    }
+    for part, found in found_by.items():
+        write_json(f"reports/{part}.json", found)
+    scores = found_by["clustering"]
     confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in settings["datasets"]}
     tagging = read_json("reports/tagging.json")
-    write_json("reports/clustering.json", scores)
     # per-class figures would bury what `dvc metrics diff` is asked for
     write_json(
         "reports/summary.json",
@@ -31,6 +43,16 @@ def main() -> None:
                     for target, names in targets.items()
                 }
                 for dataset, targets in scores.items()
+            },
+            "probes": {
+                dataset: {
+                    target: {
+                        probe: {name: round(found["accuracy"], 4) for name, found in names.items()}
+                        for probe, names in parts["probes"].items()
+                    }
+                    for target, parts in found["targets"].items()
+                }
+                for dataset, found in found_by["study"].items()
             },
             "tagging": {
                 dataset: {
