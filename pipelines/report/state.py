@@ -26,6 +26,16 @@ MAPS = pa.schema(
         column("y", pa.float32(), "second coordinate, no unit"),
     ]
 )
+# the columns of data/study/*/neighbours.parquet that the page relies on
+NEIGHBOURS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip"),
+        column("embedding", pa.string(), "by which clips are near"),
+        column("rank", pa.int32(), "1 is the nearest"),
+        column("neighbour", pa.string(), "a scored clip"),
+        column("cosine", pa.float32(), "cosine of the two standardised embeddings"),
+    ]
+)
 
 
 @dataclass
@@ -36,7 +46,8 @@ class Dataset:
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
     study, leaks, robustness: as in data/study/<name>/scores.json, data/leaks/<name>.json and data/robustness/<name>.json; empty
-    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text.
+    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text. neighbours: of each scored
+    clip the nearest ones.
     notes: the path of the exact notes, where the dataset has them.
     """
 
@@ -51,6 +62,7 @@ class Dataset:
     maps: pd.DataFrame = field(default_factory=lambda: MAPS.empty_table().to_pandas())
     study: dict = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
+    neighbours: pd.DataFrame = field(default_factory=lambda: NEIGHBOURS.empty_table().to_pandas())
     leaks: dict = field(default_factory=dict)
     robustness: dict = field(default_factory=dict)
     notes: Path | None = None
@@ -112,6 +124,9 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     if scores.exists():
         found.study = read_json(scores)
         found.trees = read_json(f"data/records/study/{name}.json")["plots"]
+    near = scores.with_name("neighbours.parquet")
+    if near.exists():
+        found.neighbours = read_table(near, NEIGHBOURS)
     if audit.exists():
         found.leaks = read_json(audit)
     changed = Path("data/robustness") / f"{name}.json"
