@@ -33,7 +33,7 @@ for (const tabs of all(".tabs")) {
   if (panes.length < 2) continue;
   const show = name => panes.forEach(pane => { pane.hidden = pane.dataset.tab !== name; });
   panes.forEach(pane => pane.querySelector("h4").remove());
-  tabs.prepend(choice(tabs.dataset.label || "classes of", panes.map(pane => [pane.dataset.tab, words(pane.dataset.tab)]), panes[0].dataset.tab, show));
+  tabs.prepend(choice(tabs.dataset.label || "classes of", panes.map(pane => [pane.dataset.tab, tabs.dataset.label ? pane.dataset.tab : words(pane.dataset.tab)]), panes[0].dataset.tab, show));
   show(panes[0].dataset.tab);
 }
 

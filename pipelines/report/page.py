@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.datasets import heard
-from pipelines.report import charts, headline, maps, ood, pictures, players, provenance, robustness, study
+from pipelines.report import charts, headline, maps, neighbours, ood, pictures, players, provenance, robustness, study
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -25,9 +25,12 @@ def render(state: State) -> tuple[str, dict[str, int]]:
     for number, dataset in enumerate(state.datasets.values()):
         embeddings = ordered(state, {name for records in dataset.scores.values() for name in records})
         shown = players.examples(dataset, options["n_examples"])
-        audible = players.playable(dataset, options["max_players"], shown)
+        queries = neighbours.queries(dataset, options["n_queries"])
+        first = list(dict.fromkeys([*shown, *neighbours.heard(dataset, queries)]))
+        audible = players.playable(dataset, options["max_players"], first)
         data = maps.data(dataset, embeddings, audible)
-        sections.append(_section(state, dataset, embeddings, number, data, lineage))
+        near = neighbours.section(dataset, embeddings, queries, audible, lineage)
+        sections.append(_section(state, dataset, embeddings, number, data, lineage) | {"neighbours": near})
         listen.append(_listen(state, dataset, shown, number, lineage))
         scripts.append(data)
         sounds.append(list(players.excerpts(dataset, audible, rate, options["excerpt_s"]).values()))

@@ -87,3 +87,13 @@ for (const card of all(".card")) {
     });
   }
 }
+
+for (const list of all(".near")) {
+  const {dataset, embedding} = list.dataset;
+  for (const button of all("button", list)) button.addEventListener("click", () => play(dataset, Number(button.dataset.clip), {embedding}));
+  document.addEventListener("clip", ({detail}) => {
+    for (const button of all("button", list)) {
+      button.classList.toggle("now", Boolean(detail) && detail.dataset === Number(dataset) && detail.clip === Number(button.dataset.clip));
+    }
+  });
+}

@@ -27,6 +27,16 @@ MAPS = pa.schema(
     ]
 )
 PLACES = pa.schema([*MAPS, column("side", pa.string(), "reference, held_out, outside")])
+# the columns of data/study/*/neighbours.parquet that the page relies on
+NEIGHBOURS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip"),
+        column("embedding", pa.string(), "by which clips are near"),
+        column("rank", pa.int32(), "1 is the nearest"),
+        column("neighbour", pa.string(), "a scored clip"),
+        column("cosine", pa.float32(), "cosine of the two standardised embeddings"),
+    ]
+)
 
 
 @dataclass
@@ -37,7 +47,8 @@ class Dataset:
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
     study, leaks, robustness: as in data/study/<name>/scores.json, data/leaks/<name>.json and data/robustness/<name>.json; empty
-    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text.
+    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text. neighbours: of each scored
+    clip the nearest ones.
     ood, places: what data/ood/<name>/ says of its clips in the training dataset's space; empty before that stage ran.
     notes: the path of the exact notes, where the dataset has them.
     """
@@ -53,6 +64,7 @@ class Dataset:
     maps: pd.DataFrame = field(default_factory=lambda: MAPS.empty_table().to_pandas())
     study: dict = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
+    neighbours: pd.DataFrame = field(default_factory=lambda: NEIGHBOURS.empty_table().to_pandas())
     leaks: dict = field(default_factory=dict)
     ood: dict = field(default_factory=dict)
     places: pd.DataFrame = field(default_factory=lambda: PLACES.empty_table().to_pandas())
@@ -116,6 +128,9 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     if scores.exists():
         found.study = read_json(scores)
         found.trees = read_json(f"data/records/study/{name}.json")["plots"]
+    near = scores.with_name("neighbours.parquet")
+    if near.exists():
+        found.neighbours = read_table(near, NEIGHBOURS)
     if audit.exists():
         found.leaks = read_json(audit)
     elsewhere, changed = Path("data/ood") / name, Path("data/robustness") / f"{name}.json"

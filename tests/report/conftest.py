@@ -54,7 +54,7 @@ SETTINGS = {
     "baselines": {"pooled_pca": {"dimensions": 4, "seed": 3}},
     "training": {"dataset": "scores", "seed": 5},
     "clustering": {"maps": ["tsne", "umap"], "seed": 11},
-    "report": {"excerpt_s": 1.0, "max_players": 18, "n_examples": 3},
+    "report": {"excerpt_s": 1.0, "max_players": 18, "n_examples": 3, "n_queries": 2},
 }
 STYLES = ("Bach chorales", "Irish reels", "Palestrina masses", "Ragtime")
 VOICES = ("one voice", "four voices")

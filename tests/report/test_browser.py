@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.stages import report
+from report.test_neighbours import write_neighbours
+from report.test_robustness import write_robustness
 
 PHONE = {"width": 390, "height": 844}
 
@@ -93,6 +95,21 @@ def test_a_click_on_a_point_plays_it_and_shows_it_everywhere(page_made, look):
     page.keyboard.press("Escape")
     assert page.locator(".bar").is_hidden()
     assert page.locator(".point.now").count() == 0
+
+
+def test_a_neighbour_is_heard_and_tables_of_changes_fit_a_phone(project, look):
+    write_neighbours()
+    write_robustness()
+    report.main()
+    page = look(project / report.PAGE, viewport=PHONE)
+    page.locator(".near").first.locator("li button").first.click()
+    sounding(page)
+    assert page.locator(".near .now").first.inner_text() == page.locator(".bar .title").inner_text()
+    page.get_by_role("button", name="sample", exact=True).last.click()
+    assert page.locator(".near:visible").count() == 1
+    page.get_by_role("button", name="k-means").click()
+    assert page.locator(".changes:visible").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_maps_switch_embedding_method_and_colour(page_made, look):
