@@ -175,7 +175,7 @@ def test_declared_code_is_the_loaded_code(project):
         (
             ("taggers", "waveform", "sample", "epochs"),
             3,
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
+            r"(train|export)_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
         ),
         (("report", "n_examples"), 3, r"report"),
     ],
@@ -200,7 +200,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
         ("symbolic/render.py", None),
         (
             "models/taggers/sample.py",
-            r"train_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
+            r"(train|export)_waveform@sample|embed_waveform@.*|cluster@\w+|study@\w+|leaks@\w+|tagging|metrics|report",
         ),
         ("cli.py", r""),
     ],
@@ -309,7 +309,7 @@ DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
 import torch
 from torch import nn
 
-INPUT, CHUNK = "waveform", 16_000
+INPUT, FRONT, CHUNK = "waveform", "waveform", 16_000
 
 
 class Level(nn.Module):

@@ -18,6 +18,8 @@ CHECKS = {
     "features": "schema every_clip finite",
     "train_log_mel": "better_than_chance finite_weights",
     "train_waveform": "better_than_chance finite_weights",
+    "export_log_mel": "equals_PyTorch",
+    "export_waveform": "equals_PyTorch",
     "embed_log_mel": "schema every_clip finite not_collapsed",
     "embed_waveform": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
@@ -27,7 +29,7 @@ CHECKS = {
     "tagging": "better_than_chance",
     "report": "every_figure_has_its_lineage",
 }
-MODELS = {"train_log_mel", "train_waveform"}
+MODELS = {"train_log_mel", "train_waveform", "export_log_mel", "export_waveform"}
 TRAINED = MODELS | {"embed_log_mel", "embed_waveform", "cluster", "study", "leaks", "tagging", "metrics", "report"}
 ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
 
