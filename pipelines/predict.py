@@ -1,46 +1,94 @@
 """Tag files that are in no dataset: what `conservatory predict` does. Any length, in bounded memory."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
+from pipelines import executor
 from pipelines.audio import decode, probe
 from pipelines.audio.pcm import to_float
-from pipelines.models import taggers
+from pipelines.models import onnx
+from pipelines.models.fronts import SAMPLE_RATE
+from pipelines.store.files import read_json, sha256
+from pipelines.training.embedding import in_threads
 
-TRAINED = Path("models/tagging")
+TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 BATCH_SIZE = 8  # chunks; of 29 s they are 15 MB
 
 
-def load_model(name: str, architecture: str = "", tags: list[str] | None = None) -> tuple[nn.Module, dict]:
-    """(tagger, config with "name", "tags" and "chunk") for the name of a trained tagger, a folder that has one, or a published
-    checkpoint `.pth`, which holds neither its architecture nor its tags.
+def load_model(name: str, architecture: str = "", tags: list[str] | None = None) -> tuple[Callable, dict]:
+    """(hear, config with "name", "tags" and "chunk") for the name of a trained tagger, a folder that has one (trained or
+    exported), or a published checkpoint `.pth`, which holds neither its architecture nor its tags.
 
-    Raises `ValueError` that says what there is, or what is missing.
+    `hear`: int16 chunks `(batch, samples)` -> (probabilities `(batch, tags)`, embeddings `(batch, d)`), float32. By a trained
+    tagger's exported model where there is one of its very weights, else by PyTorch. Raises `ValueError` that says what there
+    is, or what is missing.
     """
     if name.endswith(".pth"):
         if not architecture:
             raise ValueError(f"{name} does not say which network it is of: give --architecture")
+        from pipelines.models import taggers
+
         model = taggers.load_published(architecture, name)
-        n_tags = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1].out_features
+        n_tags = taggers.count_tags(model)
         tags = tags or [f"tag {number}" for number in range(n_tags)]
         if len(tags) != n_tags:
             raise ValueError(f"{name} has {n_tags} tags, and --tags names {len(tags)}")
-        return model, {"name": architecture, "tags": tags, "chunk": taggers.load_module(architecture).CHUNK}
-    folder = Path(name) if (Path(name) / "config.json").exists() else TRAINED / name
-    if not (folder / "config.json").exists():
+        return _by_torch(model), {
+            "name": architecture,
+            "tags": tags,
+            "chunk": taggers.load_module(architecture).CHUNK,
+        }
+    given = Path(name)
+    if (given / "model.onnx").exists():
+        return _by_onnx(given)
+    if not (given / "config.json").exists():
+        exported, given = EXPORTED / name, TRAINED / name
+        if (exported / "config.json").exists() and _is_of(exported, given):
+            return _by_onnx(exported)
+    if not (given / "config.json").exists():
         trained = ", ".join(sorted(path.parent.name for path in TRAINED.glob("*/config.json")))
         raise ValueError(
             f"no trained tagger {name!r}: there is {trained or 'none yet; `conservatory run` trains them'}"
         )
-    return taggers.load(folder)
+    from pipelines.models import taggers
+
+    model, config = taggers.load(given)
+    return _by_torch(model), config
 
 
-def predict(model: nn.Module, config: dict, path: str | os.PathLike) -> dict:
-    """What `model` hears in one file:
+def _is_of(exported: Path, trained: Path) -> bool:
+    """Whether an exported model has the trained weights, or there are none to compare with."""
+    weights = trained / "model.safetensors"
+    return not weights.exists() or read_json(exported / "config.json")["weights"] == sha256(weights)
+
+
+def _by_onnx(folder: Path) -> tuple[Callable, dict]:
+    tagger, config = onnx.load(folder)
+
+    def hear(chunks: np.ndarray) -> list[np.ndarray]:
+        found = in_threads(lambda chunk: onnx.hear(tagger, config, chunk), chunks, executor.n_workers())
+        return [np.stack(values) for values in zip(*found, strict=True)]
+
+    return hear, config
+
+
+def _by_torch(model) -> Callable:
+    import torch
+
+    def hear(chunks: np.ndarray) -> list[np.ndarray]:
+        with torch.no_grad():
+            return [
+                values.numpy() for values in model(torch.from_numpy(to_float(chunks.ravel()).reshape(chunks.shape)))
+            ]
+
+    return hear
+
+
+def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
+    """What a model (`load_model`) hears in one file:
 
     {"path", "duration_s", "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
     "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left at the end is not
@@ -49,31 +97,26 @@ def predict(model: nn.Module, config: dict, path: str | os.PathLike) -> dict:
     probe.header(path)
     chunk, heard = config["chunk"], []
     waiting, n_samples = np.zeros(0, np.int16), 0
-    for block in decode.blocks(path, taggers.SAMPLE_RATE):
+    for block in decode.blocks(path, SAMPLE_RATE):
         waiting, n_samples = np.concatenate([waiting, block]), n_samples + len(block)
         while len(waiting) >= BATCH_SIZE * chunk:
-            heard.append(_hear(model, waiting[: BATCH_SIZE * chunk], chunk))
+            heard.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
             waiting = waiting[BATCH_SIZE * chunk :]
     if not n_samples:
         raise probe.Unreadable("it holds no samples")
     if whole := len(waiting) // chunk:
-        heard.append(_hear(model, waiting[: whole * chunk], chunk))
+        heard.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))
     elif not heard:
-        heard.append(_hear(model, np.resize(waiting, chunk), chunk))
+        heard.append(hear(np.resize(waiting, (1, chunk))))
     timeline, embeddings = (np.concatenate(values) for values in zip(*heard, strict=True))
     return {
         "path": str(path),
-        "duration_s": n_samples / taggers.SAMPLE_RATE,
+        "duration_s": n_samples / SAMPLE_RATE,
         "probabilities": timeline.mean(axis=0),
         "embedding": embeddings.mean(axis=0),
-        "start_s": np.arange(len(timeline)) * chunk / taggers.SAMPLE_RATE,
+        "start_s": np.arange(len(timeline)) * chunk / SAMPLE_RATE,
         "timeline": timeline,
     }
-
-
-@torch.no_grad()
-def _hear(model: nn.Module, samples: np.ndarray, chunk: int) -> list[np.ndarray]:
-    return [values.numpy() for values in model(torch.from_numpy(to_float(samples).reshape(-1, chunk)))]
 
 
 def top(found: dict, tags: list[str], n: int = 5) -> list[tuple[str, float]]:

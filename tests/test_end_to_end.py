@@ -31,6 +31,9 @@ def edit(project, change):
         editor.dump(document, file)
 
 
+EVALUATED = r"degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+"  # what reads embeddings
+
+
 def tiny(document):
     document["datasets"]["scores"].update({"clips_per_style": 8, "duration_s": 8.0})
     for group in document["taggers"].values():
@@ -198,17 +201,17 @@ def test_declared_code_is_the_loaded_code(project):
         (
             ("features", "pooled", "n_mfcc"),
             13,
-            r"features@\w+-pooled|baseline@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|metrics|report",
+            rf"features@\w+-pooled|baseline@.*|{EVALUATED}|metrics|report",
         ),
         (
             ("taggers", "waveform", "sample", "epochs"),
             3,
-            r"train_waveform@sample|embed_waveform@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
+            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
         ),
         (
             ("training", "leave_out", "style"),
             ["aird"],
-            r"train_.*|embed_.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
+            rf"(train|export|embed)_.*|{EVALUATED}|tagging|metrics|report",
         ),
         (("ood", "k"), 3, r"ood@\w+|metrics|report"),
         (("robustness", "n_bootstrap"), 60, r"robustness@\w+|metrics|report"),
@@ -236,7 +239,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(project, path, value, expe
         ("symbolic/render.py", None),
         (
             "models/taggers/sample.py",
-            r"train_waveform@sample|embed_waveform@.*|degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+|tagging|metrics|report",
+            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
         ),
         ("cli.py", r""),
     ],
@@ -345,7 +348,7 @@ DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
 import torch
 from torch import nn
 
-INPUT, CHUNK = "waveform", 16_000
+INPUT, FRONT, CHUNK = "waveform", "waveform", 16_000
 
 
 class Level(nn.Module):

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from pipelines import predict
 from pipelines.audio.probe import Unreadable
 from pipelines.cli import app
-from pipelines.models import taggers
+from pipelines.models import export, taggers
+from pipelines.store.files import sha256, write_json
 
 TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
 CHUNK = 59_049
@@ -28,8 +29,23 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(folder):
+def network(folder):
+    return taggers.load(folder)[0]
+
+
+@pytest.fixture(scope="module", params=["trained", "exported"])
+def model(folder, network, request, tmp_path_factory):
+    """By PyTorch, and by ONNX Runtime."""
+    if request.param == "exported":
+        folder = tmp_path_factory.mktemp("exported")
+        lay_out_export(network, folder)
     return predict.load_model(str(folder))
+
+
+def lay_out_export(network, folder, weights=""):
+    export.export(network, torch.zeros(2, CHUNK), folder / "model.onnx")
+    config = {"name": "sample", "tags": TAGS, "chunk": CHUNK, "front": "waveform", "n_mels": None, "weights": weights}
+    write_json(folder / "config.json", config)
 
 
 def noise(path, n_samples):
@@ -40,12 +56,12 @@ def noise(path, n_samples):
 
 # one chunk, a rest that is not heard, and more than one batch and one block of the decoder
 @pytest.mark.parametrize("n_samples", [CHUNK, 3 * CHUNK + 1000, 13 * CHUNK - 1])
-def test_each_chunk_is_heard_once(model, tmp_path, n_samples):
+def test_each_chunk_is_heard_once(model, network, tmp_path, n_samples):
     y = noise(tmp_path / "y.wav", n_samples)
     found = predict.predict(*model, tmp_path / "y.wav")
     with torch.no_grad():
         chunks = torch.from_numpy(y[: n_samples // CHUNK * CHUNK].reshape(-1, CHUNK))
-        probabilities, embedding = model[0](chunks)
+        probabilities, embedding = network(chunks)
     np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
     np.testing.assert_allclose(found["probabilities"], probabilities.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(found["embedding"], embedding.mean(axis=0), atol=1e-4)
@@ -53,11 +69,11 @@ def test_each_chunk_is_heard_once(model, tmp_path, n_samples):
     assert found["duration_s"] == n_samples / 16_000
 
 
-def test_a_short_file_is_played_again(model, tmp_path):
+def test_a_short_file_is_played_again(model, network, tmp_path):
     y = noise(tmp_path / "y.wav", 20_000)
     found = predict.predict(*model, tmp_path / "y.wav")
     with torch.no_grad():
-        probabilities, _ = model[0](torch.from_numpy(np.concatenate([y, y, y])[None, :CHUNK]))
+        probabilities, _ = network(torch.from_numpy(np.concatenate([y, y, y])[None, :CHUNK]))
     np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
 
 
@@ -98,6 +114,17 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     assert predict.load_model("x.pth", "crnn")[1]["tags"] == ["tag 0", "tag 1", "tag 2"]
     done = CliRunner().invoke(app, ["predict", "x.pth", "y.wav"])
     assert done.exit_code == 2 and "give --architecture" in done.output
+
+
+def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch, folder, network):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/tagging").symlink_to(folder.parent)
+    weights = sha256(folder / "model.safetensors")
+    for found, kind in ((weights, "onnx"), ("of others", "torch")):
+        lay_out_export(network, tmp_path / "models/onnx" / folder.name, found)
+        hear, config = predict.load_model(folder.name)
+        assert kind in hear.__qualname__ and config["tags"] == TAGS
 
 
 def test_nothing_to_hear(model, tmp_path):

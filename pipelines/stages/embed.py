@@ -1,37 +1,32 @@
-"""embed: a tagger's embedding and tag scores of every clip of a dataset."""
+"""embed: a tagger's embedding and tag scores of every clip of a dataset, by its exported model."""
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import torch
 
-from pipelines import datasets, params
-from pipelines.models import taggers
+from pipelines import datasets, executor, params
+from pipelines.models import onnx
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
 from pipelines.store import embeddings
 from pipelines.store.tables import write_table
-from pipelines.training import chunks, inference
-
-CLIPS_A_ROUND = 16
+from pipelines.training import chunks
+from pipelines.training.embedding import embed
 
 
 def main(dataset: str, name: str) -> None:
     log = start(f"embed {dataset} {name}")
-    tagger, config = taggers.load(Path("models/tagging") / name)
-    chunks.check_input(taggers.load_module(config["name"]), params.load())
+    settings = params.load()
+    tagger, config = onnx.load(Path("models/onnx") / name)
+    chunks.check(config["name"], config["input"], config["n_mels"], settings)
     clips = datasets.usable_clips(dataset)
     data = chunks.Clips(chunks.source(dataset, config["input"]), config["chunk"])
     ids = clips["clip_id"].tolist()
-    rounds = range(0, len(ids), CLIPS_A_ROUND)
-    scores, vectors = [], []
-    size = lambda first: min(CLIPS_A_ROUND, len(ids) - first)  # noqa: E731
-    for first in progress(rounds, f"embed {dataset} {name}", len(ids), size=size):
-        probabilities, embedding = inference.predict(tagger, data, ids[first : first + CLIPS_A_ROUND])
-        scores.append(torch.from_numpy(probabilities))
-        vectors.append(torch.from_numpy(embedding))
-    scores, vectors = torch.cat(scores).numpy(), torch.cat(vectors).numpy()
+    n_threads = executor.n_workers(settings["executor"]["workers"])
+    found = progress(embed(tagger, config, data, ids, n_threads), f"embed {dataset} {name}", len(ids))
+    scores, vectors = (np.stack(values) for values in zip(*found, strict=True))
     path = Path("data/embeddings") / dataset / f"{name}.parquet"
     embeddings.write(path, ids, vectors)
     predictions = pd.DataFrame({"clip_id": ids, "scores": list(scores)})

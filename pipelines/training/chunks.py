@@ -23,17 +23,22 @@ def source(dataset: str, input_name: str) -> Path:
 
 def check_input(module: ModuleType, settings: dict) -> None:
     """Raise `SystemExit` where params.yaml gives a tagger another rate or another log-mel than it is made for."""
+    check(module.__name__.split(".")[-1], module.INPUT, getattr(module, "N_MELS", None), settings)
+
+
+def check(name: str, input_name: str, n_mels: int | None, settings: dict) -> None:
+    """The same, of an exported tagger's config."""
     rate = settings["audio"]["sample_rate"]
     if rate != SAMPLE_RATE:
         raise SystemExit(f"taggers listen at {SAMPLE_RATE} Hz, and audio.sample_rate in params.yaml is {rate}")
-    if module.INPUT == "log_mel":
-        wanted = {"n_fft": 512, "hop_length": HOP_LENGTH, "n_mels": module.N_MELS}
+    if input_name == "log_mel":
+        wanted = {"n_fft": 512, "hop_length": HOP_LENGTH, "n_mels": n_mels}
         entry = settings["features"]["log_mel"]
         for key, value in wanted.items():
             if entry.get(key, value) != value:
                 raise SystemExit(
-                    f"{module.__name__.split('.')[-1]} reads log-mel with {key} {value}, and features.log_mel.{key} in "
-                    f"params.yaml is {entry[key]}: other features may have other parameters"
+                    f"{name} reads log-mel with {key} {value}, and features.log_mel.{key} in params.yaml is "
+                    f"{entry[key]}: other features may have other parameters"
                 )
 
 

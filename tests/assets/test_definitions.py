@@ -18,6 +18,8 @@ CHECKS = {
     "features": "schema every_clip finite",
     "train_log_mel": "better_than_chance finite_weights",
     "train_waveform": "better_than_chance finite_weights",
+    "export_log_mel": "equals_PyTorch",
+    "export_waveform": "equals_PyTorch",
     "embed_log_mel": "schema every_clip finite not_collapsed",
     "embed_waveform": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
@@ -31,7 +33,7 @@ CHECKS = {
     "tagging": "better_than_chance",
     "report": "every_figure_has_its_lineage",
 }
-MODELS = {"train_log_mel", "train_waveform"}
+MODELS = {"train_log_mel", "train_waveform", "export_log_mel", "export_waveform"}
 EVALUATION = {"cluster", "study", "leaks", "space", "ood", "degrade", "robustness", "tagging", "metrics", "report"}
 TRAINED = MODELS | {"embed_log_mel", "embed_waveform"} | EVALUATION
 ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}

@@ -1,14 +1,16 @@
 """Music taggers of the literature, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
 
-A tagger's file has `INPUT` (what is read from shards: "log_mel", the cached feature, or "waveform"), `CHUNK` (samples at
-16 kHz it was designed for) and `create(n_tags, width)`, which returns an `nn.Module` with
+A tagger's file has `INPUT` (what is read from shards: "log_mel", the cached feature, or "waveform"), `FRONT` (what its front
+end makes of sound: "log_mel" of `N_MELS` bands, "power" or "waveform", see `models/fronts.py`), `CHUNK` (samples at 16 kHz it was
+designed for) and `create(n_tags, width)`, which returns an `nn.Module` with
 
 `forward(waveform (batch, samples) float32) -> (probabilities (batch, n_tags), embedding (batch, d))`
 `front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, which the log-mel in shards equals
 where `INPUT` is "log_mel", or the waveform itself
 `classify(features) -> (logits (batch, n_tags), embedding (batch, d))`: everything that is trained
 
-so that training can start from cached features, and users from sound. Tensors carry their published names.
+so that training can start from cached features, users from sound, and `classify` can be exported for any batch (sizes are
+`x.shape[0]`, since `len(x)` would fix them). Tensors carry their published names.
 `width` scales the channels; 1.0 is the published network. What a checkpoint need not hold (a matrix made from constants) is a
 buffer with `persistent=False`.
 """
@@ -74,6 +76,11 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
         )
     model.load_state_dict(state)
     return model.eval()
+
+
+def count_tags(model: nn.Module) -> int:
+    """How many tags a tagger names: its last dense layer's."""
+    return [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1].out_features
 
 
 def save(model: nn.Module, config: dict, folder: str | os.PathLike) -> None:

@@ -12,6 +12,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 from pipelines.models.taggers.layers import MelSpectrogram, Residual2d, as_image, channels
 
 INPUT = "log_mel"
+FRONT = "log_mel"
 CHUNK = 240_000
 N_MELS = 128
 N_HEADS, N_LAYERS = 8, 2
@@ -80,7 +81,7 @@ class Attention(nn.Module):
         x = self.spec_bn(as_image(features))
         for layer in range(1, 8):
             x = self.get_submodule(f"layer{layer}")(x)
-        x = torch.cat([self.token.expand(len(x), -1, -1), x.squeeze(2).transpose(1, 2)], dim=1)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x.squeeze(2).transpose(1, 2)], dim=1)
         for layer in self.encoder["layer"]:
             x = layer(x)
         embedding = torch.tanh(self.pooler["dense"](x[:, 0]))

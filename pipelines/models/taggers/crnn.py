@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
 
 INPUT = "waveform"
+FRONT = "log_mel"
 CHUNK = 464_000
 N_MELS = 96
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
 
 INPUT = "waveform"
+FRONT = "log_mel"
 CHUNK = 464_000
 N_MELS = 96
 POOLING = [(2, 4), (2, 4), (2, 4), (3, 5), (4, 4)]  # (bands, frames): 96 x 1813 becomes 1 x 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import N_FFT, Conv2d, PooledResidual2d, Spectrogram, channels
 
 INPUT = "waveform"
+FRONT = "power"
 CHUNK = 80_000
 N_HARMONICS = 6
 STEPS_PER_SEMITONE = 2

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, as_image, channels
 
 INPUT = "waveform"
+FRONT = "log_mel"
 CHUNK = 48_000
 N_MELS = 96
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import channels
 
 INPUT = "waveform"
+FRONT = "waveform"
 CHUNK = 59_049
 
 

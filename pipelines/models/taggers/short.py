@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
 
 INPUT = "log_mel"
+FRONT = "log_mel"
 CHUNK = 59_049
 N_MELS = 128
 

@@ -1,0 +1,85 @@
+"""export: a trained tagger as an ONNX model, which is what embeds and tags; compared with PyTorch on real chunks."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipelines import datasets, params
+from pipelines.models import export, onnx, taggers
+from pipelines.stages.record import start, write_record
+from pipelines.store.files import sha256, write_json
+from pipelines.training import chunks, inference
+
+TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
+
+
+def main(name: str) -> None:
+    log = start(f"export {name}")
+    settings = params.load()
+    figures, checks = build(name, settings)
+    write_record("export", name, figures=figures, checks=checks)
+    log.info("%s", checks["equals PyTorch"][1])
+
+
+def build(name: str, settings: dict) -> tuple[dict, dict]:
+    """Write models/onnx/<name>/ from models/tagging/<name>/; returns the record's figures and checks."""
+    tagger, trained = taggers.load(TRAINED / name)
+    module = taggers.load_module(trained["name"])
+    options, dataset = settings["export"], settings["training"]["dataset"]
+    clips = datasets.usable_clips(dataset)
+    heard = some_chunks(
+        chunks.Clips(chunks.source(dataset, trained["input"]), trained["chunk"]),
+        clips.loc[clips["split"] == "train", "clip_id"].tolist(),
+        options["n_chunks"],
+    )
+    features = inference.features(tagger, torch.from_numpy(heard))
+    folder = EXPORTED / name
+    export.export(tagger, features[:2], folder / "model.onnx")
+    with torch.no_grad():
+        logits, wanted = tagger.classify(features)
+    config = {
+        **{key: trained[key] for key in ("name", "tags", "input", "chunk")},
+        "front": module.FRONT,
+        "n_mels": getattr(module, "N_MELS", None),
+        "features": list(features.shape[1:]),
+        "embedding": wanted.shape[1],
+        "opset": export.OPSET,
+        "parameters": sum(tensor.numel() for tensor in tagger.parameters()),
+        "weights": sha256(TRAINED / name / "model.safetensors"),
+    }
+    write_json(folder / "config.json", config)
+    found, found_config = onnx.load(folder)
+    outputs = [
+        np.stack(values) for values in zip(*(onnx.hear(found, found_config, chunk) for chunk in heard), strict=True)
+    ]
+    probability = float(np.abs(outputs[0] - torch.sigmoid(logits).numpy()).max())
+    embedding = float(np.abs(outputs[1] - wanted.numpy()).max() / np.abs(wanted.numpy()).max())
+    tolerance = options["tolerance"]
+    figures = {
+        "bytes": (folder / "model.onnx").stat().st_size,
+        "parameters": config["parameters"],
+        "opset": config["opset"],
+        "chunks compared": len(heard),
+        "largest difference of a probability": float(f"{probability:.2g}"),
+        "largest difference of an embedding, over its largest value": float(f"{embedding:.2g}"),
+    }
+    equal = (
+        probability <= tolerance and embedding <= tolerance,
+        f"largest difference from PyTorch on {len(heard)} chunks of {dataset}: {probability:.2g} of a probability, "
+        f"{embedding:.2g} of the largest embedding value; {tolerance:g} is allowed",
+    )
+    return figures, {"equals PyTorch": equal}
+
+
+def some_chunks(clips: chunks.Clips, clip_ids: list[str], n: int) -> np.ndarray:
+    """`(n, ...)`: the first chunks of `n` clips, evenly spread over `clip_ids`; of fewer clips, some twice."""
+    places = np.linspace(0, len(clip_ids) - 1, n).astype(int)
+    return np.stack([clips.crop(clip_ids[place], 0) for place in places])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tagger")
+    main(parser.parse_args().tagger)
