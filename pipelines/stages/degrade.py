@@ -46,8 +46,9 @@ def main(dataset: str) -> None:
     for name in names:
         chunks.check_input(taggers.load_module(_config(name)["name"]), settings)
     kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}
+    modules = [*map(features.load, kinds), *map(baselines.load, settings["baselines"])]
     # now, because workers, and clips that are kept already, load more or less
-    code = loaded_code(path for kind in kinds for path in reached(features.load(kind).__name__)[0].values())
+    code = loaded_code(path for module in modules for path in reached(module.__name__)[0].values())
     heard = hear(dataset, chosen, names, settings)
     parts = []
     for degradation, found in heard.items():
