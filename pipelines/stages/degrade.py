@@ -46,8 +46,9 @@ def main(dataset: str) -> None:
     for name in names:
         chunks.check_input(taggers.load_module(_config(name)["name"]), settings)
     kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}
+    modules = [*map(features.load, kinds), *map(baselines.load, settings["baselines"])]
     # now, because workers, and clips that are kept already, load more or less
-    code = loaded_code(path for kind in kinds for path in reached(features.load(kind).__name__)[0].values())
+    code = loaded_code(path for module in modules for path in reached(module.__name__)[0].values())
     heard = hear(dataset, chosen, names, settings)
     parts = []
     for degradation, found in heard.items():
@@ -145,25 +146,29 @@ def hear(dataset: str, chosen: pd.DataFrame, names: list[str], settings: dict) -
 def compute(task: tuple) -> tuple[int, dict]:
     """(how many clips, {(clip_id, listener): vector}) of some clips after one degradation; each is kept at once."""
     degradation, dataset, clips, seed, rate, entries, keep = task
+    wanted = sorted({name for *_, keys in clips for name in keys} - {POOLED})
+    models = {name: _tagger(name, _weights(name)) for name in wanted}
     threads, heard = torch.get_num_threads(), {}
     torch.set_num_threads(1)  # a worker a core; and with another number of threads the last bits would differ
-    for clip_id, shard, offset, length, sha256, keys in clips:
-        pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
-        clean = to_float(pcm[offset : offset + length])
-        changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
-        for name, vector in _listen(changed, rate, list(keys), entries).items():
-            if not np.isfinite(vector).all():
-                raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
-            heard[clip_id, name] = vector
-            if keep:
-                cache.save_array(KIND, keys[name], [vector], "float32", ())
-    torch.set_num_threads(threads)
+    try:
+        for clip_id, shard, offset, length, sha256, keys in clips:
+            pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
+            clean = to_float(pcm[offset : offset + length])
+            changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
+            for name, vector in _listen(changed, rate, list(keys), models, entries).items():
+                if not np.isfinite(vector).all():
+                    raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
+                heard[clip_id, name] = vector
+                if keep:
+                    cache.save_array(KIND, keys[name], [vector], "float32", ())
+    finally:
+        torch.set_num_threads(threads)
     return len(clips), heard
 
 
-def _listen(samples: np.ndarray, rate: int, names: list[str], entries: dict) -> dict[str, np.ndarray]:
+def _listen(samples: np.ndarray, rate: int, names: list[str], models: dict, entries: dict) -> dict[str, np.ndarray]:
     """What each listener hears in int16 `samples`, through the files and the code that clips as they are go through."""
-    models = {name: _tagger(name, _weights(name)) for name in names if name != POOLED}
+    models = {name: model for name, model in models.items() if name in names}
     inputs = {config["input"] for _, config in models.values()}
     kinds = sorted(inputs - {"waveform"}) + [name for name in names if name == POOLED]
     found = features.compute_all(samples, rate, {kind: entries[kind] for kind in kinds})

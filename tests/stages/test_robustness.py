@@ -233,9 +233,9 @@ def test_another_tagger_costs_itself(made, monkeypatch):
     run(monkeypatch, made, as_it_is=as_it_is)
     heard, listen = set(), degrade._listen
 
-    def listening(samples, rate, names, entries):
+    def listening(samples, rate, names, *others):
         heard.update(names)
-        return listen(samples, rate, names, entries)
+        return listen(samples, rate, names, *others)
 
     monkeypatch.setattr(degrade, "_listen", listening)
     weights = made / "models/tagging/short/model.safetensors"
