@@ -12,19 +12,19 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
-import torch
 
 from pipelines import datasets, executor, features, params
 from pipelines.audio.pcm import INDEX, to_float, to_int16
 from pipelines.evaluation.robustness import DEGRADATIONS
-from pipelines.models import baselines, taggers
+from pipelines.models import baselines, onnx
 from pipelines.progress import progress
 from pipelines.stages.record import loaded_code, start, write_record
 from pipelines.store import cache, embeddings, files, shards
 from pipelines.store.code import code_version, reached
 from pipelines.store.tables import read_table, write_table
-from pipelines.training import chunks, inference
+from pipelines.training import chunks, embedding
 
 KIND = "degraded"  # of the cache: what one listener heard in one changed clip
 CLIPS_A_TASK = 8
@@ -44,7 +44,7 @@ def main(dataset: str) -> None:
     chosen = sample(clips[scored], options["max_clips"], options["seed"])
     names = [name for group in settings["taggers"].values() for name in group]
     for name in names:
-        chunks.check_input(taggers.load_module(_config(name)["name"]), settings)
+        chunks.check(name, _config(name)["input"], _config(name)["n_mels"], settings)
     kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}
     modules = [*map(features.load, kinds), *map(baselines.load, settings["baselines"])]
     # now, because workers, and clips that are kept already, load more or less
@@ -148,21 +148,17 @@ def compute(task: tuple) -> tuple[int, dict]:
     degradation, dataset, clips, seed, rate, entries, keep = task
     wanted = sorted({name for *_, keys in clips for name in keys} - {POOLED})
     models = {name: _tagger(name, _weights(name)) for name in wanted}
-    threads, heard = torch.get_num_threads(), {}
-    torch.set_num_threads(1)  # a worker a core; and with another number of threads the last bits would differ
-    try:
-        for clip_id, shard, offset, length, sha256, keys in clips:
-            pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
-            clean = to_float(pcm[offset : offset + length])
-            changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
-            for name, vector in _listen(changed, rate, list(keys), models, entries).items():
-                if not np.isfinite(vector).all():
-                    raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
-                heard[clip_id, name] = vector
-                if keep:
-                    cache.save_array(KIND, keys[name], [vector], "float32", ())
-    finally:
-        torch.set_num_threads(threads)
+    heard = {}
+    for clip_id, shard, offset, length, sha256, keys in clips:
+        pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
+        clean = to_float(pcm[offset : offset + length])
+        changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
+        for name, vector in _listen(changed, rate, list(keys), models, entries).items():
+            if not np.isfinite(vector).all():
+                raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
+            heard[clip_id, name] = vector
+            if keep:
+                cache.save_array(KIND, keys[name], [vector], "float32", ())
     return len(clips), heard
 
 
@@ -184,9 +180,8 @@ def _listen(samples: np.ndarray, rate: int, names: list[str], models: dict, entr
             write_table(place, Path(folder) / kind / "index.parquet", shards.INDEX)
         for name, (model, config) in models.items():
             clips = chunks.Clips(Path(folder) / config["input"], config["chunk"])
-            # a clip at a time: in a batch with others its last bits would depend on them
-            scores, vectors = inference.predict(model, clips, ["it"])
-            heard[name] = np.concatenate([scores[0], vectors[0]])
+            [(scores, vector)] = embedding.embed(model, config, clips, ["it"], 1)
+            heard[name] = np.concatenate([scores, vector])
     return heard
 
 
@@ -196,26 +191,26 @@ def _seed(seed: int, sha256: str) -> int:
 
 
 def _config(name: str) -> dict:
-    return files.read_json(Path("models/tagging") / name / "config.json")
+    return files.read_json(Path("models/onnx") / name / "config.json")
 
 
 def _weights(name: str) -> str:
-    return files.sha256(Path("models/tagging") / name / "model.safetensors")
+    return files.sha256(Path("models/onnx") / name / "model.onnx")
 
 
 def _version(name: str, entries: dict) -> list:
-    """All that a tagger's answer depends on beside the sound: weights, code, and the feature it reads."""
+    """All that a tagger's answer depends on beside the sound: weights, what runs them, code, and the feature it reads."""
     config = _config(name)
-    code = [f"pipelines.models.taggers.{config['name']}", inference.__name__]
+    code = [onnx.__name__, embedding.__name__]
     if config["input"] != "waveform":
         code.append(features.load(config["input"]).__name__)
-    return [_weights(name), entries.get(config["input"]), *map(code_version, code)]
+    return [_weights(name), onnxruntime.__version__, entries.get(config["input"]), *map(code_version, code)]
 
 
 @lru_cache
 def _tagger(name: str, weights: str) -> tuple:
     """(tagger, config), loaded once a worker."""
-    return taggers.load(Path("models/tagging") / name)
+    return onnx.load(Path("models/onnx") / name)
 
 
 if __name__ == "__main__":

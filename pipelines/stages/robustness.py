@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines import datasets, params
+from pipelines.datasets.heard import left_out
 from pipelines.evaluation import before_after, clustering, scaling
 from pipelines.evaluation.folds import folds
 from pipelines.progress import progress
@@ -69,8 +70,9 @@ def main(dataset: str) -> None:
                 what = f"{target}, {name}, {probe} probe"
                 parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *told)
     if dataset == settings["training"]["dataset"] and degradations:
+        known = clips[chosen & ~left_out(clips, settings["training"].get("leave_out")).to_numpy()]
         for name in (name for group in settings["taggers"].values() for name in group):
-            told = dataset, name, clips[chosen], heard, degradations
+            told = dataset, name, known, heard, degradations
             tagged[name] = attempt(f"tags, {name}", _tagged, *told, *draws)
     result = {
         "n": int(chosen.sum()),
@@ -157,7 +159,7 @@ def _probed(vectors, versions: dict, clips, scored, reference, asked, column: st
 
 
 def _tagged(dataset: str, name: str, clips: pd.DataFrame, heard: dict, degradations: list[str], *draws: int) -> dict:
-    """A tagger's macro ROC-AUC."""
+    """A tagger's macro ROC-AUC over clips of the classes it was trained on."""
     tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
     table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", embeddings.PREDICTIONS).set_index(
         "clip_id"

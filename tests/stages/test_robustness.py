@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipelines import datasets, executor
 from pipelines.audio import pcm
 from pipelines.models import taggers
-from pipelines.stages import baseline, cluster, degrade, embed, features, robustness, study
+from pipelines.stages import baseline, cluster, degrade, embed, export, features, robustness, study
 from pipelines.store import embeddings, shards
 from pipelines.store.files import read_json
 from pipelines.store.tables import read_table, write_table
@@ -74,6 +74,7 @@ def laid_out(tmp_path_factory):
             module, tags = taggers.load_module(name), [f"kind:{one}" for one in CLASSES]
             told = {"name": name, "width": 0.05, "tags": tags, "input": module.INPUT, "chunk": module.CHUNK}
             taggers.save(module.create(3, 0.05), told, f"models/tagging/{name}")
+            export.main(name)
             embed.main("scores", name)
         for name in NAMES[2:]:
             baseline.main("scores", name)
@@ -102,6 +103,7 @@ def change(root, executor=None, limit_gb=None, **values):
     for part in ("study", "clustering"):
         document[part].update({"n_bootstrap": 200, "n_permutations": 20})
     document["clustering"]["maps"] = []
+    document["training"]["leave_out"] = {}
     if limit_gb is not None:
         document["cache"]["limit_gb"] = limit_gb
     with path.open("w") as file:
@@ -244,9 +246,11 @@ def test_another_tagger_costs_itself(made, monkeypatch):
         torch.manual_seed(9)
         model, config = taggers.create("short", 3, 0.05), read_json("models/tagging/short/config.json")
         taggers.save(model, config, "models/tagging/short")
+        export.main("short")
         degrade.main("scores")
     finally:
         weights.write_bytes(before)
+        export.main("short")
     assert heard == {"short"}
 
 
