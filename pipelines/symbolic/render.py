@@ -5,6 +5,7 @@ zones of TimGM6mb.sf2 set, and rounds loops to whole output samples, so that the
 violin's at 1,333. TinySoundFont plays 440 Hz (tests/symbolic measure it).
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,16 @@ def _generate(synth, n_samples: int) -> np.ndarray:
 
 
 def _synth(sample_rate: int, soundfont: Path):
-    """A fresh synthesiser: state left by the last clip (release tails) must not reach the next."""
+    """A synthesiser as if fresh: what still sounds of the last clip (release tails) must not reach the next."""
+    synth = _loaded(sample_rate, soundfont)
+    for font in synth.soundfonts.values():
+        font.reset()  # every voice ends within 10 ms, channels are forgotten
+    synth.generate(sample_rate // 10)
+    return synth
+
+
+@cache  # reading an .sf3 takes seconds: its samples are decoded
+def _loaded(sample_rate: int, soundfont: Path):
     try:
         import tinysoundfont
     except ImportError as error:

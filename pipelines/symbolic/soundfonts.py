@@ -1,7 +1,6 @@
 """SoundFonts: the one inside pretty_midi, or a file of the user's; and what a file says of itself.
 
-TinySoundFont reads .sf2 and .sf3, whose samples are Ogg Vorbis. It decodes all of them for every instrument of every clip, which
-takes 2 s for a file of 23 MB: an .sf3 is slower than an .sf2.
+TinySoundFont reads .sf2, and .sf3, whose samples are Ogg Vorbis: opening one of 23 MB takes 2 s, once a process.
 """
 
 import importlib.util

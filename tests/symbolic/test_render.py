@@ -84,6 +84,15 @@ def test_the_same_bytes_in_another_process():
     assert other.stdout.strip() == hashlib.sha256(render.mix(MUSIC, RATE, 3.0, -20.0).tobytes()).hexdigest()
 
 
+def test_what_sounded_before_leaves_nothing():
+    """The synthesiser is kept between clips; a clip cut in full sound, with long releases, must not be heard in the next."""
+    render._loaded.cache_clear()
+    alone = render.mix(MUSIC, RATE, 3.0, -20.0)
+    for program in (14, 48, 92):  # bells, strings and a pad
+        render.mix(notes(*((0.1 * i, 9.0, 40 + i, i, 127, program) for i in range(40))), RATE, 2.0, -20.0)
+    assert render.mix(MUSIC, RATE, 3.0, -20.0).tobytes() == alone.tobytes()
+
+
 def test_one_voice_of_another_family_and_the_first_still_leads():
     rng = np.random.default_rng(0)
     for n_voices in (1, 2, 3, 5):
