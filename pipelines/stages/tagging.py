@@ -22,7 +22,7 @@ def main() -> None:
     dataset, options = settings["training"]["dataset"], settings["tagging"]
     clips = datasets.usable_clips(dataset)
     test = clips[clips["split"] == "test"].reset_index(drop=True)
-    names = [name for group in settings["taggers"].values() for name in group]
+    names = params.trained_names(settings)  # published weights name other tags
     records = {}
     for name in progress(names, "tagging", unit="tagger"):
         tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
