@@ -161,7 +161,9 @@ def predict_files(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
     architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
-    tags: Annotated[Path | None, typer.Option(help="For a .pth: a text file, a tag a line, in its order.")] = None,
+    tags: Annotated[
+        str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
+    ] = "",
 ) -> None:
     """Tag your own files: the likeliest tags of each, with their probabilities.
 
@@ -169,12 +171,12 @@ def predict_files(
     """
     from pipelines import predict
     from pipelines.audio.probe import Unreadable
+    from pipelines.models import tags as tag_lists
     from pipelines.progress import progress
     from pipelines.store.files import write_json
 
     try:
-        names = tags.read_text(encoding="utf-8").split("\n") if tags else []
-        tagger, config = predict.load_model(model, architecture, [name.strip() for name in names if name.strip()])
+        tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
     except (ValueError, OSError) as error:
         _fail(str(error))
     if pictures:

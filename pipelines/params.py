@@ -14,6 +14,7 @@ RULES = {
     "executor.workers": ("a whole number, 0 for one a core", lambda value: isinstance(value, int) and value >= 0),
     "executor.device": ("cpu, cuda or cuda:N", lambda value: bool(re.fullmatch(r"cpu|cuda(:\d+)?", str(value)))),
     "cache.limit_gb": ("a number of GB, 0 for no cache", lambda value: isinstance(value, int | float) and value >= 0),
+    "taggers.published": ("a table, {} for none", lambda value: isinstance(value, dict)),
     "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
     "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
@@ -78,6 +79,21 @@ def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
         editor.dump(document, file)
 
 
+def trained_names(settings: dict) -> list[str]:
+    """The taggers that this project trains."""
+    return [name for group, named in settings["taggers"].items() if group != "published" for name in named]
+
+
+def published_name(architecture: str) -> str:
+    """What a tagger with published weights is called: beside the one of the same architecture that is trained here."""
+    return f"{architecture}_published"
+
+
+def tagger_names(settings: dict) -> list[str]:
+    """Every tagger of the recipe: those trained here, then those with published weights."""
+    return trained_names(settings) + [published_name(name) for name in settings["taggers"].get("published", {})]
+
+
 def embedding_names(settings: dict) -> list[str]:
     """Every embedding of the recipe: taggers first, then baselines."""
-    return [name for group in settings["taggers"].values() for name in group] + list(settings["baselines"])
+    return tagger_names(settings) + list(settings["baselines"])

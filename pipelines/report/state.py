@@ -89,7 +89,7 @@ class State:
 def read() -> State:
     """Read the project in the working folder. Raises `SchemaError` where a table is not what it promises."""
     settings = params.load()
-    names = [name for group in settings["taggers"].values() for name in group]
+    names = params.tagger_names(settings)
     configs = {name: Path("models/tagging") / name / "config.json" for name in names}
     tagging = Path("reports/tagging.json")
     return State(
@@ -151,7 +151,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def tagger_names(state: State) -> list[str]:
-    return [name for group in state.settings["taggers"].values() for name in group]
+    return params.tagger_names(state.settings)
 
 
 def ordered(state: State, names) -> list[str]:

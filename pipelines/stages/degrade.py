@@ -42,7 +42,7 @@ def main(dataset: str) -> None:
     clips = datasets.usable_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
     chosen = sample(clips[scored], options["max_clips"], options["seed"])
-    names = [name for group in settings["taggers"].values() for name in group]
+    names = params.tagger_names(settings)
     for name in names:
         chunks.check(name, _config(name)["input"], _config(name)["n_mels"], settings)
     kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}

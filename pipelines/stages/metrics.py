@@ -73,12 +73,10 @@ def main() -> None:
                     for _ in range(count)
                 ]
                 _write_csv(PLOTS / "confusion" / f"{dataset}-{target}-{name}.csv", ["actual", "predicted"], rows)
-    for group in settings["taggers"].values():
-        for name in group:
-            history = Path("models/tagging") / name / "history.csv"
-            with open(history, newline="") as file:
-                header, *rows = csv.reader(file)
-            _write_csv(PLOTS / "training" / f"{name}.csv", header, rows)
+    for name in params.trained_names(settings):
+        with open(Path("models/tagging") / name / "history.csv", newline="") as file:
+            header, *rows = csv.reader(file)
+        _write_csv(PLOTS / "training" / f"{name}.csv", header, rows)
     accuracies = [
         (f"{dataset}, {target}: {name}", found["hungarian_accuracy"])
         for dataset, targets in scores.items()

@@ -71,7 +71,7 @@ def main(dataset: str) -> None:
                 parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *told)
     if dataset == settings["training"]["dataset"] and degradations:
         known = clips[chosen & ~left_out(clips, settings["training"].get("leave_out")).to_numpy()]
-        for name in (name for group in settings["taggers"].values() for name in group):
+        for name in params.trained_names(settings):
             told = dataset, name, known, heard, degradations
             tagged[name] = attempt(f"tags, {name}", _tagged, *told, *draws)
     result = {

@@ -33,7 +33,7 @@ def main() -> None:
         )
     targets = [name for name in clips if name.startswith("target_")]
     write_table(clips[[*heard.CLIPS.names, *targets]], SPACE / "clips.parquet", heard.CLIPS)
-    for name in (name for group in settings["taggers"].values() for name in group):
+    for name in params.tagger_names(settings):
         shutil.copy(f"data/embeddings/{dataset}/{name}.parquet", SPACE / f"{name}.parquet")
     pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED)
     values = pooled.set_index("clip_id").loc[ids].to_numpy(np.float64)

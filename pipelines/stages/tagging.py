@@ -24,7 +24,7 @@ def main() -> None:
     clips = datasets.usable_clips(dataset)
     known = ~heard.left_out(clips, settings["training"].get("leave_out"))
     test = clips[(clips["split"] == "test") & known].reset_index(drop=True)
-    names = [name for group in settings["taggers"].values() for name in group]
+    names = params.trained_names(settings)  # published weights name other tags
     records = {}
     for name in progress(names, "tagging", unit="tagger"):
         tags = read_json(Path("models/tagging") / name / "config.json")["tags"]

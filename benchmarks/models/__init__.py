@@ -1,0 +1,1 @@
+"""What the benchmark of the networks uses; the command is ../taggers.py."""

@@ -1,0 +1,128 @@
+"""One side of a comparison, in a process of its own, because the allocator is chosen when a process starts.
+
+    python side.py SIDE TAGGER FOLDER THREADS BATCH
+
+Waits for a line on standard input, does its work once, answers with the seconds it took; ends with the input. SIDE is
+
+- `embed_plain`: PyTorch, a clip after the other, its chunks one batch, as the published evaluation does it;
+- `embed_ours`: the exported model, as the embed stage does it;
+- `train_plain`: a step of PyTorch in float32; `train_float32`, `train_bf16`: as the train stage does it.
+
+Both sides read the same shards of FOLDER and have the weights of FOLDER/weights.pt; the plain ones lay images out as PyTorch
+does of itself (our networks ask for channels last).
+"""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+
+from pipelines.training import chunks
+
+
+def load(name: str, folder: Path, threads: int):
+    """(tagger with the weights, clips, their ids)."""
+    import torch
+
+    from pipelines.models import taggers
+
+    torch.set_num_threads(threads)
+    tagger, module = taggers.create(name), taggers.load_module(name)
+    tagger.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    return tagger, *open_clips(folder, module.CHUNK)
+
+
+def open_clips(folder: Path, chunk: int):
+    clips = chunks.Clips(folder / "shards", chunk)
+    return clips, list(clips.places)
+
+
+def laid_out_plainly() -> None:
+    """`contiguous` as if no memory format had been asked for."""
+    import torch
+
+    as_it_is = torch.Tensor.contiguous
+    torch.Tensor.contiguous = lambda tensor, memory_format=None: as_it_is(tensor)
+
+
+def embed_plain(name: str, folder: Path, threads: int, _: int):
+    import torch
+
+    laid_out_plainly()
+    tagger, clips, ids = load(name, folder, threads)
+    tagger.eval()
+
+    @torch.no_grad()
+    def work():
+        found = []
+        for clip_id in ids:
+            heard = torch.from_numpy(np.stack([clips.crop(clip_id, int(start)) for start in clips.starts(clip_id)]))
+            logits, embedding = tagger.classify(heard if heard.ndim == 3 else tagger.front(heard))
+            found.append([values.mean(dim=0).numpy() for values in (torch.sigmoid(logits), embedding)])
+        return found
+
+    return work
+
+
+def embed_ours(name: str, folder: Path, threads: int, _: int):
+    from pipelines.models import onnx
+    from pipelines.training.embedding import embed
+
+    tagger, config = onnx.load(folder)
+    clips, ids = open_clips(folder, config["chunk"])
+    return lambda: list(embed(tagger, config, clips, ids, threads))
+
+
+def train(name: str, folder: Path, threads: int, batch: int, precision: str, plain: bool):
+    from contextlib import nullcontext
+
+    import torch
+
+    from pipelines.training import inference
+
+    if plain:
+        laid_out_plainly()
+    tagger, clips, ids = load(name, folder, threads)
+    tagger.train()
+    optimizer = torch.optim.AdamW(tagger.parameters(), lr=1e-4)
+    heard = torch.from_numpy(np.stack([clips.crop(ids[row % len(ids)], 0) for row in range(batch)]))
+    tags = (torch.rand(batch, 50, generator=torch.Generator().manual_seed(0)) < 0.1).float()
+
+    def work():
+        with torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext():
+            if plain:
+                logits, _ = tagger.classify(heard if heard.ndim == 3 else tagger.front(heard))
+            else:
+                logits, _ = tagger.classify(inference.features(tagger, heard))
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return work
+
+
+SIDES = {
+    "embed_plain": embed_plain,
+    "embed_ours": embed_ours,
+    "train_plain": lambda *arguments: train(*arguments, "float32", True),
+    "train_float32": lambda *arguments: train(*arguments, "float32", False),
+    "train_bf16": lambda *arguments: train(*arguments, "bf16", False),
+}
+
+
+if __name__ == "__main__":
+    side, name, folder, threads, batch = sys.argv[1:]
+    work = SIDES[side](name, Path(folder), int(threads), int(batch))
+    found = work()  # the first time compiles, and asks the system for memory
+    if found is not None:
+        outputs = [np.stack(values) for values in zip(*found, strict=True)]
+        np.savez(Path(folder) / f"{side}.npz", probabilities=outputs[0], embedding=outputs[1])
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        work()
+        print(time.perf_counter() - began, flush=True)

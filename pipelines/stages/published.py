@@ -1,0 +1,83 @@
+"""published: a tagger with published weights, laid out and exported as if it had been trained here."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import params
+from pipelines.models import taggers, tags
+from pipelines.stages import export
+from pipelines.stages.record import start, write_record
+from pipelines.store.files import sha256
+
+WANTED = ("path", "sha256", "tags", "source", "licence")
+CARD = """# {name}
+
+A music tagger ({doc}) with published weights; nothing was trained here.
+
+- Source: {source}
+- Licence: {licence}
+- File: {file}, SHA-256 {sha256}
+- Parameters: {parameters:,}
+- Reads: the waveform, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
+- Tags: {tags}
+"""
+
+
+def main(architecture: str) -> None:
+    name = params.published_name(architecture)
+    log = start(f"published {architecture}")
+    settings = params.load()
+    entry = settings["taggers"]["published"][architecture]
+    try:
+        figures = lay_out(architecture, name, entry)
+    except ValueError as error:
+        raise SystemExit(f"taggers.published.{architecture} in params.yaml: {error}") from error
+    found, checks = export.build(name, settings)
+    write_record("export", name, figures={**figures, **found}, checks=checks)
+    log.info("%s, from %s: %s", name, entry["path"], checks["equals PyTorch"][1])
+
+
+def lay_out(architecture: str, name: str, entry: dict) -> dict:
+    """Write models/tagging/<name>/; returns figures. Raises `ValueError` that says what is wrong with the entry or its file."""
+    if missing := [key for key in WANTED if not isinstance(entry, dict) or key not in entry]:
+        raise ValueError(f"{', '.join(missing)} is missing; it needs {', '.join(WANTED)}")
+    path = Path(entry["path"])
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; get it from {entry['source']}")
+    if (found := sha256(path)) != entry["sha256"]:
+        raise ValueError(
+            f"{path} is not the file that was meant: its SHA-256 is {found}, and {entry['sha256']} is written. "
+            "Download it again, or write the new one if you mean it"
+        )
+    module = taggers.load_module(architecture)
+    tagger, named = taggers.load_published(architecture, path), tags.read(entry["tags"])
+    if len(named) != taggers.count_tags(tagger):
+        raise ValueError(f"tags {entry['tags']!r} names {len(named)}, and {path} has {taggers.count_tags(tagger)}")
+    if not all(np.isfinite(tensor.numpy()).all() for tensor in tagger.state_dict().values()):
+        raise ValueError(f"{path} holds NaN or infinite weights")
+    facts = {"source": entry["source"], "licence": entry["licence"], "file": path.name, "sha256": found}
+    figures = {"precision": "as published", "parameters": sum(tensor.numel() for tensor in tagger.parameters())}
+    config = {
+        "name": architecture,
+        "width": 1.0,
+        "tags": named,
+        "input": "waveform",  # whatever the shards hold, which may be other log-mel than these weights know
+        "chunk": module.CHUNK,
+        "dataset": "",
+        "published": facts,
+        "figures": figures,
+    }
+    folder = Path("models/tagging") / name
+    taggers.save(tagger, config, folder)
+    doc = module.__doc__.splitlines()[0].rstrip(".")
+    card = CARD.format(name=name, doc=doc, **figures, **facts, chunk=module.CHUNK, tags=", ".join(named))
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return {"tags": len(named), **facts, **figures}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("architecture")
+    main(parser.parse_args().architecture)

@@ -1,0 +1,178 @@
+"""Export, embedding and published weights as stages, on a few clips of sound."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers import copy_params
+from ruamel.yaml import YAML
+
+from pipelines import datasets, params
+from pipelines.audio import pcm
+from pipelines.models import onnx, taggers
+from pipelines.stages import embed, export, published
+from pipelines.store import embeddings, shards
+from pipelines.store.files import read_json, sha256
+from pipelines.store.tables import read_table, write_table
+from pipelines.training import chunks, inference
+
+LENGTHS = (70_000, 59_049 * 3 + 7, 20_000, 130_000)
+IDS = [f"clip{number}" for number in range(len(LENGTHS))]
+
+
+@pytest.fixture
+def project(in_tmp):
+    """Four clips of noise, each its own loudness, as PCM shards, with a manifest; one is shorter than a chunk."""
+    copy_params(in_tmp)
+    rng, rows = np.random.default_rng(0), []
+    with shards.writer("data/audio/scores/shard-00000.npy", "int16") as write_clip:
+        for number, (clip_id, n) in enumerate(zip(IDS, LENGTHS, strict=True)):
+            y = (1000 * (number + 1) * rng.standard_normal(n)).astype("int16")
+            offset, length = write_clip([y])
+            place = {"shard": 0, "offset": offset, "length": length}
+            rows.append({"clip_id": clip_id, **place, "peak": 0.5, "clipped": 0, "sha256": clip_id})
+    write_table(pd.DataFrame(rows).astype({"shard": "int32"}), "data/audio/scores/index.parquet", pcm.INDEX)
+    clips = pd.DataFrame(
+        {
+            "clip_id": IDS,
+            "path": [f"/music/{name}.wav" for name in IDS],
+            "title": IDS,
+            "tags": [["style:a"]] * 4,
+            "split": ["train", "train", "test", "train"],
+            "group": IDS,
+            "duplicate_of": None,
+            "duration_s": 4.0,
+            "sample_rate": 16_000,
+            "channels": 1,
+            "n_bytes": 1,
+            "sha256": IDS,
+            "source": "here",
+            "licence": "none",
+        }
+    ).astype({"sample_rate": "int32", "channels": "int32"})
+    write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
+    return in_tmp
+
+
+def trained(name):
+    """A small untrained tagger where the train stage leaves it."""
+    torch.manual_seed(2)
+    tagger, module = taggers.create(name, 3, 0.1), taggers.load_module(name)
+    config = {"name": name, "width": 0.1, "tags": ["a", "b", "c"], "input": "waveform", "chunk": module.CHUNK}
+    taggers.save(tagger, config, f"models/tagging/{name}")
+    return tagger.eval()
+
+
+# what reads samples, and what has a front end that is computed without torch
+@pytest.mark.parametrize("name", ["sample", "musicnn"])
+def test_exported_and_embedded_as_pytorch_does_it(project, name, monkeypatch):
+    tagger = trained(name)
+    export.main(name)
+    record = read_json(f"data/records/export/{name}.json")
+    assert record["checks"]["equals PyTorch"]["passed"] and record["figures"]["chunks compared"] == 16
+    assert record["figures"]["bytes"] == (project / f"models/onnx/{name}/model.onnx").stat().st_size
+    config = read_json(f"models/onnx/{name}/config.json")
+    assert config["weights"] == sha256(f"models/tagging/{name}/model.safetensors")
+    assert config["parameters"] == sum(tensor.numel() for tensor in tagger.parameters())
+    written = []
+    for n_threads in (1, 3):
+        monkeypatch.setattr("pipelines.executor.n_workers", lambda wanted=0, n=n_threads: n)
+        embed.main("scores", name)
+        paths = f"data/embeddings/scores/{name}.parquet", f"data/predictions/tagging/scores/{name}.parquet"
+        written.append([(project / path).read_bytes() for path in paths])
+    assert written[0] == written[1], "the same bytes whatever the number of threads"
+    clips = chunks.Clips("data/audio/scores", taggers.load_module(name).CHUNK)
+    probabilities, vectors = inference.predict(tagger, clips, IDS)
+    np.testing.assert_allclose(embeddings.read(paths[0], IDS), vectors, atol=1e-5)
+    scores = np.stack(read_table(paths[1], embeddings.PREDICTIONS)["scores"])
+    np.testing.assert_allclose(scores, probabilities, atol=1e-5)
+    assert all(check["passed"] for check in read_json(f"data/records/embed/scores-{name}.json")["checks"].values())
+
+
+def test_an_export_that_differs_is_told(project, monkeypatch):
+    """The check can fail: another front end than the tagger's is found out."""
+    trained("musicnn")
+    true = onnx.hear
+    monkeypatch.setattr("pipelines.models.onnx.hear", lambda tagger, config, chunk: true(tagger, config, chunk // 2))
+    export.main("musicnn")
+    check = read_json("data/records/export/musicnn.json")["checks"]["equals PyTorch"]
+    assert not check["passed"] and "0.0001 is allowed" in check["detail"]
+
+
+def test_what_is_not_exported_says_what_to_do(project):
+    with pytest.raises(FileNotFoundError, match="conservatory run"):
+        embed.main("scores", "sample")
+
+
+@pytest.fixture
+def checkpoint(project):
+    """A published checkpoint of crnn with three tags, and `enter(**changes)`, which writes its entry to params.yaml."""
+    torch.manual_seed(4)
+    torch.save(taggers.create("crnn", 3).state_dict(), "crnn.pth")
+    (project / "tags.txt").write_text("# made here\nhappy\n\nsad\nloud\n")
+    whole = {
+        "path": str(project / "crnn.pth"),
+        "sha256": sha256("crnn.pth"),
+        "tags": str(project / "tags.txt"),
+        "source": "https://example.org",
+        "licence": "MIT",
+    }
+
+    def enter(**changes):
+        entry = {key: value for key, value in {**whole, **changes}.items() if value is not None}
+        set_published({"crnn": entry})
+
+    return enter
+
+
+def set_published(value):
+    editor = YAML()
+    with open("params.yaml") as file:
+        document = editor.load(file)
+    document["taggers"]["published"] = value
+    with open("params.yaml", "w") as file:
+        editor.dump(document, file)
+
+
+def test_published_weights_stand_beside_what_is_trained(project, checkpoint):
+    checkpoint()
+    settings = params.load()
+    assert params.tagger_names(settings) == [*params.trained_names(settings), "crnn_published"]
+    assert "crnn_published" in params.embedding_names(settings)
+    published.main("crnn")
+    tagger, config = taggers.load("models/tagging/crnn_published")
+    torch.testing.assert_close(tagger.state_dict(), torch.load("crnn.pth", weights_only=True), rtol=0, atol=0)
+    assert config["tags"] == ["happy", "sad", "loud"] and config["published"]["licence"] == "MIT"
+    card = (project / "models/tagging/crnn_published/README.md").read_text()
+    assert "https://example.org" in card and config["published"]["sha256"] in card and str(project) not in card
+    record = read_json("data/records/export/crnn_published.json")
+    assert record["checks"]["equals PyTorch"]["passed"] and record["figures"]["licence"] == "MIT"
+    embed.main("scores", "crnn_published")
+    vectors = embeddings.read("data/embeddings/scores/crnn_published.parquet", IDS)
+    assert vectors.shape == (4, 32) and vectors.std(axis=0).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "none.pth"}, r"no file none\.pth; get it from https://example\.org"),
+        ({"sha256": "0" * 64}, "not the file that was meant: its SHA-256 is [0-9a-f]{64}"),
+        ({"tags": "jamendo"}, "names 50, and .* has 3"),
+        ({"tags": "of nobody"}, "no list of tags 'of nobody': there is jamendo"),
+        ({"licence": None, "sha256": None}, "sha256, licence is missing"),
+    ],
+)
+def test_a_wrong_entry_is_refused(project, checkpoint, changes, message):
+    checkpoint(**changes)
+    with pytest.raises(SystemExit, match=rf"taggers\.published\.crnn in params\.yaml: .*{message}"):
+        published.main("crnn")
+    assert not (project / "models").exists()
+
+
+def test_published_weights_are_a_table(project):
+    set_published({})
+    settings = params.load()
+    assert params.tagger_names(settings) == params.trained_names(settings)
+    set_published("fcn")
+    with pytest.raises(SystemExit, match=r"taggers\.published in params\.yaml is 'fcn', and must be a table"):
+        params.load()
