@@ -66,6 +66,7 @@ def test_everything_there_is(defs):
         "ood",
         "degrade",
         "robustness",
+        "metrics",
         "report",
     }
     (schedule,) = repository.schedule_defs
