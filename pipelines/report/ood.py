@@ -119,14 +119,16 @@ def picture(places: pd.DataFrame, inside: list[str], outside: list[str], label: 
     is_outside, kind = (places["side"] == "outside").to_numpy(), places["kind"].to_numpy()
     parts = [
         _path(points[~is_outside & (kind == name)], "h0", f"dot c{i % 8}", name) for i, name in enumerate(inside)
-    ] + [
-        _path(points[is_outside & (kind == name)], SHAPES[i % len(SHAPES)], f"from o{i % 3}", name)
-        for i, name in enumerate(outside)
-    ]
+    ] + [_path(points[is_outside & (kind == name)], *_look(i), name) for i, name in enumerate(outside)]
     n = int(is_outside.sum())
     said = f"{label}: {len(points) - n} clips of the training dataset, faint, and {n} from outside, strong"
     head = f'<svg class="places" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
     return Markup(head + "".join(parts) + "</svg>")
+
+
+def _look(i: int) -> tuple[str, str]:
+    """Shape and colour of the i-th kind from outside; no two of `MAX_KINDS` are alike."""
+    return SHAPES[i % len(SHAPES)], f"from o{(i + i // len(SHAPES)) % 3}"
 
 
 def _path(points: np.ndarray, shape: str, kind: str, name: str) -> str:
@@ -138,7 +140,7 @@ def swatches(names: list[str], outside: bool) -> list[tuple[str, Markup]]:
     """(name, small SVG) for a legend."""
     found = []
     for i, name in enumerate(names):
-        shape, kind = (SHAPES[i % len(SHAPES)], f"from o{i % 3}") if outside else ("h0", f"dot c{i % 8}")
+        shape, kind = _look(i) if outside else ("h0", f"dot c{i % 8}")
         svg = (
             f'<svg class="places" viewBox="-7 -7 14 14" aria-hidden="true"><path class="{kind}" d="M0,0{shape}"/></svg>'
         )

@@ -130,6 +130,12 @@ def test_every_clip_is_in_the_picture_and_named(seen_ood):
     assert HOSTILE not in seen.html, "names are escaped"
 
 
+def test_kinds_look_different():
+    looks = [ood._look(i) for i in range(ood.MAX_KINDS)]
+    assert len(set(looks)) == ood.MAX_KINDS
+    assert len({str(svg) for _, svg in ood.swatches([str(i) for i in range(ood.MAX_KINDS)], True)}) == ood.MAX_KINDS
+
+
 def test_many_classes_make_no_rainbow_and_no_wide_table(project):
     clips = pd.DataFrame({"clip_id": [str(i) for i in range(40)], "target_artist": [f"artist {i}" for i in range(40)]})
     assert set(ood._kinds(clips, "artist", "from outside").values()) == {"from outside"}
