@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -190,7 +192,11 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
     last = folder / "last.ckpt"
     if last.exists():
         log.info("%s: going on from %s", module.name, last)
-    trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+    try:
+        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+    except SIGTERMException as stopped:
+        # a SystemExit without a code: the stage would seem to have ended well
+        raise SystemExit(128 + signal.SIGTERM) from stopped
     # from files: of processes that were spawned, nothing else comes back
     best_epoch = (
         module.first_epoch + torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["epoch"] + 1

@@ -25,7 +25,7 @@ import numpy as np, safetensors.torch, torch
 from pipelines.models import taggers
 from pipelines.training import chunks, fit
 
-source, checkpoints, out, die_at = sys.argv[1:]
+source, checkpoints, out, die_at, how = sys.argv[1:]
 clips = chunks.Clips(source, 59049)
 ids = list(clips.places)
 tags = (np.arange(len(ids))[:, None] % np.array([2, 3]) == 0).astype(np.float32)
@@ -33,7 +33,7 @@ data = {"clips": clips, "train_ids": ids, "train_tags": tags, "validation_ids": 
 begin = fit.Tagging.on_train_epoch_start
 def start(self):
     if self.first_epoch + self.current_epoch == int(die_at):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), int(how))
     begin(self)
 fit.Tagging.on_train_epoch_start = start
 torch.manual_seed(0)
@@ -154,15 +154,22 @@ def test_devices_share_the_batches_of_one():
         assert sorted(first + second) == sorted(whole) and {place[0] for place in whole} == {3}
 
 
-@pytest.mark.parametrize("die_at", [1, 2, 3])
-def test_a_killed_training_goes_on_to_the_same_weights(die_at, tmp_path):
-    """Killed in the first of two phases, where the second begins, and in the second."""
+@pytest.mark.parametrize("die_at, how", [(1, signal.SIGKILL), (2, signal.SIGKILL), (3, signal.SIGTERM)])
+def test_a_killed_training_goes_on_to_the_same_weights(die_at, how, tmp_path):
+    """Killed in the first of two phases and where the second begins; asked to end, which is no success, in the second."""
     lay_out(tmp_path / "mel", [70_000] * 12, frames=True)
 
     def train(checkpoints, out, die_at=-1):
-        arguments = [str(tmp_path / "mel"), str(tmp_path / checkpoints), str(tmp_path / out), str(die_at)]
+        arguments = [
+            str(tmp_path / "mel"),
+            str(tmp_path / checkpoints),
+            str(tmp_path / out),
+            str(die_at),
+            str(int(how)),
+        ]
         done = subprocess.run([sys.executable, "-c", TRAINING, *arguments], capture_output=True, text=True)
-        assert done.returncode == (-signal.SIGKILL if die_at >= 0 else 0), done.stderr[-3000:]
+        ends = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 128 + signal.SIGTERM}
+        assert done.returncode == (ends[how] if die_at >= 0 else 0), done.stderr[-3000:]
         return done.stderr
 
     train("whole", "whole.safetensors")
