@@ -167,6 +167,9 @@ def predict_files(
 ) -> None:
     """Tag your own files: the likeliest tags of each, with their probabilities.
 
+    A file is heard in chunks of the model's length (3.7 s of short, 29 s of fcn). What is left after the last whole chunk is not
+    heard, and the file's line then says how much was; a file shorter than a chunk is played again.
+
     A file that cannot be read is named with the reason, the others go on, and the exit status is 1.
     """
     from pipelines import predict
@@ -189,7 +192,9 @@ def predict_files(
             failed.append({"path": str(path), "reason": str(error)})
             print(f"{path}: {error}", file=sys.stderr)
             continue
-        print(f"{path}  " + ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top)))
+        likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
+        part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        print(f"{path}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}")
         if json_file:
             heard.append(predict.as_json(found, config["tags"]))
         if pictures:
@@ -197,7 +202,9 @@ def predict_files(
             number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
             predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
     if json_file:
-        write_json(json_file, {"model": model, "files": heard, "failed": failed})
+        weights = {"file": config["file"], "sha256": config["sha256"]}
+        told = {"model": model, "architecture": config["name"], "weights": weights}
+        write_json(json_file, {**told, "files": heard, "failed": failed})
     if failed:
         print(f"{len(failed)} of {len(files)} files could not be used.", file=sys.stderr)
         raise typer.Exit(1)

@@ -25,6 +25,23 @@ RULES = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a table names each key once; PyYAML lets the last one win, and DVC refuses with a traceback."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # no name of anything here
+            if key.value in lines:
+                raise SystemExit(
+                    f"{PARAMS} names {key.value!r} twice, in lines {lines[key.value]} and {line}: keep one"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
 def _classes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
 
@@ -34,7 +51,7 @@ def load() -> dict[str, Any]:
     if not PARAMS.exists():
         raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
     try:
-        settings = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+        settings = yaml.load(PARAMS.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
     for key, (wanted, is_right) in RULES.items():
@@ -44,6 +61,11 @@ def load() -> dict[str, Any]:
         if value is not None and (isinstance(value, bool) or not is_right(value)):
             raise SystemExit(f"{key} in {PARAMS} is {value!r}, and must be {wanted}")
     _check_recipes(settings)
+    named = (settings.get("training") or {}).get("dataset")
+    if named is not None and named not in (settings.get("datasets") or {}):
+        raise SystemExit(
+            f"training.dataset in {PARAMS} is {named!r}: `datasets` has {', '.join(settings.get('datasets') or {}) or 'none'}"
+        )
     return settings
 
 

@@ -19,8 +19,9 @@ BATCH_SIZE = 8  # chunks; of 29 s they are 15 MB
 
 
 def load_model(name: str, architecture: str = "", tags: list[str] | None = None) -> tuple[Callable, dict]:
-    """(hear, config with "name", "tags" and "chunk") for the name of a trained tagger, a folder that has one (trained or
-    exported), or a published checkpoint `.pth`, which holds neither its architecture nor its tags.
+    """(hear, config with "name" (the architecture), "tags", "chunk", and "file" and "sha256" of the weights) for the name
+    of a trained tagger, a folder that has one (trained or exported), or a published checkpoint `.pth`, which holds neither its
+    architecture nor its tags.
 
     `hear`: int16 chunks `(batch, samples)` -> (probabilities `(batch, tags)`, embeddings `(batch, d)`), float32. By a trained
     tagger's exported model where there is one of its very weights, else by PyTorch. Raises `ValueError` that says what there
@@ -40,6 +41,7 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
             "name": architecture,
             "tags": tags,
             "chunk": taggers.load_module(architecture).CHUNK,
+            **_identity(Path(name)),
         }
     given = Path(name)
     if (given / "model.onnx").exists():
@@ -56,7 +58,11 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
     from pipelines.models import taggers
 
     model, config = taggers.load(given)
-    return _by_torch(model), config
+    return _by_torch(model), config | _identity(given / "model.safetensors")
+
+
+def _identity(weights: Path) -> dict:
+    return {"file": str(weights), "sha256": sha256(weights)}
 
 
 def _is_of(exported: Path, trained: Path) -> bool:
@@ -72,7 +78,7 @@ def _by_onnx(folder: Path) -> tuple[Callable, dict]:
         found = in_threads(lambda chunk: onnx.hear(tagger, config, chunk), chunks, executor.n_workers())
         return [np.stack(values) for values in zip(*found, strict=True)]
 
-    return hear, config
+    return hear, config | _identity(folder / "model.onnx")
 
 
 def _by_torch(model) -> Callable:
@@ -90,9 +96,10 @@ def _by_torch(model) -> Callable:
 def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
     """What a model (`load_model`) hears in one file:
 
-    {"path", "duration_s", "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
-    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left at the end is not
-    heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be used.
+    {"path", "duration_s", "heard_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
+    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left after the last whole
+    one is not heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be
+    used.
     """
     probe.header(path)
     chunk, heard = config["chunk"], []
@@ -112,6 +119,7 @@ def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
     return {
         "path": str(path),
         "duration_s": n_samples / SAMPLE_RATE,
+        "heard_s": min(n_samples, len(timeline) * chunk) / SAMPLE_RATE,
         "probabilities": timeline.mean(axis=0),
         "embedding": embeddings.mean(axis=0),
         "start_s": np.arange(len(timeline)) * chunk / SAMPLE_RATE,
@@ -130,6 +138,7 @@ def as_json(found: dict, tags: list[str]) -> dict:
     return {
         "path": found["path"],
         "duration_s": round(found["duration_s"], 3),
+        "heard_s": round(found["heard_s"], 3),
         "tags": {tag: round(float(p), 6) for tag, p in zip(tags, found["probabilities"], strict=True)},
         "embedding": [round(float(value), 6) for value in found["embedding"]],
         "timeline": {

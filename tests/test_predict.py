@@ -67,6 +67,7 @@ def test_each_chunk_is_heard_once(model, network, tmp_path, n_samples):
     np.testing.assert_allclose(found["embedding"], embedding.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(found["start_s"], np.arange(n_samples // CHUNK) * CHUNK / 16_000)
     assert found["duration_s"] == n_samples / 16_000
+    assert found["heard_s"] == n_samples // CHUNK * CHUNK / 16_000
 
 
 def test_a_short_file_is_played_again(model, network, tmp_path):
@@ -75,12 +76,13 @@ def test_a_short_file_is_played_again(model, network, tmp_path):
     with torch.no_grad():
         probabilities, _ = network(torch.from_numpy(np.concatenate([y, y, y])[None, :CHUNK]))
     np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
+    assert found["heard_s"] == found["duration_s"] == 20_000 / 16_000
 
 
 def test_the_command(folder, tmp_path):
     (tmp_path / "a").mkdir()
-    for path in (tmp_path / "y.wav", tmp_path / "a/y.wav"):
-        noise(path, 70_000)
+    for path, n_samples in ((tmp_path / "y.wav", 70_000), (tmp_path / "a/y.wav", CHUNK)):
+        noise(path, n_samples)
     (tmp_path / "bad.mp3").write_text("hello")
     files = [str(tmp_path / name) for name in ("y.wav", "bad.mp3", "none.wav", "a/y.wav")]
     options = ["--json", str(tmp_path / "out.json"), "--pictures", str(tmp_path / "pictures"), "--top", "2"]
@@ -92,7 +94,14 @@ def test_the_command(folder, tmp_path):
     assert "not audio" in written["failed"][0]["reason"] and "does not exist" in written["failed"][1]["reason"]
     tags = written["files"][0]["tags"]
     likeliest = sorted(tags, key=tags.get)[::-1][:2]
-    assert f"y.wav  {likeliest[0]} {tags[likeliest[0]]:.2f}, {likeliest[1]} {tags[likeliest[1]]:.2f}\n" in done.output
+    said = f"y.wav  {likeliest[0]} {tags[likeliest[0]]:.2f}, {likeliest[1]} {tags[likeliest[1]]:.2f}"
+    assert f"{said}  (heard 3.7 of 4.4 s)\n" in done.output and done.output.count("heard") == 1
+    assert [(entry["duration_s"], entry["heard_s"]) for entry in written["files"]] == [(4.375, 3.691), (3.691, 3.691)]
+    weights = folder / "model.safetensors"
+    assert written["architecture"] == "sample" and written["weights"] == {
+        "file": str(weights),
+        "sha256": sha256(weights),
+    }
     assert "2 of 4 files could not be used" in done.output
     for name in ("y.wav.png", "y.wav-2.png"):
         assert np.asarray(Image.open(tmp_path / "pictures" / name).convert("L")).std() > 10
@@ -112,6 +121,9 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     with pytest.raises(ValueError, match="has 3 tags, and --tags names 2"):
         predict.load_model("x.pth", "crnn", ["a", "b"])
     assert predict.load_model("x.pth", "crnn")[1]["tags"] == ["tag 0", "tag 1", "tag 2"]
+    assert predict.load_model("x.pth", "crnn")[1]["sha256"] == sha256("x.pth")
+    with pytest.raises(ValueError, match="no tagger 'layers'"):
+        predict.load_model("x.pth", "layers")
     done = CliRunner().invoke(app, ["predict", "x.pth", "y.wav"])
     assert done.exit_code == 2 and "give --architecture" in done.output
 
@@ -125,6 +137,7 @@ def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch,
         lay_out_export(network, tmp_path / "models/onnx" / folder.name, found)
         hear, config = predict.load_model(folder.name)
         assert kind in hear.__qualname__ and config["tags"] == TAGS
+        assert config["sha256"] == (sha256("models/onnx/" + folder.name + "/model.onnx") if kind == "onnx" else weights)
 
 
 def test_nothing_to_hear(model, tmp_path):

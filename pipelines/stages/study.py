@@ -33,6 +33,11 @@ def main(dataset: str) -> None:
     log = start(f"study {dataset}")
     settings = params.load()
     options, names = settings["study"], params.embedding_names(settings)
+    for key, known in (("clusterers", clustering.CLUSTERERS), ("probes", probes.PROBES)):
+        if unknown := [name for name in options[key] if name not in known]:
+            raise SystemExit(
+                f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(known)}"
+            )
     clips = datasets.usable_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
     targets = [name for name in clips if name.startswith("target_")]

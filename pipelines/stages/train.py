@@ -25,7 +25,7 @@ A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
 - Reads: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
 - Tags: {tags}
 - Left out of training, and never heard: {left_out}
-- Trained on {n_train} clips, chosen by macro ROC-AUC on {n_validation} validation clips ({score:.4f}, epoch {epoch})
+- Trained on {n_train} clips, chosen by {monitor} on {n_validation} validation clips ({score:.4f}, epoch {epoch})
 - Recipe `{recipe}` (config.json has all of it), {precision} on {device}; weights are float32
 - Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
   do not expect these figures on recorded music.
@@ -37,9 +37,12 @@ def main(name: str) -> None:
     settings = params.load()
     training = settings["training"]
     dataset = training["dataset"]
-    module = taggers.load_module(name)
-    width = settings["taggers"][module.INPUT][name]["width"]
+    try:
+        module = taggers.load_module(name)
+    except ValueError as error:
+        raise SystemExit(f"train {name}: {error}") from error
     options = recipes.resolve(settings, module.INPUT, name)
+    width = settings["taggers"][module.INPUT][name]["width"]
     chunks.check_input(module, settings)
     manifest = datasets.usable_clips(dataset)
     manifest = manifest[~heard.left_out(manifest, training.get("leave_out"))]
@@ -94,8 +97,7 @@ def main(name: str) -> None:
             parameters=found["parameters"],
             n_train=len(train),
             n_validation=len(validation),
-            score=found["validation ROC-AUC"],
-            epoch=found["best epoch"],
+            **chosen_by(options["monitor"], history.read(folder / "history.csv"), found["best epoch"]),
             precision=found["precision"],
             recipe=found["recipe"],
             device=found["device"],
@@ -119,6 +121,12 @@ def main(name: str) -> None:
         },
         plots={"training": _curve(history.read(folder / "history.csv"), name)},
     )
+
+
+def chosen_by(monitor: str, rows: list[dict], epoch: int) -> dict:
+    """What the card says of the epoch (from 1) whose weights are kept: by which figure, and its value."""
+    said = {"roc_auc": "macro ROC-AUC", "loss": "cross-entropy"}[monitor]
+    return {"monitor": said, "score": float(rows[epoch - 1][recipes.MONITORS[monitor][0]]), "epoch": epoch}
 
 
 def _curve(rows: list[dict], name: str) -> str:

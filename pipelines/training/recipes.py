@@ -6,11 +6,13 @@ A recipe is a list of phases, each of which begins with the best weights so far,
   `schedule` (`SCHEDULES`; constant)
 - `monitor`: the validation figure that chooses the best weights, `roc_auc` or `loss` (cross-entropy of clips' mean scores)
 - `patience`: epochs without a better one that end a phase; 0: none do
-- `batch_size`, `chunks_per_clip` (random chunks of each clip an epoch), `precision` (auto, 32-true, bf16-mixed)
+- `batch_size`, `chunks_per_clip` (random chunks of each clip an epoch), `precision` (`PRECISIONS`)
 - `augment`: as in `pipelines/training/augment.py`; {}: none
 """
 
 import math
+import os
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,8 +32,33 @@ SCHEDULES = {
     ),
 }
 MONITORS = {"roc_auc": ("validation_roc_auc", "max"), "loss": ("validation_loss", "min")}
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
 WHOLE = ("augment", "batch_size", "chunks_per_clip", "monitor", "patience", "precision")
 OF_A_PHASE = ("epochs", "learning_rate", "weight_decay")  # what a tagger may change of a recipe with one phase
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# a missing value is None, which none of them takes; 1e-3 is a word in YAML, and 0.001 a number
+RULES = {
+    "width": ("a number above 0", lambda value: _number(value) and value > 0),
+    "batch_size": ("a whole number, 1 or more", lambda value: _whole(value, 1)),
+    "chunks_per_clip": ("a whole number, 1 or more", lambda value: _whole(value, 1)),
+    "patience": ("a whole number, 0 for none", lambda value: _whole(value, 0)),
+    "precision": (f"one of {', '.join(PRECISIONS)}", lambda value: value in PRECISIONS),
+}
+RULES_OF_A_PHASE = {
+    "epochs": ("a whole number, 1 or more", lambda value: _whole(value, 1)),
+    "learning_rate": ("a number above 0, as 0.001", lambda value: _number(value) and value > 0),
+    "weight_decay": ("a number, 0 or more", lambda value: _number(value) and value >= 0),
+    "momentum": ("a number from 0 to below 1", lambda value: _number(value) and 0 <= value < 1),
+}
 
 
 def resolve(settings: dict, group: str, name: str) -> dict:
@@ -39,7 +66,11 @@ def resolve(settings: dict, group: str, name: str) -> dict:
 
     Raises `SystemExit` that names the entry and what it may be.
     """
-    where, entry = f"taggers.{group}.{name}", settings["taggers"][group][name]
+    where, entry = f"taggers.{group}.{name}", (settings["taggers"].get(group) or {}).get(name)
+    if entry is None:
+        raise SystemExit(
+            f"{where} is not in params.yaml: write what the training of {name} needs there, as its neighbours do"
+        )
     recipe = settings["recipes"][entry["recipe"]]
     changes = {key: value for key, value in entry.items() if key not in ("recipe", "width")}
     if unknown := sorted(set(changes) - set(WHOLE) - set(OF_A_PHASE)):
@@ -64,7 +95,37 @@ def resolve(settings: dict, group: str, name: str) -> dict:
                 raise SystemExit(
                     f"{where} in params.yaml, recipe {chosen['recipe']!r}: {key} has {value!r}; there is {', '.join(allowed)}"
                 )
-    return {**chosen, "seed": settings["training"]["seed"], "devices": settings["training"].get("devices", "auto")}
+    optional = {"weight_decay": 0, "momentum": 0}
+    for values, rules in (
+        ({**chosen, "width": entry.get("width")}, RULES),
+        *(({**optional, **phase}, RULES_OF_A_PHASE) for phase in phases),
+    ):
+        for key, (wanted, is_right) in rules.items():
+            if not is_right(value := values.get(key)):
+                raise SystemExit(
+                    f"{where} in params.yaml, recipe {chosen['recipe']!r}: {key} is {value!r}, and must be {wanted}"
+                )
+    devices = settings["training"].get("devices", "auto")
+    _check_devices(devices, chosen["batch_size"], where)
+    return {**chosen, "seed": settings["training"]["seed"], "devices": devices}
+
+
+def _check_devices(devices: Any, batch_size: int, where: str) -> None:
+    """Each device takes every n-th item of a batch (`EpochBatches`), and their gradients count alike: shares must be equal."""
+    n_gpus = torch.cuda.device_count()
+    if devices != "auto" and not _whole(devices, 1):
+        raise SystemExit(
+            f"training.devices in params.yaml is {devices!r}, and must be auto or a whole number, 1 or more"
+        )
+    n = max(1, n_gpus) if devices == "auto" else devices
+    there, kind = (n_gpus, "GPUs") if n_gpus else (os.cpu_count() or 1, "cores, and no GPU")
+    if n > there:
+        raise SystemExit(f"training.devices in params.yaml is {devices}: here are {there} {kind}")
+    if batch_size % n:
+        raise SystemExit(
+            f"training.devices in params.yaml is {devices}, {n} here, and {where} has a batch_size of {batch_size}, which {n} "
+            "does not divide"
+        )
 
 
 def optimizer(network: nn.Module, phase: dict, steps: int) -> dict:

@@ -10,6 +10,7 @@ import yaml
 from helpers import PROJECT, run_in
 
 from pipelines import datasets, params
+from pipelines.stages.published import WANTED
 
 TEXT = (PROJECT / "params.yaml").read_text()
 OFF = re.compile(r"^  # (?=(?:\w+:(?:\s+#.*)?$|  (?!# )))", re.M)  # of `  # name:` and `  #   key: value`
@@ -19,13 +20,14 @@ OTHERS = ("scores_other_font",)
 
 @pytest.fixture(scope="module")
 def settings():
-    """params.yaml with every published dataset uncommented."""
-    return yaml.safe_load(OFF.sub("  ", TEXT))
+    """params.yaml with every published dataset, and the published weights, uncommented."""
+    return yaml.safe_load(OFF.sub("  ", TEXT.replace("  published: {}\n", "  published:\n")))
 
 
 def test_they_are_off(settings):
     assert not {*NAMES, *OTHERS} & set(yaml.safe_load(TEXT)["datasets"])
     assert {*NAMES, *OTHERS} <= set(settings["datasets"])
+    assert set(settings["taggers"]["published"]["fcn"]) == set(WANTED)
 
 
 def test_the_other_font_plays_the_same_works(settings):

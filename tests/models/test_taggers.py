@@ -96,6 +96,36 @@ def test_a_checkpoint_of_the_published_format(tmp_path):
     torch.testing.assert_close(again(waveform), model(waveform), rtol=0, atol=0)
 
 
+def test_other_wrappings_of_a_checkpoint(tmp_path):
+    """As Lightning, DataParallel, half precision and torch before 0.4.1 leave them: the same network."""
+    model = fill(taggers.create("crnn", n_tags=9))
+    state = model.state_dict()
+    halves = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    for content, exact in (
+        ({"epoch": 3, "state_dict": state}, True),
+        ({f"module.{key}": tensor for key, tensor in state.items()}, True),
+        ({"state_dict": {f"model.{key}": tensor for key, tensor in state.items()}}, True),
+        ({key: tensor for key, tensor in state.items() if "num_batches" not in key}, True),
+        (halves, False),
+    ):
+        torch.save(content, tmp_path / "x.pth")
+        again = taggers.load_published("crnn", tmp_path / "x.pth").state_dict()
+        assert {tensor.dtype for tensor in again.values()} == {tensor.dtype for tensor in state.values()}
+        wanted = state if exact else {k: t.float() if t.is_floating_point() else t for k, t in halves.items()}
+        torch.testing.assert_close(again, wanted, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    state = taggers.create("crnn", n_tags=9).state_dict()
+    state["dense.weight"][3, 1] = value
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(
+        ValueError, match=r"x\.pth holds NaN or infinite weights: 1 tensors, the first of them dense\.weight"
+    ):
+        taggers.load_published("crnn", tmp_path / "x.pth")
+
+
 def test_what_is_no_checkpoint_is_refused(tmp_path):
     torch.save(fill(taggers.create("crnn")).state_dict(), tmp_path / "good.pth")
     good = (tmp_path / "good.pth").read_bytes()
@@ -112,7 +142,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
         with pytest.raises(ValueError, match=rf"{name} is truncated, or not a checkpoint of tensors"):
             taggers.load_published("crnn", tmp_path / name)
     assert not (tmp_path / "run").exists()
-    for content in ([1, 2], {"epoch": 3}):
+    for content in ([1, 2], {"epoch": 3}, {0: torch.zeros(2)}):
         torch.save(content, tmp_path / "other.pth")
         with pytest.raises(ValueError, match="no table of tensors"):
             taggers.load_published("crnn", tmp_path / "other.pth")
@@ -165,3 +195,5 @@ def test_front_end_equals_the_cached_feature(chord):
 def test_a_missing_tagger_names_the_file_to_write():
     with pytest.raises(ValueError, match=r"write pipelines/models/taggers/transformer\.py"):
         taggers.create("transformer")
+    with pytest.raises(ValueError, match=r"no tagger 'layers'"):
+        taggers.create("layers")

@@ -212,6 +212,7 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(small_disk, tunes, t
     project = copy_project(tmp_path / "project")
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["datasets"] = {"mine": {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "x"}}
+    params["training"]["dataset"] = "mine"
     params["features"] = {"stft": {"n_fft": 4096, "hop_length": 64}}  # 4 MB a clip
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     index = audio(tunes, project / "data/audio/mine")

@@ -111,6 +111,22 @@ def test_neighbours_are_of_other_works_and_in_order(made):
         assert rows["rank"].tolist() == [1, 2, 3, 4, 5] and rows["cosine"].is_monotonic_decreasing
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "there"),
+    [("clusterers", "dbscan", "kmeans, agglomerative, gaussian_mixture"), ("probes", "svm", "linear, knn")],
+)
+def test_what_there_is_not_is_refused_at_once(in_tmp, key, name, there):
+    """Before any data is looked for: there is none here."""
+    copy_params(in_tmp)
+    editor, path = YAML(), in_tmp / "params.yaml"
+    document = editor.load(path.read_text())
+    document["study"][key].append(name)
+    with path.open("w") as file:
+        editor.dump(document, file)
+    with pytest.raises(SystemExit, match=f"study.{key} in params.yaml names {name}; there are {there}"):
+        study.main("scores")
+
+
 def test_planted_leaks_are_named(made):
     leaks.main("scores")
     found = read_json("data/leaks/scores.json")

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pipelines import params
+from pipelines.stages import train
 from pipelines.training import recipes
 
 
@@ -60,8 +61,83 @@ def test_the_cosine_rises_over_a_tenth_and_ends_at_zero():
         ),
         ({"recipe": "modern", "monitor": "f1"}, {}, "monitor has 'f1'"),
         ({"recipe": "modern", "augment": {"gain": 3}}, {}, "augment has 'gain'; there is gain_db"),
+        (
+            {"recipe": "modern", "epochs": 0},
+            {},
+            r"log_mel\.short in params.yaml, recipe 'modern': epochs is 0, and must be a",
+        ),
+        ({"recipe": "modern", "epochs": 2.5}, {}, "epochs is 2.5, and must be a whole number"),
+        ({"recipe": "modern", "epochs": True}, {}, "epochs is True, and must be a whole number"),
+        ({"recipe": "modern", "batch_size": 0}, {}, "batch_size is 0, and must be a whole number"),
+        ({"recipe": "modern", "chunks_per_clip": "2"}, {}, "chunks_per_clip is '2', and must be a whole number"),
+        ({"recipe": "modern", "patience": -1}, {}, "patience is -1, and must be a whole number, 0 for none"),
+        ({"recipe": "modern", "learning_rate": 0}, {}, "learning_rate is 0, and must be a number above 0"),
+        (
+            {"recipe": "modern", "learning_rate": "1e-3"},
+            {},
+            "learning_rate is '1e-3', and must be a number above 0, as 0.001",
+        ),
+        ({"recipe": "modern", "learning_rate": float("nan")}, {}, "learning_rate is nan"),
+        ({"recipe": "modern", "weight_decay": -0.1}, {}, "weight_decay is -0.1, and must be a number, 0 or more"),
+        (
+            {"recipe": "other"},
+            {"phases": [{"optimizer": "sgd", "epochs": 1, "learning_rate": 0.1, "momentum": 1.0}]},
+            "momentum is 1.0, and must be a number from 0 to below 1",
+        ),
+        ({"recipe": "other"}, {"phases": [{"optimizer": "sgd", "epochs": 1}]}, "learning_rate is None, and must be"),
+        (
+            {"recipe": "modern", "precision": "bf16"},
+            {},
+            "precision is 'bf16', and must be one of auto, 32-true, bf16-mixed",
+        ),
+        ({"recipe": "modern", "width": 0}, {}, "width is 0, and must be a number above 0"),
+        ({"recipe": "modern", "width": None}, {}, "width is None, and must be a number above 0"),
     ],
 )
 def test_what_is_wrong_is_named(entry, recipe, said):
     with pytest.raises(SystemExit, match=said):
         resolve({"width": 1.0, **entry}, **recipe)
+
+
+@pytest.mark.parametrize("devices", [0, True, "2", 1.5, None, []])
+def test_devices_are_auto_or_a_number(devices):
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is .*, and must be auto or a whole number"):
+        on_devices(devices, 16)
+
+
+def test_devices_share_a_batch_equally(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(recipes.os, "cpu_count", lambda: 4)
+    assert on_devices(4, 16)["devices"] == 4 and on_devices("auto", 15)["devices"] == "auto"
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is 8: here are 4 cores, and no GPU"):
+        on_devices(8, 16)
+    with pytest.raises(SystemExit, match="log_mel.short has a batch_size of 16, which 3 does not divide"):
+        on_devices(3, 16)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is auto, 3 here, .* which 3 does not divide"):
+        on_devices("auto", 16)
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is 4: here are 3 GPUs"):
+        on_devices(4, 16)
+
+
+def test_a_tagger_that_has_no_entry():
+    with pytest.raises(SystemExit, match=r"taggers\.log_mel\.fcn is not in params\.yaml"):
+        recipes.resolve(params.load(), "log_mel", "fcn")
+    with pytest.raises(SystemExit, match=r"taggers\.waveform\.musicnn is not in params\.yaml"):
+        recipes.resolve({"taggers": {"log_mel": {}}}, "waveform", "musicnn")
+
+
+def test_a_card_says_what_chose_the_weights():
+    rows = [
+        {"validation_loss": "0.7", "validation_roc_auc": "0.6"},
+        {"validation_loss": "0.5", "validation_roc_auc": "0.8"},
+    ]
+    assert train.chosen_by("loss", rows, 2) == {"monitor": "cross-entropy", "score": 0.5, "epoch": 2}
+    assert train.chosen_by("roc_auc", rows, 1) == {"monitor": "macro ROC-AUC", "score": 0.6, "epoch": 1}
+
+
+def on_devices(devices, batch_size):
+    settings = params.load()
+    settings["training"]["devices"] = devices
+    settings["taggers"] = {"log_mel": {"short": {"recipe": "modern", "width": 1.0, "batch_size": batch_size}}}
+    return recipes.resolve(settings, "log_mel", "short")

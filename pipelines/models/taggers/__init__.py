@@ -29,15 +29,16 @@ SAMPLE_RATE = 16_000
 
 
 def load_module(name: str) -> ModuleType:
-    """The file of tagger `name`. Raises `ValueError` naming the file to write where there is none."""
+    """The file of tagger `name`. Raises `ValueError` naming the file to write where there is none, or none with a `create`."""
     try:
-        return importlib.import_module(f"pipelines.models.taggers.{name}")
+        module = importlib.import_module(f"pipelines.models.taggers.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"pipelines.models.taggers.{name}":
             raise
-        raise ValueError(
-            f"no tagger {name!r}: write pipelines/models/taggers/{name}.py (see its neighbours)"
-        ) from error
+        module = None
+    if not hasattr(module, "create"):
+        raise ValueError(f"no tagger {name!r}: write pipelines/models/taggers/{name}.py (see its neighbours)")
+    return module
 
 
 def create(name: str, n_tags: int = 50, width: float = 1.0) -> nn.Module:
@@ -48,8 +49,10 @@ def create(name: str, n_tags: int = 50, width: float = 1.0) -> nn.Module:
 def load_published(name: str, path: str | os.PathLike) -> nn.Module:
     """The tagger `name` in eval mode, on the CPU, with the weights of a published checkpoint (a `.pth` of its `state_dict`).
 
-    How many tags it has is read from the file. Only tensors are unpickled (`weights_only`), wherever they were saved. Raises
-    `ValueError` that says what is wrong: not a checkpoint, truncated, or another network's.
+    How many tags it has is read from the file. Only tensors are unpickled (`weights_only`), wherever they were saved. A table
+    under "state_dict" is taken out of what surrounds it, `module.` or `model.` in front of every name is left out, what is
+    floating-point becomes float32, and counts of batches (`num_batches_tracked`), which old files lack, may be missing. Raises
+    `ValueError` that says what is wrong: not a checkpoint, truncated, another network's, or with NaN or infinite weights.
     """
     path = Path(path)
     try:
@@ -60,12 +63,22 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
         raise ValueError(
             f"{path} is truncated, or not a checkpoint of tensors alone; download it again ({type(error).__name__})"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
+    ):
         raise ValueError(f"{path} holds no table of tensors: a state_dict is wanted")
+    for prefix in ("module.", "model."):
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     last = state.get("dense2.weight" if "dense2.weight" in state else "dense.weight")
     if last is None or last.ndim != 2:
         raise ValueError(f"{path} is no checkpoint of {name}: it has no dense layer for tags")
     model = create(name, len(last))
+    counts = {key: count for key, count in model.state_dict().items() if key.endswith(".num_batches_tracked")}
+    state = {**counts, **state}  # of no use to a network that is not trained further
     wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
     found = {key: tuple(tensor.shape) for key, tensor in state.items()}
     if differing := sorted(key for key in wanted | found if wanted.get(key) != found.get(key)):
@@ -74,6 +87,8 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
             f"{path} is no checkpoint of {name}: {len(differing)} tensors differ, the first of them {key}, "
             f"{found.get(key, 'missing')} in the file, {wanted.get(key, 'none')} in the network"
         )
+    if bad := sorted(key for key, tensor in state.items() if not tensor.isfinite().all()):
+        raise ValueError(f"{path} holds NaN or infinite weights: {len(bad)} tensors, the first of them {bad[0]}")
     model.load_state_dict(state)
     return model.eval()
 
