@@ -88,7 +88,11 @@ def main(name: str) -> None:
         "chunk": module.CHUNK,
         "dataset": dataset,
     }
-    taggers.save(tagger, {**config, "training": options, "figures": found}, folder)
+    taggers.save(
+        tagger,
+        {**config, "training": options | {"leave_out": training.get("leave_out") or {}}, "figures": found},
+        folder,
+    )
     shutil.copy(checkpoints / "history.csv", folder / "history.csv")
     (folder / "README.md").write_text(
         CARD.format(
