@@ -1,9 +1,12 @@
-"""What a test set has seen before: copies, near copies, and groups (artists, works) on two sides of a split.
+"""What a test set has seen before: copies, near copies, and groups (artists, works) on two sides of a split; or within a dataset.
 
 Every finder returns `(record, flagged)`. flagged: `(clips,)` bool, clips of the side `test` that have their like on another
 side. The record: `{"n", "n_test", "n_flagged", "share", "ci95" (Clopper and Pearson 1934), "chance" (the mean share were the
 splits dealt out at random: what an unguarded split would have), "pairs"}` and what the finder adds. pairs: `[row, row]` or
 `[row, row, cosine]` of clips on different sides, by row; for groups see there.
+
+`splits=None` looks within a dataset that has no split: flagged are the clips that have their like in an earlier row, so that the
+first of each set of copies is kept; "n_test" and "chance" are left out, nothing is permuted, and any two clips may be a pair.
 """
 
 import numpy as np
@@ -18,29 +21,35 @@ FINEST = 1e-6  # cosine distances below this are those of equal vectors in float
 LEAST = 0.9  # cosine
 
 
-def exact(hashes: np.ndarray, splits: np.ndarray, n_permutations: int, seed: int, test: str = "test") -> tuple:
-    """Clips of equal content: `hashes` `(clips,)` of the decoded audio or of the files, `splits` `(clips,)` side names."""
+def exact(hashes: np.ndarray, splits: np.ndarray | None, n_permutations: int, seed: int, test: str = "test") -> tuple:
+    """Clips of equal content: `hashes` `(clips,)` of the decoded audio or of the files, `splits` `(clips,)` side names.
+    Within a dataset each pair is a clip and the first of its like."""
     splits = _checked(splits, test)
-    copies = checks.numbered(hashes, len(splits))
+    copies = checks.numbered(hashes, len(hashes) if splits is None else len(splits))
     record, flagged = _shared(copies, splits, n_permutations, seed, test)
     order = np.argsort(copies, kind="stable")
     sets = np.split(order, np.flatnonzero(np.diff(copies[order])) + 1)
-    pairs = [(a, b) for rows in sets for i, a in enumerate(rows) for b in rows[i + 1 :] if splits[a] != splits[b]]
+    if splits is None:
+        pairs = [(rows[0], b) for rows in sets for b in rows[1:]]
+    else:
+        pairs = [(a, b) for rows in sets for i, a in enumerate(rows) for b in rows[i + 1 :] if splits[a] != splits[b]]
     return record | {"pairs": [[int(a), int(b)] for a, b in pairs]}, flagged
 
 
-def groups(members: np.ndarray, splits: np.ndarray, n_permutations: int, seed: int, test: str = "test") -> tuple:
+def groups(members: np.ndarray, splits: np.ndarray | None, n_permutations: int, seed: int, test: str = "test") -> tuple:
     """Groups on two sides. members: `(clips,)` the artist or work of each clip (strings, say); None or "" is unknown and
-    never shared. The record has "groups" (names of those on two sides, sorted) and "n_groups" instead of "pairs"."""
+    never shared. The record has "groups" (names of those on two sides, within a dataset of two clips or
+    more, sorted) and "n_groups" instead of "pairs"."""
     splits = _checked(splits, test)
     members = np.asarray(members, dtype=object)
     known = np.array([member is not None and member == member and member != "" for member in members], dtype=bool)
     names, number = np.unique(members[known].astype(str), return_inverse=True)
-    group = np.arange(len(splits)) + len(names)  # each unknown is alone
+    sides = np.arange(len(members)) if splits is None else splits
+    group = np.arange(len(sides)) + len(names)  # each unknown is alone
     group[known] = number
     record, flagged = _shared(group, splits, n_permutations, seed, test)
     first = {}
-    both = {int(g) for g, side in zip(group, splits, strict=True) if first.setdefault(int(g), side) != side}
+    both = {int(g) for g, side in zip(group, sides, strict=True) if first.setdefault(int(g), side) != side}
     return record | {"groups": sorted(str(names[g]) for g in both), "n_groups": len(names)}, flagged
 
 
@@ -62,7 +71,7 @@ def near_threshold(points: np.ndarray, strictness: float = 5.0) -> float:
 
 def near(
     points: np.ndarray,
-    splits: np.ndarray,
+    splits: np.ndarray | None,
     n_permutations: int,
     seed: int,
     threshold: float | None = None,
@@ -73,7 +82,7 @@ def near(
     too. ValueError where pairs are more than 100 times the clips.
     """
     splits = _checked(splits, test)
-    if len(splits) != len(points):
+    if splits is not None and len(splits) != len(points):
         raise ValueError(f"{len(points)} clips but {len(splits)} splits; one a clip is needed")
     threshold = near_threshold(points) if threshold is None else threshold
     values = unit(points)
@@ -91,8 +100,12 @@ def near(
                 )
     found = np.concatenate(found)
     a, b = found[:, :2].astype(np.int64).T
-    record, flagged = _record(lambda sides: _across(a, b, sides, test), splits, n_permutations, seed, test)
-    across = np.flatnonzero(splits[a] != splits[b])
+    if splits is None:
+        record, flagged = _within(np.isin(np.arange(len(values)), b))
+        across = np.arange(len(a))
+    else:
+        record, flagged = _record(lambda sides: _across(a, b, sides, test), splits, n_permutations, seed, test)
+        across = np.flatnonzero(splits[a] != splits[b])
     across = across[np.lexsort((b[across], a[across], -found[across, 2]))]
     pairs = [[int(a[i]), int(b[i]), float(min(found[i, 2], 1.0))] for i in across]
     return record | {"threshold": float(threshold), "pairs": pairs}, flagged
@@ -143,7 +156,9 @@ def without(
     }
 
 
-def _checked(splits: np.ndarray, test: str) -> np.ndarray:
+def _checked(splits: np.ndarray | None, test: str) -> np.ndarray | None:
+    if splits is None:
+        return None
     splits = np.asarray(splits).astype(str)
     if splits.ndim != 1 or not (splits == test).any() or (splits == test).all():
         raise ValueError(
@@ -152,8 +167,10 @@ def _checked(splits: np.ndarray, test: str) -> np.ndarray:
     return splits
 
 
-def _shared(number: np.ndarray, splits: np.ndarray, n_permutations: int, seed: int, test: str) -> tuple:
-    """Test clips whose number is on another side too."""
+def _shared(number: np.ndarray, splits: np.ndarray | None, n_permutations: int, seed: int, test: str) -> tuple:
+    """Test clips whose number is on another side too; without splits, clips whose number an earlier one has."""
+    if splits is None:
+        return _within(~np.isin(np.arange(len(number)), np.unique(number, return_index=True)[1]))
 
     def leaked(sides: np.ndarray) -> np.ndarray:
         elsewhere = np.bincount(number, sides != test) > 0
@@ -176,13 +193,21 @@ def _record(leaked, splits: np.ndarray, n_permutations: int, seed: int, test: st
     n_test, hits = int((splits == test).sum()), int(flagged.sum())
     generator = np.random.default_rng(seed)
     chance = [leaked(generator.permutation(splits)).sum() / n_test for _ in range(n_permutations)]
-    interval = binomtest(hits, n_test).proportion_ci(0.95, "exact")
-    record = {
+    return {
         "n": len(splits),
         "n_test": n_test,
         "n_flagged": hits,
         "share": hits / n_test,
-        "ci95": [float(interval.low), float(interval.high)],
+        "ci95": _interval(hits, n_test),
         "chance": float(np.mean(chance)) if chance else None,
-    }
-    return record, flagged
+    }, flagged
+
+
+def _within(flagged: np.ndarray) -> tuple[dict, np.ndarray]:
+    n, hits = len(flagged), int(flagged.sum())
+    return {"n": n, "n_flagged": hits, "share": hits / n, "ci95": _interval(hits, n)}, flagged
+
+
+def _interval(hits: int, n: int) -> list[float]:
+    interval = binomtest(hits, n).proportion_ci(0.95, "exact")
+    return [float(interval.low), float(interval.high)]

@@ -1,15 +1,20 @@
 """What music goes through before someone listens: noise, MP3, another pitch, a short excerpt.
 
 A degradation is `(samples (n,) float32 mono, sample_rate in Hz, seed) -> samples`; the same seed gives the same samples.
-`DEGRADATIONS` names those of the study. All but the excerpt keep the length, and nothing is shifted in time.
+`DEGRADATIONS` names those of the study. All but the excerpt keep the length, and nothing is shifted in time. A clip above 120 s
+goes through them in pieces of at most 60 s, as a phase vocoder takes 59 MB a minute: the power that noise is measured against is
+then the piece's, each piece is coded on its own, and the vocoder starts anew at each. The excerpt is cut from the whole clip.
 """
 
 import io
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import soundfile
 
+WHOLE_S = 120.0
+PIECE_S = 60.0
 CODED_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -77,12 +82,29 @@ def excerpt(samples: np.ndarray, sample_rate: int, seed: int, seconds: float = 3
     return samples[start : start + length].copy()
 
 
+def in_pieces(degrade: Callable, samples: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
+    """`degrade(samples, sample_rate, seed)`, which keeps the length; of a clip longer than `WHOLE_S` piece by piece.
+
+    The pieces are the fewest of at most `PIECE_S` and equally long to a sample, so that none is too short to be coded. Each
+    draws by its own seed.
+    """
+    if len(samples) <= WHOLE_S * sample_rate:
+        return degrade(samples, sample_rate, seed)
+    pieces = np.array_split(samples, int(np.ceil(len(samples) / (PIECE_S * sample_rate))))
+    changed, start = np.empty(len(samples), np.float32), 0
+    for number, piece in enumerate(pieces):
+        own = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
+        changed[start : start + len(piece)] = degrade(piece, sample_rate, own)
+        start += len(piece)
+    return changed
+
+
 DEGRADATIONS = {
-    "noise_20db": partial(noise, snr_db=20.0),
-    "noise_10db": partial(noise, snr_db=10.0),
-    "mp3_64": partial(mp3, kbps=64),
-    "pitch_up": partial(pitch, semitones=1.0),
-    "pitch_down": partial(pitch, semitones=-1.0),
+    "noise_20db": partial(in_pieces, partial(noise, snr_db=20.0)),
+    "noise_10db": partial(in_pieces, partial(noise, snr_db=10.0)),
+    "mp3_64": partial(in_pieces, partial(mp3, kbps=64)),
+    "pitch_up": partial(in_pieces, partial(pitch, semitones=1.0)),
+    "pitch_down": partial(in_pieces, partial(pitch, semitones=-1.0)),
     "excerpt_3s": partial(excerpt, seconds=3.0),
 }
 

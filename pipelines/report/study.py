@@ -1,4 +1,4 @@
-"""The page's parts about what lies beyond k-means, and about leaks between splits."""
+"""The page's parts about what lies beyond k-means, and about leaks between splits and copies."""
 
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset
@@ -75,19 +75,15 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
     if not dataset.leaks:
         return None
     found = {name: record for name, record in dataset.leaks.items() if "n_flagged" in record}
-    named = [
-        f"{name}: {' and '.join(map(str, pair[:2]))}" + (f" (cosine {pair[2]})" if len(pair) > 2 else "")
-        for name, record in found.items()
-        for pair in record.get("pairs", [])
-    ]
-    named += [f"{name}: {group}" for name, record in found.items() for group in record.get("groups", [])]
+    validation = dataset.leaks.get("validation", {})
     return {
-        "found": [
-            {"name": name, "n_flagged": record["n_flagged"], "of": record.get("n_test", record["n"])}
-            for name, record in found.items()
-        ],
+        "within": dataset.leaks["of"] == "all",
+        "found": _counts(found),
+        "validation": _counts(validation),
+        "named_validation": _named(validation),
         "near_cosine": found.get("near copy", {}).get("threshold"),
-        "named": named,
+        "named": _named(found),
+        "skipped": dataset.leaks["skipped"],
         "scores": [
             (f"{target}: {name}", record)
             for target, records in dataset.leaks.get("scores", {}).items()
@@ -96,3 +92,20 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
         ],
         "mark": lineage.mark(f"data/leaks/{dataset.name}.json"),
     }
+
+
+def _counts(found: dict) -> list[dict]:
+    return [
+        {"name": name, "n_flagged": record["n_flagged"], "of": record.get("n_test", record["n"])}
+        for name, record in found.items()
+    ]
+
+
+def _named(found: dict) -> list[str]:
+    """Pairs and groups in words."""
+    pairs = [
+        f"{name}: {' and '.join(map(str, pair[:2]))}" + (f" (cosine {pair[2]})" if len(pair) > 2 else "")
+        for name, record in found.items()
+        for pair in record.get("pairs", [])
+    ]
+    return pairs + [f"{name}: {group}" for name, record in found.items() for group in record.get("groups", [])]

@@ -18,15 +18,15 @@ from pipelines.evaluation import ood, projection, scaling
 from pipelines.features import POOLED
 from pipelines.models import baselines
 from pipelines.progress import progress
-from pipelines.stages import plots
-from pipelines.stages.record import start, write_record
+from pipelines.stages import ood_record
+from pipelines.stages.ood_record import SIDES
+from pipelines.stages.record import start
 from pipelines.store import embeddings
 from pipelines.store.files import write_json
 from pipelines.store.tables import column, read_table, write_table
 
 SPACE = Path("data/space")
 MAPS = {"pca": projection.pca_onto, "umap": projection.umap_onto}
-SIDES = ("reference", "held_out", "outside")
 PLACES = pa.schema(
     [
         column("clip_id", pa.string(), "the clip, as in its manifest"),
@@ -93,8 +93,8 @@ def main(dataset: str) -> None:
         tables = [table for table in tables if table is not None]
         table = pd.concat(tables, ignore_index=True) if tables else schema.empty_table().to_pandas()
         write_table(table, folder / f"{name}.parquet", schema)
-    _record(dataset, found, places, options, folder)
-    for line in table_of(found).splitlines():
+    ood_record.write(dataset, found, places, options, folder)
+    for line in ood_record.table_of(found).splitlines():
         log.info("%s", line)
 
 
@@ -240,76 +240,6 @@ def _place(
                 }
             )
     return records, clips
-
-
-def _record(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, folder: Path) -> None:
-    aurocs = {
-        f"{name}, {part}": record["detection"]["knn"]
-        for names in list(found["targets"].values())[:1]  # nearness knows no target
-        for name, records in names.items()
-        for part, record in records.items()
-        if record["detection"]
-    }
-    wanted = len(options["maps"]) * sum(min(found["n"][side], options["map_clips"]) for side in SIDES)
-    finite = sum(int(np.isfinite(table[["x", "y"]]).all(axis=1).sum()) for table in places)
-    told = {what: value for what, value in aurocs.items() if what.endswith(", all") and value["ci95"][0] > 0.5}
-    said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in told.items())
-    n_embeddings = len({table["embedding"].iloc[0] for table in places})
-    write_record(
-        "ood",
-        dataset,
-        figures={
-            **{side.replace("_", " "): found["n"][side] for side in SIDES},
-            "not placed, heard in training": found["n"]["heard"],
-            **{f"{what}, AUROC": round(value["auroc"], 4) for what, value in aurocs.items() if what.endswith(", all")},
-            **({"why nothing is placed": found["reason"]} if found["reason"] else {}),
-        },
-        table=folder / "clips.parquet",
-        checks={
-            "every clip is placed": (
-                finite == wanted * n_embeddings,
-                found["reason"] or f"{finite} of {wanted * n_embeddings} places on the maps are finite",
-            ),
-            "like the training music": (
-                dataset == found["of"] or not told,
-                found["reason"] or said or "no embedding tells it from held-out clips of the training dataset",
-            ),
-        },
-        plots={
-            "AUROC against held-out clips, k-NN (0.5: not told apart)": plots.bars(
-                {what: value["auroc"] for what, value in aurocs.items()}, f"{dataset}: AUROC by k-NN"
-            )
-        }
-        if aurocs
-        else {},
-        note=table_of(found),
-    )
-
-
-def table_of(found: dict) -> str:
-    """What stands out, as a Markdown table."""
-    if found["reason"]:
-        return found["reason"]
-    lines = [
-        "| target | embedding | outside | n | AUROC Mahalanobis | 95% | AUROC k-NN | 95% | nearest class | own cluster |",
-        "|" + " --- |" * 10,
-    ]
-    for target, names in found["targets"].items():
-        for name, records in names.items():
-            for part, record in records.items():
-                if not (record["detection"] and record["nearest"]):
-                    continue
-                told, classes, own = record["detection"], record["nearest"]["classes"], record["own_cluster"]
-                best = max(classes, key=lambda label: classes[label]["share"])
-                scores = " | ".join(
-                    f"{told[key]['auroc']:.3f} | [{told[key]['ci95'][0]:.3f}, {told[key]['ci95'][1]:.3f}]"
-                    for key in ("mahalanobis", "knn")
-                )
-                lines.append(
-                    f"| {target} | {name} | {part} | {told['n_outside']} | {scores} | {best} {classes[best]['share']:.2f} | "
-                    + ("– |" if not own else f"{'yes' if own['own'] else 'no'}, F1 {own['f1']:.2f} |")
-                )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,14 @@ def test_waiting_grows_between_attempts(serve, place, monkeypatch):
     assert waited == [0.0, *download.WAITS_S] and sorted(waited) == waited
 
 
+def test_each_retry_is_told(serve, place, caplog):
+    fetch([serve("503", "429", "good")], [SHA], place, waits_s=(0.0, 0.25), spare_bytes=0)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.startswith(f"archive.tar: try {n} of 3 at http") for n, line in enumerate(lines, 1)] == [True, True]
+    assert "HTTP 503" in lines[0] and lines[0].endswith("again in 0 s")
+    assert "HTTP 429" in lines[1] and lines[1].endswith("again in 0.25 s")
+
+
 def test_redirects_are_followed_but_not_in_circles(serve, place):
     serve("good", path="/new")
     fetch([serve("redirect:/round", path="/round"), serve("redirect:/new", path="/old")], [SHA], place, **AT_ONCE)

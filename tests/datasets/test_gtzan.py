@@ -9,8 +9,10 @@ import pytest
 import soundfile
 
 from pipelines.datasets import gtzan
+from pipelines.datasets.sources import download
 from pipelines.evaluation import splits
 from pipelines.stages import manifest
+from pipelines.store.files import sha256
 
 INDEX = copies.PUBLISHED / "gtzan" / gtzan.INDEX.name
 
@@ -176,3 +178,24 @@ def test_an_empty_folder_and_a_spoilt_index_are_said(entry):
     Path(entry["local"], gtzan.INDEX.name).write_text(json.dumps({"tracks": {"blues.00000": {}}}))
     with pytest.raises(gtzan.DatasetError, match="not mirdata's index"):
         build(entry, "b")
+
+
+def test_lists_under_another_name_are_found_by_their_bytes(entry, monkeypatch):
+    folder = Path(entry["local"])
+    for side, remote in gtzan.FILTERED.items():
+        path = folder / remote.name
+        monkeypatch.setitem(gtzan.FILTERED, side, remote._replace(urls=(), checksums=(f"sha256:{sha256(path)}",)))
+        path.rename(folder / f"gtzan_{remote.name}")
+    clips, _ = build(entry)
+    assert clips["split"].value_counts().to_dict() == {"test": 6, "train": 5, "validation": 3}
+
+
+def test_a_list_that_is_nowhere_is_to_be_put_into_the_local_folder(entry, monkeypatch):
+    remote = gtzan.FILTERED["train"]._replace(urls=())
+    monkeypatch.setitem(gtzan.FILTERED, "train", remote)
+    (Path(entry["local"]) / remote.name).unlink()
+    with pytest.raises(download.DownloadError) as error:
+        build(entry)
+    text = str(error.value)
+    assert f"anywhere in {entry['local']}" in text and remote.checksums[0] in text
+    assert "name its folder in params.yaml" not in text

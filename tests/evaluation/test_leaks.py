@@ -93,6 +93,20 @@ def test_copies_within_a_side_are_no_leak():
     assert not flagged.any() and record["pairs"] == [] and record["chance"] > 0
 
 
+def test_within_a_dataset_the_first_of_its_like_is_kept():
+    record, flagged = leaks.exact(["a", "b", "a", "c", "a", "b"], None, **FEW)
+    assert flagged.tolist() == [False, False, True, False, True, True]
+    assert sorted(record["pairs"]) == [[0, 2], [0, 4], [1, 5]]
+    assert (record["n"], record["n_flagged"], record["share"]) == (6, 3, 0.5) and "n_test" not in record
+    assert record["ci95"] == pytest.approx([beta.ppf(0.025, 3, 4), beta.ppf(0.975, 4, 3)])
+    record, flagged = leaks.groups(["bach", None, "bach", None, "ryan"], None, **FEW)
+    assert record["groups"] == ["bach"] and np.flatnonzero(flagged).tolist() == [2] and record["n_groups"] == 2
+    points, _ = planted()
+    record, flagged = leaks.near(points, None, **FEW)
+    assert sorted(pair[:2] for pair in record["pairs"]) == [[i, 588 + i] for i in range(12)]
+    assert np.flatnonzero(flagged).tolist() == list(range(588, 600)) and record["n_flagged"] == 12
+
+
 def test_the_score_with_and_without():
     rng = np.random.default_rng(0)
     flagged = np.arange(400) < 100

@@ -1,6 +1,7 @@
 """Degradations are what they say: measured noise, bitrate, alignment, frequency and length."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -114,3 +115,52 @@ def test_wrong_settings():
         robustness.mp3(sine(), RATE, kbps=320)
     with pytest.raises(ValueError, match="no samples"):
         robustness.excerpt(sine(), RATE, 0, seconds=0)
+
+
+def test_two_minutes_are_changed_whole():
+    clip = sine(seconds=120)
+    for name, plain in (("noise_20db", robustness.noise), ("mp3_64", robustness.mp3)):
+        np.testing.assert_array_equal(robustness.DEGRADATIONS[name](clip, RATE, 5), plain(clip, RATE, 5))
+
+
+@pytest.mark.parametrize("name", [name for name in robustness.DEGRADATIONS if name != "excerpt_3s"])
+def test_long_clips_keep_length_and_place_in_pieces(name):
+    clip = sine(seconds=125.3)
+    found = robustness.DEGRADATIONS[name](clip, RATE, 5)
+    assert found.shape == clip.shape and found.dtype == np.float32
+    shift = {"pitch_up": 1, "pitch_down": -1}.get(name, 0)
+    for start in (10, 60, 115):  # in each of the three pieces
+        assert frequency(found[start * RATE : (start + 4) * RATE]) == pytest.approx(440 * 2 ** (shift / 12), rel=2e-3)
+    np.testing.assert_array_equal(robustness.DEGRADATIONS[name](clip, RATE, 5), found)
+
+
+def test_pieces_are_of_a_minute_and_draw_their_own():
+    asked = []
+
+    def told(samples, rate, seed):
+        asked.append((len(samples), seed))
+        return samples
+
+    clip = np.arange(100 * 121 + 1, dtype=np.float32)  # two minutes and a little
+    np.testing.assert_array_equal(robustness.in_pieces(told, clip, 100, 7), clip)
+    assert sum(n for n, _ in asked) == len(clip) and len({seed for _, seed in asked}) == len(asked) == 3
+    assert max(n for n, _ in asked) <= 6000 and min(n for n, _ in asked) > 4000
+    first = [seed for _, seed in asked]
+    robustness.in_pieces(told, clip, 100, 8)
+    assert not set(first) & {seed for _, seed in asked[3:]}
+
+
+def test_five_minutes_take_the_memory_of_one():
+    def peak(seconds):
+        clip = np.random.default_rng(0).standard_normal(round(seconds * 4000)).astype(np.float32)
+        tracemalloc.start()
+        try:
+            changed = robustness.DEGRADATIONS["pitch_up"](clip, 4000, 0)
+            assert len(changed) == len(clip)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # what is loaded once
+    minute, five = peak(60), peak(300)
+    assert five < 2 * minute  # in one piece it would be five times as much

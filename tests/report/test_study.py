@@ -85,11 +85,35 @@ def test_leaks_are_named_and_scores_given_without_them(project):
         "near copy": {"n": 40, "n_test": 20, "n_flagged": 0, "threshold": 0.98765, "pairs": []},
         "work or artist": {"n": 40, "n_test": 20, "n_flagged": 3, "groups": ["Anon."]},
         "scores": {"style": {"short": record}},
+        "of": "test",
+        "validation": {"near copy": {"n": 30, "n_test": 10, "n_flagged": 2, "pairs": [["tune 8", "tune 9", 0.99]]}},
+        "skipped": [],
     }
     write_json("data/leaks/scores.json", found)
     seen = read(page.render(state.read())[0])
     text = " ".join(seen.text.split())
     assert "exact copy: 1 of 20 clips; near copy: none of 20 clips; work or artist: 3 of 20 clips." in text
     assert "0.9877" in text and f"exact copy: {HOSTILE} and tune 3" in text and "work or artist: Anon." in text
+    assert "Has training heard the test?" in text and "without what was found" in text
+    assert "by which weights were chosen: near copy: 2 of 10 clips." in text
+    assert "near copy: tune 8 and tune 9 (cosine 0.99)" in text
     row = texts(seen.table(table="leaks", dataset="scores")[1])
     assert row == ["style: short", "0.500", "0.500", shown(record["gain_ci95"])]
+
+
+def test_without_a_split_copies_are_within_the_dataset(project):
+    record = leaks.without(np.arange(20) % 2 == 0, np.arange(20) < 4, 20, 0)
+    found = {
+        "exact copy": {"n": 40, "n_flagged": 14, "pairs": [["tune 1", "tune 3"]]},
+        "scores": {"style": {"short": record}},
+        "of": "all",
+        "validation": {},
+        "skipped": ["near copy, all: two clips"],
+    }
+    write_json("data/leaks/scores.json", found)
+    seen = read(page.render(state.read())[0])
+    text = " ".join(seen.text.split())
+    section = text[text.index("Copies within the dataset") :]
+    assert "exact copy: 14 of 40 clips." in section and "Left out: near copy, all: two clips." in section
+    assert "without exact and near copies of earlier clips" in section and "exact copy: tune 1 and tune 3" in section
+    assert "Has training heard" not in text and "weights were chosen" not in text

@@ -231,6 +231,20 @@ def test_a_killed_run_goes_on_with_the_clip_it_was_at(made, monkeypatch):
     assert (made / "data/degraded/scores.parquet").read_bytes() == before
 
 
+def test_what_is_not_finite_is_said(made, monkeypatch):
+    change(made, degradations=["noise_10db"], max_clips=4)
+    degrade.main("scores")
+    check = read_json("data/records/degrade/scores.json")["checks"]["finite"]
+    assert check == {"passed": True, "detail": f"{4 * len(NAMES)} of {4 * len(NAMES)} rows have no NaN and no infinity"}
+    kept = sorted((made / "cache of one test" / degrade.KIND).rglob("*.npy"))
+    spoilt = np.load(kept[0])
+    spoilt[0] = np.nan
+    np.save(kept[0], spoilt)  # as a disk may
+    degrade.main("scores")
+    check = read_json("data/records/degrade/scores.json")["checks"]["finite"]
+    assert not check["passed"]
+
+
 def test_another_tagger_costs_itself(made, monkeypatch):
     run(monkeypatch, made, as_it_is=as_it_is)
     heard, listen = set(), degrade._listen

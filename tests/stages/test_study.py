@@ -17,6 +17,7 @@ from pipelines.store.tables import read_table, write_table
 NAMES = ("short", "sample", "pooled_pca", "random_projection")
 CLASSES = ("polka", "reel", "waltz")
 N = 150
+CHECKS = [*(f"no {what} across splits" for what in ("exact copy", "near copy", "work or artist")), "no copies"]
 
 
 @pytest.fixture
@@ -140,17 +141,67 @@ def test_planted_leaks_are_named(made):
     for record in found["scores"]["dance"].values():
         assert (record["n"], record["n_flagged"], record["clean"]["n"]) == (60, 4, 56)
     checks = read_json("data/records/leaks/scores.json")["checks"]
-    assert not any(check["passed"] for check in checks.values()) and len(checks) == 3
+    assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [False, False, False, True]
+    assert "there is a split" in checks["no copies"]["detail"] and found["validation"] == {} and found["of"] == "test"
 
 
-def test_without_a_split_copies_are_counted(made):
+def test_what_validation_shares_with_train_is_told_apart(made):
+    made.loc[100:109, "split"] = "validation"  # clip 100 is clip 3 again; the groups of 110 and 111 stay test
+    made.loc[105, "group"] = "work 9"
+    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    leaks.main("scores")
+    found = read_json("data/leaks/scores.json")
+    validation = found["validation"]
+    assert validation["exact copy"]["pairs"] == [["tune 3", "tune 100"]] and validation["exact copy"]["n_test"] == 10
+    assert [pair[:2] for pair in validation["near copy"]["pairs"]] == [["tune 3", "tune 100"]]
+    assert validation["work or artist"]["groups"] == ["work 9"] and validation["work or artist"]["n_flagged"] == 1
+    assert found["exact copy"]["n_flagged"] == found["exact copy"]["n_pairs"] == 0 and not found["exact copy"]["pairs"]
+    assert [pair[:2] for pair in found["near copy"]["pairs"]] == [["tune 5", "tune 120"]]
+    assert found["work or artist"]["groups"] == ["work 7"]
+    record = read_json("data/records/leaks/scores.json")
+    assert record["figures"]["exact copy, validation and train"] == 1 and record["figures"]["exact copy"] == 0
+    assert record["checks"]["no exact copy across splits"]["passed"]
+
+
+def test_without_a_split_copies_within_are_named_and_scored(made):
     made["split"] = "all"
     write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
     leaks.main("scores")
-    assert read_json("data/leaks/scores.json") == {"copies": {"n": N, "n_flagged": 2}}
+    found = read_json("data/leaks/scores.json")
+    assert found["of"] == "all" and found["exact copy"]["pairs"] == [["tune 3", "tune 100"]]
+    assert (found["exact copy"]["n"], found["exact copy"]["n_flagged"]) == (N, 1)
+    assert {tuple(pair[:2]) for pair in found["near copy"]["pairs"]} == {("tune 3", "tune 100"), ("tune 5", "tune 120")}
+    assert found["work or artist"]["groups"] == ["work 7"] and found["work or artist"]["n_flagged"] == 2
+    assigned = read_table("data/clusters/scores/assignments.parquet", embeddings.ASSIGNMENTS).set_index("clip_id")
+    for name, record in found["scores"]["dance"].items():
+        # the later of two pairs; clips of a work stay
+        assert (record["all"]["n"], record["clean"]["n"], record["n_flagged"]) == (60, 58, 2)
+        rows = assigned[assigned["embedding"] == name].drop(["clip100", "clip120"])
+        assert record["clean"]["score"] == pytest.approx((rows["actual"] == rows["predicted"]).mean())
+        assert record["gain_ci95"][0] <= record["gain"] <= record["gain_ci95"][1]
+    checks = read_json("data/records/leaks/scores.json")["checks"]
+    assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [True, True, True, False]
+    assert "there is no split" in checks["no near copy across splits"]["detail"]
+    assert checks["no copies"]["detail"] == (
+        f"exact copy: 1 of {N} clips, of an earlier one; near copy: 2 of {N} clips, of an earlier one"
+    )
     study.main("scores")
     linear = read_json("data/study/scores/scores.json")["targets"]["dance"]["probes"]["linear"]["short"]
     assert linear["split"] == "grouped cross-validation" and linear["n"] == N and linear["accuracy"] > 0.95
+
+
+def test_one_clip_stops_nothing(made):
+    one = made.iloc[[100]].assign(split="all")
+    write_table(one, "data/manifests/scores.parquet", datasets.MANIFEST)
+    path = "data/clusters/scores/assignments.parquet"
+    assigned = read_table(path, embeddings.ASSIGNMENTS)
+    write_table(assigned[assigned["clip_id"] == "clip100"], path, embeddings.ASSIGNMENTS)
+    leaks.main("scores")
+    found = read_json("data/leaks/scores.json")
+    assert "near copy" not in found and found["exact copy"]["n_flagged"] == 0 and found["scores"]["dance"]["short"]
+    assert found["skipped"] == ["near copy, all: two clips or more are needed to look for near copies"]
+    check = read_json("data/records/leaks/scores.json")["checks"]["no copies"]
+    assert not check["passed"] and "near copy: could not be looked for" in check["detail"]
 
 
 def test_a_target_of_one_class_stops_nothing(made):

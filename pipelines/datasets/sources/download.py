@@ -7,6 +7,7 @@ arriving, and its downloader writes before one can see whether the server has ho
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import time
@@ -106,8 +107,13 @@ def check_space(folder: Path, n_bytes: int, what: str, spare_bytes: int = SPARE_
 
 def _from_host(url: str, part: Path, checksums, waits_s, timeout_s: float, spare_bytes: int) -> str:
     """Bring `part` to its full length and right checksum; why not, or "" if so."""
-    reason = ""
+    reason = why = ""
+    log = logging.getLogger("download")
     for attempt, wait in enumerate((0.0, *waits_s), start=1):
+        if why:
+            log.warning(
+                "%s: try %d of %d at %s: %s; again in %g s", part.stem, attempt - 1, len(waits_s) + 1, url, why, wait
+            )
         time.sleep(wait)
         resumed = part.exists()
         try:
@@ -115,12 +121,13 @@ def _from_host(url: str, part: Path, checksums, waits_s, timeout_s: float, spare
         except _Refused as error:
             return str(error)
         except _Broken as error:
-            reason = f"{error} ({attempt} times)" if attempt > 1 else str(error)
+            why = str(error)
+            reason = f"{why} ({attempt} times)" if attempt > 1 else why
             continue
         if has_checksum(part, checksums):
             return ""
         found = ", ".join(f"{name}:{pooch.file_hash(str(part), alg=name)}" for name in _kinds(checksums))
-        reason = f"gave {part.stat().st_size:,} bytes with another checksum, {found}"
+        reason = why = f"gave {part.stat().st_size:,} bytes with another checksum, {found}"
         part.unlink()
         if not resumed:  # what began at the first byte will be no other the next time
             return reason

@@ -6,6 +6,7 @@ everything is downloaded to `.cache/downloads`, where it stays: making `data/raw
 two entries with other splits of one dataset share its archives. Delete the folder when you like.
 """
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -81,13 +82,20 @@ def fetch_archive(parts: Sequence[Remote], folder: str, otherwise: str) -> Path:
 
 
 def metadata(remote: Remote, entry: dict, folder: str, otherwise: str) -> Path:
-    """A file of metadata: from the `local` folder if it is anywhere in it, else downloaded."""
+    """A file of metadata: from anywhere in the `local` folder, by its name or else by its checksum; else downloaded."""
     if local := entry.get("local"):
-        found = [path for path in files_below(local) if path.name == remote.name]
+        below = files_below(local)
+        found = [path for path in below if path.name == remote.name]
         if len(found) > 1:
             raise DatasetError(f"{remote.name} is in {local} more than once ({found[0]}, {found[1]}): keep one of them")
-        if found:
-            return found[0]
+        alike = (path for path in below if path.suffix == Path(remote.name).suffix)
+        path = found[0] if found else next((p for p in alike if download.has_checksum(p, remote.checksums)), None)
+        if path:
+            return path
+        logging.getLogger("download").info("%s is not in %s: downloading it", remote.name, local)
+        otherwise = (
+            f"Or put it anywhere in {local}, the dataset's `local` folder, where it is found by name or checksum."
+        )
     return fetch(remote, folder, otherwise)
 
 
