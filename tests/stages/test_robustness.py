@@ -236,10 +236,12 @@ def test_what_is_not_finite_is_said(made, monkeypatch):
     degrade.main("scores")
     check = read_json("data/records/degrade/scores.json")["checks"]["finite"]
     assert check == {"passed": True, "detail": f"{4 * len(NAMES)} of {4 * len(NAMES)} rows have no NaN and no infinity"}
+    pooled = pd.read_parquet("data/features/scores/pooled/pooled.parquet").shape[1] - 1
     kept = sorted((made / "cache of one test" / degrade.KIND).rglob("*.npy"))
-    spoilt = np.load(kept[0])
+    path = next(path for path in kept if len(np.load(path)) != pooled)  # a tagger's: baselines refuse such statistics
+    spoilt = np.load(path)
     spoilt[0] = np.nan
-    np.save(kept[0], spoilt)  # as a disk may
+    np.save(path, spoilt)  # as a disk may
     degrade.main("scores")
     check = read_json("data/records/degrade/scores.json")["checks"]["finite"]
     assert not check["passed"]
