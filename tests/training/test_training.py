@@ -42,7 +42,7 @@ settings = {"epochs": 4, "batch_size": 4, "learning_rate": 0.01, "weight_decay":
             "patience": 10, "precision": "32-true", "seed": 3}
 figures = fit.fit("short", tagger, data, settings, Path(checkpoints))
 assert figures["epochs"] == 4
-safetensors.torch.save_file(tagger.state_dict(), out)
+safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tagger.state_dict().items()}, out)
 """
 
 
