@@ -30,7 +30,8 @@ TOLERANCE = 1e-4
 
 
 def main(n_clips: int, rounds: int, batch: int, threads: int, only: list[str]) -> dict[str, tuple]:
-    from models import turns
+    from networks import turns
+
     from pipelines.executor import n_workers
     from pipelines.training.fit import precision
 

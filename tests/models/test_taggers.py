@@ -197,3 +197,34 @@ def test_a_missing_tagger_names_the_file_to_write():
         taggers.create("transformer")
     with pytest.raises(ValueError, match=r"no tagger 'layers'"):
         taggers.create("layers")
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["attention", "crnn", "fcn", "hcnn", "short", "short_res"])
+def test_images_stay_channels_last(name, precision):
+    """The layout is easily lost without a trace, and half of the speed with it."""
+    module, found = taggers.load_module(name), []
+    model = taggers.create(name, 3, 0.1)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.MaxPool2d):
+            layer.register_forward_hook(
+                lambda _, __, out: found.append(out.is_contiguous(memory_format=torch.channels_last))
+            )
+    waveform = 0.1 * torch.randn(2, module.CHUNK)
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        model.classify(model.front(waveform))
+    assert len(found) > 4 and all(found)
+
+
+def test_tall_filters_are_the_same_by_places():
+    torch.manual_seed(0)
+    layer = taggers.create("musicnn", 3, 0.1).layers[0]
+    x = torch.randn(2, 1, 96, 40, requires_grad=True)
+    inputs = [x, layer.conv.weight, layer.conv.bias]
+    wanted, found = layer.conv(x), layer._by_places(x)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    towards = torch.randn_like(wanted)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, inputs, towards), torch.autograd.grad(wanted, inputs, towards), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)

@@ -44,7 +44,7 @@ settings = {"recipe": "test", "phases": [adam, sgd], "monitor": "loss", "batch_s
             "precision": "32-true", "seed": 3, "devices": 1, "augment": {"time_masks": 1, "time_mask": 0.2}}
 figures = fit.fit("short", tagger, data, settings, Path(checkpoints))
 assert figures["epochs"] == 4
-safetensors.torch.save_file(tagger.state_dict(), out)
+safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tagger.state_dict().items()}, out)
 """
 
 

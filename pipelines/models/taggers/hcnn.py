@@ -65,7 +65,7 @@ class Harmonic(nn.Module):
         return self.hstft.spec(waveform).transpose(1, 2)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.hstft_bn(self.hstft(features)).contiguous(memory_format=torch.channels_last)
+        x = self.hstft_bn(self.hstft(features))
         for layer in range(1, 8):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = self.dense1(x.amax(dim=(2, 3)))

@@ -43,8 +43,8 @@ class MelSpectrogram(nn.Module):
 
 
 def as_image(features: Tensor) -> Tensor:
-    """Time-major `(batch, frames, bands)` to `(batch, 1, bands, frames)`, stored channels last, which CPUs convolve faster."""
-    return features.transpose(1, 2).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+    """Time-major `(batch, frames, bands)` to `(batch, 1, bands, frames)`."""
+    return features.transpose(1, 2).unsqueeze(1)
 
 
 def mel_matrix(n_mels: int, fmin: float = 0.0, fmax: float = 8000.0, sample_rate: int = 16_000) -> Tensor:

@@ -7,6 +7,7 @@ dense1 before its batch norm (200).
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, as_image, channels
 
@@ -25,7 +26,14 @@ class Tall(nn.Module):
         self.bn = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.bn(self.conv(x))).amax(dim=2)
+        x = self._by_places(x) if self.training else self.conv(x)
+        return torch.relu(self.bn(x)).amax(dim=2)
+
+    def _by_places(self, x: Tensor) -> Tensor:
+        """`self.conv(x)` with the bands under the filter as channels, `(batch, bands, places, frames)`: CPUs compute the
+        gradients of one channel under a tall filter three to four times slower."""
+        windows = x.squeeze(1).unfold(1, self.conv.weight.shape[2], 1)  # (batch, places, frames, bands)
+        return conv2d(windows.permute(0, 3, 1, 2), self.conv.weight.transpose(1, 2), self.conv.bias, padding=(0, 3))
 
 
 class Long(nn.Module):

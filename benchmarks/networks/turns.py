@@ -82,7 +82,8 @@ def lay_out(folder: Path, name: str, n_clips: int) -> None:
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.momentum = 1.0
     with torch.no_grad():
-        features = tagger.front(torch.from_numpy(np.stack([y[: module.CHUNK] for y in clips[:2]]) / np.float32(32768)))
+        heard = [y[start : start + module.CHUNK] for y in clips for start in (0, RATE)]
+        features = tagger.front(torch.from_numpy(np.stack(heard) / np.float32(32768)))
         tagger.train().classify(features)
     torch.save(tagger.state_dict(), folder / "weights.pt")
     export.export(tagger.eval(), features, folder / "model.onnx")

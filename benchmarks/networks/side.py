@@ -8,8 +8,9 @@ Waits for a line on standard input, does its work once, answers with the seconds
 - `embed_ours`: the exported model, as the embed stage does it;
 - `train_plain`: a step of PyTorch in float32; `train_float32`, `train_bf16`: as the train stage does it.
 
-Both sides read the same shards of FOLDER and have the weights of FOLDER/weights.pt; the plain ones lay images out as PyTorch
-does of itself (our networks ask for channels last).
+Both sides read the same shards of FOLDER and have the weights of FOLDER/weights.pt. What is done for speed is undone in the
+plain ones: images are laid out as PyTorch does of itself (`taggers.create` asks for channels last), and musicnn's tall filters
+are convolutions in training too.
 """
 
 import sys
@@ -23,14 +24,18 @@ import numpy as np
 from pipelines.training import chunks
 
 
-def load(name: str, folder: Path, threads: int):
+def load(name: str, folder: Path, threads: int, plain: bool):
     """(tagger with the weights, clips, their ids)."""
     import torch
 
     from pipelines.models import taggers
+    from pipelines.models.taggers import musicnn
 
     torch.set_num_threads(threads)
-    tagger, module = taggers.create(name), taggers.load_module(name)
+    module = taggers.load_module(name)
+    tagger = module.create() if plain else taggers.create(name)
+    if plain:  # the published form in training too
+        musicnn.Tall._by_places = lambda layer, x: layer.conv(x)
     tagger.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
     return tagger, *open_clips(folder, module.CHUNK)
 
@@ -40,19 +45,10 @@ def open_clips(folder: Path, chunk: int):
     return clips, list(clips.places)
 
 
-def laid_out_plainly() -> None:
-    """`contiguous` as if no memory format had been asked for."""
-    import torch
-
-    as_it_is = torch.Tensor.contiguous
-    torch.Tensor.contiguous = lambda tensor, memory_format=None: as_it_is(tensor)
-
-
 def embed_plain(name: str, folder: Path, threads: int, _: int):
     import torch
 
-    laid_out_plainly()
-    tagger, clips, ids = load(name, folder, threads)
+    tagger, clips, ids = load(name, folder, threads, plain=True)
     tagger.eval()
 
     @torch.no_grad()
@@ -83,9 +79,7 @@ def train(name: str, folder: Path, threads: int, batch: int, precision: str, pla
 
     from pipelines.training import inference
 
-    if plain:
-        laid_out_plainly()
-    tagger, clips, ids = load(name, folder, threads)
+    tagger, clips, ids = load(name, folder, threads, plain)
     tagger.train()
     optimizer = torch.optim.AdamW(tagger.parameters(), lr=1e-4)
     heard = torch.from_numpy(np.stack([clips.crop(ids[row % len(ids)], 0) for row in range(batch)]))
