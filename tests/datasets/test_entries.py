@@ -18,10 +18,13 @@ NAMES = ("gtzan", "jamendo", "magnatagatune")
 OTHERS = ("scores_other_font",)
 
 
+SWITCHED_ON = OFF.sub("  ", TEXT.replace("  published: {}\n", "  published:\n"))
+
+
 @pytest.fixture(scope="module")
 def settings():
     """params.yaml with every published dataset, and the published weights, uncommented."""
-    return yaml.safe_load(OFF.sub("  ", TEXT.replace("  published: {}\n", "  published:\n")))
+    return yaml.safe_load(SWITCHED_ON)
 
 
 def test_they_are_off(settings):
@@ -68,7 +71,7 @@ def test_the_recipe_names_the_code_it_loads(settings, name):
 def test_dvc_takes_them(settings, tmp_path):
     for name in ("dvc.yaml", ".dvcignore"):
         (tmp_path / name).write_text((PROJECT / name).read_text())
-    (tmp_path / params.PARAMS).write_text(OFF.sub("  ", TEXT))
+    (tmp_path / params.PARAMS).write_text(SWITCHED_ON)
     run_in(tmp_path, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
     listed = run_in(tmp_path, sys.executable, "-m", "dvc", "stage", "list", "--name-only").stdout.split()
     assert {
