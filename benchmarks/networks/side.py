@@ -9,8 +9,8 @@ Waits for a line on standard input, does its work once, answers with the seconds
 - `train_plain`: a step of PyTorch in float32; `train_float32`, `train_bf16`: as the train stage does it.
 
 Both sides read the same shards of FOLDER and have the weights of FOLDER/weights.pt. What is done for speed is undone in the
-plain ones: images are laid out as PyTorch does of itself (`taggers.create` asks for channels last), and musicnn's tall filters
-are convolutions in training too.
+plain ones: images are laid out as PyTorch does of itself (`taggers.create` asks for channels last), sequences are no images of
+one row, and musicnn's tall filters are convolutions in training too.
 """
 
 import sys
@@ -29,12 +29,14 @@ def load(name: str, folder: Path, threads: int, plain: bool):
     import torch
 
     from pipelines.models import taggers
-    from pipelines.models.taggers import musicnn
+    from pipelines.models.taggers import layers, musicnn, se
 
     torch.set_num_threads(threads)
     module = taggers.load_module(name)
     tagger = module.create() if plain else taggers.create(name)
-    if plain:  # the published form in training too
+    if plain:  # as published
+        for user in (layers, musicnn, se):
+            user.over_time = lambda conv, x: conv(x.squeeze(2)).unsqueeze(2)
         musicnn.Tall._by_places = lambda layer, x: layer.conv(x)
     tagger.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
     return tagger, *open_clips(folder, module.CHUNK)

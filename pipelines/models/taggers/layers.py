@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 N_FFT, HOP_LENGTH = 512, 256
 
@@ -107,18 +108,23 @@ class PooledResidual2d(nn.Module):
         return self.pool(torch.relu(x + y))
 
 
+def over_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """`conv` on an image of one row, `(batch, channels, 1, frames)`: what CPUs convolve and pool faster than a sequence."""
+    return conv2d(x, conv.weight.unsqueeze(2), conv.bias, (1, conv.stride[0]), (0, conv.padding[0]))
+
+
 class Conv1d(nn.Module):
-    """Convolution over time, batch norm, ReLU, max pooling."""
+    """Convolution over time, batch norm, ReLU, max pooling of `(batch, channels, 1, frames)`."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int = 3, stride: int = 1, pooling: int = 1):
         super().__init__()
         # the published first layer (stride 3) is padded too, though 3^10 samples would tile exactly
         self.conv = nn.Conv1d(n_in, n_out, kernel, stride=stride, padding=kernel // 2)
-        self.bn = nn.BatchNorm1d(n_out)
-        self.pool = nn.MaxPool1d(pooling) if pooling > 1 else nn.Identity()
+        self.bn = nn.BatchNorm2d(n_out)
+        self.pool = nn.MaxPool2d((1, pooling)) if pooling > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(torch.relu(self.bn(self.conv(x))))
+        return self.pool(torch.relu(self.bn(over_time(self.conv, x))))
 
 
 def channels(published: int, width: float) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, as_image, channels
+from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, as_image, channels, over_time
 
 INPUT = "waveform"
 FRONT = "log_mel"
@@ -18,7 +18,7 @@ N_MELS = 96
 
 
 class Tall(nn.Module):
-    """Convolution over bands and time, then the loudest band: `(batch, 1, bands, frames)` to `(batch, n_out, frames)`."""
+    """Convolution over bands and time, then the loudest band: `(batch, 1, bands, frames)` to `(batch, n_out, 1, frames)`."""
 
     def __init__(self, n_out: int, bands: int):
         super().__init__()
@@ -27,7 +27,7 @@ class Tall(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self._by_places(x) if self.training else self.conv(x)
-        return torch.relu(self.bn(x)).amax(dim=2)
+        return torch.relu(self.bn(x)).amax(dim=2, keepdim=True)
 
     def _by_places(self, x: Tensor) -> Tensor:
         """`self.conv(x)` with the bands under the filter as channels, `(batch, bands, places, frames)`: CPUs compute the
@@ -37,15 +37,15 @@ class Tall(nn.Module):
 
 
 class Long(nn.Module):
-    """Convolution over time of the mean of the bands: `(batch, 1, bands, frames)` to `(batch, n_out, frames)`."""
+    """Convolution over time of the mean of the bands: `(batch, 1, bands, frames)` to `(batch, n_out, 1, frames)`."""
 
     def __init__(self, n_out: int, frames: int):
         super().__init__()
         self.conv = nn.Conv1d(1, n_out, frames, padding=frames // 2)
-        self.bn = nn.BatchNorm1d(n_out)
+        self.bn = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.bn(self.conv(x.mean(dim=2))))
+        return torch.relu(self.bn(over_time(self.conv, x.mean(dim=2, keepdim=True))))
 
 
 class Musicnn(nn.Module):
@@ -76,7 +76,7 @@ class Musicnn(nn.Module):
         second = self.layer2(first) + first
         third = self.layer3(second) + second
         x = torch.cat([heard, first, second, third], dim=1)
-        embedding = self.dense1(torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1))
+        embedding = self.dense1(torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:

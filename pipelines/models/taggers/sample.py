@@ -29,10 +29,10 @@ class SampleLevel(nn.Module):
         return waveform
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = features.unsqueeze(1)
+        x = features[:, None, None]
         for layer in range(1, 12):
             x = self.get_submodule(f"layer{layer}")(x)
-        embedding = x.amax(dim=2)
+        embedding = x.amax(dim=(2, 3))
         return self.dense(self.dropout(embedding)), embedding
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import channels
+from pipelines.models.taggers.layers import channels, over_time
 
 INPUT = "waveform"
 FRONT = "waveform"
@@ -14,27 +14,28 @@ CHUNK = 59_049
 
 
 class Block(nn.Module):
-    """Two convolutions whose channels are weighed by what all of the clip holds, a way around them, max pooling."""
+    """Two convolutions whose channels are weighed by what all of the clip holds, a way around them, max pooling, of
+    `(batch, channels, 1, samples)`."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int = 3, stride: int = 1, pooling: int = 1):
         super().__init__()
         self.conv_1 = nn.Conv1d(n_in, n_out, kernel, stride, padding=kernel // 2)
-        self.bn_1 = nn.BatchNorm1d(n_out)
+        self.bn_1 = nn.BatchNorm2d(n_out)
         self.conv_2 = nn.Conv1d(n_out, n_out, kernel, padding=kernel // 2)
-        self.bn_2 = nn.BatchNorm1d(n_out)
+        self.bn_2 = nn.BatchNorm2d(n_out)
         self.dense1 = nn.Linear(n_out, n_out)
         self.dense2 = nn.Linear(n_out, n_out)
         self.changes = stride > 1 or n_in != n_out
         if self.changes:
             self.conv_3 = nn.Conv1d(n_in, n_out, kernel, stride, padding=kernel // 2)
-            self.bn_3 = nn.BatchNorm1d(n_out)
-        self.pool = nn.MaxPool1d(pooling) if pooling > 1 else nn.Identity()
+            self.bn_3 = nn.BatchNorm2d(n_out)
+        self.pool = nn.MaxPool2d((1, pooling)) if pooling > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn_2(self.conv_2(torch.relu(self.bn_1(self.conv_1(x)))))
-        weight = torch.sigmoid(self.dense2(torch.relu(self.dense1(y.mean(dim=2)))))
-        around = self.bn_3(self.conv_3(x)) if self.changes else x
-        return self.pool(torch.relu(around + y * weight.unsqueeze(2)))
+        y = self.bn_2(over_time(self.conv_2, torch.relu(self.bn_1(over_time(self.conv_1, x)))))
+        weight = torch.sigmoid(self.dense2(torch.relu(self.dense1(y.mean(dim=(2, 3))))))
+        around = self.bn_3(over_time(self.conv_3, x)) if self.changes else x
+        return self.pool(torch.relu(around + y * weight[:, :, None, None]))
 
 
 class SqueezeExcitation(nn.Module):
@@ -55,10 +56,10 @@ class SqueezeExcitation(nn.Module):
         return waveform
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = features.unsqueeze(1)
+        x = features[:, None, None]
         for layer in range(1, 12):
             x = self.get_submodule(f"layer{layer}")(x)
-        embedding = self.dense1(x.amax(dim=2))
+        embedding = self.dense1(x.amax(dim=(2, 3)))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
