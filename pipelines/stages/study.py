@@ -3,6 +3,7 @@ classes, and which differences between embeddings are real."""
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,52 +111,25 @@ def _parts(vectors, points, clips, scored, reference, column_name: str, options:
     labels = np.array([number[label] for label in clips.loc[scored & labelled, column_name]])
     groups = clips.loc[scored & labelled, "group"].to_numpy()
     draws = options["n_bootstrap"], options["n_permutations"], options["seed"]
-    for clusterer in options["clusterers"]:
-        yield (
-            "clusterers",
-            clusterer,
-            attempt(
-                f"{target}, {clusterer}",
-                lambda clusterer=clusterer: clustering.evaluate(
-                    points[inside], labels, classes, options["n_init"], *draws, clusterer=clusterer
-                )[0],
-            ),
-        )
     # a class or a group that is scored is not learnt from anywhere else
     fresh = reference & ~scored & labelled & clips[column_name].isin(classes) & ~clips["group"].isin(groups)
-    for probe in options["probes"]:
-        if fresh.any():
-            used = fresh | (scored & labelled)
-            of_used = np.array([number[label] for label in clips.loc[used, column_name]])
-            where = {"groups": clips.loc[used, "group"].to_numpy(), "test": scored[used]}
-            given = vectors[used], of_used
-        else:
-            where, given = {"groups": groups}, (vectors[scored & labelled], labels)
-        yield (
-            "probes",
-            probe,
-            attempt(
-                f"{target}, {probe} probe",
-                lambda probe=probe, given=given, where=where: probes.evaluate(*given, classes, probe, *draws, **where)[
-                    0
-                ],
-            ),
-        )
-    yield (
-        "neighbours",
-        "",
-        attempt(
-            f"{target}, neighbours",
-            lambda: neighbours.agreement(
-                points[inside], labels, classes, options["n_neighbours"], draws[0], draws[2], groups=groups
-            ),
-        ),
-    )
-    yield (
-        "dendrogram",
-        "",
-        attempt(f"{target}, tree", lambda: hierarchy.dendrogram(points[inside], labels, classes, *draws)),
-    )
+    if fresh.any():
+        used = fresh | (scored & labelled)
+        of_used = np.array([number[label] for label in clips.loc[used, column_name]])
+        given = {"groups": clips.loc[used, "group"].to_numpy(), "test": scored[used]}
+        learnt = partial(probes.evaluate, vectors[used], of_used, classes, **given)
+    else:
+        learnt = partial(probes.evaluate, vectors[scored & labelled], labels, classes, groups=groups)
+    clustered = partial(clustering.evaluate, points[inside], labels, classes, options["n_init"], *draws)
+    voted = partial(neighbours.agreement, points[inside], labels, classes, options["n_neighbours"])
+    parts = [
+        *(("clusterers", name, name, lambda name=name: clustered(clusterer=name)[0]) for name in options["clusterers"]),
+        *(("probes", name, f"{name} probe", lambda name=name: learnt(name, *draws)[0]) for name in options["probes"]),
+        ("neighbours", "", "neighbours", lambda: voted(draws[0], draws[2], groups=groups)),
+        ("dendrogram", "", "tree", lambda: hierarchy.dendrogram(points[inside], labels, classes, *draws)),
+    ]
+    for part, key, what, evaluate in parts:
+        yield part, key, attempt(f"{target}, {what}", evaluate)
 
 
 def _neighbours(points: np.ndarray, clips: pd.DataFrame, name: str, k: int) -> pd.DataFrame:

@@ -40,11 +40,3 @@ def assign(notes: np.ndarray, first: int, second: int | None) -> np.ndarray:
     played = np.cumsum(notes["duration_s"][order]) - notes["duration_s"][order]
     programs[order[played >= 0.6 * notes["duration_s"].sum()]] = second
     return programs
-
-
-def dominant_family(notes: np.ndarray, programs: np.ndarray) -> str:
-    """The family with the most note-seconds."""
-    seconds: dict[str, float] = {}
-    for program, duration in zip(programs.tolist(), notes["duration_s"].tolist(), strict=True):
-        seconds[FAMILY[program]] = seconds.get(FAMILY[program], 0.0) + duration
-    return max(seconds, key=seconds.__getitem__)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 KEYS = ("gain_db", "polarity", "time_masks", "time_mask", "frequency_masks", "frequency_mask")
+COUNTS, SHARES = ("time_masks", "frequency_masks"), ("time_mask", "frequency_mask")
 
 
 def sound(waveform: Tensor, settings: dict) -> Tensor:

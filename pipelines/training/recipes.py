@@ -59,6 +59,12 @@ RULES_OF_A_PHASE = {
     "weight_decay": ("a number, 0 or more", lambda value: _number(value) and value >= 0),
     "momentum": ("a number from 0 to below 1", lambda value: _number(value) and 0 <= value < 1),
 }
+RULES_OF_AUGMENT = {
+    "gain_db": ("a number, 0 or more", lambda value: _number(value) and value >= 0),
+    "polarity": ("true or false", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(augment.COUNTS, ("a whole number, 0 for none", lambda value: _whole(value, 0))),
+    **dict.fromkeys(augment.SHARES, ("a share from 0 to 1", lambda value: _number(value) and 0 <= value <= 1)),
+}
 
 
 def resolve(settings: dict, group: str, name: str) -> dict:
@@ -71,7 +77,12 @@ def resolve(settings: dict, group: str, name: str) -> dict:
         raise SystemExit(
             f"{where} is not in params.yaml: write what the training of {name} needs there, as its neighbours do"
         )
-    recipe = settings["recipes"][entry["recipe"]]
+    if (recipe := settings["recipes"].get(entry.get("recipe"))) is None:
+        raise SystemExit(
+            f"{where} in params.yaml names recipe {entry.get('recipe')!r}; there is {', '.join(settings['recipes'])}"
+        )
+    if not recipe.get("phases"):
+        raise SystemExit(f"recipes.{entry['recipe']} in params.yaml has no phases: name one at least")
     changes = {key: value for key, value in entry.items() if key not in ("recipe", "width")}
     if unknown := sorted(set(changes) - set(WHOLE) - set(OF_A_PHASE)):
         raise SystemExit(f"{where}.{unknown[0]} in params.yaml is no part of a recipe: {', '.join(WHOLE + OF_A_PHASE)}")
@@ -83,31 +94,44 @@ def resolve(settings: dict, group: str, name: str) -> dict:
         )
     chosen = {"recipe": entry["recipe"], **recipe, **changes}
     chosen["phases"] = [{**phase, **of_phase} for phase in recipe["phases"]]
-    phases = chosen["phases"]
-    for key, values, allowed in (
-        ("monitor", [chosen["monitor"]], MONITORS),
-        ("optimizer", [phase["optimizer"] for phase in phases], OPTIMIZERS),
-        ("schedule", [phase.get("schedule", "constant") for phase in phases], SCHEDULES),
-        ("augment", chosen["augment"], augment.KEYS),
-    ):
-        for value in values:
-            if value not in allowed:
-                raise SystemExit(
-                    f"{where} in params.yaml, recipe {chosen['recipe']!r}: {key} has {value!r}; there is {', '.join(allowed)}"
-                )
-    optional = {"weight_decay": 0, "momentum": 0}
-    for values, rules in (
-        ({**chosen, "width": entry.get("width")}, RULES),
-        *(({**optional, **phase}, RULES_OF_A_PHASE) for phase in phases),
-    ):
-        for key, (wanted, is_right) in rules.items():
-            if not is_right(value := values.get(key)):
-                raise SystemExit(
-                    f"{where} in params.yaml, recipe {chosen['recipe']!r}: {key} is {value!r}, and must be {wanted}"
-                )
+    if wrong := _wrong(chosen, entry.get("width")):
+        raise SystemExit(f"{where} in params.yaml, recipe {chosen['recipe']!r}: {wrong}")
     devices = settings["training"].get("devices", "auto")
     _check_devices(devices, chosen["batch_size"], where)
     return {**chosen, "seed": settings["training"]["seed"], "devices": devices}
+
+
+def _wrong(chosen: dict, width: Any) -> str:
+    """What a resolved recipe has that it may not have, in words; empty if nothing."""
+    if missing := [key for key in WHOLE if key not in chosen]:
+        return f"{missing[0]} is missing"
+    phases, hidden = chosen["phases"], chosen["augment"]
+    if not isinstance(hidden, dict):
+        return f"augment is {hidden!r}, and must be settings or {{}}, none"
+    optional = {"weight_decay": 0, "momentum": 0}
+    for key, values, allowed in (
+        ("it", [key for key in chosen if key != "recipe"], (*WHOLE, "phases")),
+        ("a phase", [key for phase in phases for key in phase], ("optimizer", "schedule", *RULES_OF_A_PHASE)),
+        ("augment", hidden, augment.KEYS),
+        ("monitor", [chosen["monitor"]], MONITORS),
+        ("optimizer", [phase.get("optimizer") for phase in phases], OPTIMIZERS),
+        ("schedule", [phase.get("schedule", "constant") for phase in phases], SCHEDULES),
+    ):
+        for value in values:
+            if value not in allowed:
+                return f"{key} has {value!r}; there is {', '.join(allowed)}"
+    for values, rules in (
+        ({**chosen, "width": width}, RULES),
+        *(({**optional, **phase}, RULES_OF_A_PHASE) for phase in phases),
+        (hidden, {key: RULES_OF_AUGMENT[key] for key in hidden}),
+    ):
+        for key, (wanted, is_right) in rules.items():
+            if not is_right(value := values.get(key)):
+                return f"{key} is {value!r}, and must be {wanted}"
+    for phase in phases:
+        if phase.get("momentum") and phase["optimizer"] != "sgd":
+            return f"momentum is for sgd; {phase['optimizer']} has its own"
+    return ""
 
 
 def _check_devices(devices: Any, batch_size: int, where: str) -> None:

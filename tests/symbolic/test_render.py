@@ -100,7 +100,7 @@ def test_one_voice_of_another_family_and_the_first_still_leads():
         music = np.sort(notes(*rows), order="onset_s")
         programs = instruments.assign(music, 19, 73)
         assert set(programs) == {19, 73}
-        assert instruments.dominant_family(music, programs) == "organ"
+        assert music["duration_s"][programs == 19].sum() > music["duration_s"].sum() / 2
         assert set(instruments.assign(music, 19, None)) == {19}
         if n_voices == 1:  # it takes the tune over
             assert np.all(np.diff((programs == 73).astype(int)) >= 0)

@@ -8,6 +8,8 @@ from pipelines import params
 from pipelines.stages import train
 from pipelines.training import recipes
 
+PHASE = {"optimizer": "adam", "epochs": 1, "learning_rate": 0.1}
+
 
 def resolve(entry, **recipe):
     settings = params.load()
@@ -91,6 +93,17 @@ def test_the_cosine_rises_over_a_tenth_and_ends_at_zero():
             "precision is 'bf16', and must be one of auto, 32-true, bf16-mixed",
         ),
         ({"recipe": "modern", "width": 0}, {}, "width is 0, and must be a number above 0"),
+        ({"recipe": "other", "patience": 3}, {"patiense": 3}, "it has 'patiense'; there is augment, batch_size"),
+        ({"recipe": "other"}, {"phases": [{**PHASE, "lr": 0.1}]}, "a phase has 'lr'; there is optimizer, schedule"),
+        ({"recipe": "other"}, {"phases": [{**PHASE, "momentum": 0.9}]}, "momentum is for sgd; adam has its own"),
+        ({"recipe": "other"}, {"phases": [{"epochs": 1, "learning_rate": 0.1}]}, "optimizer has None"),
+        ({"recipe": "other"}, {"phases": []}, "recipes.other in params.yaml has no phases"),
+        ({"recipe": "old"}, {}, "names recipe 'old'; there is modern, published, other"),
+        ({"recipe": "modern", "augment": None}, {}, "augment is None, and must be settings or {}"),
+        ({"recipe": "modern", "augment": {"time_masks": 1.5}}, {}, "time_masks is 1.5, and must be a whole number"),
+        ({"recipe": "modern", "augment": {"time_mask": 2}}, {}, "time_mask is 2, and must be a share from 0 to 1"),
+        ({"recipe": "modern", "augment": {"gain_db": "6"}}, {}, "gain_db is '6', and must be a number, 0 or more"),
+        ({"recipe": "modern", "augment": {"polarity": 1}}, {}, "polarity is 1, and must be true or false"),
         ({"recipe": "modern", "width": None}, {}, "width is None, and must be a number above 0"),
     ],
 )
