@@ -26,7 +26,7 @@ MEASURES = {
         "labels permuted",
     ),
 }
-NAMES = {"kmeans": "k-means", "knn probe": "k-NN probe"}
+NAMES = {"kmeans": "k-means", "knn probe": "k-NN probe", "gaussian_mixture": "Gaussian mixture"}
 FULL = 0.5  # a change as large as this has the darkest cell
 
 

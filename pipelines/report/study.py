@@ -3,13 +3,20 @@
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset
 
+# as params.yaml names them -> (column, what it is)
 CLUSTERINGS = {
-    "agglomerative": "Ward's agglomerative clustering, clusters matched to classes; share of clips in their class's cluster",
-    "gaussian_mixture": "a Gaussian mixture with diagonal covariances, matched likewise",
+    "agglomerative": (
+        "agglomerative",
+        "Ward's agglomerative clustering, clusters matched to classes; share of clips in their class's cluster",
+    ),
+    "gaussian_mixture": ("Gaussian mixture", "a Gaussian mixture with diagonal covariances, matched likewise"),
 }
 PROBES = {
-    "linear": "logistic regression from the embedding to the class: accuracy on the scored clips",
-    "knn": "vote of the nearest training clips by cosine: accuracy on the scored clips",
+    "linear": (
+        "linear probe",
+        "logistic regression from the embedding to the class: accuracy on the scored clips",
+    ),
+    "knn": ("k-NN probe", "vote of the nearest training clips by cosine: accuracy on the scored clips"),
 }
 
 
@@ -28,13 +35,13 @@ def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | N
 def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
     columns, values = [], []
     for probe, records in parts["probes"].items():
-        columns.append((f"{probe} probe", PROBES.get(probe, probe), "majority", "the share of the commonest class"))
+        columns.append((*PROBES.get(probe, (f"{probe} probe", probe)), "majority", "the share of the commonest class"))
         values.append(
             {n: (r["accuracy"], r["accuracy_ci95"], r["majority"]["accuracy"], r["n"]) for n, r in records.items()}
         )
     for clusterer, records in parts["clusterers"].items():
-        about = CLUSTERINGS.get(clusterer, clusterer)
-        columns.append((f"{clusterer.replace('_', ' ')}, matched", about, "chance", "the same with labels permuted"))
+        title, about = CLUSTERINGS.get(clusterer, (clusterer, clusterer))
+        columns.append((f"{title}, matched", about, "chance", "the same with labels permuted"))
         values.append({n: (r["hungarian_accuracy"], r["ci95"], r["chance"], r["n"]) for n, r in records.items()})
     if parts["neighbours"]:
         k = next(iter(parts["neighbours"].values()))["k"]

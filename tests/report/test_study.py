@@ -42,7 +42,7 @@ def test_tables_equal_the_files(project):
     parts = write_study()
     seen = read(page.render(state.read())[0])
     head, *rows, trivial = seen.table(table="study", dataset="scores", target="style")
-    assert texts(head) == ["embedding", "linear probe", "knn probe", "agglomerative, matched", "nearest 4"]
+    assert texts(head) == ["embedding", "linear probe", "k-NN probe", "agglomerative, matched", "nearest 4"]
     assert [texts(row)[0] for row in rows] == list(NAMES)
     columns = (
         (parts["probes"]["linear"], "accuracy", "accuracy_ci95"),
