@@ -9,7 +9,13 @@ import yaml
 from pipelines.store.files import atomic
 
 PARAMS = Path("params.yaml")
+
+
 # what stages would otherwise trip over much later, in words of their own
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
+
+
 RULES = {
     "executor.workers": ("a whole number, 0 for one a core", lambda value: isinstance(value, int) and value >= 0),
     "executor.device": ("cpu, cuda or cuda:N", lambda value: bool(re.fullmatch(r"cpu|cuda(:\d+)?", str(value)))),
@@ -20,6 +26,14 @@ RULES = {
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
     "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
     "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
+    "clustering.maps": ("a list of tsne and umap, [] for none", lambda value: _among(value, "tsne", "umap")),
+    "clustering.n_repeats": ("a whole number, 0 for none", lambda value: isinstance(value, int) and value >= 0),
+    "ood.maps": ("a list of umap and pca, [] for none", lambda value: _among(value, "umap", "pca")),
+    **{
+        f"{part}.{key}": ("a whole number, 1 or more", _positive)
+        for part in ("clustering", "study", "ood", "robustness")
+        for key in ("n_init", "n_bootstrap", "n_permutations")
+    },
     "robustness.degradations": ("a list of names, [] for none", lambda value: isinstance(value, list)),
     "robustness.max_clips": ("a whole number above 0", lambda value: isinstance(value, int) and value > 0),
 }
@@ -40,6 +54,10 @@ class _Loader(yaml.SafeLoader):
                 )
             lines[key.value] = line
         return super().construct_mapping(node, deep)
+
+
+def _among(value: Any, *names: str) -> bool:
+    return isinstance(value, list) and set(map(str, value)) <= set(names)
 
 
 def _classes(value: Any) -> bool:
@@ -72,6 +90,8 @@ def load() -> dict[str, Any]:
 def _check_recipes(settings: dict) -> None:
     """DVC reads `recipe` of every tagger that is trained, and says less clearly what it misses."""
     for group, members in (settings.get("taggers") or {}).items():
+        if group not in (known := ("log_mel", "waveform", "published")):
+            raise SystemExit(f"taggers.{group} in {PARAMS}: taggers stand under {', '.join(known)}, by what they read")
         for name, entry in (members or {}).items():
             named = entry.get("recipe")
             if "path" not in entry and named not in settings.get("recipes", {}):

@@ -40,10 +40,14 @@ def tiny(document):
         for tagger in group.values():
             tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
     document["audio"]["max_quarantined"] = 0.5  # two bad files of ten
-    document["clustering"].update({"n_bootstrap": 50, "n_permutations": 10, "maps": ["tsne"]})
+    document["clustering"].update(
+        {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
+    )
     document["tagging"]["n_bootstrap"] = 50
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
+    for part in ("study", "robustness"):
+        document[part]["n_init"] = 10
     document["ood"].update({"n_init": 2, "maps": ["pca"]})
     document["robustness"]["degradations"] = ["noise_10db", "pitch_up", "excerpt_3s"]
     document["report"].update({"max_players": 10, "n_examples": 2})
@@ -113,6 +117,7 @@ def test_the_record_of_clustering(project):
         "ari",
         "v_measure",
         "silhouette",
+        "repeats",
         "per_class",
     }
     for dataset in found.values():

@@ -97,6 +97,7 @@ def evaluate(
     n_permutations: int,
     seed: int,
     clusterer: str = "kmeans",
+    n_repeats: int = 0,
 ) -> tuple[dict, np.ndarray, np.ndarray]:
     """Cluster `points` `(clips, d)` into as many clusters as there are classes and score them against `labels`.
 
@@ -105,7 +106,8 @@ def evaluate(
 
     n, k; hungarian_accuracy with ci95 (bootstrap over clips, the matching held); chance: its mean over permuted labels,
     matched anew each time; macro_f1 and per_class after matching; nmi, ari and v_measure of the raw clusters;
-    silhouette of the clusters (Euclidean), None where there is only one.
+    silhouette of the clusters (Euclidean), None where there is only one; repeats: `{"n", "lowest", "highest"}`, the matched
+    accuracies of this clustering and `n_repeats` from other starts (None for 0): what chance in the starts makes of it.
     """
     k, n = len(names), len(labels)
     if clusterer not in CLUSTERERS:
@@ -113,6 +115,10 @@ def evaluate(
     clusters = CLUSTERERS[clusterer](points, k, n_init, seed)
     predicted = match(labels, clusters, k)[clusters]
     right = predicted == labels
+    again = [right.mean()]
+    for other in range(seed + 1, seed + 1 + n_repeats):
+        clusters_then = CLUSTERERS[clusterer](points, k, n_init, other)
+        again.append((match(labels, clusters_then, k)[clusters_then] == labels).mean())
     generator = np.random.default_rng(seed)
     chance = []
     for _ in range(n_permutations):
@@ -134,6 +140,7 @@ def evaluate(
         "ari": float(metrics.adjusted_rand_score(labels, clusters)),
         "v_measure": float(metrics.v_measure_score(labels, clusters)),
         "silhouette": float(metrics.silhouette_score(points, clusters)) if 1 < found < n else None,
+        "repeats": {"n": n_repeats, "lowest": float(min(again)), "highest": float(max(again))} if n_repeats else None,
         "per_class": {
             name: {
                 "precision": float(precision[row]),

@@ -6,7 +6,6 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 
 from pipelines.evaluation import checks
-from pipelines.evaluation.intervals import bootstrap
 
 
 def dendrogram(
@@ -25,9 +24,9 @@ def dendrogram(
 
     Returns `{"n", "k", "names", "linkage": k-1 rows [child, child, height, classes] as scipy's `dendrogram` takes them,
     "leaves": class numbers from left to right, "support": for each row the share of resamples whose tree has the same set
-    of classes below one node (Felsenstein 1985), "cophenetic", "cophenetic_ci95", "cophenetic_chance"}`. cophenetic: the
-    correlation of tree distances and distances (Sokal and Rohlf 1962), its interval over clips resampled within their
-    class, its chance the mean over permuted labels; all three None where distances are not two different ones.
+    of classes below one node (Felsenstein 1985), "cophenetic", "cophenetic_chance"}`. cophenetic: the correlation of tree
+    distances and distances (Sokal and Rohlf 1962), its chance the mean over permuted labels; both None where distances are
+    not two different ones. It has no interval: resampling clips moves class means apart, and raises it.
     """
     points = checks.embedding(points)
     k = len(names)
@@ -57,15 +56,10 @@ def dendrogram(
     )
     generator = np.random.default_rng(seed)
 
-    def resampled(_: np.ndarray) -> float:
+    for _ in range(n_bootstrap):
         rows = by_class[starts + generator.integers(0, sizes)]
-        drawn = distances(sorted_labels, rows)
-        other = linkage(drawn, method)
-        nodes = set(_below(other))
-        seen[:] += [node in nodes for node in wanted]
-        return _cophenetic(other, drawn) if defined else 0.0
-
-    interval = bootstrap(resampled, 1, n_bootstrap, seed)
+        nodes = set(_below(linkage(distances(sorted_labels, rows), method)))
+        seen += [node in nodes for node in wanted]
     chance = []
     for _ in range(n_permutations):
         drawn = distances(generator.permutation(labels), everyone)
@@ -78,7 +72,6 @@ def dendrogram(
         "leaves": leaves_list(tree).tolist(),
         "support": (seen / n_bootstrap).tolist(),
         "cophenetic": value if defined else None,
-        "cophenetic_ci95": interval if defined else None,
         "cophenetic_chance": float(np.nanmean(chance)) if defined else None,
     }
 

@@ -31,8 +31,8 @@ def nearest_classes(
     outside, reference = checks.embedding(outside, "outside"), checks.embedding(reference, "reference")
     labels = checks.classes(labels, len(reference), len(names))
     rows, cosines = search(outside, reference, min(k, len(reference)))
-    votes = np.zeros((len(outside), len(names)))
-    np.add.at(votes, (np.arange(len(outside))[:, None], labels[rows]), 1 + 1e-6 * cosines)  # ties go to the nearer
+    votes = np.zeros((len(outside), len(names)))  # ties go to the nearer: too little for float32
+    np.add.at(votes, (np.arange(len(outside))[:, None], labels[rows]), 1 + 1e-6 * cosines.astype(np.float64))
     voted = votes.argmax(axis=1)
     intervals = bootstrap(
         lambda drawn: np.bincount(voted[drawn], minlength=len(names)) / len(voted), len(voted), n_bootstrap, seed

@@ -40,7 +40,7 @@ def knn(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, sizes: tuple
     """Classes of `queries` by vote of the nearest by cosine, `(sizes, clips)`; equal votes go to the nearer class."""
     with threadpool_limits(1):
         rows, cosines = search(queries, train, min(max(sizes), len(train)))
-    votes = np.zeros((len(queries), k))
+    votes, cosines = np.zeros((len(queries), k)), cosines.astype(np.float64)
     predicted, clips = {}, np.arange(len(queries))
     for rank in range(rows.shape[1]):
         votes[clips, labels[rows[:, rank]]] += 1 + 1e-3 * cosines[:, rank]  # under half a vote in sum: breaks ties only
@@ -86,7 +86,8 @@ def evaluate(
     the number of neighbours); accuracy and macro_f1 with accuracy_ci95 and macro_f1_ci95 (bootstrap over the scored
     groups, the predictions held); majority `{"accuracy", "macro_f1"}`: always the most frequent class of the training
     clips; chance, the same two: mean over permutations of the scored labels (with a split the exact null: the probe never
-    saw them); per_class: `{name: {"f1", "support"}}`. macro_f1 is over the classes that are scored or predicted.
+    saw them); trivial: the accuracy to beat, the larger of majority's and chance's; per_class: `{name: {"f1", "support"}}`.
+    macro_f1 is over the classes that are scored or predicted.
     """
     points = checks.embedding(points)
     n, k = len(points), len(names)
@@ -121,6 +122,7 @@ def evaluate(
     shuffles = (generator.permutation(labels[scored]) for _ in range(n_permutations))
     chance = np.array([_accuracy_f1(_table(shuffled, predicted[scored], k)) for shuffled in shuffles])
     record["chance"] = dict(zip(("accuracy", "macro_f1"), chance.mean(axis=0).tolist(), strict=True))
+    record["trivial"] = max(record["majority"]["accuracy"], record["chance"]["accuracy"])
     return record, predicted
 
 

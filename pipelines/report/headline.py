@@ -1,8 +1,9 @@
 """The answer in a sentence: what the taggers' embeddings know, against chance and against embeddings without a network.
 
 The rule, applied to every sentence alike: an embedding is called better than another only where the paired test of the study
-says so (clip by clip, p below 0.05 after Holm's correction for all pairs); where there is no such test, only where its whole
-95% interval lies above the other's. It is called above chance only where its interval's lower end is.
+says so (clip by clip, p below 0.05 after Holm's correction for all pairs) and clusterings from other random starts leave the
+two apart (`apart`); where there is no such test, only where its whole 95% interval lies above the other's. It is called above
+chance only where its interval's lower end is.
 """
 
 from pipelines.report.state import Dataset, State, ordered, tagger_names
@@ -37,9 +38,9 @@ def findings(state: State) -> list[dict]:
     """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
     "pair", "verdict", "trained_on"}`.
 
-    best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance"}`, or None where
-    there is no tagger (no baseline). others: the taggers with lower figures. pair: `paired` of best and baseline. verdict: a key
-    of `VERDICTS`. trained_on: how many of the classes a tagger was trained to name.
+    best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance", "repeats"}`, or
+    None where there is no tagger (no baseline). others: the taggers with lower figures. pair: `paired` of best and baseline.
+    verdict: a key of `VERDICTS`. trained_on: how many of the classes a tagger was trained to name.
     """
     taggers, found = tagger_names(state), []
     for name, dataset in state.datasets.items():
@@ -76,7 +77,15 @@ def summary(name: str, record: dict) -> dict:
         "low": low,
         "high": high,
         "chance": record["chance"],
+        "repeats": record.get("repeats"),
     }
+
+
+def apart(a: dict, b: dict) -> bool:
+    """Do all clusterings of one score above all of the other, whatever their starts? True where none were repeated."""
+    if not a["repeats"] or not b["repeats"]:
+        return True
+    return a["repeats"]["lowest"] > b["repeats"]["highest"] or b["repeats"]["lowest"] > a["repeats"]["highest"]
 
 
 def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
@@ -99,16 +108,19 @@ def verdict(best: dict, baseline: dict | None, pair: dict | None = None) -> str:
     if baseline is None:
         return "no baseline"
     if pair is not None:
-        return "level" if pair["p"] >= ALPHA else "better" if pair["difference"] > 0 else "worse"
+        if pair["p"] >= ALPHA or not apart(best, baseline):
+            return "level"
+        return "better" if pair["difference"] > 0 else "worse"
     if best["low"] > baseline["high"]:
         return "better"
     return "worse" if best["high"] < baseline["low"] else "level"
 
 
 def trained_on(state: State, classes) -> int:
-    """How many of a target's classes are among the tags the taggers were trained on (`class`, or `kind:class`)."""
+    """How many of a target's classes are among the tags the taggers were trained on (`class`, `kind:class` or `kind---class`)."""
     tags = {tag for config in state.taggers.values() for tag in config["tags"]}
-    values = tags | {tag.partition(":")[2] for tag in tags}
+    # `kind:class`, or MTG-Jamendo's `kind---class`
+    values = tags | {tag.partition(mark)[2] for tag in tags for mark in (":", "---")}
     return sum(name in values for name in classes)
 
 

@@ -39,6 +39,7 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "question": headline.question(state),
         "findings": [_marked(found, lineage) for found in findings],
         "verdicts": headline.VERDICTS,
+        "alpha": headline.ALPHA,
         "n_taggers": headline.word(len(tagger_names(state))),
         "hero": _hero(findings, list(state.datasets), scripts, lineage),
         "sections": sections,
@@ -149,6 +150,8 @@ def _tagging(state: State, lineage: Lineage) -> list[dict]:
     parts = []
     for name, records in state.tagging.items():
         names = ordered(state, records)
+        if not names:
+            continue  # no tagger was trained here: published ones have tags of their own
         tags = list(records[names[0]]["per_tag"])
         by_score = sorted(tags, key=lambda tag: (-max(_of(records[n], tag, "roc_auc") for n in names), tag))
         parts.append(

@@ -18,6 +18,7 @@ PROBES = {
     ),
     "knn": ("k-NN probe", "vote of the nearest training clips by cosine: accuracy on the scored clips"),
 }
+TRIVIAL = "always training's commonest class, or the probe's answers with the clips' labels permuted"
 
 
 def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | None:
@@ -35,10 +36,8 @@ def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | N
 def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
     columns, values = [], []
     for probe, records in parts["probes"].items():
-        columns.append((*PROBES.get(probe, (f"{probe} probe", probe)), "majority", "the share of the commonest class"))
-        values.append(
-            {n: (r["accuracy"], r["accuracy_ci95"], r["majority"]["accuracy"], r["n"]) for n, r in records.items()}
-        )
+        columns.append((*PROBES.get(probe, (f"{probe} probe", probe)), "the larger", TRIVIAL))
+        values.append({n: (r["accuracy"], r["accuracy_ci95"], r["trivial"], r["n"]) for n, r in records.items()})
     for clusterer, records in parts["clusterers"].items():
         title, about = CLUSTERINGS.get(clusterer, (clusterer, clusterer))
         columns.append((f"{title}, matched", about, "chance", "the same with labels permuted"))
@@ -48,7 +47,8 @@ def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
         about = f"of the {k} nearest clips of other groups, the share with the clip's own class"
         columns.append((f"nearest {k}", about, "random", "the same for clips drawn at random"))
         values.append({n: (r["precision"], r["ci95"], r["chance"], r["n"]) for n, r in parts["neighbours"].items()})
-    pairs = (parts["paired"] or {"pairs": []})["pairs"]
+    told = [("k-means", parts["paired"])]
+    told += [(PROBES.get(probe, (probe,))[0], found) for probe, found in parts["paired_probes"].items()]
     return {
         "name": name,
         "columns": [
@@ -72,8 +72,11 @@ def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
             )
             for embedding in embeddings
         ],
-        "pairs": pairs,
-        "real": sum(pair["p_holm"] < 0.05 for pair in pairs),
+        "compared": [
+            {"how": how, "pairs": found["pairs"], "real": sum(pair["p_holm"] < 0.05 for pair in found["pairs"])}
+            for how, found in told
+            if found
+        ],
     }
 
 
@@ -92,8 +95,9 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
         "named": _named(found),
         "skipped": dataset.leaks["skipped"],
         "scores": [
-            (f"{target}: {name}", record)
-            for target, records in dataset.leaks.get("scores", {}).items()
+            (f"{target}: {name}", PROBES.get(method, (method,))[0], record)
+            for target, methods in dataset.leaks.get("scores", {}).items()
+            for method, records in methods.items()
             for name, record in records.items()
             if record["n_flagged"]
         ],

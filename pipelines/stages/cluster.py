@@ -61,6 +61,7 @@ def main(dataset: str) -> None:
                 options["n_bootstrap"],
                 options["n_permutations"],
                 options["seed"],
+                n_repeats=options["n_repeats"],
             )
             records.setdefault(short, {})[name] = record
             confusions.setdefault(short, {})[name] = {"classes": classes, "counts": confusion.tolist()}

@@ -13,7 +13,7 @@ from pipelines.evaluation import leaks, scaling
 from pipelines.features import POOLED
 from pipelines.stages.record import start, write_record
 from pipelines.store import shards
-from pipelines.store.embeddings import ASSIGNMENTS
+from pipelines.store.embeddings import ANSWERS, ASSIGNMENTS
 from pipelines.store.files import write_json
 from pipelines.store.tables import read_table
 
@@ -146,14 +146,18 @@ def _audit(
 
 
 def _scores(dataset: str, clips: pd.DataFrame, flagged: np.ndarray, options: dict) -> dict:
-    """{target: {embedding: matched accuracy with and without the flagged clips}}."""
-    assigned = read_table(f"data/clusters/{dataset}/assignments.parquet", ASSIGNMENTS)
+    """{target: {method: {embedding: accuracy with and without the flagged clips}}}; the methods are k-means, which learns
+    nothing from training clips, and the study's probes, which do."""
+    told = [
+        read_table(f"data/clusters/{dataset}/assignments.parquet", ASSIGNMENTS).assign(method="k-means"),
+        read_table(f"data/study/{dataset}/answers.parquet", ANSWERS).rename(columns={"probe": "method"}),
+    ]
     bad = pd.Series(flagged, index=clips["clip_id"])
-    found = {}
-    for (target, name), rows in assigned.groupby(["target", "embedding"], sort=False):
+    draws, found = (options["n_bootstrap"], options["seed"]), {}
+    for (target, method, name), rows in pd.concat(told).groupby(["target", "method", "embedding"], sort=False):
         right = (rows["actual"] == rows["predicted"]).to_numpy()
-        record = leaks.without(right, bad.loc[rows["clip_id"]].to_numpy(), options["n_bootstrap"], options["seed"])
-        found.setdefault(target, {})[name] = record
+        record = leaks.without(right, bad.loc[rows["clip_id"]].to_numpy(), *draws, labels=rows["actual"].to_numpy())
+        found.setdefault(target, {}).setdefault(method, {})[name] = record
     return found
 
 

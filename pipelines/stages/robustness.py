@@ -154,7 +154,10 @@ def _probed(vectors, versions: dict, clips, scored, reference, asked, column: st
     )
     right = {key: values == labels[rows] for key, values in predicted.items()}
     records = before_after.accuracy(right, group[used][rows], options["n_bootstrap"], options["seed"])
-    trivial = float((majority == labels[rows]).mean())
+    # as `trivial` of probes: the majority of training, or clean answers with permuted labels (their mean share, exactly)
+    n = len(rows)
+    shuffled = np.bincount(labels[rows], minlength=len(classes)) @ np.bincount(predicted[CLEAN], minlength=len(classes))
+    trivial = max(float((majority == labels[rows]).mean()), float(shuffled) / n**2)
     return {key: record | {"trivial": trivial} for key, record in records.items()}
 
 

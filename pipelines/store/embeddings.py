@@ -14,6 +14,16 @@ EMBEDDINGS = pa.schema(
         column("embedding", pa.list_(pa.float32()), "mean over the clip's non-overlapping chunks"),
     ]
 )
+ANSWERS = pa.schema(
+    [
+        column("clip_id", pa.string(), "a scored clip"),
+        column("target", pa.string(), "what the classes are"),
+        column("probe", pa.string(), "what was taught the classes"),
+        column("embedding", pa.string(), "from what"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the probe's answer"),
+    ]
+)
 ASSIGNMENTS = pa.schema(
     [
         column("clip_id", pa.string(), "the clip, as in the manifest"),

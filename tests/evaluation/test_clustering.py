@@ -81,6 +81,17 @@ def test_the_record_equals_scikit_learn():
         assert record["per_class"][name]["support"] == report[name]["support"]
 
 
+def test_other_starts_are_told():
+    points, labels = blobs(0.7)
+    record, *_ = clustering.evaluate(points, labels, list("abc"), **FEW, n_repeats=4)
+    again = []
+    for seed in range(FEW["seed"], FEW["seed"] + 5):
+        clusters = KMeans(3, n_init=FEW["n_init"], random_state=seed).fit_predict(points)
+        again.append((clustering.match(labels, clusters, 3)[clusters] == labels).mean())
+    assert record["repeats"] == {"n": 4, "lowest": pytest.approx(min(again)), "highest": pytest.approx(max(again))}
+    assert clustering.evaluate(points, labels, list("abc"), **FEW)[0]["repeats"] is None
+
+
 def test_identical_points_give_a_record_and_no_silhouette():
     record, _, _ = clustering.evaluate(np.zeros((10, 3)), np.arange(10) % 2, ["a", "b"], **FEW)
     assert record["silhouette"] is None and record["hungarian_accuracy"] == 0.5

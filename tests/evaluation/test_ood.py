@@ -35,6 +35,19 @@ def test_nearest_classes_and_their_shares():
     assert record["classes"]["b"]["ci95"] == [0.0, 0.0]
 
 
+def test_equal_votes_go_to_the_nearer_class():
+    """In float32, too: a cosine's millionth is below what it keeps beside a vote."""
+    angles = np.linspace(0.001, 0.05, 40)
+    first, second = angles, angles * 1.0005  # the second class is farther, by little
+    reference = np.array(
+        [[np.cos(a), np.sin(a)] for a in np.concatenate([[x, -y] for x, y in zip(first, second, strict=True)])]
+    )
+    labels = np.arange(80) % 2
+    for k in (2, 10, 20):
+        _, voted = ood.nearest_classes(np.float32([[1, 0]]), reference.astype("float32"), labels, list("ab"), k, **FEW)
+        assert voted.tolist() == [0]
+
+
 def test_mahalanobis_equals_scipy():
     reference, labels = music(20)
     points = np.random.default_rng(1).standard_normal((9, 6)) * 4

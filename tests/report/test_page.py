@@ -41,8 +41,10 @@ def test_tables_of_clustering_equal_the_scores(seen):
             for row in rows:
                 record = records[texts(row)[0]]
                 found = by_key(row)
-                assert len(found) == 8
-                assert found == {key: shown(record[key]) for key in found}
+                assert len(found) == 9
+                repeats = record["repeats"]
+                wanted = {key: shown(record[key]) for key in found if key != "repeats"}
+                assert found == wanted | {"repeats": shown([repeats["lowest"], repeats["highest"]]) if repeats else "–"}
             for row in seen.table(table="per-class", dataset=dataset, target=target)[1:]:
                 label, support, *scores_of = row
                 for cell in scores_of:
@@ -68,7 +70,8 @@ def test_tables_of_tagging_equal_the_scores(seen):
     for row in seen.table(table="per-tag", dataset="scores")[1:]:
         tag, support, *values = texts(row)
         found = [records[name]["per_tag"][tag] for name in ("short", "sample")]
-        assert values == [shown(one[key]) for one in found for key in ("roc_auc", "pr_auc")]
+        keys = ("roc_auc", "pr_auc")
+        assert values == [f"{shown(one[key])} {shown(one[f'{key}_ci95'])}" for one in found for key in keys]
         assert support == str(records["short"]["per_tag"][tag]["support"])
 
 

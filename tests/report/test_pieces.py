@@ -11,8 +11,8 @@ import soundfile
 from pipelines.report import charts, headline, lineage, pictures, players, state
 
 
-def summary(accuracy, low, high, chance=0.2):
-    return {"name": "x", "accuracy": accuracy, "low": low, "high": high, "chance": chance}
+def summary(accuracy, low, high, chance=0.2, repeats=None):
+    return {"name": "x", "accuracy": accuracy, "low": low, "high": high, "chance": chance, "repeats": repeats}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,14 @@ def summary(accuracy, low, high, chance=0.2):
 )
 def test_better_only_where_intervals_are_apart(best, baseline, wanted):
     assert headline.verdict(best, baseline) == wanted
+
+
+@pytest.mark.parametrize(("starts", "wanted"), [((0.41, 0.5), "better"), ((0.4, 0.5), "level")])
+def test_what_other_starts_turn_around_is_not_better(starts, wanted):
+    pair = {"difference": 0.1, "low": 0.02, "high": 0.2, "p": 0.01, "n_pairs": 6}
+    best = summary(0.5, 0.4, 0.6, repeats={"n": 5, "lowest": starts[0], "highest": starts[1]})
+    baseline = summary(0.4, 0.3, 0.5, repeats={"n": 5, "lowest": 0.3, "highest": 0.4})
+    assert headline.verdict(best, baseline, pair) == wanted
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def write_study():
             parts["probes"][probe][name] = probes.evaluate(points, labels, classes, probe, 20, 5, 0)[0]
         parts["neighbours"][name] = neighbours.agreement(points, labels, classes, 4, 20, 0)
         parts["dendrogram"][name] = hierarchy.dendrogram(points, labels, classes, 20, 5, 0)
-    parts["paired"] = paired.compare(right, 20, 0)
+    parts["paired"], parts["paired_probes"] = paired.compare(right, 20, 0), {"linear": None}
     write_json("data/study/scores/scores.json", {"targets": {"style": parts}, "skipped": ["style, knn probe: too few"]})
     tree = parts["dendrogram"]["short"]
     picture = plots.tree(tree["linkage"], tree["names"], "style")
@@ -55,7 +55,7 @@ def test_tables_equal_the_files(project):
         for cell, (records, value, interval) in zip(cells, columns, strict=True):
             wanted = f"{shown(records[name][value])} {shown(records[name][interval])}" if name in records else "–"
             assert cell == wanted
-    assert texts(trivial)[1] == shown(parts["probes"]["linear"]["short"]["majority"]["accuracy"])
+    assert texts(trivial)[1] == shown(np.mean([parts["probes"]["linear"][name]["trivial"] for name in NAMES]))
     pairs = seen.table(table="paired", dataset="scores", target="style")[1:]
     assert [texts(row)[0] for row in pairs] == [f"{p['a']} − {p['b']}" for p in parts["paired"]["pairs"]]
     assert [texts(row)[1] for row in pairs] == [shown(p["difference"]) for p in parts["paired"]["pairs"]]
@@ -84,7 +84,7 @@ def test_leaks_are_named_and_scores_given_without_them(project):
         "exact copy": {"n": 40, "n_test": 20, "n_flagged": 1, "pairs": [[HOSTILE, "tune 3"]]},
         "near copy": {"n": 40, "n_test": 20, "n_flagged": 0, "threshold": 0.98765, "pairs": []},
         "work or artist": {"n": 40, "n_test": 20, "n_flagged": 3, "groups": ["Anon."]},
-        "scores": {"style": {"short": record}},
+        "scores": {"style": {"linear": {"short": record}}},
         "of": "test",
         "validation": {"near copy": {"n": 30, "n_test": 10, "n_flagged": 2, "pairs": [["tune 8", "tune 9", 0.99]]}},
         "skipped": [],
@@ -98,14 +98,14 @@ def test_leaks_are_named_and_scores_given_without_them(project):
     assert "by which weights were chosen: near copy: 2 of 10 clips." in text
     assert "near copy: tune 8 and tune 9 (cosine 0.99)" in text
     row = texts(seen.table(table="leaks", dataset="scores")[1])
-    assert row == ["style: short", "0.500", "0.500", shown(record["gain_ci95"])]
+    assert row == ["style: short", "linear probe", "0.500", "0.500", shown(record["gain_ci95"])]
 
 
 def test_without_a_split_copies_are_within_the_dataset(project):
     record = leaks.without(np.arange(20) % 2 == 0, np.arange(20) < 4, 20, 0)
     found = {
         "exact copy": {"n": 40, "n_flagged": 14, "pairs": [["tune 1", "tune 3"]]},
-        "scores": {"style": {"short": record}},
+        "scores": {"style": {"linear": {"short": record}}},
         "of": "all",
         "validation": {},
         "skipped": ["near copy, all: two clips"],

@@ -167,7 +167,9 @@ def test_clean_figures_are_those_of_cluster_and_study(made, monkeypatch):
         for probe in ("linear", "knn"):
             record, wanted = found[f"{probe} probe"][name]["clean"], studied["probes"][probe][name]
             assert record["score"] == wanted["accuracy"] and record["ci95"] == wanted["accuracy_ci95"]
-            assert record["trivial"] == wanted["majority"]["accuracy"]
+            # labels permuted a few times there, and all times here
+            assert record["trivial"] == pytest.approx(wanted["trivial"], abs=0.05)
+            assert record["trivial"] >= wanted["majority"]["accuracy"]
 
 
 def test_a_destroying_degradation_leaves_chance(made, monkeypatch):

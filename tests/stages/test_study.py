@@ -77,6 +77,8 @@ def made(in_tmp):
         told = {"clip_id": test["clip_id"], "target": "dance", "embedding": name, "actual": test["target_dance"]}
         assigned.append(pd.DataFrame({**told, "predicted": [CLASSES[i] for i in guess[splits == "test"]]}))
     write_table(pd.concat(assigned), "data/clusters/scores/assignments.parquet", embeddings.ASSIGNMENTS)
+    answers = pd.concat(assigned).assign(probe="linear", predicted=CLASSES[0])  # one that learnt nothing
+    write_table(answers, "data/study/scores/answers.parquet", embeddings.ANSWERS)
     return clips
 
 
@@ -97,9 +99,16 @@ def test_what_is_planted_is_found(made):
     assert dance["neighbours"]["short"]["precision"] > 0.9 > 0.5 > dance["neighbours"]["sample"]["precision"]
     pairs = {(pair["a"], pair["b"]): pair for pair in dance["paired"]["pairs"]}
     assert pairs["short", "sample"]["p_holm"] < 0.001 < 0.05 < pairs["sample", "pooled_pca"]["p_holm"]
+    answers = read_table("data/study/scores/answers.parquet", embeddings.ANSWERS)
+    assert len(answers) == 2 * len(NAMES) * 60
+    for (probe, name), rows in answers.groupby(["probe", "embedding"]):
+        right = (rows["actual"] == rows["predicted"]).mean()
+        assert right == pytest.approx(dance["probes"][probe][name]["accuracy"])
+        assert dance["paired_probes"][probe]["accuracy"][name] == pytest.approx(right)
+    assert dance["paired_probes"]["linear"]["pairs"][0]["p_holm"] < 0.001
     assert len(dance["dendrogram"]["short"]["linkage"]) == 2
     record = read_json("data/records/study/scores.json")
-    assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == 1
+    assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == len(NAMES)
 
 
 def test_neighbours_are_of_other_works_and_in_order(made):
@@ -138,8 +147,12 @@ def test_planted_leaks_are_named(made):
         frozenset(("tune 5", "tune 120")),
     }
     assert found["work or artist"]["n_flagged"] == 2 and found["work or artist"]["groups"] == ["work 7"]
-    for record in found["scores"]["dance"].values():
-        assert (record["n"], record["n_flagged"], record["clean"]["n"]) == (60, 4, 56)
+    assert set(found["scores"]["dance"]) == {"k-means", "linear"}
+    for records in found["scores"]["dance"].values():
+        for record in records.values():
+            assert (record["n"], record["n_flagged"], record["clean"]["n"]) == (60, 4, 56)
+            assert record["all"]["majority"] == pytest.approx(1 / 3)
+    assert found["scores"]["dance"]["linear"]["short"]["all"]["score"] == pytest.approx(1 / 3)
     checks = read_json("data/records/leaks/scores.json")["checks"]
     assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [False, False, False, True]
     assert "there is a split" in checks["no copies"]["detail"] and found["validation"] == {} and found["of"] == "test"
@@ -173,7 +186,7 @@ def test_without_a_split_copies_within_are_named_and_scored(made):
     assert {tuple(pair[:2]) for pair in found["near copy"]["pairs"]} == {("tune 3", "tune 100"), ("tune 5", "tune 120")}
     assert found["work or artist"]["groups"] == ["work 7"] and found["work or artist"]["n_flagged"] == 2
     assigned = read_table("data/clusters/scores/assignments.parquet", embeddings.ASSIGNMENTS).set_index("clip_id")
-    for name, record in found["scores"]["dance"].items():
+    for name, record in found["scores"]["dance"]["k-means"].items():
         # the later of two pairs; clips of a work stay
         assert (record["all"]["n"], record["clean"]["n"], record["n_flagged"]) == (60, 58, 2)
         rows = assigned[assigned["embedding"] == name].drop(["clip100", "clip120"])
@@ -196,9 +209,16 @@ def test_one_clip_stops_nothing(made):
     path = "data/clusters/scores/assignments.parquet"
     assigned = read_table(path, embeddings.ASSIGNMENTS)
     write_table(assigned[assigned["clip_id"] == "clip100"], path, embeddings.ASSIGNMENTS)
+    path = "data/study/scores/answers.parquet"
+    answers = read_table(path, embeddings.ANSWERS)
+    write_table(answers[answers["clip_id"] == "clip100"], path, embeddings.ANSWERS)
     leaks.main("scores")
     found = read_json("data/leaks/scores.json")
-    assert "near copy" not in found and found["exact copy"]["n_flagged"] == 0 and found["scores"]["dance"]["short"]
+    assert (
+        "near copy" not in found
+        and found["exact copy"]["n_flagged"] == 0
+        and found["scores"]["dance"]["k-means"]["short"]
+    )
     assert found["skipped"] == ["near copy, all: two clips or more are needed to look for near copies"]
     check = read_json("data/records/leaks/scores.json")["checks"]["no copies"]
     assert not check["passed"] and "near copy: could not be looked for" in check["detail"]
@@ -210,4 +230,6 @@ def test_a_target_of_one_class_stops_nothing(made):
     study.main("scores")
     found = read_json("data/study/scores/scores.json")
     assert found["targets"]["dance"]["probes"]["linear"]
-    assert found["skipped"] == ["rare, all of it: 1 class of 3 clips"] * 4 + ["rare, paired: no clustering to compare"]
+    assert found["skipped"] == ["rare, all of it: 1 class of 3 clips"] * 4 + [
+        "rare, paired: no two embeddings to compare"
+    ]
