@@ -16,6 +16,7 @@ from pipelines.training.embedding import in_threads
 
 TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 BATCH_SIZE = 8  # chunks; of 29 s they are 15 MB
+SILENCE_DBFS = -80.0  # as audio.silence_dbfs of the demo
 
 
 def load_model(name: str, architecture: str = "", tags: list[str] | None = None) -> tuple[Callable, dict]:
@@ -43,6 +44,8 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
             "chunk": taggers.load_module(architecture).CHUNK,
             **_identity(Path(name)),
         }
+    if architecture or tags:
+        raise ValueError(f"--architecture and --tags are for a published .pth: {name} says both itself")
     given = Path(name)
     if (given / "model.onnx").exists():
         return _by_onnx(given)
@@ -99,18 +102,24 @@ def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
     {"path", "duration_s", "heard_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
     "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left after the last whole
     one is not heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be
-    used.
+    used, or is silent.
+
+    A chunk's log-mel is made of the chunk alone. The embed stage cuts chunks from the log-mel of the whole clip, on whole
+    frames, and sees across their edges: its figures of a file may differ in the third decimal.
     """
     probe.header(path)
     chunk, heard = config["chunk"], []
-    waiting, n_samples = np.zeros(0, np.int16), 0
+    waiting, n_samples, peak = np.zeros(0, np.int16), 0, 0
     for block in decode.blocks(path, SAMPLE_RATE):
         waiting, n_samples = np.concatenate([waiting, block]), n_samples + len(block)
+        peak = max(peak, int(np.abs(block.astype(np.int32)).max(initial=0)))
         while len(waiting) >= BATCH_SIZE * chunk:
             heard.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
             waiting = waiting[BATCH_SIZE * chunk :]
     if not n_samples:
         raise probe.Unreadable("it holds no samples")
+    if peak < 32768 * 10 ** (SILENCE_DBFS / 20):
+        raise probe.Unreadable(f"silent: its peak is below {SILENCE_DBFS:g} dBFS")
     if whole := len(waiting) // chunk:
         heard.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))
     elif not heard:
@@ -160,7 +169,7 @@ def picture(found: dict, tags: list[str], path: str | os.PathLike, n: int = 12) 
     rows = found["timeline"].T[[tags.index(name) for name in names]]
     figure = Figure(figsize=(9, 1.2 + 0.28 * len(names)), layout="constrained")
     axes = figure.add_subplot()
-    step = found["start_s"][1] if len(found["start_s"]) > 1 else found["duration_s"]
+    step = found["start_s"][1] if len(found["start_s"]) > 1 else found["heard_s"]
     ends = (0, step * rows.shape[1], len(names) - 0.5, -0.5)
     image = axes.imshow(rows, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=ends, interpolation="nearest")
     axes.set_yticks(range(len(names)), names)

@@ -140,7 +140,23 @@ def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch,
         assert config["sha256"] == (sha256("models/onnx/" + folder.name + "/model.onnx") if kind == "onnx" else weights)
 
 
+def test_what_would_end_badly_is_refused_before_the_work(folder, tmp_path):
+    noise(tmp_path / "y.wav", CHUNK)
+    for options, said in (
+        (["--json", str(tmp_path)], "name a file, in a folder that is there"),
+        (["--json", str(tmp_path / "no/out.json")], "name a file, in a folder that is there"),
+        (["--pictures", str(tmp_path / "y.wav")], "that is a file; name a folder"),
+        (["--architecture", "fcn"], "are for a published .pth"),
+        (["--tags", "jamendo"], "are for a published .pth"),
+    ):
+        done = CliRunner().invoke(app, ["predict", str(folder), str(tmp_path / "y.wav"), *options])
+        assert done.exit_code == 2 and said in " ".join(done.output.split()), done.output
+
+
 def test_nothing_to_hear(model, tmp_path):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(70_000), 16_000)
+    with pytest.raises(Unreadable, match="silent: its peak is below -80 dBFS"):
+        predict.predict(*model, tmp_path / "silent.wav")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
     with pytest.raises(Unreadable, match="no samples"):
         predict.predict(*model, tmp_path / "empty.wav")

@@ -9,7 +9,10 @@ from pipelines.stages.record import start, write_record
 
 def main(name: str) -> None:
     log = start(f"raw {name}")
-    entry = params.load()["datasets"][name]
+    entries = params.load()["datasets"]
+    if name not in entries:
+        raise SystemExit(f"there is no dataset {name!r} in params.yaml; there is {', '.join(entries)}")
+    entry = entries[name]
     folder = datasets.raw_dir(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -68,6 +69,11 @@ class Tagging(lightning.LightningModule):
         chunks = RandomChunks(data["clips"], data["train_ids"], data["train_tags"], self.settings["seed"])
         options = {"num_workers": GPU_LOADERS, "persistent_workers": True, "pin_memory": True} if on_gpu else {}
         return DataLoader(chunks, batch_sampler=self.batches, **options)
+
+    def on_fit_start(self) -> None:
+        if not logging.getLogger().handlers:  # a spawned process has none
+            logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+        warnings.filterwarnings("ignore", message=".*sync_dist.*")  # scores are computed alike on every device
 
     def on_train_epoch_start(self) -> None:
         self.losses.clear()
@@ -193,7 +199,9 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
     if last.exists():
         log.info("%s: going on from %s", module.name, last)
     try:
-        trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+        # Lightning would train a phase that patience had ended for one epoch more
+        if not (last.exists() and _out_of_patience(last)):
+            trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
     except SIGTERMException as stopped:
         # a SystemExit without a code: the stage would seem to have ended well
         raise SystemExit(128 + signal.SIGTERM) from stopped
@@ -209,6 +217,11 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
         "precision": str(trainer.precision),
         "device": f"{trainer.world_size} x {torch.cuda.get_device_name()}" if on_gpu else "CPU",
     }
+
+
+def _out_of_patience(last: Path) -> bool:
+    states = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
+    return any(state["wait_count"] >= state["patience"] for key, state in states.items() if "EarlyStopping" in key)
 
 
 def _load_best(tagger: nn.Module, folder: Path) -> None:

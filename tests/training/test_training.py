@@ -181,11 +181,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(die_at, how, tmp_path):
     assert histories[0] == histories[1] and len(histories[0]) == 4
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_learning_something(devices, tmp_path):
-    """A network given an easy tag (loud or soft) must learn it, in one process and in two: training is wired to the labels."""
+def loud_and_soft(folder):
+    """24 clips whose tags are their loudness, as `fit` takes them."""
     rng = np.random.default_rng(1)
-    folder = tmp_path / "pcm"
     folder.mkdir()
     rows = []
     with shards.writer(shards.shard_path(folder, 0), "int16") as write_clip:
@@ -195,16 +193,43 @@ def test_learning_something(devices, tmp_path):
             rows.append({"clip_id": f"c{number}", "shard": 0, "offset": offset, "length": length})
     write_table(pd.DataFrame(rows), folder / "index.parquet", shards.INDEX)
     ids, tags = [row["clip_id"] for row in rows], np.array([[n % 2, 1 - n % 2] for n in range(24)], np.float32)
-    data = {
+    return {
         "clips": chunks.Clips(folder, CHUNK),
         "train_ids": ids[:16],
         "train_tags": tags[:16],
         "validation_ids": ids[16:],
         "validation_tags": tags[16:],
     }
+
+
+def test_a_phase_that_patience_ended_is_not_trained_further(tmp_path):
+    """Killed after its last epoch, and before that was written down."""
+    data, settings = (
+        loud_and_soft(tmp_path / "pcm"),
+        SETTINGS | {"patience": 2, "phases": [SETTINGS["phases"][0] | {"epochs": 40}]},
+    )
+
+    def train():
+        torch.manual_seed(0)
+        tagger = Level()
+        figures = fit.fit("level", tagger, data, settings, tmp_path / "checkpoints")
+        return figures, tagger.dense.weight.tolist()
+
+    figures, weights = train()
+    assert figures["epochs"] < 40
+    (tmp_path / "checkpoints/phase-0/done.json").unlink()
+    assert train() == (figures, weights)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_learning_something(devices, tmp_path, capfd):
+    """A network given an easy tag (loud or soft) must learn it, in one process and in two: training is wired to the labels."""
     torch.manual_seed(0)
-    settings = SETTINGS | {"devices": devices}
+    settings, data = SETTINGS | {"devices": devices}, loud_and_soft(tmp_path / "pcm")
     figures = fit.fit("level", Level(), data, settings, tmp_path / "checkpoints")
+    if devices == 2:  # spawned processes tell their epochs too
+        told = capfd.readouterr().err
+        assert "level: epoch 6/6" in told and "sync_dist" not in told
     assert figures["validation ROC-AUC"] == 1.0
     curve = history.read(tmp_path / "checkpoints" / "history.csv")
     assert float(curve[-1]["validation_loss"]) < 0.5 * float(curve[0]["validation_loss"])
