@@ -126,9 +126,9 @@ def trained_names(settings: dict) -> list[str]:
     return [name for group, named in settings["taggers"].items() if group != "published" for name in named]
 
 
-def published_name(architecture: str) -> str:
+def published_name(key: str) -> str:
     """What a tagger with published weights is called: beside the one of the same architecture that is trained here."""
-    return f"{architecture}_published"
+    return f"{key}_published"
 
 
 def tagger_names(settings: dict) -> list[str]:

@@ -23,25 +23,28 @@ A music tagger ({doc}) with published weights; nothing was trained here.
 """
 
 
-def main(architecture: str) -> None:
-    name = params.published_name(architecture)
-    log = start(f"published {architecture}")
+def main(key: str) -> None:
+    name = params.published_name(key)
+    log = start(f"published {key}")
     settings = params.load()
-    entry = settings["taggers"]["published"][architecture]
+    entry = settings["taggers"]["published"][key]
     try:
-        figures = lay_out(architecture, name, entry)
+        figures = lay_out(key, name, entry)
     except ValueError as error:
-        raise SystemExit(f"taggers.published.{architecture} in params.yaml: {error}") from error
+        raise SystemExit(f"taggers.published.{key} in params.yaml: {error}") from error
     found, checks = export.build(name, settings)
     write_record("export", name, figures={**figures, **found}, checks=checks)
     log.info("%s, from %s: %s", name, entry["path"], checks["equals PyTorch"][1])
 
 
-def lay_out(architecture: str, name: str, entry: dict) -> dict:
-    """Write models/tagging/<name>/; returns figures. Raises `ValueError` that says what is wrong with the entry or its file."""
+def lay_out(key: str, name: str, entry: dict) -> dict:
+    """Write models/tagging/<name>/; returns figures. The entry's architecture is its key, unless it names one.
+
+    Raises `ValueError` that says what is wrong with the entry or its file.
+    """
     if missing := [key for key in WANTED if not isinstance(entry, dict) or key not in entry]:
         raise ValueError(f"{', '.join(missing)} is missing; it needs {', '.join(WANTED)}")
-    path = Path(entry["path"])
+    architecture, path = entry.get("architecture", key), Path(entry["path"])
     if not path.is_file():
         raise ValueError(f"there is no file {path}; get it from {entry['source']}")
     if (found := sha256(path)) != entry["sha256"]:
@@ -75,5 +78,5 @@ def lay_out(architecture: str, name: str, entry: dict) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("architecture")
-    main(parser.parse_args().architecture)
+    parser.add_argument("key", help="of taggers.published in params.yaml")
+    main(parser.parse_args().key)

@@ -118,9 +118,9 @@ def checkpoint(project):
         "licence": "MIT",
     }
 
-    def enter(**changes):
-        entry = {key: value for key, value in {**whole, **changes}.items() if value is not None}
-        set_published({"crnn": entry})
+    def enter(key="crnn", **changes):
+        entry = {name: value for name, value in {**whole, **changes}.items() if value is not None}
+        set_published({key: entry})
 
     return enter
 
@@ -150,6 +150,15 @@ def test_published_weights_stand_beside_what_is_trained(project, checkpoint):
     embed.main("scores", "crnn_published")
     vectors = embeddings.read("data/embeddings/scores/crnn_published.parquet", IDS)
     assert vectors.shape == (4, 32) and vectors.std(axis=0).max() > 0
+
+
+def test_weights_of_any_name_say_their_architecture(project, checkpoint):
+    """So that several of one architecture stand side by side."""
+    checkpoint("crnn_of_moods", architecture="crnn")
+    published.main("crnn_of_moods")
+    tagger, config = taggers.load("models/tagging/crnn_of_moods_published")
+    assert config["name"] == "crnn" and type(tagger) is type(taggers.create("crnn", 3))
+    assert read_json("data/records/export/crnn_of_moods_published.json")["checks"]["equals PyTorch"]["passed"]
 
 
 @pytest.mark.parametrize(
