@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
+
+# no public name, in dagster 1.13 (constraints.txt)
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 from assets import events, folders, lock, outside, partitions, recipe, repro

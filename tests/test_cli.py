@@ -6,7 +6,7 @@ import shutil
 import threading
 
 import pytest
-from helpers import copy_params
+from helpers import PROJECT, copy_params
 from typer.testing import CliRunner
 
 from pipelines import params, run
@@ -16,6 +16,7 @@ from pipelines.cli import app
 @pytest.fixture
 def project(in_tmp):
     copy_params(in_tmp)
+    shutil.copy(PROJECT / "dvc.yaml", in_tmp)
     return in_tmp
 
 
@@ -56,6 +57,7 @@ def test_add_and_remove_leave_the_file_as_it_was(project, songs):
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--force"), "wants the stages named"),
+        (("run", "clusters"), "no stage 'clusters'; there is raw, manifest"),
         (("report",), "conservatory run"),
     ],
 )
