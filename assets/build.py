@@ -13,8 +13,8 @@ from pipelines import params
 def build(project: Path) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors of the project in a folder that holds a dvc.yaml.
 
-    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones. Raises `ValueError`
-    for a params.yaml that no stage would take.
+    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones. Raises
+    `ValueError` for a params.yaml that no stage would take.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     # partitions of two dimensions are called beta, for years now

@@ -1,8 +1,8 @@
 """Read params.yaml, and add or change a dataset's entry without losing its comments.
 
-DVC writes the names in it into the commands of stages and hands those to a shell. So `load` refuses a name that a shell could take
-for anything but a word, and `python -m pipelines.params`, which does nothing but `load`, stands before every such command in
-dvc.yaml: a plain `dvc repro` goes no further than that either.
+DVC writes the names in it into the commands of stages and hands those to a shell. So `load` refuses a name that a shell could
+take for anything but a word, and `python -m pipelines.params`, which does nothing but `load`, stands before every such
+command in dvc.yaml: a plain `dvc repro` goes no further than that either.
 """
 
 import re
@@ -115,12 +115,17 @@ def _check_names(settings: dict) -> None:
                     "letter, at most 40 of them; yes, no, on, off, true, false and null mean something else. Nothing was run."
                 )
             if not isinstance(entry, dict):
-                raise SystemExit(f"{section}.{name} in {PARAMS} is {entry!r:.60}, and must be a table, {{}} for an empty one")
+                raise SystemExit(
+                    f"{section}.{name} in {PARAMS} is {entry!r:.60}, and must be a table, {{}} for an empty one"
+                )
             if "module" in entry and not is_name(entry["module"]):
-                raise SystemExit(f"{section}.{name}.module in {PARAMS} is {entry['module']!r:.60}: there is no such file")
+                raise SystemExit(
+                    f"{section}.{name}.module in {PARAMS} is {entry['module']!r:.60}: there is no such file"
+                )
             if "imports" in entry and not (isinstance(entry["imports"], str) and CODE.fullmatch(entry["imports"])):
                 raise SystemExit(
-                    f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder of pipelines/"
+                    f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder below "
+                    "pipelines/"
                 )
 
 

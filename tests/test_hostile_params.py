@@ -113,7 +113,9 @@ def test_every_command_with_a_name_in_it_is_guarded():
     assert guarded > 10
 
 
-@pytest.mark.parametrize("name", [*NAMES, "../../precious", ".hidden", "Übung", "a" * 41, "on", 7, "", "x/y", None, True])
+@pytest.mark.parametrize(
+    "name", [*NAMES, "../../precious", ".hidden", "Übung", "a" * 41, "on", 7, "", "x/y", None, True]
+)
 def test_load_refuses_what_is_not_a_name(in_tmp, name):
     copy_params(in_tmp)
     for section in params.NAMED:
