@@ -27,6 +27,7 @@ RULES = {
     "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
     "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
+    "audio.max_duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and value > 0),
     "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
     "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
     "robustness.degradations": ("a list of names, [] for none", lambda value: isinstance(value, list)),
