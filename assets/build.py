@@ -7,16 +7,22 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks, jobs, materialize, recipe, schedules, sensors
+from pipelines import params
 
 
 def build(project: Path) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors of the project in a folder that holds a dvc.yaml.
 
-    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones.
+    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones. Raises
+    `ValueError` for a params.yaml that no stage would take.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     # partitions of two dimensions are called beta, for years now
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    try:
+        params.load(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
+    except SystemExit as error:
+        raise ValueError(str(error)) from None
     groups = recipe.load(project)
     retrain = jobs.retrain(project, groups)
     study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []

@@ -1,11 +1,15 @@
 """What Dagster shows of a finished stage: the stage's record and its entry in dvc.lock as Dagster metadata.
 
+Labels, file names and parameters are other people's words, and Dagster's page makes links and images of Markdown,
+`javascript:` and foreign servers included. So all Markdown goes through `plain` or `code`: tables remain, the rest is text.
+
 Belongs here: how a figure, table, plot, hash or parameter is shown. Not here: finding any of them out.
 """
 
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -46,11 +50,13 @@ def of_record(found: Mapping) -> dict[str, dg.MetadataValue]:
         shown["dagster/row_count"] = dg.MetadataValue.int(described["rows"])
         shown["dagster/column_schema"] = dg.MetadataValue.table_schema(_schema(described["columns"]))
     for title, plot in found.get("plots", {}).items():
-        shown[title] = dg.MetadataValue.md(f"![{title}]({_source(plot)})")
+        shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({_source(plot)})")
     if found.get("note"):
-        shown["note"] = dg.MetadataValue.md(found["note"])
+        shown["note"] = dg.MetadataValue.md(plain(found["note"]))
     if found.get("checks"):
-        rows = ((name, "yes" if c["passed"] else "no", c["detail"]) for name, c in found["checks"].items())
+        rows = (
+            (plain(name), "yes" if c["passed"] else "no", plain(c["detail"])) for name, c in found["checks"].items()
+        )
         shown["findings"] = dg.MetadataValue.md(table(("finding", "holds", ""), rows))
     return shown
 
@@ -79,12 +85,12 @@ def provenance(entry: Mapping) -> dict[str, dg.MetadataValue]:
         "made from": (("data", "hash"), _hashes(dep for dep in deps if not recipe.is_code(dep["path"]))),
         "made with": (
             ("parameter", "value"),
-            ((name, f"`{json.dumps(value)}`") for name, value in sorted(params.items())),
+            ((plain(name), code(json.dumps(value))) for name, value in sorted(params.items())),
         ),
         "made by": (("code", "hash"), _hashes(dep for dep in deps if recipe.is_code(dep["path"]))),
     }
     shown = {name: table(header, rows) for name, (header, rows) in tables.items()}
-    command = dg.MetadataValue.md(f"`{entry['cmd']}`")
+    command = dg.MetadataValue.md(code(entry["cmd"]))
     return {**{name: dg.MetadataValue.md(text) for name, text in shown.items() if text}, "command": command}
 
 
@@ -113,13 +119,34 @@ def _schema(columns: Iterable[Mapping]) -> dg.TableSchema:
 
 def _source(plot: str) -> str:
     """An image's address: itself, or SVG text as base64."""
-    if plot.startswith("data:"):
+    if re.fullmatch(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]*", plot):
         return plot
     return "data:image/svg+xml;base64," + base64.b64encode(plot.encode()).decode()
 
 
 def _hashes(files: Iterable[Mapping]) -> list[tuple[str, str]]:
-    return [(f"`{file['path']}`", f"`{file.get('md5', '')}`") for file in files]
+    return [(code(file["path"]), code(file.get("md5", ""))) for file in files]
+
+
+def plain(text: str) -> str:
+    """`text` as Markdown in which nothing is a tag, link, image or code; the bars of tables stay what they are."""
+    for sign, written in {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "\\": "\\\\",
+        "[": "\\[",
+        "]": "\\]",
+        "`": "\\`",
+    }.items():
+        text = text.replace(sign, written)
+    return text
+
+
+def code(text: str) -> str:
+    """`text` as Markdown code, between more backticks than stand together in it (CommonMark, section 6.1)."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return f"`{text}`" if not longest else f"{'`' * (longest + 1)} {text} {'`' * (longest + 1)}"
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -1,7 +1,6 @@
 """The `conservatory` command: add music of one's own, run what is stale, look at the result."""
 
 import os
-import re
 import subprocess
 import sys
 import webbrowser
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from pipelines import params, run
 from pipelines.datasets import listing
@@ -21,7 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
 )
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @app.command()
@@ -35,7 +32,7 @@ def add(
     split column (train, validation, test) the test clips are scored, otherwise all are.
     """
     settings = _settings()
-    if not NAME.fullmatch(name) or not isinstance(yaml.safe_load(name), str):
+    if not params.is_name(name):
         _fail(
             f"{name!r} cannot be a dataset's name: use a-z, 0-9 and _, beginning with a letter; yes, no, on, off, true, "
             "false and null mean something else in params.yaml."

@@ -1,4 +1,9 @@
-"""Read params.yaml, and add or change a dataset's entry without losing its comments."""
+"""Read params.yaml, and add or change a dataset's entry without losing its comments.
+
+DVC writes the names in it into the commands of stages and hands those to a shell. So `load` refuses a name that a shell could
+take for anything but a word, and `python -m pipelines.params`, which does nothing but `load`, stands before every such
+command in dvc.yaml: a plain `dvc repro` goes no further than that either.
+"""
 
 import re
 from pathlib import Path
@@ -9,13 +14,17 @@ import yaml
 from pipelines.store.files import atomic
 
 PARAMS = Path("params.yaml")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAMED = ("datasets", "features", "baselines", "taggers.log_mel", "taggers.waveform", "taggers.published")
+CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
+MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
 
 
-# what stages would otherwise trip over much later, in words of their own
 def _positive(value: Any) -> bool:
     return isinstance(value, int) and value > 0
 
 
+# what stages would otherwise trip over much later, in words of their own
 RULES = {
     "executor.workers": ("a whole number, 0 for one a core", lambda value: isinstance(value, int) and value >= 0),
     "executor.device": ("cpu, cuda or cuda:N", lambda value: bool(re.fullmatch(r"cpu|cuda(:\d+)?", str(value)))),
@@ -24,6 +33,7 @@ RULES = {
     "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
     "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
     "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
+    "audio.max_duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and value > 0),
     "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
     "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
     "clustering.maps": ("a list of tsne and umap, [] for none", lambda value: _among(value, "tsne", "umap")),
@@ -60,18 +70,29 @@ def _among(value: Any, *names: str) -> bool:
     return isinstance(value, list) and set(map(str, value)) <= set(names)
 
 
+def is_name(value: Any) -> bool:
+    """Whether something can be called `value`: a-z, 0-9 and _, beginning with a letter, and no word of YAML's own."""
+    return isinstance(value, str) and bool(NAME.fullmatch(value)) and isinstance(yaml.safe_load(value), str)
+
+
 def _classes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
 
 
-def load() -> dict[str, Any]:
-    """All parameters. Raises `FileNotFoundError` outside a project folder."""
-    if not PARAMS.exists():
+def load(path: Path = PARAMS) -> dict[str, Any]:
+    """All parameters. Raises `FileNotFoundError` outside a project folder, `SystemExit` with a sentence for a file that cannot be
+    one of parameters, a name that could be more than a word to a shell, or a value that no stage takes."""
+    if not path.exists():
         raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
     try:
-        settings = yaml.load(PARAMS.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.YAMLError as error:
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, no date, too long a number
         raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise SystemExit(f"{PARAMS} holds no table of parameters: get it back with git checkout {PARAMS}")
+    if _n_values(settings, {}) > MAX_VALUES:
+        raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
+    _check_names(settings)
     for key, (wanted, is_right) in RULES.items():
         value = settings
         for part in key.split("."):
@@ -80,24 +101,65 @@ def load() -> dict[str, Any]:
             raise SystemExit(f"{key} in {PARAMS} is {value!r}, and must be {wanted}")
     _check_recipes(settings)
     named = (settings.get("training") or {}).get("dataset")
-    if named is not None and named not in (settings.get("datasets") or {}):
+    if named is not None and (not isinstance(named, str) or named not in (settings.get("datasets") or {})):
         raise SystemExit(
             f"training.dataset in {PARAMS} is {named!r}: `datasets` has {', '.join(settings.get('datasets') or {}) or 'none'}"
         )
     return settings
 
 
+def _n_values(value: Any, known: dict[int, float]) -> float:
+    """Values in `value`, those behind aliases as often as they are named; endless where one stands for what it is in."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = float("inf")  # until it is counted: whoever meets it now is inside it
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_n_values(one, known) for one in inside)
+    return known[id(value)]
+
+
+def _check_names(settings: dict) -> None:
+    """Sections are tables of tables, and their keys names; so are `module` and `imports`, which name code."""
+    for section in ("training", "taggers", "recipes", *NAMED):
+        group, _, kind = section.partition(".")
+        found = settings.get(group)
+        found = (found or {}).get(kind) if kind else found
+        if found is not None and not isinstance(found, dict):
+            raise SystemExit(f"{section} in {PARAMS} is {found!r:.60}, and must be a table, {{}} for an empty one")
+        for name, entry in (found or {}).items() if section in NAMED else ():
+            if not is_name(name):
+                raise SystemExit(
+                    f"{section} in {PARAMS} has {name!r:.60}, which cannot be a name: use a-z, 0-9 and _, beginning with a "
+                    "letter, at most 40 of them; yes, no, on, off, true, false and null mean something else. Nothing was run."
+                )
+            if not isinstance(entry, dict):
+                raise SystemExit(
+                    f"{section}.{name} in {PARAMS} is {entry!r:.60}, and must be a table, {{}} for an empty one"
+                )
+            if "module" in entry and not is_name(entry["module"]):
+                raise SystemExit(
+                    f"{section}.{name}.module in {PARAMS} is {entry['module']!r:.60}: there is no such file"
+                )
+            if "imports" in entry and not (isinstance(entry["imports"], str) and CODE.fullmatch(entry["imports"])):
+                raise SystemExit(
+                    f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder below "
+                    "pipelines/"
+                )
+
+
 def _check_recipes(settings: dict) -> None:
     """DVC reads `recipe` of every tagger that is trained, and says less clearly what it misses."""
+    recipes = settings.get("recipes") or {}
     for group, members in (settings.get("taggers") or {}).items():
         if group not in (known := ("log_mel", "waveform", "published")):
             raise SystemExit(f"taggers.{group} in {PARAMS}: taggers stand under {', '.join(known)}, by what they read")
         for name, entry in (members or {}).items():
             named = entry.get("recipe")
-            if "path" not in entry and named not in settings.get("recipes", {}):
+            if "path" not in entry and not (isinstance(named, str) and named in recipes):
                 raise SystemExit(
                     f"taggers.{group}.{name}.recipe in {PARAMS} is {named!r}: `recipes` has "
-                    f"{', '.join(settings.get('recipes', {})) or 'none'}"
+                    f"{', '.join(map(str, recipes)) or 'none'}"
                 )
 
 
@@ -139,3 +201,7 @@ def tagger_names(settings: dict) -> list[str]:
 def embedding_names(settings: dict) -> list[str]:
     """Every embedding of the recipe: taggers first, then baselines."""
     return tagger_names(settings) + list(settings["baselines"])
+
+
+if __name__ == "__main__":
+    load()

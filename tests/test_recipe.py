@@ -26,7 +26,7 @@ def test_every_stage_is_described(name):
     assert len(stage["desc"]) > 30
     assert {"group", "kinds", "owner"} <= set(stage["meta"]) and stage["meta"]["owner"].startswith("team:")
     assert ("items" in stage["meta"]) == ("foreach" in RECIPE["stages"][name])
-    module = stage["cmd"].split("-m ")[1].split()[0].replace(".", "/") + ".py"
+    module = stage["cmd"].split("-m ")[-1].split()[0].replace(".", "/") + ".py"
     assert module in stage["deps"] and (PROJECT / module).exists()
     assert any("data/records/" in str(out) for out in stage["outs"])
 

@@ -24,7 +24,8 @@ def build(manifest: pd.DataFrame, folder: str | os.PathLike, settings: dict, exe
     """Write `folder/shard-*.npy` of int16 and return (index, quarantine) tables, in the manifest's order.
 
     manifest: `clip_id`, `path`, `sha256`, `duration_s`. settings: `sample_rate`, `channels` (1 or 2), `min_duration_s`,
-    `silence_dbfs`, `shard_mb`, and `cache` (true: keep what is decoded, and take from there what is kept). Every clip of
+    `max_duration_s` (any length without it), `silence_dbfs`, `shard_mb`, and `cache` (true: keep what is decoded, and take
+    from there what is kept). Every clip of
     the manifest is in exactly one of the two tables.
 
     A clip's content says which shard it is in, and the bytes of a shard depend on its clips alone: with a new clip one
@@ -136,6 +137,7 @@ def _checked(path: str, sha256: str, settings: dict, heard: dict) -> Iterator[np
             clipped += int(np.count_nonzero((block == 32767) | (block == -32768)))
             digest.update(block.data)
             n_samples += len(block)
+            _refuse_longer(n_samples, settings)
         yield block
     if files.sha256(path) != sha256:
         raise probe.Unreadable("it changed while it was read, or since it was listed: run again when it is at rest")
@@ -144,8 +146,9 @@ def _checked(path: str, sha256: str, settings: dict, heard: dict) -> Iterator[np
 
 
 def _refuse(n_samples: int, peak: float, settings: dict) -> None:
-    """Raise `Unreadable` for a clip that is too short or silent."""
+    """Raise `Unreadable` for a clip that is too short, too long or silent."""
     duration_s = n_samples / settings["sample_rate"]
+    _refuse_longer(n_samples, settings)
     if duration_s < settings["min_duration_s"]:
         raise probe.Unreadable(
             f"too short: {duration_s:.3f} s, and audio.min_duration_s is {settings['min_duration_s']}"
@@ -154,3 +157,10 @@ def _refuse(n_samples: int, peak: float, settings: dict) -> None:
         raise probe.Unreadable(
             f"silent: its peak, channels averaged, is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)"
         )
+
+
+def _refuse_longer(n_samples: int, settings: dict) -> None:
+    """While a clip is decoded, not after it: a megabyte of FLAC can hold days of one note, and would fill the disk."""
+    limit_s = settings.get("max_duration_s", float("inf"))
+    if n_samples > limit_s * settings["sample_rate"]:
+        raise probe.Unreadable(f"too long: more than audio.max_duration_s ({limit_s:g} s): cut it, or raise the limit")

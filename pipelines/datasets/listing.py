@@ -162,7 +162,7 @@ def _scan_csv(path: Path) -> list[dict]:
 
 def _hash(root: Path, rows: list[dict]) -> None:
     """Fill in each row's hash, or its problem; unchanged files (size, time, inode) are not read again."""
-    known = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    known = _known_hashes()
     fresh = dict(known)
     for row in rows:
         if row["problem"]:
@@ -183,6 +183,18 @@ def _hash(root: Path, rows: list[dict]) -> None:
             row["problem"] = "may not be read: give yourself permission"
         except OSError as error:
             row["problem"] = f"cannot be read: {error.strerror}"
+        except ValueError:
+            row["problem"] = "its name holds a character that no file's can"
     if fresh != known:
         with atomic(HASHES) as temporary:
             temporary.write_text(json.dumps(fresh))
+
+
+def _known_hashes() -> dict[str, list]:
+    """What was hashed before; nothing where the file is spoilt, because it only saves reading."""
+    try:
+        known = json.loads(HASHES.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    rows = known.items() if isinstance(known, dict) else ()
+    return {path: row for path, row in rows if isinstance(row, list) and len(row) == 4 and isinstance(row[3], str)}

@@ -91,7 +91,17 @@ def _write_csv(path: Path, header: list[str], rows: list) -> None:
     with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows([_text(cell) for cell in row] for row in rows)
+
+
+def _text(cell: str) -> str:
+    """A label as a cell that a spreadsheet shows and does not run: what looks like a formula is led by an apostrophe."""
+    try:
+        float(cell)
+    except ValueError:
+        cell = cell.replace("\r", " ")  # csv does not quote it, and what follows would begin a row
+        return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) else cell
+    return cell
 
 
 if __name__ == "__main__":

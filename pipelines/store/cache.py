@@ -42,7 +42,7 @@ def key(*parts: Any) -> str:
 def load_array(kind: str, name: str) -> np.ndarray | None:
     """The array kept under (kind, key), memory-mapped where it is large, or None."""
     path = _path(kind, name, "npy")
-    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, just pruned, or spoilt by a power cut
+    with contextlib.suppress(OSError, *shards.SPOILT):  # not there, just pruned, or spoilt by a power cut
         array = np.load(path, mmap_mode="r" if path.stat().st_size > SMALL else None)
         os.utime(path)
         return array
@@ -52,10 +52,10 @@ def load_array(kind: str, name: str) -> np.ndarray | None:
 def load_record(kind: str, name: str) -> dict | None:
     """The record kept under (kind, key), or None."""
     path = _path(kind, name, "json")
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         record = json.loads(path.read_bytes())
         os.utime(path)
-        return record
+        return record if isinstance(record, dict) else None
     return None
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,8 @@ INDEX = pa.schema(
 )
 
 MAX_FILES = 512  # a process may have some 1,000 open; beyond, crops come from the maps alone
+SPOILT = (ValueError, EOFError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError, TokenError)
+"""What numpy raises of a spoilt NPY file."""
 HEADER_BYTES = 128  # reserved at the start: the row count is known, and the header written, last
 
 
@@ -73,11 +76,19 @@ def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 
 
 def open_shards(folder: str | os.PathLike) -> list[np.ndarray]:
-    """Memory-map every shard of `folder`, in order. Raises `FileNotFoundError` where there is none."""
+    """Memory-map every shard of `folder`, in order. Raises `FileNotFoundError` where there is none, `ValueError` where one is
+    spoilt."""
     paths = sorted(Path(folder).glob("shard-*.npy"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no shard-*.npy: run the stage that makes it")
-    return [np.load(path, mmap_mode="r") for path in paths]
+    return [_open(path) for path in paths]
+
+
+def _open(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except SPOILT as error:
+        raise ValueError(f"{path} is damaged ({error}): run the stage that makes it, or dvc checkout {path}") from error
 
 
 class Crops:

@@ -13,6 +13,7 @@ import functools
 import gc
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,14 @@ STATED_MODE = ("chorale", "quartet", "oneill", "aird", "ryan")
 STROPHIC = ("chorale", "oneill", "aird", "ryan")
 
 STYLES = ("chorale", "palestrina", "madrigal", "trecento", "quartet", "oneill", "aird", "ryan")
+
+MAX_BYTES = 32_000_000  # of a score, unpacked; the largest here has 4 million
+# metres in ABC, Humdrum and MusicXML, and numbered endings
+TOO_LARGE = re.compile(
+    rb"""(?m)^\s*M:[^%\n]*\d{4} | \[M:[^\]]*\d{4} | \*M\d*/?\d{4} | <beats>[^<]*\d{4} | <beat-type>[^<]*\d{4}
+    | <ending\b[^>]*\bnumber\s*=\s*["'][^"']*\d{4} | [|\[][\d,-]*\d{4}""",
+    re.VERBOSE,
+)
 
 
 class Piece(NamedTuple):
@@ -166,16 +175,40 @@ def _humdrum_header(path: Path) -> dict[str, str]:
 
 
 def read(piece: Piece) -> Music:
-    """Parse a piece. Raises `ValueError` with the reason where what it holds cannot be played."""
+    """Parse a piece. Raises `ValueError` with the reason where what it holds cannot be read or played."""
+    check(folder() / piece.path)
     collecting = gc.isenabled()
     gc.disable()  # a third of the time goes to looking for garbage among music21's many live objects
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # music21 on odd but harmless notation
             return from_score(_parse(piece), mode_stated=piece.style in STATED_MODE)
+    except ValueError:
+        raise
+    except Exception as error:  # music21 has no error of its own for most of what may be wrong with a file
+        raise ValueError(f"music21 cannot read {piece.path} ({type(error).__name__}: {error!s:.100})") from error
     finally:
         if collecting:
             gc.enable()
+
+
+def check(path: Path) -> None:
+    """Raise `ValueError` for a score that would fill the memory: one that unpacks to too much, or with a metre or an ending whose
+    number music21 counts up to."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
+                raise ValueError(f"{path.name} unpacks to more than {MAX_BYTES:,} bytes")
+            texts = [archive.read(info) for info in archive.infolist()]
+    else:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"{path.name} has more than {MAX_BYTES:,} bytes")
+        texts = [path.read_bytes()]
+    for text in texts:
+        if found := TOO_LARGE.search(text):
+            raise ValueError(
+                f"{path.name} has a number that no music has: {found[0].decode(errors='replace').strip()!r:.60}"
+            )
 
 
 def _parse(piece: Piece):

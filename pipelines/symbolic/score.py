@@ -29,6 +29,8 @@ NOT_NOTES = frozenset(("Harmony", "Unpitched", "PercussionChord"))  # music21 co
 # a few slips of an encoder can be mended bar by bar; where more bars disagree, the parts are out of step
 MAX_DISAGREEING_BARS = 0.05
 
+MAX_BARS = 20_000  # a symphony has some 2,000; repeats and endings can ask for millions in a line
+
 
 class Music(NamedTuple):
     """A piece as it is played. Onsets and durations are in quarter notes.
@@ -127,6 +129,8 @@ def playing_order(measures: list) -> list[int]:
             i += 1
             continue
         order.append(i)
+        if len(order) > MAX_BARS:
+            raise ValueError(f"more than {MAX_BARS:,} bars once its repeats are written out")
         if closes[i]:
             if turn < _turns(endings, i):
                 turn, i = turn + 1, start

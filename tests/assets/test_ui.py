@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,13 @@ def browser():
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The tiny project opened as `conservatory ui` opens the large one."""
-    project = create(tmp_path_factory.mktemp("ui") / "project")
+    with served(create(tmp_path_factory.mktemp("ui") / "project")) as url:
+        yield url
+
+
+@contextmanager
+def served(project):
+    """The address of Dagster's page for a tiny project."""
     shutil.copy(PROJECT / "dagster.yaml", project)
     (project / "tiny.py").write_text(LOADER)
     loaded = "load_from:\n  - python_file: {relative_path: tiny.py, location_name: tiny}\n"

@@ -4,6 +4,7 @@ An archive is refused, by the name of the member, for an absolute path, `..`, a 
 twice, encryption, or more bytes than audio can be squeezed to. What is refused leaves no folder behind.
 """
 
+import lzma
 import os
 import shutil
 import stat
@@ -22,11 +23,30 @@ MAX_RATIO = 50.0
 """Unpacked bytes for one of the archive. Audio gives 1 to 2, tables up to 20; a bomb gives thousands."""
 
 MAX_FILES = 1_000_000
+MAX_NAME = 255  # bytes of a file's or folder's name, which is what file systems take
+MAX_HEADER = 1 << 20  # bytes of a tar's long name or table of attributes, which tarfile reads into memory whole
 BLOCK = 1 << 20
+
+
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What damaged bytes raise, beside OSError without a number."""
 
 
 class ArchiveError(ValueError):
     """An archive that is damaged or not to be trusted; the message names it, the member, and what to do."""
+
+
+WHOLE = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+"""Members of a tar that say something of the next member."""
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header that does not fill the memory: 4 MB of gzip can hold a file name of 4 GB."""
+
+    def _proc_member(self, opened: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in WHOLE and self.size > MAX_HEADER:
+            raise ArchiveError(f"{opened.name} has a name or attributes of {self.size:,} bytes: it was not unpacked")
+        return super()._proc_member(opened)
 
 
 class _Member(NamedTuple):
@@ -72,7 +92,9 @@ def unpack(
     except ArchiveError:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's; decompressors' have no number
+            raise
         shutil.rmtree(place, ignore_errors=True)
         raise ArchiveError(f"{archive} is damaged ({error}): delete it, and it is downloaded again") from error
     if not seen:
@@ -83,8 +105,8 @@ def unpack(
 
 def _members(archive: Path) -> Iterator[_Member]:
     """The files of an archive, in its order, and whatever in it is not a file or folder as a problem."""
-    if tarfile.is_tarfile(archive):
-        with tarfile.open(archive, "r:*") as opened:
+    if _is_tar(archive):
+        with tarfile.open(archive, "r:*", tarinfo=_Header) as opened:
             for info in opened:
                 problem = "" if info.isreg() or info.isdir() else "is a link or a device"
                 if problem or not info.isdir():
@@ -102,6 +124,16 @@ def _members(archive: Path) -> Iterator[_Member]:
         raise ArchiveError(f"{archive} is neither a tar nor a zip: delete it, and it is downloaded again")
 
 
+def _is_tar(archive: Path) -> bool:
+    try:
+        tarfile.open(archive, "r:*", tarinfo=_Header).close()
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return False
+    return True
+
+
 def _inside(member: _Member, archive: Path, seen: set[str]) -> str:
     """The member's path below the folder, or `ArchiveError`."""
     path = PurePosixPath(member.name)
@@ -111,6 +143,8 @@ def _inside(member: _Member, archive: Path, seen: set[str]) -> str:
         problem = problem or "has an absolute path, or none"
     elif ".." in path.parts or "\0" in member.name:
         problem = problem or "points out of the folder"
+    elif any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
+        problem = problem or "has a name too long for a file"
     elif str(path) in seen:
         problem = problem or "is there twice"
     if problem:

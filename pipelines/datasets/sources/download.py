@@ -160,7 +160,7 @@ def _receive(url: str, part: Path, timeout_s: float, spare_bytes: int) -> None:
                 check_space(part.parent, total - start, part.stem, spare_bytes)
             with open(part, "r+b" if start else "wb") as file:
                 file.seek(start)
-                _write(reply, file, part.stem, None if total is None else total - start)
+                _write(reply, file, part, None if total is None else total - start, spare_bytes)
     except (requests.TooManyRedirects, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
         raise _Refused(str(error)) from error
     except requests.RequestException as error:
@@ -185,10 +185,11 @@ def _extent(reply: requests.Response) -> tuple[int, int | None]:
     return 0, int(length) if length.isdigit() else None
 
 
-def _write(reply: requests.Response, file: IO[bytes], what: str, n_bytes: int | None) -> None:
+def _write(reply: requests.Response, file: IO[bytes], part: Path, n_bytes: int | None, spare_bytes: int) -> None:
     total = None if n_bytes is None else -(-n_bytes // MEBIBYTE)
-    for _ in progress(_mebibytes(reply, file), f"download {what}", total, unit="MiB"):
-        pass
+    for _ in progress(_mebibytes(reply, file), f"download {part.stem}", total, unit="MiB"):
+        if n_bytes is None:  # a server that does not say how much there is may never end
+            check_space(part.parent, MEBIBYTE, part.stem, spare_bytes)
 
 
 def _mebibytes(reply: requests.Response, file: IO[bytes]) -> Iterator[int]:

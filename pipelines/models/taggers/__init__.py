@@ -25,7 +25,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from pipelines.store import files
+
 SAMPLE_RATE = 16_000
+MAX_TAGS, MAX_WIDTH = 100_000, 4  # what a config may ask for: memory is taken by its word, before weights are seen
 
 
 def load_module(name: str) -> ModuleType:
@@ -113,9 +116,21 @@ def save(model: nn.Module, config: dict, folder: str | os.PathLike) -> None:
 
 
 def load(folder: str | os.PathLike) -> tuple[nn.Module, dict]:
-    """(tagger in eval mode, config) from a folder `save` wrote. No pickle is read."""
+    """(tagger in eval mode, config) from a folder `save` wrote. No pickle is read. Raises `ValueError` where the folder is not
+    one, or its weights are another network's."""
     folder = Path(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    model = create(config["name"], len(config["tags"]), config["width"])
-    model.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+    config = files.read_json(folder / "config.json")
+    name, tags, width = (config.get(key) if isinstance(config, dict) else None for key in ("name", "tags", "width"))
+    if not (isinstance(name, str) and name.isidentifier() and isinstance(tags, list) and 0 < len(tags) <= MAX_TAGS):
+        raise ValueError(f"{folder}/config.json is no tagger's: it needs name, and tags (at most {MAX_TAGS:,})")
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width <= MAX_WIDTH:
+        raise ValueError(f"{folder}/config.json: width is {width!r}; it may be above 0 and at most {MAX_WIDTH}")
+    model = create(name, len(tags), width)
+    try:
+        model.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        told = " ".join(str(error).split())
+        raise ValueError(
+            f"{folder}/model.safetensors is damaged, or not the weights of its config: {told:.200}"
+        ) from error
     return model.eval(), config
