@@ -14,6 +14,7 @@ import yaml
 
 from pipelines import params, run
 from pipelines.datasets import listing
+from pipelines.lineage import commands as audit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -247,6 +248,9 @@ def ui(
     print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
     command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
     raise typer.Exit(subprocess.run(command, env=run.environment()).returncode)
+
+
+audit.register(app)
 
 
 def _settings() -> dict:
