@@ -5,6 +5,7 @@ Standard library and PyYAML only: `assets/` imports this module, to read the sam
 
 import hashlib
 import json
+import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -20,9 +21,18 @@ def locked_stages() -> dict[str, dict]:
     return parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML it would be a word."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def parse_lock(text: str) -> dict[str, dict]:
     """The stages of a dvc.lock. Raises `yaml.YAMLError`."""
-    return (yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}).get("stages") or {}
+    return (yaml.load(text, Loader=_Loader) or {}).get("stages") or {}
 
 
 def is_code(path: str) -> bool:

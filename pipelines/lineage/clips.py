@@ -51,6 +51,11 @@ def find(revision: Revision, asked: str) -> list[tuple[str, dict]]:
 def licences(table: pd.DataFrame) -> list[dict]:
     """`{"licence", "clips", "sources", "source"}` by licence: how many sources there are, and the first."""
     return [
-        {"licence": licence, "clips": len(part), "sources": int(part["source"].nunique()), "source": part["source"].min()}
+        {
+            "licence": licence,
+            "clips": len(part),
+            "sources": int(part["source"].nunique()),
+            "source": part["source"].min(),
+        }
         for licence, part in table.groupby("licence", sort=True)
     ]

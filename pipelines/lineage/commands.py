@@ -37,7 +37,9 @@ def trace(
     openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line.")] = None,
     prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON.")] = None,
     card: Annotated[Path | None, typer.Option(help="Of a model: write its whole card, in Markdown.")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
+    ] = False,
 ) -> None:
     """What something was made of: data down to raw bytes, parameters, code, environment, and the run that did it.
 
@@ -53,6 +55,10 @@ def trace(
 
     revision = Revision(rev)
     found = tracing.trace(revision, target)
+    if verify:
+        from pipelines.lineage import verify as verifying
+
+        found["verification"] = verifying.verify(revision, found)
     if _wrote(json_file, found):
         print("\n".join(text.lines(found)))
     if html:
@@ -71,16 +77,15 @@ def trace(
         from pipelines.lineage import card as cards
 
         _write(card, cards.render(revision, found))
-    if verify:
-        from pipelines.lineage import verify as verifying
-
-        wrong = verifying.report(revision, found)
-        raise typer.Exit(1 if wrong else 0)
+    if verify and found["verification"]["wrong"]:
+        raise typer.Exit(1)
 
 
 @answered
 def impact(
-    target: Annotated[str, typer.Argument(help="A clip (id, path, title), a file of code or data, or params.yaml#key.")],
+    target: Annotated[
+        str, typer.Argument(help="A clip (id, path, title), a file of code or data, or params.yaml#key.")
+    ],
     rev: Annotated[str, REV] = "",
     json_file: Annotated[Path | None, JSON] = None,
 ) -> None:

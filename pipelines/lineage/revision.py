@@ -80,7 +80,9 @@ def _commit(name: str) -> str | None:
         refs = (git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
         found = next((line.split()[0] for line in refs if line.endswith("/" + name)), None)
         if found is None:
-            raise LineageError(f"{name!r} is no revision of this project: give a commit, a branch, a tag or an experiment.")
+            raise LineageError(
+                f"{name!r} is no revision of this project: give a commit, a branch, a tag or an experiment."
+            )
     return found and found.strip()
 
 

@@ -43,7 +43,9 @@ def code(entry: dict, commit: str | None) -> list[dict]:
     `in_commit` is None where there is no commit to compare with."""
     deps = {dep["path"]: dep.get("md5", "") for dep in entry.get("deps", []) if recipe.is_code(dep["path"])}
     there = hashes(commit, deps) if commit else {}
-    return [{"path": path, "md5": md5, "in_commit": there[path] == md5 if there else None} for path, md5 in deps.items()]
+    return [
+        {"path": path, "md5": md5, "in_commit": there[path] == md5 if there else None} for path, md5 in deps.items()
+    ]
 
 
 _known: dict[tuple[str, str], str | None] = {}

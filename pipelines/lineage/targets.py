@@ -86,7 +86,9 @@ def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:
 def _clip(asked: str, rows: list[tuple[str, dict]]) -> dict:
     dataset, row = rows[0]
     if len({row["sha256"] for _, row in rows}) > 1:
-        raise LineageError(f"{asked!r} names several clips: {', '.join(row['clip_id'] for _, row in rows)}. Give one's id.")
+        raise LineageError(
+            f"{asked!r} names several clips: {', '.join(row['clip_id'] for _, row in rows)}. Give one's id."
+        )
     kept = {name: row[name] for name in clips.COLUMNS}
     also = [{"dataset": name, "clip_id": other["clip_id"], "path": other["path"]} for name, other in rows[1:]]
     return {"asked": asked, "kind": "clip", "path": row["path"], "dataset": dataset, "clip": kept, "also": also}

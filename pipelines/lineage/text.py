@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from pipelines.lineage import verify
+
 
 def lines(found: dict) -> Iterator[str]:
     """The lines of a trace (`trace.trace`)."""
@@ -19,6 +21,9 @@ def lines(found: dict) -> Iterator[str]:
     if locked["sha256"]:
         yield ""
         yield f"Environment: {len(locked['packages'])} packages pinned in {locked['file']}, sha256 {locked['sha256'][:16]}"
+    if "verification" in found:
+        yield ""
+        yield from verify.lines(found["verification"])
 
 
 def title(target: dict) -> str:
