@@ -122,6 +122,38 @@ def diff(
         print("\n".join(difference.lines(found)))
 
 
+@answered
+def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
+    """Record a clip as withdrawn and say what follows; False where `asked` is no clip."""
+    from pipelines.lineage import held, withdraw
+    from pipelines.lineage import impact as impacts
+
+    revision = Revision()
+    found = withdraw.find(revision, asked, whole_group)
+    if not found:
+        return False
+    if not why.strip():
+        raise LineageError("Say why, for whoever asks later: --why 'the rights holder withdrew it, letter of 3 May'.")
+    new = withdraw.write(dict.fromkeys(found, why.strip()))
+    for content, rows in found.items():
+        print(f"{content[:16]}: {'withdrawn' if content in new else 'was withdrawn already'}")
+        for dataset, row in rows:
+            print(f"  of {dataset}: {row['title']} ({row['path']})")
+    rows = [pair for rows in found.values() for pair in rows]
+    if not rows:
+        print("No manifest lists it; it is kept out of whatever comes.")
+        return True
+    answers = [impacts.impact(revision, content) for content in found]
+    models = {row["path"] for answer in answers for row in answer["models"] if row["must_retrain"]}
+    stages = {stage for answer in answers for stage in answer["stages"]}
+    print(f"Models that heard it: {', '.join(sorted(models)) or 'none'}")
+    print("\n".join(held.lines(held.places(revision, rows))))
+    print(
+        f"params.yaml says so now. `conservatory run` makes all without it ({len(stages)} stages); then commit the result."
+    )
+    return True
+
+
 def register(app: typer.Typer) -> None:
     for command in (trace, impact, diff):
         app.command(command.__name__)(command)

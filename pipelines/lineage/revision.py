@@ -6,7 +6,7 @@ The revision "" is the working tree: files as they lie here, against the commit 
 import hashlib
 import json
 import subprocess
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from pipelines import recipe
@@ -147,15 +147,18 @@ def object_path(md5: str) -> Path:
     return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
 
 
-_cache: dict[Path, Path] = {}
-
-
 def cache_folder() -> Path:
     """DVC's cache of this project, wherever its configuration puts it."""
-    here = Path.cwd()
-    if here not in _cache:
-        from dvc.config import Config
+    return Path(_configured(Path.cwd()).get("cache", {}).get("dir") or Path.cwd() / ".dvc" / "cache")
 
-        folder = Config(str(here / ".dvc")).get("cache", {}).get("dir") if (here / ".dvc").is_dir() else None
-        _cache[here] = Path(folder or here / ".dvc" / "cache")
-    return _cache[here]
+
+def remotes() -> dict[str, str]:
+    """Name -> address of each remote that DVC is set up with."""
+    return {name: remote["url"] for name, remote in _configured(Path.cwd()).get("remote", {}).items()}
+
+
+@cache
+def _configured(project: Path) -> dict:
+    from dvc.config import Config
+
+    return Config(str(project / ".dvc")) if (project / ".dvc").is_dir() else {}
