@@ -115,11 +115,11 @@ def diff(
     conservatory diff HEAD~1
     conservatory diff v1.0 v1.1 --json changes.json
     """
-    from pipelines.lineage import difference
+    from pipelines.lineage import difference, difference_text
 
     found = difference.difference(Revision(before), Revision(after))
     if _wrote(json_file, found):
-        print("\n".join(difference.lines(found)))
+        print("\n".join(difference_text.lines(found)))
 
 
 @answered
