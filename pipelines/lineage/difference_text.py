@@ -66,8 +66,8 @@ def _figures(path: str, part: dict) -> Iterator[str]:
     moved = [row for row in part["numbers"] if row["before"] is not None and row["after"] is not None]
     new = sum(row["before"] is None for row in part["numbers"])
     gone = sum(row["after"] is None for row in part["numbers"])
-    counts = [f"{count} {word}" for count, word in ((len(moved), "moved"), (new, "new"), (gone, "gone"), (part["same"], "the same"))
-              if count]  # fmt: skip
+    words = {"moved": len(moved), "new": new, "gone": gone, "the same": part["same"]}
+    counts = [f"{count} {word}" for word, count in words.items() if count]
     yield f"Figures of {path}: {', '.join(counts)}"
     yield f"  because of {_grouped(part['because'])}"
     for row in moved[:MAX_LISTED]:

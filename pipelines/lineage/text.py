@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipelines.lineage import verify
+from pipelines.lineage.trace import tree
 
 
 def lines(found: dict) -> Iterator[str]:
@@ -40,48 +41,36 @@ def title(target: dict) -> str:
             f"Clip {clip['clip_id']}: {clip['title']}\n  file {clip['path']}, {clip['n_bytes']:,} bytes, sha256 {clip['sha256']}"
             f"\n  source {clip['source']}\n  licence {clip['licence']}\n  split {clip['split']}, group {clip['group']}{also}"
         )
+    if "commit" in target:
+        changed = (
+            f"last changed {target['commit']['date'][:10]} in {target['commit']['commit'][:10]}: {target['commit']['subject']}"
+            if target["commit"]
+            else "in no commit yet"
+        )
+        value = f" = {_short(target['value'])}" if "value" in target else ""
+        return f"{target['asked']}{value}  md5 {target['md5']}, {changed}\n  conservatory impact {target['asked']}: what uses it"
     return f"{target['path']}  md5 {target['md5'] or 'of several outputs'}"
 
 
 def _tree(found: dict) -> Iterator[str]:
-    stages, seen = found["stages"], set()
-
-    def walk(name: str, path: str, md5: str | None, stem: str, last: bool) -> Iterator[str]:
-        stage = stages[name]
-        md5 = next((out["md5"] for out in stage["outputs"] if out["path"] == path), md5)
-        known = f"  (of {name}, above)" if name in seen else ""
-        yield f"{stem}{'└─ ' if last else '├─ '}{path}  {_hash(md5)}{known}"
-        if known:
+    def walk(node: dict, stem: str, last: bool) -> Iterator[str]:
+        known = f"  (of {node['stage']}, above)" if node["seen"] else ""
+        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}"
+        if known or node["stage"] is None:
             return
-        below = stem + ("   " if last else "│  ")
-        seen.add(name)
-        yield f"{below}made by {name}, {_run(stage['run'])}; code {stage['code_version']}"
+        below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
+        yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
         for key, value in stage["parameters"].items():
             yield f"{below}  {key}: {_short(value)}"
-        inputs = [(dep, made_by) for dep in stage["inputs"] if dep["followed"] for made_by in dep["made_by"] or [None]]
-        for number, (dep, made_by) in enumerate(inputs):
-            final = number == len(inputs) - 1
-            if made_by is None:
-                yield f"{below}{'└─ ' if final else '├─ '}{dep['path']}  {_hash(dep['md5'])}"
-            else:
-                yield from walk(made_by, _within(stages[made_by], dep["path"]), dep["md5"], below, final)
+        for number, child in enumerate(node["made_from"]):
+            yield from walk(child, below, number == len(node["made_from"]) - 1)
         others = sum(not dep["followed"] for dep in stage["inputs"])
         if others:
             yield f"{below}(and {others} other inputs, which this figure was not copied from)"
 
-    target = found["target"]
-    for number, name in enumerate(found["roots"]):
-        path = _within(stages[name], target["path"])
-        md5 = target["md5"] if path == target["path"] else None
-        yield from walk(name, path, md5, "", number == len(found["roots"]) - 1)
-
-
-def _within(stage: dict, path: str) -> str:
-    """The path itself if the stage made it or what it lies in, else the stage's output that lies in the path."""
-    outs = [out["path"] for out in stage["outputs"]]
-    if any(path == out or path.startswith(out + "/") for out in outs):
-        return path
-    return next((out for out in outs if out.startswith(path + "/")), outs[0])
+    nodes = tree(found)
+    for number, node in enumerate(nodes):
+        yield from walk(node, "", number == len(nodes) - 1)
 
 
 def _run(run: dict | None) -> str:

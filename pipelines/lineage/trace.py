@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pipelines import recipe
-from pipelines.lineage import clips, runs, targets
-from pipelines.lineage.revision import Revision, git
+from pipelines.lineage import clips, figures, runs, targets
+from pipelines.lineage.revision import LOCK, Revision, git
 
 CHANGED = ("pipelines", "params.yaml", "dvc.yaml", "dvc.lock", "constraints.txt", "reports")
 RAW = "data/raw/"
@@ -15,9 +19,9 @@ RAW = "data/raw/"
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
     """`{"target", "revision", "roots", "stages", "sources", "environment"}`.
 
-    target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `changed` (files that differ from the commit).
-    roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`, `md5`,
-    `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as
+    target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
+    commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
+    `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as
     `runs.recorded` gives it), `figures`; in the order of the work. sources: dataset -> its clips, each with hash, source
     and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
 
@@ -30,13 +34,39 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     recorded = runs.recorded(revision, names)
     stages = {name: _stage(revision, name, recorded[name], only) for name in names}
     return {
-        "target": target | {"md5": _hash(revision, target)},
-        "revision": {"name": str(revision), "commit": revision.commit, "changed": _changed(revision)},
+        "target": target | {"md5": _hash(revision, target)} | _in_git(revision, target),
+        "revision": {
+            "name": str(revision),
+            "commit": revision.commit,
+            "date": _date(revision),
+            "changed": _changed(revision),
+        },
         "roots": roots,
         "stages": stages,
-        "sources": {name: _source(revision, name) for name in _datasets(stages, target)},
+        "sources": {name: _source(revision, name) for name in _datasets(stages)},
         "environment": runs.environment(revision),
     }
+
+
+def tree(found: dict) -> list[dict]:
+    """The trace as a tree, a node for each root: `{"path", "md5", "stage", "seen", "made_from": [node, ...]}`. A stage's inputs
+    stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made."""
+    stages, seen = found["stages"], set()
+
+    def node(name: str, path: str, md5: str | None) -> dict:
+        outs = {out["path"]: out["md5"] for out in stages[name]["outputs"]}
+        if not any(path == out or path.startswith(out + "/") for out in outs):  # a folder of several outputs
+            path = next((out for out in outs if out.startswith(path + "/")), next(iter(outs)))
+            md5 = None
+        known, _ = name in seen, seen.add(name)
+        below = [] if known else [
+            node(maker, dep["path"], dep["md5"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
+            for dep in stages[name]["inputs"] if dep["followed"] for maker in dep["made_by"] or [None]
+        ]  # fmt: skip
+        return {"path": path, "md5": outs.get(path, md5), "stage": name, "seen": known, "made_from": below}
+
+    leaf = {"stage": None, "seen": False, "made_from": []}
+    return [node(name, found["target"]["path"], found["target"]["md5"]) for name in found["roots"]]
 
 
 def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]:
@@ -91,6 +121,20 @@ def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
     return {}
 
 
+def _in_git(revision: Revision, target: dict) -> dict:
+    """Of a file in git `commit`, the last one that changed it, as `runs.recorded` gives commits; of a parameter `value` too."""
+    if target["kind"] not in ("code", "parameter"):
+        return {}
+    log = git("log", "-1", "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "HEAD", "--", target["path"])
+    commit = (
+        dict(zip(("commit", "date", "author", "subject"), log.strip().split("\t", 3), strict=True)) if log else None
+    )
+    if target["kind"] == "code":
+        return {"commit": commit}
+    settings = yaml.safe_load(revision.read(target["path"]) or b"{}")
+    return {"commit": commit, "value": figures.lookup(settings, target["key"])[1]}
+
+
 def _hash(revision: Revision, target: dict) -> str | None:
     if target["kind"] == "clip":
         return revision.hash(target["path"])
@@ -99,7 +143,7 @@ def _hash(revision: Revision, target: dict) -> str | None:
     return revision.hash(target["path"])
 
 
-def _datasets(stages: dict[str, dict], target: dict) -> list[str]:
+def _datasets(stages: dict[str, dict]) -> list[str]:
     """The datasets whose raw music stands at the foot of the trace."""
     outs = [out["path"] for stage in stages.values() for out in stage["outputs"]]
     return [path[len(RAW) :] for path in outs if path.startswith(RAW)]
@@ -130,3 +174,9 @@ def _changed(revision: Revision) -> list[str]:
         return []
     found = git("status", "--porcelain", "--untracked-files=all", "-z", "--", *CHANGED) or ""
     return sorted(line[3:] for line in found.split("\0") if line[2:3] == " ")
+
+
+def _date(revision: Revision) -> str:
+    """When the revision was made: of its commit, or outside git of dvc.lock; ISO 8601."""
+    found = git("show", "-s", "--format=%aI", revision.commit) if revision.commit else None
+    return (found or datetime.fromtimestamp(Path(LOCK).stat().st_mtime, UTC).isoformat(timespec="seconds")).strip()
