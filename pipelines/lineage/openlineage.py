@@ -63,7 +63,7 @@ def _event(found: dict, name: str, kind: str) -> dict:
             "facets": {
                 "jobType": facet(
                     {"processingType": "BATCH", "integration": "DVC", "jobType": "STAGE"},
-                    f"{FACETS}2-0-3/JobTypeJobFacet.json",
+                    f"{FACETS}2-0-4/JobTypeJobFacet.json",
                 ),
                 "conservatory_code": facet(
                     {"command": stage["command"], "version": stage["code_version"], "files": stage["code"]},

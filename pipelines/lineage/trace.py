@@ -21,9 +21,9 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
 
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
-    `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as
-    `runs.recorded` gives it), `figures`; in the order of the work. sources: dataset -> its clips, each with hash, source
-    and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
+    `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`),
+    `run` (as `runs.recorded` gives it), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
+    source and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
     `LineageError`.
