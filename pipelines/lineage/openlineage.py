@@ -71,6 +71,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
                 ),
             },
         },
-        "inputs": [dataset(dep["path"], dep["md5"]) for dep in stage["inputs"]] if kind == "COMPLETE" else [],
+        "inputs": [dataset(dep["path"], dep["md5"]) | {"inputFacets": {}} for dep in stage["inputs"]]
+        if kind == "COMPLETE"
+        else [],
         "outputs": outputs if kind == "COMPLETE" else [],
     }

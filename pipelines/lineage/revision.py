@@ -135,7 +135,9 @@ def folder_hash(files: dict[str, str]) -> str:
 
 
 def listing(md5: str) -> dict[str, str]:
-    """Path in the folder -> md5, of a folder's hash; empty where DVC's cache lacks it."""
+    """Path in the folder -> md5, of a folder's hash; empty where DVC's cache lacks it, and of a file's."""
+    if not md5.endswith(".dir"):
+        return {}
     try:
         return {row["relpath"]: row["md5"] for row in json.loads(object_path(md5).read_bytes())}
     except (OSError, ValueError):

@@ -59,9 +59,10 @@ def tree(found: dict) -> list[dict]:
             path = next((out for out in outs if out.startswith(path + "/")), next(iter(outs)))
             md5 = None
         known, _ = name in seen, seen.add(name)
-        below = [] if known else [
+        followed = [] if known else [dep for dep in stages[name]["inputs"] if dep["followed"]]
+        below = [
             node(maker, dep["path"], dep["md5"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
-            for dep in stages[name]["inputs"] if dep["followed"] for maker in dep["made_by"] or [None]
+            for dep in followed for maker in dep["made_by"] or [None] if maker is None or maker in stages
         ]  # fmt: skip
         return {"path": path, "md5": outs.get(path, md5), "stage": name, "seen": known, "made_from": below}
 
