@@ -19,9 +19,7 @@ def read(project: Path) -> dict[str, dict]:
     path = project / recipe.LOCK
     if not path.exists():
         return {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found = whole(project, lambda: yaml.load(path.read_text(encoding="utf-8"), Loader=loader))
-    return (found or {}).get("stages") or {}
+    return whole(project, lambda: recipe.parse_lock(path.read_text(encoding="utf-8")))
 
 
 def read_with(project: Path, stage: str, outs: Iterable[str]) -> dict[str, dict]:

@@ -12,6 +12,7 @@ import typer
 
 from pipelines import params, run
 from pipelines.datasets import listing
+from pipelines.lineage import commands as audit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,12 +72,28 @@ def add(
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(help="The dataset, as it was added.")]) -> None:
-    """Take a dataset out of the recipe. Your files stay where they are; what was computed goes to DVC's cache, from where
-    it comes back if you add the same dataset again."""
+def remove(
+    name: Annotated[
+        str, typer.Argument(help="The dataset, as it was added; or a clip: its id, path, title or SHA-256.")
+    ],
+    why: Annotated[str, typer.Option(help="Of a clip: why it may no longer be used. Kept in params.yaml.")] = "",
+    whole_group: Annotated[bool, typer.Option(help="Of a clip: all clips of its group (work, artist) too.")] = False,
+) -> None:
+    """Take a dataset out of the recipe, or withdraw a clip from every dataset.
+
+    Of a dataset, your files stay where they are; what was computed goes to DVC's cache, from where it comes back if you add
+    the same dataset again.
+
+    A clip is withdrawn by its content: under whatever name and in whichever dataset, it goes to the quarantine table, and the
+    next run makes features, models and figures without it. `conservatory impact CLIP` shows beforehand what that is.
+    """
     settings = _settings()
+    if name not in settings["datasets"] and audit.withdraw_clip(name, why, whole_group):
+        return
     if name not in settings["datasets"]:
-        _fail(f"There is no dataset {name!r}; there is {', '.join(settings['datasets'])}.")
+        _fail(f"There is no dataset and no clip {name!r}; datasets are {', '.join(settings['datasets'])}.")
+    if why or whole_group:
+        _fail(f"{name!r} is a dataset, and --why and --whole-group are for clips.")
     if name == settings["training"]["dataset"]:
         _fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); name another there first.")
     params.set_dataset(name, None)
@@ -251,6 +268,9 @@ def ui(
     print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
     command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
     raise typer.Exit(subprocess.run(command, env=run.environment()).returncode)
+
+
+audit.register(app)
 
 
 def _settings() -> dict:

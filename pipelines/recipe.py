@@ -5,7 +5,10 @@ Standard library and PyYAML only: `assets/` imports this module, to read the sam
 
 import hashlib
 import json
-from pathlib import Path
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 import yaml
 
@@ -15,11 +18,21 @@ CODE = ("pipelines/",)
 
 def locked_stages() -> dict[str, dict]:
     """Stage name -> its entry in dvc.lock (cmd, deps, params, outs); empty before the first run."""
-    if not LOCK.exists():
-        return {}
-    return yaml.load(LOCK.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)).get(
-        "stages", {}
-    )
+    return parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML it would be a word."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def parse_lock(text: str) -> dict[str, dict]:
+    """The stages of a dvc.lock. Raises `yaml.YAMLError`."""
+    return (yaml.load(text, Loader=_Loader) or {}).get("stages") or {}
 
 
 def is_code(path: str) -> bool:
@@ -45,3 +58,51 @@ def origin(path: str, stages: dict[str, dict]) -> dict | None:
                 params = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
                 return {"stage": name, "data": out["md5"], "code": code_version(entry), "params": params}
     return None
+
+
+class Graph:
+    """Which stage made what from what. `stages` as `locked_stages()` gives them."""
+
+    def __init__(self, stages: dict[str, dict]):
+        self.stages = stages
+        self.maker = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
+        self._sorted = sorted(self.maker)
+
+    def outputs(self, path: str) -> list[str]:
+        """The outputs that are read where `path` is: itself, the one it lies in, or those that lie in it."""
+        if path in self.maker:
+            return [path]
+        around = [str(parent) for parent in PurePosixPath(path).parents if str(parent) in self.maker]
+        first = bisect_left(self._sorted, path + "/")
+        last = bisect_left(self._sorted, path + "0")  # what follows the slash
+        return around + self._sorted[first:last]
+
+    def inputs(self, name: str) -> list[dict]:
+        """The dependencies of a stage (path, md5, ...) that are data, not code."""
+        return [dep for dep in self.stages[name].get("deps", []) if not is_code(dep["path"])]
+
+    def needs(self, name: str) -> list[str]:
+        """The stages whose outputs a stage reads, each once."""
+        found = (self.maker[out] for dep in self.inputs(name) for out in self.outputs(dep["path"]))
+        return [stage for stage in dict.fromkeys(found) if stage != name]
+
+    def upstream(self, names: Iterable[str]) -> list[str]:
+        """These stages and all before them, each after what it needs."""
+        done: dict[str, None] = {}
+        waiting = [(name, False) for name in reversed(list(names))]
+        while waiting:
+            name, ready = waiting.pop()
+            if ready:
+                done[name] = None
+            elif name not in done:
+                waiting.append((name, True))
+                waiting += [(other, False) for other in reversed(self.needs(name)) if other not in done]
+        return list(done)
+
+    def downstream(self, names: Iterable[str]) -> list[str]:
+        """The stages after these, and these, each after what it needs."""
+        hit = set(names)
+        for name in (order := self.upstream(self.stages)):
+            if name not in hit and not hit.isdisjoint(self.needs(name)):
+                hit.add(name)
+        return [name for name in order if name in hit]

@@ -53,7 +53,7 @@ def test_add_and_remove_leave_the_file_as_it_was(project, songs):
         (("add", "nowhere", "--name", "mine"), "does not exist"),
         (("add", ".", "--name", "scores"), "already"),
         (("add", ".", "--name", "My Songs"), "cannot be a dataset's name"),
-        (("remove", "mine"), "no dataset 'mine'"),
+        (("remove", "mine"), "no dataset and no clip 'mine'"),
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--force"), "wants the stages named"),

@@ -16,7 +16,7 @@ class Lineage:
 
     def __init__(self, stages: dict[str, dict]):
         self.stages = stages
-        self.maker = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
+        self.graph = recipe.Graph(stages)
         self.marks: list[dict] = []
 
     def mark(self, path: str) -> dict:
@@ -69,33 +69,13 @@ class Lineage:
         }
 
     def _anchor_of(self, dep: str) -> str:
-        outs = self._outputs(dep)
+        outs = self.graph.outputs(dep)
         return anchor(outs[0]) if outs else ""
-
-    def _outputs(self, dep: str) -> list[str]:
-        """The outputs a dependency reads: the path itself, the output it lies in, or those that lie in it."""
-        return [
-            out for out in self.maker
-            if dep == out or dep.startswith(out + "/") or (out.startswith(dep + "/") and not out.startswith(RECORDS))
-        ]  # fmt: skip
 
     def _upstream(self) -> list[str]:
         """The stages of the marks and all before them, each after what it depends on."""
-        done: list[str] = []
-
-        def visit(name: str) -> None:
-            if name in done:
-                return
-            for dep in self.stages[name].get("deps", []):
-                if not recipe.is_code(dep["path"]):
-                    for out in self._outputs(dep["path"]):
-                        if self.maker[out] != name:
-                            visit(self.maker[out])
-            done.append(name)
-
-        for path in sorted({mark["path"] for mark in self.marks if mark["stage"]}):
-            visit(self.maker[path])
-        return done
+        marked = sorted({mark["path"] for mark in self.marks if mark["stage"]})
+        return self.graph.upstream(self.graph.maker[path] for path in marked)
 
 
 def anchor(path: str) -> str:

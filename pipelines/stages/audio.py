@@ -26,8 +26,9 @@ def main(name: str) -> None:
     write_table(quarantine, folder / "quarantine.parquet", datasets.QUARANTINE)
     for row in refused.head(20).itertuples():
         log.warning("quarantined %s: %s", row.path, row.reason)
-    # files that are not audio by their name (covers, play lists) say nothing about the audio's health
-    bad = int((quarantine["reason"] != "not an audio file by its name").sum())
+    # files that are not audio by their name (covers, play lists), or withdrawn, say nothing about the audio's health
+    reasons = quarantine["reason"]
+    bad = int(((reasons != "not an audio file by its name") & ~reasons.str.startswith("withdrawn:")).sum())
     # of a few clips one is more than any small share, and one bad file never stops a run
     borne = max(1, settings["audio"]["max_quarantined"] * (bad + len(index)))
     if bad > borne or index.empty:
@@ -38,7 +39,7 @@ def main(name: str) -> None:
         )
     write_table(index, folder / "index.parquet", INDEX)
     rate = settings["audio"]["sample_rate"]
-    reasons = quarantine["reason"].str.split(":").str[0].value_counts()
+    counts = reasons.str.split(":").str[0].value_counts()
     write_record(
         "audio",
         name,
@@ -61,8 +62,8 @@ def main(name: str) -> None:
                 f"{bad} of {bad + len(index)} clips" + (": see the table of reasons" * (bad > 0)),
             ),
         },
-        note="| reason | files |\n| --- | --- |\n" + "\n".join(f"| {r} | {n} |" for r, n in reasons.items())
-        if len(reasons)
+        note="| reason | files |\n| --- | --- |\n" + "\n".join(f"| {r} | {n} |" for r, n in counts.items())
+        if len(counts)
         else "",
     )
     log.info("%d clips, %d quarantined in all", len(index), len(quarantine))

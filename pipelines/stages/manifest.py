@@ -1,4 +1,5 @@
-"""manifest: a row a clip, with content hash, labels and split; what has no readable header goes to quarantine."""
+"""manifest: a row a clip, with content hash, labels and split; what has no readable header, or was
+withdrawn, goes to quarantine."""
 
 import argparse
 import os
@@ -17,6 +18,7 @@ from pipelines.store.files import sha256
 from pipelines.store.tables import write_table
 
 BATCH = 64
+WITHDRAWN = "withdrawn"  # how its reason begins: the audio stage does not count such clips against the files' health
 KIND = "headers"
 """Of the cache: what probing a file said, by the file's hash."""
 
@@ -88,6 +90,23 @@ def _identify(clips: pd.DataFrame) -> pd.DataFrame:
     return clips.reset_index(drop=True)
 
 
+def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[str, str]):
+    """(manifest, quarantine) with the clips whose bytes were withdrawn moved to the quarantine.
+
+    withdrawn: SHA-256 of a file -> why it may not be used (params.yaml; `conservatory remove` writes it).
+    """
+    out = manifest["sha256"].isin(withdrawn)
+    moved = pd.DataFrame(
+        {
+            "path": manifest.loc[out, "path"],
+            "stage": "manifest",
+            "reason": [f"{WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
+            "exception": "",
+        }
+    )
+    return manifest[~out].reset_index(drop=True), pd.concat([quarantine, moved], ignore_index=True)
+
+
 def main(name: str) -> None:
     log = start(f"manifest {name}")
     settings = params.load()
@@ -95,6 +114,15 @@ def main(name: str) -> None:
     raw_dir = datasets.raw_dir(name)
     clips = datasets.load(entry).clips(raw_dir, entry)
     manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {name}")
+    unread = len(quarantine)
+    withdrawn = settings.get("withdrawn") or {}
+    if not isinstance(withdrawn, dict) or not all(
+        isinstance(content, str) and len(content) == 64 for content in withdrawn
+    ):
+        raise SystemExit(
+            f"manifest {name}: withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {{}}"
+        )
+    manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
     path = Path("data/manifests") / f"{name}.parquet"
     write_table(manifest, path, datasets.MANIFEST)
     write_table(quarantine, path.with_name(f"{name}.quarantine.parquet"), datasets.QUARANTINE)
@@ -106,6 +134,7 @@ def main(name: str) -> None:
         figures={
             "clips": len(manifest),
             "quarantined": len(quarantine),
+            "withdrawn": len(quarantine) - unread,
             "hours": round(float(manifest["duration_s"].sum()) / 3600, 3),
             **{f"{split} clips": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
             "groups": int(manifest["group"].nunique()),

@@ -1,0 +1,172 @@
+"""The audit's commands: `conservatory trace`, `impact`, `diff`, and the withdrawal of a clip."""
+
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.lineage.revision import LineageError, Revision
+from pipelines.store.files import atomic, write_json
+
+REV = typer.Option("--rev", help="A commit, branch, tag or experiment; the working tree without it.")
+JSON = typer.Option("--json", help="Also write everything here, for machines; - prints it instead of the text.")
+
+
+def answered(command):
+    """A command whose questions that have no answer end with a sentence and exit status 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except LineageError as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(2) from error
+
+    return wrapped
+
+
+@answered
+def trace(
+    target: Annotated[str, typer.Argument(help="FILE.json#key.path of a figure; a model, clip, stage, or any file.")],
+    rev: Annotated[str, REV] = "",
+    json_file: Annotated[Path | None, JSON] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page to click through.")] = None,
+    openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line.")] = None,
+    prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
+    ] = False,
+) -> None:
+    """What something was made of: data down to raw bytes, parameters, code, environment, and the run that did it.
+
+    Read from dvc.lock, git and DVC's cache, at any revision; nothing is run.
+
+    \b
+    conservatory trace reports/clustering.json#scores.style.short.hungarian_accuracy
+    conservatory trace short --verify
+    conservatory trace data/space --rev v1.0 --html space.html
+    """
+    from pipelines.lineage import text
+    from pipelines.lineage import trace as tracing
+
+    revision = Revision(rev)
+    found = tracing.trace(revision, target)
+    if verify:
+        from pipelines.lineage import verify as verifying
+
+        found["verification"] = verifying.verify(revision, found)
+    if _wrote(json_file, found):
+        print("\n".join(text.lines(found)))
+    if html:
+        from pipelines.lineage import page
+
+        _write(html, page.render(found))
+    if openlineage:
+        from pipelines.lineage import openlineage as events
+
+        _write(openlineage, events.render(found))
+    if prov:
+        from pipelines.lineage import prov as documents
+
+        write_json(prov, documents.document(found))
+    if verify and found["verification"]["wrong"]:
+        raise typer.Exit(1)
+
+
+@answered
+def impact(
+    target: Annotated[
+        str, typer.Argument(help="A clip (id, path, title), a file of code or data, or params.yaml#key.")
+    ],
+    rev: Annotated[str, REV] = "",
+    json_file: Annotated[Path | None, JSON] = None,
+) -> None:
+    """What used something: every feature, model and figure after it, and which models have heard a clip.
+
+    \b
+    conservatory impact d8de1153cc62c4f4
+    conservatory impact pipelines/features/log_mel.py
+    conservatory impact params.yaml#clustering.seed
+    """
+    from pipelines.lineage import impact as impacts
+
+    found = impacts.impact(Revision(rev), target)
+    if _wrote(json_file, found):
+        print("\n".join(impacts.lines(found)))
+
+
+@answered
+def diff(
+    before: Annotated[str, typer.Argument(help="A commit, branch, tag or experiment.")],
+    after: Annotated[str, typer.Argument(help="Another; the working tree without it.")] = "",
+    json_file: Annotated[Path | None, JSON] = None,
+) -> None:
+    """What changed between two results, in words: data, parameters, code, environment, and the figures they moved.
+
+    \b
+    conservatory diff HEAD~1
+    conservatory diff v1.0 v1.1 --json changes.json
+    """
+    from pipelines.lineage import difference, difference_text
+
+    found = difference.difference(Revision(before), Revision(after))
+    if _wrote(json_file, found):
+        print("\n".join(difference_text.lines(found)))
+
+
+@answered
+def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
+    """Record a clip as withdrawn and say what follows; False where `asked` is no clip."""
+    from pipelines.lineage import held, withdraw
+    from pipelines.lineage import impact as impacts
+
+    revision = Revision()
+    found = withdraw.find(revision, asked, whole_group)
+    if not found:
+        return False
+    if not why.strip():
+        raise LineageError("Say why, for whoever asks later: --why 'the rights holder withdrew it, letter of 3 May'.")
+    new = withdraw.write(dict.fromkeys(found, why.strip()))
+    for content, rows in found.items():
+        print(f"{content[:16]}: {'withdrawn' if content in new else 'was withdrawn already'}")
+        for dataset, row in rows:
+            print(f"  of {dataset}: {row['title']} ({row['path']})")
+    rows = [pair for rows in found.values() for pair in rows]
+    if not rows:
+        print("No manifest lists it; it is kept out of whatever comes.")
+        return True
+    answers = [impacts.impact(revision, content) for content in found]
+    models = {row["path"] for answer in answers for row in answer["models"] if row["must_retrain"]}
+    stages = {stage for answer in answers for stage in answer["stages"]}
+    print(f"Models that heard it: {', '.join(sorted(models)) or 'none'}")
+    print("\n".join(held.lines(held.places(revision, rows))))
+    print(
+        f"params.yaml says so now. `conservatory run` makes all without it ({len(stages)} stages); then commit the result."
+    )
+    return True
+
+
+def register(app: typer.Typer) -> None:
+    for command in (trace, impact, diff):
+        app.command(command.__name__)(command)
+
+
+def _wrote(file: Path | None, found: dict) -> bool:
+    """Write JSON where it is asked for; False where it was printed, and text would spoil it."""
+    if file is not None and str(file) == "-":
+        import json
+
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return False
+    if file is not None:
+        write_json(file, found)
+    return True
+
+
+def _write(path: Path, content: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+    print(f"Written: {path}", file=sys.stderr)

@@ -1,0 +1,88 @@
+"""Where the bytes of a clip are, in the project and in its caches, and how each place is emptied."""
+
+import io
+from collections.abc import Iterator
+
+import pyarrow.parquet as pq
+import yaml
+
+from pipelines.lineage.revision import Revision, object_path, remotes
+from pipelines.store import cache, shards
+
+DOWNLOADS = ".cache/downloads"
+
+
+def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """`{"what", "paths", "purge"}` of each place that holds the bytes of these clips (dataset, row of its manifest), or what
+    can be played of them; `purge` says how it is emptied, once the clip is withdrawn and `conservatory run` has ended."""
+    found = []
+    for dataset, row in rows:
+        inside = revision.hash(row["path"])
+        found.append(
+            _place("the file, as it was published", [row["path"], *_objects([inside])], "it is made or downloaded whole with its "
+                   f"dataset: it lies unused until {dataset} is removed (`conservatory remove {dataset}`), and then goes with it")
+            if inside else _place("the file itself", [row["path"]], "yours to delete; nothing of the project does")
+        )  # fmt: skip
+        for folder in _sharded(revision, dataset):
+            files = _shards_with(revision, folder, row["clip_id"])
+            purge = "the next run writes other shards; `dvc gc --workspace` then drops these, and all that only older results use"
+            if files:
+                found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
+    if (kept := cache.folder()).is_dir():
+        found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
+                            "conservatory cache --prune --limit-gb 0 (it costs time, nothing else)"))  # fmt: skip
+    entries = (yaml.safe_load(revision.read("params.yaml") or b"") or {}).get("datasets") or {}
+    if any(
+        "sources" in str(entries.get(dataset, {}).get("imports")) and "local" not in entries[dataset]
+        for dataset, _ in rows
+    ):
+        found.append(
+            _place("the archives it came in", [f"{DOWNLOADS}/"], "rm -r that folder; a later run downloads again")
+        )
+    if "reports/index.html" in revision.graph.maker:
+        excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
+        found.append(
+            _place(
+                "perhaps an excerpt to play in the report",
+                excerpt,
+                "the next run makes another; copies given away stay",
+            )
+        )
+    if pushed := remotes():
+        found.append(
+            _place("what was pushed", list(pushed.values()), "dvc gc --workspace --cloud, once for each remote")
+        )
+    return found
+
+
+def lines(found: list[dict]) -> Iterator[str]:
+    yield "Its bytes, or what can be played of them, are in:"
+    for place in found:
+        yield f"  {place['what']}: {', '.join(place['paths'][:4])}" + (" ..." if len(place["paths"]) > 4 else "")
+        yield f"    {place['purge']}"
+
+
+def _place(what: str, paths: list[str], purge: str) -> dict:
+    return {"what": what, "paths": paths, "purge": purge}
+
+
+def _objects(hashes) -> list[str]:
+    return [str(object_path(md5)) for md5 in hashes if md5 and object_path(md5).exists()]
+
+
+def _sharded(revision: Revision, dataset: str) -> list[str]:
+    """The dataset's outputs that are shards with an index."""
+    outs = [
+        out
+        for out in revision.graph.maker
+        if out == f"data/audio/{dataset}" or out.startswith(f"data/features/{dataset}/")
+    ]
+    return [out for out in outs if "index.parquet" in revision.listing(out)]
+
+
+def _shards_with(revision: Revision, folder: str, clip_id: str) -> dict[str, str]:
+    """Path -> md5 of the shard in which a clip lies."""
+    index = revision.data(f"{folder}/index.parquet")
+    table = pq.read_table(io.BytesIO(index), columns=["clip_id", "shard"]).to_pylist() if index else []
+    named = {shards.shard_path(folder, row["shard"]).as_posix() for row in table if row["clip_id"] == clip_id}
+    return {path: md5 for path, md5 in revision.files(folder).items() if path in named}

@@ -1,0 +1,146 @@
+"""What used something: the stages after a clip, a file of data or code, or a parameter, and what they made."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipelines.datasets import heard
+from pipelines.lineage import clips, figures, held, targets
+from pipelines.lineage.revision import LineageError, Revision
+
+KINDS = {  # what stands where: for grouping, and for people
+    "data/features/": "features",
+    "models/": "models",
+    "data/embeddings/": "embeddings",
+    "data/predictions/": "predictions",
+    "reports/": "figures",
+    "data/records/": "records",
+}
+ROLES = {
+    "reference": "trained on it",
+    "validation": "chosen by it, not trained on it",
+    "held_out": "not trained on it: a test clip",
+    "outside": "never heard it: its class is left out of training",
+    "shared": "never heard it, though its work under another class: its own is left out of training",
+    "unusable": "never heard it: it was quarantined",
+}
+
+
+def impact(revision: Revision, asked: str) -> dict[str, Any]:
+    """`{"target", "clips", "stages", "made", "models", "held"}`.
+
+    clips: `{"dataset", "clip_id", "path", "title", "split", "group", "sha256"}` of every clip with the target's bytes, where it
+    is a clip. stages: what a run would do again were it changed or gone, in order. made: kind -> `[{"path", "stage"}]`; of
+    figures also `numbers`, how many the file holds. models: `[{"path", "stage", "said", "must_retrain"}]`: what a clip was to
+    each, None where the target is no clip. held: where its bytes are (`held.places`). Raises `LineageError`.
+    """
+    target = targets.find(revision, asked)
+    rows = clips.find(revision, target["clip"]["sha256"]) if target["kind"] == "clip" else []
+    graph = revision.graph
+    first = _first(revision, target, rows)
+    stages = graph.downstream(first)
+    made: dict[str, list[dict]] = {}
+    for name in stages:
+        for out in graph.stages[name]["outs"]:
+            kind = next((kind for prefix, kind in KINDS.items() if out["path"].startswith(prefix)), "other data")
+            made.setdefault(kind, []).append({"path": out["path"], "stage": name})
+    for row in made.get("figures", []):
+        content = revision.data(row["path"]) if row["path"].endswith(".json") else None
+        row["numbers"] = sum(1 for _ in figures.numbers(json.loads(content))) if content else None
+    return {
+        "target": target,
+        "clips": [{"dataset": dataset, **{key: row[key] for key in clips.COLUMNS}} for dataset, row in rows],
+        "stages": stages,
+        "made": {kind: made[kind] for kind in [*KINDS.values(), "other data"] if kind in made},
+        "models": _models(revision, [row["path"] for row in made.get("models", [])], rows),
+        "held": held.places(revision, rows) if rows else [],
+    }
+
+
+def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> list[str]:
+    """The stages that read the target itself."""
+    graph, path = revision.graph, target["path"]
+    if rows:  # a withdrawn clip leaves at the manifest; what is raw stays as it was published
+        return [graph.maker[clips.manifests(revision)[dataset]] for dataset, _ in rows]
+    if target["kind"] == "code":
+        found = targets.readers(revision, path)
+    elif target["kind"] == "parameter":
+        key = target["key"]
+        found = [name for name, entry in graph.stages.items()
+                 if any(key == read or key.startswith(read + ".") or read.startswith(key + ".")
+                        for file in entry.get("params", {}).values() for read in file)]  # fmt: skip
+        if not found:
+            raise LineageError(f"No stage reads {key} of params.yaml, as dvc.lock has it.")
+    else:
+        found = [name for name in graph.stages for dep in graph.inputs(name)
+                 if dep["path"] == path or path.startswith(dep["path"] + "/") or dep["path"].startswith(path + "/")]  # fmt: skip
+    return list(dict.fromkeys(found))
+
+
+def _models(revision: Revision, paths: list[str], rows: list[tuple[str, dict]]) -> list[dict]:
+    graph, found = revision.graph, []
+    for path in paths:
+        stage = graph.maker[path]
+        trainings = [name for name in graph.upstream([stage]) if _training(graph.stages[name])]
+        roles = {
+            _role(revision, _training(graph.stages[name]), dataset, row) for name in trainings for dataset, row in rows
+        }
+        said = "; ".join(ROLES[role] for role in ROLES if role in roles) if rows else None
+        retrain = bool(roles & {"reference", "validation"}) if rows else None
+        found.append({"path": path, "stage": stage, "said": said, "must_retrain": retrain})
+    return found
+
+
+def _training(entry: dict) -> dict | None:
+    """`training` of params.yaml as a training stage read it; None for other stages."""
+    values = [value for file in entry.get("params", {}).values() for key, value in file.items() if key == "training"]
+    makes = any(out["path"].startswith("models/") for out in entry["outs"])
+    return values[0] if values and makes else None
+
+
+def _role(revision: Revision, training: dict, dataset: str, row: dict) -> str | None:
+    """What a clip was to a training: a key of `ROLES`, or None where it is of another dataset."""
+    if training["dataset"] != dataset:
+        return None
+    index = revision.data(f"data/audio/{dataset}/index.parquet")
+    table = clips.read(revision, dataset)
+    if index is not None:
+        usable = pq.read_table(io.BytesIO(index), columns=["clip_id"]).column("clip_id").to_pylist()
+        table = table[table["clip_id"].isin(usable)].reset_index(drop=True)
+    roles = pd.Series(heard.roles(table, training.get("leave_out")).to_numpy(), index=table["clip_id"])
+    return roles.get(row["clip_id"], "unusable")
+
+
+def lines(found: dict) -> Iterator[str]:
+    """The answer in words."""
+    for clip in found["clips"]:
+        yield f"Clip {clip['clip_id']} of {clip['dataset']}: {clip['title']} ({clip['split']} split, group {clip['group']})"
+        yield f"  {clip['path']}, sha256 {clip['sha256']}"
+    if not found["clips"]:
+        yield f"{found['target']['asked']}"
+    if not found["stages"]:
+        yield "Nothing has used it."
+        return
+    said = {row["path"]: row["said"] for row in found["models"]}
+    for kind, rows in found["made"].items():
+        if kind == "records":
+            continue
+        yield ""
+        yield f"{kind.capitalize()} after it:"
+        for row in rows:
+            more = f": {said[row['path']]}" if said.get(row["path"]) else ""
+            more += f", {row['numbers']} numbers" if row.get("numbers") is not None else ""
+            yield f"  {row['path']}  ({row['stage']}){more}"
+    yield ""
+    yield f"Were it changed or gone, {len(found['stages'])} stages would run again: {', '.join(found['stages'])}"
+    if found["clips"]:
+        retrain = [row["path"] for row in found["models"] if row["must_retrain"]]
+        yield f"Models to retrain without it: {', '.join(retrain) or 'none has heard it'}"
+        yield ""
+        yield from held.lines(found["held"])
+        yield ""
+        yield f"To withdraw it: conservatory remove {found['clips'][0]['clip_id']} --why '...', then conservatory run"

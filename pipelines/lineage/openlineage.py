@@ -1,0 +1,78 @@
+"""A trace as OpenLineage run events (https://openlineage.io, spec 2-0-2), a JSON line each, for a catalogue such as Marquez.
+
+Each stage is a job, its entry in dvc.lock a run. dvc.lock has no clock: both events of a run, START and COMPLETE, carry the
+time of the commit that recorded it, or of the revision where none did.
+"""
+
+import json
+import uuid
+
+NAMESPACE = "conservatory"
+SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
+FACETS = "https://openlineage.io/spec/facets/"
+
+
+def render(found: dict) -> str:
+    """The events of a trace (`trace.trace`), a line each, in the order of the work."""
+    return "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events(found))
+
+
+def events(found: dict) -> list[dict]:
+    """`[event, ...]`. The same trace gives the same events: a run's id is made of its stage's inputs and outputs."""
+    return [_event(found, name, kind) for name in found["stages"] for kind in ("START", "COMPLETE")]
+
+
+def _event(found: dict, name: str, kind: str) -> dict:
+    stage, producer = found["stages"][name], f"urn:conservatory:{found['revision']['commit'] or 'uncommitted'}"
+
+    def facet(content: dict, schema: str) -> dict:
+        return {"_producer": producer, "_schemaURL": schema, **content}
+
+    def dataset(path: str, md5: str | None) -> dict:
+        version = facet({"datasetVersion": md5 or ""}, f"{FACETS}1-0-1/DatasetVersionDatasetFacet.json")
+        return {"namespace": NAMESPACE, "name": path, "facets": {"version": version}}
+
+    outputs = []
+    for out in stage["outputs"]:
+        size = facet(
+            {"size": out["bytes"], "fileCount": out["files"]}, f"{FACETS}1-0-2/OutputStatisticsOutputDatasetFacet.json"
+        )
+        outputs.append(dataset(out["path"], out["md5"]) | {"outputFacets": {"outputStatistics": size}})
+        music = next((source for source in found["sources"].values() if source["manifest"] == out["path"]), None)
+        if music and music["files"] is not None:
+            clips = {"clips": music["clips"], "bytes": music["bytes"], "licences": music["licences"]}
+            outputs[-1]["facets"]["conservatory_music"] = facet(clips, SPEC + "DatasetFacet")
+    identity = json.dumps([name, stage["command"], stage["inputs"], stage["outputs"], stage["code"]], sort_keys=True)
+    environment = {key: found["environment"][key] for key in ("file", "sha256", "packages")}
+    return {
+        "eventType": kind,
+        "eventTime": (stage["run"] or found["revision"])["date"],
+        "producer": producer,
+        "schemaURL": SPEC + "RunEvent",
+        "run": {
+            "runId": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
+            "facets": {
+                "conservatory_parameters": facet({"parameters": stage["parameters"]}, SPEC + "RunFacet"),
+                "conservatory_environment": facet(environment, SPEC + "RunFacet"),
+                "conservatory_record": facet({"commit": stage["run"], "figures": stage["figures"]}, SPEC + "RunFacet"),
+            },
+        },
+        "job": {
+            "namespace": NAMESPACE,
+            "name": name,
+            "facets": {
+                "jobType": facet(
+                    {"processingType": "BATCH", "integration": "DVC", "jobType": "STAGE"},
+                    f"{FACETS}2-0-4/JobTypeJobFacet.json",
+                ),
+                "conservatory_code": facet(
+                    {"command": stage["command"], "version": stage["code_version"], "files": stage["code"]},
+                    SPEC + "JobFacet",
+                ),
+            },
+        },
+        "inputs": [dataset(dep["path"], dep["md5"]) | {"inputFacets": {}} for dep in stage["inputs"]]
+        if kind == "COMPLETE"
+        else [],
+        "outputs": outputs if kind == "COMPLETE" else [],
+    }

@@ -1,0 +1,166 @@
+"""The project as it was at a revision: its small files from git, its data from DVC's cache, both named by dvc.lock.
+
+The revision "" is the working tree: files as they lie here, against the commit that is checked out.
+"""
+
+import hashlib
+import json
+import subprocess
+from functools import cache, cached_property
+from pathlib import Path
+
+from pipelines import recipe
+
+LOCK, ENVIRONMENT = "dvc.lock", "constraints.txt"
+
+
+class LineageError(ValueError):
+    """A question that cannot be answered; the message says what can be asked."""
+
+
+class Revision:
+    """`name`: what a git revision is called, an experiment of DVC's, or "" for the working tree. Raises `LineageError`."""
+
+    def __init__(self, name: str = ""):
+        self.name = name
+        self.commit = _commit(name)
+
+    def __str__(self) -> str:
+        return self.name or "the working tree"
+
+    def read(self, path: str) -> bytes | None:
+        """A tracked file's bytes, or in the working tree any file's; None where there is none."""
+        if self.name:
+            return blobs(self.commit, [path])[path]
+        file = Path(path)
+        return file.read_bytes() if file.is_file() else None
+
+    @cached_property
+    def graph(self) -> recipe.Graph:
+        text = self.read(LOCK)
+        if text is None:
+            raise LineageError(f"There is no {LOCK} in {self}: `conservatory run` writes it.")
+        return recipe.Graph(recipe.parse_lock(text.decode()))
+
+    def data(self, path: str) -> bytes | None:
+        """The bytes of an output, or of a file in one, as this revision's dvc.lock names them: from DVC's cache, or a file
+        here that has that hash; a file that git holds (reports/*.json) from there. None where they are nowhere."""
+        md5 = self.hash(path)
+        if md5 is None:
+            return self.read(path)
+        for file in (object_path(md5), Path(path)):
+            if file.is_file() and hashlib.md5(found := file.read_bytes()).hexdigest() == md5:
+                return found
+        found = self.read(path)
+        return found if found is not None and hashlib.md5(found).hexdigest() == md5 else None
+
+    def hash(self, path: str) -> str | None:
+        """DVC's md5 of an output, or of a file in one (a folder's ends in .dir); None for what no stage made."""
+        maker = self.graph.maker.get(path)
+        if maker:
+            return recipe.data_version(self.graph.stages[maker], path)
+        for out in self.graph.outputs(path):
+            if path.startswith(out + "/"):
+                return self.listing(out).get(path[len(out) + 1 :])
+        return None
+
+    def listing(self, folder: str) -> dict[str, str]:
+        """Path in the folder -> md5 of each file of an output that is a folder; empty where DVC's cache lacks the listing."""
+        return listing(recipe.data_version(self.graph.stages[self.graph.maker[folder]], folder))
+
+    def files(self, path: str) -> dict[str, str]:
+        """Project path -> md5 of each file of an output; a file is its own."""
+        md5 = self.hash(path) or ""
+        return {f"{path}/{name}": each for name, each in listing(md5).items()} if md5.endswith(".dir") else {path: md5}
+
+
+def _commit(name: str) -> str | None:
+    found = git("rev-parse", "--verify", "--quiet", f"{name or 'HEAD'}^{{commit}}")
+    if found is None and name:
+        refs = (git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
+        found = next((line.split()[0] for line in refs if line.endswith("/" + name)), None)
+        if found is None:
+            raise LineageError(
+                f"{name!r} is no revision of this project: give a commit, a branch, a tag or an experiment."
+            )
+    return found and found.strip()
+
+
+def git(*arguments: str, stdin: str | None = None) -> str | None:
+    """What git prints, or None where it fails, is not installed, or this is no checkout."""
+    found = _git(arguments, stdin)
+    return None if found is None else found.decode("utf-8", "replace")
+
+
+def _git(arguments: tuple[str, ...], stdin: str | None) -> bytes | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-c", "core.quotePath=false", *arguments],
+            input=None if stdin is None else stdin.encode(),
+            capture_output=True,
+        )
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def blobs(commit: str, paths: list[str]) -> dict[str, bytes | None]:
+    """Each path's bytes in a commit, None for what is not a file there; one git process for all of them."""
+    asked = "".join(f"{commit}:./{path}\n" for path in paths if "\n" not in path)
+    out, found, place = _git(("cat-file", "--batch"), asked) or b"", dict.fromkeys(paths), 0
+    for path in (path for path in paths if "\n" not in path):
+        end = out.find(b"\n", place)
+        if end < 0:
+            break
+        kind, place = out[place:end].split()[-2:], end + 1
+        if not kind[-1].isdigit():  # "missing"
+            continue
+        size = int(kind[-1])
+        if kind[0] == b"blob":
+            found[path] = out[place : place + size]
+        place += size + 1
+    return found
+
+
+def tracked(commit: str, folder: str) -> list[str]:
+    """The files of a folder in a commit."""
+    found = git("ls-tree", "-r", "-z", "--name-only", commit, "--", folder) or ""
+    return [name for name in found.split("\0") if name]
+
+
+def folder_hash(files: dict[str, str]) -> str:
+    """DVC's hash of a folder, from the md5 of each file by its path in it."""
+    rows = [{"md5": files[name], "relpath": name} for name in sorted(files)]
+    return hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def listing(md5: str) -> dict[str, str]:
+    """Path in the folder -> md5, of a folder's hash; empty where DVC's cache lacks it, and of a file's."""
+    if not md5.endswith(".dir"):
+        return {}
+    try:
+        return {row["relpath"]: row["md5"] for row in json.loads(object_path(md5).read_bytes())}
+    except (OSError, ValueError):
+        return {}
+
+
+def object_path(md5: str) -> Path:
+    """Where DVC's cache keeps what has this hash."""
+    return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def cache_folder() -> Path:
+    """DVC's cache of this project, wherever its configuration puts it."""
+    return Path(_configured(Path.cwd()).get("cache", {}).get("dir") or Path.cwd() / ".dvc" / "cache")
+
+
+def remotes() -> dict[str, str]:
+    """Name -> address of each remote that DVC is set up with."""
+    return {name: remote["url"] for name, remote in _configured(Path.cwd()).get("remote", {}).items()}
+
+
+@cache
+def _configured(project: Path) -> dict:
+    from dvc.config import Config
+
+    return Config(str(project / ".dvc")) if (project / ".dvc").is_dir() else {}

@@ -1,0 +1,114 @@
+"""A trace as lines for a terminal: the tree, then the music, the code and the environment at its foot."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from pipelines.lineage import verify
+from pipelines.lineage.trace import tree
+
+
+def lines(found: dict) -> Iterator[str]:
+    """The lines of a trace (`trace.trace`)."""
+    yield title(found["target"])
+    revision = found["revision"]
+    changed = f", with {len(revision['changed'])} changed files" if revision["changed"] else ""
+    yield f"at {revision['name']}, commit {(revision['commit'] or 'none')[:12]}{changed}"
+    yield ""
+    yield from _tree(found)
+    yield from _sources(found)
+    yield from _code(found)
+    locked = found["environment"]
+    if locked["sha256"]:
+        yield ""
+        yield f"Environment: {len(locked['packages'])} packages pinned in {locked['file']}, sha256 {locked['sha256'][:16]}"
+    if "verification" in found:
+        yield ""
+        yield from verify.lines(found["verification"])
+
+
+def title(target: dict) -> str:
+    """What was asked about, in a line."""
+    if target["kind"] == "figure":
+        beside = "".join(f", {key} {_short(value)}" for key, value in target["beside"].items())
+        copied = target["from"]
+        source = f"\n  copied from {copied['path']}#{copied['key']}: the same value stands there" if copied else ""
+        return f"{target['asked']} = {_short(target['value'])}{beside}{source}"
+    if target["kind"] == "clip":
+        clip = target["clip"]
+        also = "".join(f"\n  also in {other['dataset']}: {other['path']}" for other in target["also"])
+        return (
+            f"Clip {clip['clip_id']}: {clip['title']}\n  file {clip['path']}, {clip['n_bytes']:,} bytes, sha256 {clip['sha256']}"
+            f"\n  source {clip['source']}\n  licence {clip['licence']}\n  split {clip['split']}, group {clip['group']}{also}"
+        )
+    if "commit" in target:
+        changed = (
+            f"last changed {target['commit']['date'][:10]} in {target['commit']['commit'][:10]}: {target['commit']['subject']}"
+            if target["commit"]
+            else "in no commit yet"
+        )
+        value = f" = {_short(target['value'])}" if "value" in target else ""
+        return f"{target['asked']}{value}  md5 {target['md5']}, {changed}\n  conservatory impact {target['asked']}: what uses it"
+    return f"{target['path']}  md5 {target['md5'] or 'of several outputs'}"
+
+
+def _tree(found: dict) -> Iterator[str]:
+    def walk(node: dict, stem: str, last: bool) -> Iterator[str]:
+        known = f"  (of {node['stage']}, above)" if node["seen"] else ""
+        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}"
+        if known or node["stage"] is None:
+            return
+        below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
+        yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
+        for key, value in stage["parameters"].items():
+            yield f"{below}  {key}: {_short(value)}"
+        for number, child in enumerate(node["made_from"]):
+            yield from walk(child, below, number == len(node["made_from"]) - 1)
+        others = sum(not dep["followed"] for dep in stage["inputs"])
+        if others:
+            yield f"{below}(and {others} other inputs, which this figure was not copied from)"
+
+    nodes = tree(found)
+    for number, node in enumerate(nodes):
+        yield from walk(node, "", number == len(nodes) - 1)
+
+
+def _run(run: dict | None) -> str:
+    return f"recorded {run['date'][:16].replace('T', ' ')} in {run['commit'][:10]}" if run else "in no commit yet"
+
+
+def _sources(found: dict) -> Iterator[str]:
+    for name, source in found["sources"].items():
+        yield ""
+        if source["files"] is None:
+            yield f"Music of {name}: {source['manifest']} ({_hash(source['md5'])}) is not at hand; `dvc pull` brings it"
+            continue
+        refused = f", {source['quarantined']} quarantined" if source["quarantined"] else ""
+        yield f"Music of {name}: {source['clips']} files, {source['bytes'] / 1e6:,.0f} MB{refused}; --json lists each"
+        for part in source["licences"]:
+            more = f" and {part['sources'] - 1} more sources" if part["sources"] > 1 else ""
+            yield f"  {part['clips']:6d}  {part['source']}{more}: {part['licence']}"
+
+
+def _code(found: dict) -> Iterator[str]:
+    files = {dep["path"]: dep["md5"] for stage in found["stages"].values() for dep in stage["code"]}
+    if not files:
+        return
+    yield ""
+    commits = Counter((stage["run"] or {}).get("commit", "no commit")[:10] for stage in found["stages"].values())
+    yield f"Code: {len(files)} files and folders; stages by the commit that recorded them: " + ", ".join(
+        f"{commit} ({count})" for commit, count in commits.items()
+    )
+    for path in sorted(files):
+        other = [name for name, stage in found["stages"].items() for dep in stage["code"]
+                 if dep["path"] == path and dep["in_commit"] is False]  # fmt: skip
+        yield f"  {_hash(files[path])}  {path}" + (f"  (not as in the commit: {', '.join(other)})" if other else "")
+
+
+def _hash(md5: str | None) -> str:
+    return (md5 or "?")[:12] + (".dir" if (md5 or "").endswith(".dir") else "")
+
+
+def _short(value) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 160 else text[:157] + "..."

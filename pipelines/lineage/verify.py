@@ -1,0 +1,196 @@
+"""Hash again everything a trace names, and say what is no longer what dvc.lock and the manifests recorded.
+
+What is looked at: every output (the file here, or where there is none DVC's cache; at another revision the cache, or git), every
+link between an output and the stage that read it, code and parameters against the revision, each clip's file against its
+manifest, and, of the working tree, the installed packages against the pinned ones. Commands are not: DVC alone can fill in
+dvc.yaml, and `dvc status` says whether they changed.
+"""
+
+import hashlib
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from pipelines.lineage import runs
+from pipelines.lineage.revision import Revision, folder_hash, object_path
+from pipelines.progress import progress
+
+BLOCK = 1 << 20
+
+
+def verify(revision: Revision, found: dict) -> dict:
+    """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}]}` of a trace."""
+    stages = found["stages"]
+    outs = [(name, out["path"], path, md5) for name, stage in stages.items() for out in stage["outputs"]
+            for path, md5 in _files(revision, out).items()]  # fmt: skip
+    digests: dict[str, tuple[str, str] | None] = {}
+    checked, wrong = Counter(), []
+
+    def note(kind: str, path: str, problem: str | None, stage: str = "") -> None:
+        checked[kind] += 1
+        if problem:
+            wrong.append({"kind": kind, "path": path, "stage": stage, "problem": problem})
+
+    for name, _, path, md5 in progress(outs, "verify", unit="file"):
+        digests[path] = _digests(revision, path, md5)
+        note("output", path, _problem(digests[path], md5, 0), name)
+    for name, path, problem in _folders(revision, stages):
+        note("output", path, problem, name)
+    for name, stage in stages.items():
+        for dep in stage["inputs"]:
+            note("link", dep["path"], _link(revision, dep), name)
+        for key, value in stage["parameters"].items():
+            note("parameter", f"params.yaml#{key}", _parameter(revision, key, value), name)
+    for path, problem in _code(revision, stages):
+        note("code", path, problem)
+    for dataset, source in found["sources"].items():
+        if source["files"] is None:
+            note("clip", source["manifest"] or dataset, "the manifest is not at hand, so no clip can be looked at")
+        for clip in progress(source["files"] or [], f"verify {dataset}"):
+            had = digests.get(clip["path"]) or _digests(revision, clip["path"], revision.hash(clip["path"]))
+            note("clip", clip["path"], _problem(had, clip["sha256"], 1))
+    if not revision.name:
+        for package, version in found["environment"]["packages"].items():
+            note("package", package, _package(package, version))
+    return {"checked": dict(checked), "wrong": wrong}
+
+
+def lines(result: dict) -> Iterator[str]:
+    """The outcome in words."""
+    plural = {"output": "files", "link": "links", "parameter": "parameters", "code": "code files", "clip": "clips",
+              "package": "installed packages"}  # fmt: skip
+    counts = ", ".join(f"{count} {plural[kind]}" for kind, count in result["checked"].items())
+    if not result["wrong"]:
+        yield f"Verified: {counts}. All as recorded."
+        return
+    yield f"Looked at {counts}. {len(result['wrong'])} no longer match:"
+    for row in result["wrong"]:
+        yield f"  {row['kind']} {row['path']}{' of ' + row['stage'] if row['stage'] else ''}: {row['problem']}"
+
+
+def _files(revision: Revision, out: dict) -> dict[str, str]:
+    """Path -> md5 of each file of an output; a folder whose listing DVC's cache lost stands for itself."""
+    return revision.files(out["path"]) or {}
+
+
+def _digests(revision: Revision, path: str, md5: str | None) -> tuple[str, str] | None:
+    """(md5, SHA-256) of the bytes that stand for a file at this revision, read once; None where there are none."""
+    here, kept = Path(path), object_path(md5) if md5 else None
+    if revision.name and md5 and not kept.is_file():
+        content = revision.read(path) if not Path(path).is_absolute() else None
+        return content and (hashlib.md5(content).hexdigest(), hashlib.sha256(content).hexdigest())
+    file = next((file for file in ([] if revision.name and md5 else [here]) + [kept] if file and file.is_file()), None)
+    if file is None:
+        return None
+    md5_of, sha256_of = hashlib.md5(), hashlib.sha256()
+    try:
+        with open(file, "rb") as content:
+            for block in iter(partial(content.read, BLOCK), b""):
+                md5_of.update(block)
+                sha256_of.update(block)
+    except OSError:
+        return None
+    return md5_of.hexdigest(), sha256_of.hexdigest()
+
+
+def _problem(digests: tuple[str, str] | None, wanted: str, which: int) -> str | None:
+    if digests is None:
+        return "it is missing, here and in DVC's cache (`dvc pull` brings back what a remote holds)"
+    return None if digests[which] == wanted else f"its hash is {digests[which][:16]}, recorded is {wanted[:16]}"
+
+
+def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str | None]]:
+    """(stage, folder, problem): does each listing have its hash, and does no file lie beside the listed ones?"""
+    for name, stage in stages.items():
+        for out in stage["outputs"]:
+            if not out["md5"].endswith(".dir"):
+                continue
+            listed = revision.listing(out["path"])
+            if not listed:
+                there = _folder_here(out["path"]) if not revision.name else {}
+                same = there and folder_hash(there) == out["md5"]
+                yield (
+                    name,
+                    out["path"],
+                    None if same else "DVC's cache has no listing of this folder, nor is it here as recorded",
+                )
+            elif folder_hash(listed) != out["md5"]:
+                yield name, out["path"], "its listing in DVC's cache has another hash than dvc.lock recorded"
+            else:
+                folder = Path(out["path"])
+                more = [] if revision.name else [file for file in sorted(folder.rglob("*")) if file.is_file()
+                        and file.relative_to(folder).as_posix() not in listed]  # fmt: skip
+                yield name, out["path"], f"{len(more)} files more than recorded, {more[0]} first" if more else None
+
+
+def _folder_here(path: str) -> dict[str, str]:
+    files = (file for file in Path(path).rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): hashlib.md5(file.read_bytes()).hexdigest() for file in files}
+
+
+def _link(revision: Revision, dep: dict) -> str | None:
+    """Did the stage read what its maker's entry says was made?"""
+    if not dep["made_by"]:
+        return None
+    made = revision.hash(dep["path"])
+    if made is None:  # a folder of several outputs
+        files = {}
+        for out in revision.graph.outputs(dep["path"]):
+            if not out.startswith(dep["path"] + "/"):
+                return None  # a file in an output whose listing is at no hand: said of that output
+            files |= {path[len(dep["path"]) + 1 :]: md5 for path, md5 in revision.files(out).items()}
+        made = folder_hash(files)
+    if made == dep["md5"]:
+        return None
+    return f"{' and '.join(dep['made_by'])} made {made[:16]}, but {(dep['md5'] or '')[:16]} was read: run it again"
+
+
+def _parameter(revision: Revision, key: str, value: object) -> str | None:
+    now = _settings(revision)
+    if key in now:
+        now = now[key]
+    else:
+        for part in key.split("."):
+            if not isinstance(now, dict) or part not in now:
+                return "it is no longer there"
+            now = now[part]
+    return None if now == value else f"it is {str(now)[:80]}, run with {str(value)[:80]}"
+
+
+_read: dict[Revision, dict] = {}
+
+
+def _settings(revision: Revision) -> dict:
+    if revision not in _read:
+        _read[revision] = yaml.safe_load(revision.read("params.yaml") or b"{}") or {}
+    return _read[revision]
+
+
+def _code(revision: Revision, stages: dict) -> Iterator[tuple[str, str | None]]:
+    """(path, problem): is the code at this revision what was run?"""
+    for path, md5 in {(dep["path"], dep["md5"]): None for stage in stages.values() for dep in stage["code"]}:
+        if revision.name:
+            now = runs.hashes(revision.commit, {path: md5})[path]
+        elif md5.endswith(".dir"):
+            there = _folder_here(path)
+            now = folder_hash(
+                {name: each for name, each in there.items() if "__pycache__" not in name and name[-4:] != ".pyc"}
+            )
+        else:
+            content = revision.read(path)
+            now = content and hashlib.md5(content).hexdigest()
+        yield path, None if now == md5 else f"its hash is {(now or 'none')[:12]}, run was {md5[:12]}"
+
+
+def _package(name: str, version: str) -> str | None:
+    """A pinned package that is not installed computed nothing here."""
+    try:
+        installed = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    same = installed == version or installed.partition("+")[0] == version  # torch 2.13.0+cpu
+    return None if same else f"{installed} is installed, {version} is pinned"

@@ -1,0 +1,116 @@
+"""What differs between two results is what was changed, and why is what it was changed by."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import audit_project
+import pytest
+
+from pipelines.lineage import difference, difference_text, withdraw
+from pipelines.lineage.revision import Revision
+
+
+def words(before, after=""):
+    found = difference.difference(Revision(before), Revision(after))
+    return found, "\n".join(difference_text.lines(found))
+
+
+def test_a_parameter_and_the_figures_it_moved(project, call):
+    found, text = words("first", "second")
+    assert "Parameter training.gain: 1e-05 -> 2e-05" in text
+    assert found["stages"]["train@short"]["own"] == ["parameter training.gain"]
+    assert set(found["stages"]) == {
+        "train@short", "embed@one-short", "embed@two-short", "cluster@one", "cluster@two", "metrics", "report",
+    }  # fmt: skip
+    assert "Stage cluster@two made something else, because of what came of embed@two-short" in text
+    moved = found["figures"]["reports/clustering.json"]
+    assert moved["because"] == ["parameter training.gain"] and moved["same"] == 4
+    old, new = (
+        json.loads(audit_project.git(project, "show", f"{rev}:reports/clustering.json")) for rev in ("first", "second")
+    )
+    assert {row["key"]: (row["before"], row["after"]) for row in moved["numbers"]} == {
+        f"{name}.style.short.accuracy": tuple(each[name]["style"]["short"]["accuracy"] for each in (old, new))
+        for name in ("one", "two")
+    }
+    assert found["music"] == {} and found["environment"] == {}
+    status, out, _ = call("diff", "first", "second")
+    assert status == 0 and out.strip() == text
+    assert json.loads(call("diff", "first", "second", "--json", "-")[1]) == found
+
+
+def test_nothing(project):
+    assert words("second")[1].endswith("Nothing changed: every stage has the same data, parameters, code and outputs.")
+
+
+def test_code(project):
+    audit_project.edit(project / "pipelines/kit/one.py", "1", "one")
+    audit_project.repro(project)
+    found, text = words("second")
+    assert found["stages"]["train@short"]["own"] == ["code pipelines/kit"] and found["figures"] == {}
+    assert (
+        "1 stages were given something else and made the same: train@short" in text
+        and "Figures: all are the same." in text
+    )
+
+
+def test_music(project):
+    withdraw.write({_sha("sound x"): "a test"})
+    audit_project.repro(project)
+    found, text = words("second")
+    assert found["music"] == {"two": {"added": [], "removed": ["song <0> of two"], "changed": []}}
+    assert "Music of two: 1 clips removed (song <0> of two)" in text
+    cause = f"parameter withdrawn.{_sha('sound x')}"
+    assert (
+        found["stages"]["manifest@two"]["own"] == [cause]
+        and cause in found["figures"]["reports/clustering.json"]["because"]
+    )
+    assert "manifest@one" in text and found["stages"]["manifest@one"]["outputs"] == []
+    assert "1 clips added" in words("", "second")[1]
+
+
+def _sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(project):
+    """An output that differs though nothing it was given does."""
+    text = Path("dvc.lock").read_text()
+    md5 = Revision().hash("models/tagging/short")
+    Path("dvc.lock").write_text(text.replace(f"md5: {md5}", f"md5: {'0' * 28}.dir"))
+    assert "nothing recorded, at train@short" in words("second")[1]
+    audit_project.edit(project / "constraints.txt", "numpy==2.0.0", "numpy==2.1.0")
+    found, text = words("second")
+    assert found["stages"]["train@short"]["own"] == ["environment"] and "Environment: numpy 2.0.0 -> 2.1.0" in text
+
+
+def test_stages_that_came_and_went(project):
+    audit_project.edit(
+        project / "params.yaml",
+        "    short: {recipe: modern}",
+        "    short: {recipe: modern}\n    long: {recipe: modern}",
+    )
+    audit_project.repro(project)
+    audit_project.commit(project, "Another tagger")
+    found, text = words("second", "HEAD")
+    assert "Stage train@long is new" in text and "stage train@long is new" in found["stages"]["cluster@one"]["because"]
+    assert found["figures"]["reports/clustering.json"]["numbers"][0]["before"] is None and "6 new" in text
+    found, text = words("HEAD", "second")
+    assert "Stage train@long is gone" in text or "train@long" not in found["stages"]
+
+
+def test_data_that_is_at_no_hand_is_said(project):
+    clone = project.parent / "clone"
+    audit_project.edit(project / "params.yaml", "n: 6", "n: 5")
+    audit_project.repro(project)
+    audit_project.commit(project, "A clip fewer")
+    audit_project.git(project, "clone", "-q", str(project), str(clone))
+    os.chdir(clone)
+    assert "Music of one: its manifest of HEAD~1 and HEAD is not at hand" in words("HEAD~1", "HEAD")[1]
+
+
+@pytest.mark.parametrize("arguments", [("nowhere",), ("second", "nowhere")])
+def test_a_revision_that_is_none(project, call, arguments):
+    status, _, errors = call("diff", *arguments)
+    assert status == 2 and "'nowhere' is no revision" in errors

@@ -1,0 +1,120 @@
+"""What a trace is exported as can be read by those who define it: W3C's schema for PROV-JSON, OpenLineage's own client."""
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import prov
+import pytest
+from prov.model import ProvDocument
+
+from pipelines.lineage import openlineage, page, trace
+from pipelines.lineage import prov as provenance
+from pipelines.lineage.revision import Revision
+
+os.environ["OPENLINEAGE_DISABLED"] = "true"
+FIGURE = "reports/clustering.json#two.style.short.accuracy"
+TARGETS = [FIGURE, "short", "music/x.wav", "data/clusters", "pipelines/kit/one.py"]
+
+
+@pytest.mark.parametrize("asked", TARGETS)
+def test_prov_is_as_its_schema_says_and_reads_back(project, asked):
+    document = provenance.document(trace.trace(Revision(), asked))
+    schema = json.loads((Path(prov.__file__).parent / "tests/schemas/prov-json.schema.json").read_text())
+    jsonschema.validators.validator_for(schema)(schema).validate(document)
+    read = ProvDocument.deserialize(content=json.dumps(document), format="json")
+    assert len(read.get_records()) == sum(len(part) for kind, part in document.items() if kind != "prefix")
+
+
+def test_prov_leads_from_the_figure_to_every_clip(project):
+    found = trace.trace(Revision(), FIGURE)
+    document = provenance.document(found)
+    made = {row["prov:entity"]: row["prov:activity"] for row in document["wasGeneratedBy"].values()}
+    reached, waiting = set(), [next(name for name in made if name.startswith("data:reports/clustering.json@"))]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [
+                row["prov:entity"] for row in document["used"].values() if row["prov:activity"] == made.get(name)
+            ]
+            derived = document["wasDerivedFrom"].values()
+            waiting += [row["prov:usedEntity"] for row in derived if row["prov:generatedEntity"] == name]
+            waiting += [row["prov:entity"] for row in document["hadMember"].values() if row["prov:collection"] == name]
+    clips = {document["entity"][name]["conservatory:sha256"] for name in reached if name.startswith("clip:")}
+    assert (
+        clips == {clip["sha256"] for source in found["sources"].values() for clip in source["files"]}
+        and len(clips) == 7
+    )
+    assert any(name.startswith("environment:") for name in reached) and any(
+        name.startswith("code:") for name in reached
+    )
+
+
+@pytest.mark.parametrize("asked", TARGETS)
+def test_openlineage_is_read_by_its_client(project, asked):
+    pytest.importorskip("openlineage.client")
+    from openlineage.client import event_v2, facet_v2
+    from openlineage.client.serde import Serde
+
+    standard = {
+        "version": facet_v2.dataset_version_dataset.DatasetVersionDatasetFacet,
+        "outputStatistics": facet_v2.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet,
+        "jobType": facet_v2.job_type_job.JobTypeJobFacet,
+    }
+
+    def facets(found):
+        for name, facet in found.items():
+            assert facet["_producer"] and facet["_schemaURL"].startswith("https://openlineage.io/spec/")
+            if name in standard:
+                read = standard[name](**{key: value for key, value in facet.items() if key[0] != "_"})
+                assert read._get_schema().partition("#")[0] == facet["_schemaURL"]
+            else:
+                assert name.startswith("conservatory_"), "a facet of one's own has a prefix"
+        return found
+
+    found = trace.trace(Revision(), asked)
+    lines = openlineage.render(found).splitlines()
+    assert len(lines) == 2 * len(found["stages"])
+    for event in map(json.loads, lines):
+        job, run = event["job"], event["run"]
+        read = event_v2.RunEvent(
+            eventTime=event["eventTime"],
+            producer=event["producer"],
+            eventType=event_v2.RunState[event["eventType"]],
+            run=event_v2.Run(runId=run["runId"], facets=facets(run["facets"])),
+            job=event_v2.Job(namespace=job["namespace"], name=job["name"], facets=facets(job["facets"])),
+            inputs=[event_v2.InputDataset(**row | {"facets": facets(row["facets"])}) for row in event["inputs"]],
+            outputs=[
+                event_v2.OutputDataset(
+                    **row | {"facets": facets(row["facets"]), "outputFacets": facets(row["outputFacets"])}
+                )
+                for row in event["outputs"]
+            ],
+        )
+        assert json.loads(Serde.to_json(read)) == Serde.remove_nulls_and_enums(event)
+
+
+def test_exports_are_the_same_twice_and_differ_where_the_run_did(project):
+    first, again, other = (openlineage.events(trace.trace(Revision(rev), "short")) for rev in ("", "", "first"))
+    assert first == again
+    ids = [{event["job"]["name"]: event["run"]["runId"] for event in events} for events in (first, other)]
+    assert {name for name in ids[0] if ids[0][name] != ids[1][name]} == {"train@short"}
+
+
+def test_the_page_escapes_what_strangers_wrote_and_loads_nothing(project, call):
+    status, _, errors = call(
+        "trace", FIGURE, "--html", "out/trace.html", "--openlineage", "o.jsonl", "--prov", "p.json"
+    )
+    assert status == 0 and "Written: out/trace.html" in errors
+    text = Path("out/trace.html").read_text()
+    assert "the &lt;b&gt;test&lt;/b&gt;" in text and "<b>test" not in text
+    assert "http" not in text and "src=" not in text
+    found = trace.trace(Revision(), FIGURE)
+    for name, stage in found["stages"].items():
+        assert name in text and all(out["md5"] in text for out in stage["outputs"])
+    assert page.render(found) == text
+    assert len(Path("o.jsonl").read_text().splitlines()) == 2 * len(found["stages"]) and json.loads(
+        Path("p.json").read_text()
+    )

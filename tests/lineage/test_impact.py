@@ -1,0 +1,157 @@
+"""What used something is what DVC runs again once it changes; and a withdrawn clip is in nothing after that run."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import audit_project
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.lineage import impact, withdraw
+from pipelines.lineage.revision import LineageError, Revision
+
+TRAIN, ODD, TEST, SHARED = "sound 0", "sound 3", "sound 2", "sound 1"
+
+
+def clip(text):
+    """The SHA-256 by which a clip is known."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("asked", "change"),
+    [
+        ("pipelines/kit/one.py", lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")),
+        ("params.yaml#training.gain", lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05")),
+        (
+            "params.yaml#datasets.two",
+            lambda: audit_project.edit(Path("params.yaml"), "{path: music}", "{path: music, x: 1}"),
+        ),
+        (clip(ODD)[:16], lambda: withdraw.write({clip(ODD): "a test"})),
+        (clip("sound x"), lambda: withdraw.write({clip("sound x"): "a test"})),
+    ],
+)
+def test_impact_is_what_dvc_runs_again(project, asked, change):
+    """DVC stops where an output is the same after all; what it runs is never more than was said."""
+    said = impact.impact(Revision(), asked)
+    change()
+    ran = audit_project.repro(project)
+    # every manifest reads the list of what is withdrawn, and those that list nothing of it come out the same
+    assert set(ran) - {"manifest@one", "manifest@two"} <= set(said["stages"])
+    data = [stage for stage in said["stages"] if not asked.startswith(("pipelines", "params.yaml#datasets"))]
+    assert set(data) <= set(ran)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "retrain"),
+    [
+        (TRAIN, "trained on it", True),
+        (SHARED, "chosen by it, not trained on it", True),
+        (TEST, "not trained on it: a test clip", False),
+        (ODD, "never heard it, though its work under another class", False),
+        ("sound x", "", False),
+    ],
+)
+def test_what_a_clip_was_to_a_model(project, text, said, retrain):
+    found = impact.impact(Revision(), clip(text))
+    (model,) = found["models"] or [{"said": "", "must_retrain": False}]
+    assert model["said"].startswith(said) and model["must_retrain"] is retrain
+    assert bool(model["said"]) is bool(said)
+
+
+def test_a_clip_in_two_datasets_is_found_in_both(project, call):
+    found = impact.impact(Revision(), clip(SHARED)[:16])
+    assert [row["dataset"] for row in found["clips"]] == ["one", "two"]
+    assert {row["path"] for row in found["made"]["features"]} == {"data/features/one/sum", "data/features/two/sum"}
+    assert found["made"]["figures"][0] == {"path": "reports/clustering.json", "stage": "metrics", "numbers": 6}
+    assert found["made"]["models"] == [{"path": "models/tagging/short", "stage": "train@short"}]
+    status, out, _ = call("impact", "music/y.wav")
+    assert status == 0 and "Models to retrain without it: models/tagging/short" in out and "music/y.wav" in out
+
+
+def test_where_its_bytes_are_held(project):
+    (project / ".dvc/config").write_text("[core]\n    analytics = false\n['remote \"r\"']\n    url = /mnt/remote\n")
+    from pipelines.lineage import revision
+
+    revision._configured.cache_clear()
+    held = {place["what"]: place["paths"] for place in impact.impact(Revision(), clip(SHARED))["held"]}
+    assert "data/raw/one/1.wav" in held["the file, as it was published"] and held["the file itself"] == ["music/y.wav"]
+    assert held["what was pushed"] == ["/mnt/remote"]
+    for what, paths in held.items():
+        for path in paths if "pushed" not in what else []:
+            assert Path(path).exists(), path
+            if "samples" in what or "file" in what:
+                assert SHARED in Path(path).read_text()
+
+
+def test_remove_makes_it_so(project, call):
+    before = Path("params.yaml").read_text()
+    status, out, _ = call("remove", "music/y.wav", "--why", "its rights holder, letter of 3 May: all of it")
+    assert status == 0 and "withdrawn" in out and "of one: song <1> of one" in out and "of two" in out
+    assert "Models that heard it: models/tagging/short" in out and "the file itself: music/y.wav" in out
+    after = Path("params.yaml").read_text()
+    line = f"  {clip(SHARED)}: 'its rights holder, letter of 3 May: all of it'"
+    assert after == before.replace("withdrawn: {}", f"withdrawn:\n{line}")
+    assert "was withdrawn already" in call("remove", clip(SHARED), "--why", "again")[1]
+    assert Path("params.yaml").read_text() == after
+    audit_project.repro(project)
+    for name in ("one", "two"):
+        assert clip(SHARED) not in pq.read_table(f"data/manifests/{name}.parquet").column("sha256").to_pylist()
+        assert SHARED not in "".join(path.read_text() for path in Path("data/audio", name).glob("*.npy"))
+        assert pq.read_table(f"data/manifests/{name}.quarantine.parquet").num_rows == 1
+    assert Path("music/y.wav").read_text() == SHARED, "a user's file is the user's"
+    status, _, errors = call("impact", clip(SHARED)[:16])
+    assert status == 2 and "nothing that the working tree knows" in errors
+    assert call("impact", clip(SHARED)[:16], "--rev", "second")[0] == 0
+    # and a line taken out lets it in again: the same bytes as before
+    audit_project.edit(Path("params.yaml"), f"withdrawn:\n{line}", "withdrawn: {}")
+    audit_project.repro(project)
+    assert audit_project.git(project, "status", "--porcelain") == ""
+
+
+def test_remove_of_a_whole_group_and_of_bytes_unknown(project, call):
+    assert call("remove", clip(TEST), "--why", "the work", "--whole-group")[0] == 0
+    withdrawn = withdraw.params.load()["withdrawn"]
+    assert set(withdrawn) == {clip(TEST), clip(ODD)}, "clips 2 and 3 are one work"
+    status, out, _ = call("remove", "f" * 64, "--why", "before it comes")
+    assert (
+        status == 0
+        and "No manifest lists it" in out
+        and withdraw.params.load()["withdrawn"]["f" * 64] == "before it comes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((clip(TEST),), "Say why"),
+        ((clip(TEST), "--why", "  "), "Say why"),
+        (("nobody", "--why", "x"), "no dataset and no clip 'nobody'; datasets are one, two"),
+        (("two", "--why", "x"), "are for clips"),
+    ],
+)
+def test_remove_refuses_and_leaves_all_as_it_was(project, call, arguments, said):
+    before = Path("params.yaml").read_text()
+    status, _, errors = call("remove", *arguments)
+    assert status == 2 and said in errors and Path("params.yaml").read_text() == before
+
+
+def test_params_without_the_list_gets_it(project):
+    audit_project.edit(Path("params.yaml"), "withdrawn: {}\n\n", "")
+    assert withdraw.write({"0" * 64: "why: because"}) == ["0" * 64]
+    assert withdraw.params.load()["withdrawn"] == {"0" * 64: "why: because"}
+    assert withdraw.write({"0" * 64: "x", "1e" + "3" * 62: "y"}) == ["1e" + "3" * 62]
+    assert set(withdraw.params.load()["withdrawn"]) == {"0" * 64, "1e" + "3" * 62}, "hashes that look like numbers too"
+
+
+def test_what_nothing_used(project):
+    with pytest.raises(LineageError, match="No stage reads"):
+        impact.impact(Revision(), "params.yaml#nothing")
+    found = impact.impact(Revision(), "dvc.yaml")
+    assert found["stages"] == [] and "Nothing has used it." in "\n".join(impact.lines(found))
+
+
+def test_json_is_for_machines(project, call):
+    status, out, _ = call("impact", clip(TRAIN), "--json", "-")
+    assert status == 0 and json.loads(out)["models"][0]["must_retrain"] is True
