@@ -14,6 +14,7 @@ import yaml
 
 from pipelines import params, run
 from pipelines.datasets import listing
+from pipelines.registry import commands as registry
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
 )
+app.add_typer(registry.app, name="models")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
