@@ -18,7 +18,8 @@ SHIFTED = 0.25
 def psi(reference: np.ndarray, present: np.ndarray, bins: int) -> float:
     """Population stability index of one feature, in nats: sum of (p - q) ln(p / q) over `bins` quantile bins of `reference`.
 
-    Half a clip is added to every bin, so that an empty one stays finite. Equal quantiles (a feature of few values) make fewer bins.
+    Half a clip is added to every bin, so that an empty one stays finite. Equal quantiles (a feature of few values) make
+    fewer bins.
     """
     edges = np.unique(np.quantile(reference, np.arange(1, bins) / bins))
     p, q = (_shares(np.searchsorted(edges, values, side="left"), len(edges) + 1) for values in (reference, present))
@@ -60,9 +61,10 @@ def compare(
 ) -> dict:
     """Drift of `present` against `reference`: a row a clip, a column a feature; the columns they share are compared.
 
-    Returns n_reference, n_present, n_features, not_shared (columns of one side alone); psi `{"mean", "max", "n_shifted"}` (those
-    above 0.25); ks `{"max", "n_different"}` (p below 0.05, Holm's correction); mmd `{"mmd2", "p", "n"}` on standardised features, of
-    at most `max_clips` clips a side, drawn by the seed; largest: the five features with the largest PSI `[name, psi, ks]`.
+    Returns n_reference, n_present, n_features, not_shared (columns of one side alone); psi `{"mean", "max", "n_shifted"}`
+    (those above 0.25); ks `{"max", "n_different"}` (p below 0.05, Holm's correction); mmd `{"mmd2", "p", "n"}` on standardised
+    features, of at most `max_clips` clips a side, drawn by the seed; largest: the five features with the largest PSI
+    `[name, psi, ks]`.
     ValueError where no column is shared, a value is not finite, or a side has fewer than two clips.
     """
     shared = [name for name in reference if name in present]

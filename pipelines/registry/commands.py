@@ -22,6 +22,7 @@ Version = Annotated[int, typer.Argument(help="A version's number, as `models lis
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence; it is kept.")]
 HERE = Path()
+GUARDED = ("roc_auc", "pr_auc", "probe")
 
 
 @app.command("list")
@@ -56,7 +57,7 @@ def register(
     names: Annotated[list[str] | None, typer.Argument(help="Taggers; all that are trained here with none.")] = None,
     revision: Annotated[str, typer.Option(help="The commit whose dvc.lock made them.")] = "HEAD",
 ) -> None:
-    """Make the models of a commit challengers; `models promote` then decides. A model that was registered before stays what it is."""
+    """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
     with _said(), history.alone(HERE):
         added = []
         for name in names or params.trained_names(params.load()):
@@ -127,6 +128,13 @@ def options() -> dict:
         raise RegistryError(
             "params.yaml has no registry.margins: the gate must be told what to guard (docs/retraining.md)"
         )
+    for metric, margin in found["margins"].items():
+        if metric not in GUARDED:
+            raise RegistryError(f"registry.margins in params.yaml names {metric!r}; there is {', '.join(GUARDED)}")
+        if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 1:
+            raise RegistryError(
+                f"registry.margins.{metric} in params.yaml is {margin!r}: it must be above 0, at most 1"
+            )
     return found
 
 
@@ -156,8 +164,8 @@ def show(comparison: dict) -> None:
         return
     print(
         f"  drift of training clips ({drift['n_reference']} -> {drift['n_present']}, {drift['clips_new']} new): PSI mean "
-        f"{drift['psi']['mean']:.3f}, above 0.25 in {drift['psi']['n_shifted']} of {drift['n_features']} features; KS different in "
-        f"{drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
+        f"{drift['psi']['mean']:.3f}, above 0.25 in {drift['psi']['n_shifted']} of {drift['n_features']} features; "
+        f"KS different in {drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
     )
 
 

@@ -98,12 +98,13 @@ def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
 
 
 def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.DataFrame:
-    """The champion's test clips, once it is sure that the challenger was tested on them, with these labels, and has not heard
-    them (no more than the champion had). Clips that were added to the dataset since are no reason to refuse; they are left aside until a champion has them."""
+    """The champion's test clips, once it is sure that the challenger was tested on them, with these labels, and heard no
+    more of them than the champion. Clips that came since are no reason to refuse: they are left aside until a champion has
+    them."""
     versions = f"{champion['name']}: versions {champion['version']} and {challenger['version']}"
     way_out = (
-        f"cannot be compared, and nothing was promoted. If the new test set is meant, begin anew with it: conservatory models promote "
-        f"{champion['name']} {challenger['version']} --no-gate --reason '...'"
+        "cannot be compared, and nothing was promoted. If the new test set is meant, begin anew with it: "
+        f"conservatory models promote {champion['name']} {challenger['version']} --no-gate --reason '...'"
     )
     if champion["dataset"] != challenger["dataset"]:
         raise RegistryError(
@@ -213,7 +214,7 @@ def _judged(name: str, found: dict, margins: dict) -> dict:
 def _drift(
     project: Path, champion: dict, challenger: dict, before: pd.DataFrame, after: pd.DataFrame, options: dict
 ) -> dict:
-    """Pooled features of the challenger's training clips against the champion's; `{"none": why}` where there is nothing to compare."""
+    """Pooled features of the challenger's training clips against the champion's; `{"none": why}` where that cannot be said."""
     try:
         reference, present = (
             _pooled(project, record).loc[clips["clip_id"]]

@@ -53,12 +53,12 @@ def _fetch(store, md5: str, what: str) -> None:
 
     missing = f"{what} ({md5}) is not in DVC's cache"
     try:
-        failed = store.cloud.pull([HashInfo("md5", md5)]).failed
+        store.cloud.pull([HashInfo("md5", md5)])  # what the remote has not is no failure to DVC
     except NoRemoteError:
         raise RegistryError(
             f"{missing}, and there is no default remote to fetch it from: dvc remote add -d NAME URL"
         ) from None
     except (DvcException, OSError) as error:
         raise RegistryError(f"{missing}, and the remote could not be asked for it: {error}") from error
-    if failed:
+    if not Path(store.cache.local.oid_to_path(md5)).exists():
         raise RegistryError(f"{missing}, and the remote has it not: `dvc push` where it was made, then try again")

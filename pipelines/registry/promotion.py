@@ -9,9 +9,9 @@ from pipelines.registry.errors import RegistryError
 def promote(project: Path, name: str, version: int, options: dict, reason: str = "", gated: bool = True) -> dict:
     """Make a challenger champion if it passes the gate, and retire it if not; returns the event, "promoted" or "refused".
 
-    The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate is not
-    asked. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` where there is nothing to decide
-    (it is champion already, or was retired) or where the two cannot be compared; the history is then as it was.
+    The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate
+    is not asked. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` where there is nothing to
+    decide (it is champion already, or was retired) or where the two cannot be compared; the history is then as it was.
     """
     record = versions.load(project, name, version)
     events = history.read(project, name)

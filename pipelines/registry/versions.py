@@ -1,6 +1,6 @@
 """A version of a model: what a commit's dvc.lock says it was made from, what it scored there, and its card.
 
-Everything is read from git and DVC's cache, nothing from the working tree: what was registered is the commit that a version names.
+Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
 """
 
 import json
@@ -38,8 +38,8 @@ def load(project: Path, name: str, version: int) -> dict:
 
 
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
-    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same predictions
-    is registered once. Call it inside `history.alone`.
+    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
+    predictions is registered once. Call it inside `history.alone`.
 
     `RegistryError` where the commit has no such model, or its bytes are nowhere.
     """
