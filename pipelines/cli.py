@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
 )
 app.add_typer(registry.app, name="models")
+app.command()(registry.retrain)
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 

@@ -12,6 +12,7 @@ import typer
 from pipelines import params
 from pipelines.registry import history, versions
 from pipelines.registry.errors import RegistryError
+from pipelines.store.files import write_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -185,6 +186,57 @@ def _scores(metrics: dict[str, dict]) -> str:
     return "  ".join(
         f"{name} {f['value']:.4f} [{f['ci95'][0]:.4f}, {f['ci95'][1]:.4f}] n {f['n']}" for name, f in shown
     )
+
+
+def retrain(
+    revision: Annotated[str, typer.Option(help="The commit to begin from.")] = "HEAD",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a parameter for this retraining: training.seed=7. Again for more."),
+    ] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option("--stage", help="Only this stage with what it needs, instead of all. Again for more."),
+    ] = None,
+    resume: Annotated[
+        str, typer.Option(help="Go on with a retraining that was interrupted or failed.", metavar="ID")
+    ] = "",
+    clean: Annotated[bool, typer.Option("--clean", help="Take away what interrupted retrainings have left.")] = False,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Also write what was decided here, for machines.")
+    ] = None,
+) -> None:
+    """Train again on the music as it is now, and let the gate decide on a new champion.
+
+    It runs in a git worktree of its own over the same DVC cache: your files are left alone, and several retrainings may run at
+    once. What it made is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is
+    one; the decision is written to registry/, whichever it is. A refusal is a result, not an error: the exit status is 0.
+    """
+    from pipelines.registry import retrain as retraining
+
+    with _said():
+        if clean:
+            gone = retraining.clean(HERE)
+            print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")
+            return
+        options()
+        try:
+            found = (
+                retraining.resume(HERE, resume)
+                if resume
+                else retraining.begin(HERE, revision, changes or [], stages or [])
+            )
+        except KeyboardInterrupt:
+            print(
+                "Interrupted; no champion has changed. `conservatory retrain --help` says how to go on.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(130) from None
+        for name, event in found["models"].items():
+            if event:
+                tell(name, event)
+        if as_json:
+            write_json(as_json, found)
 
 
 @contextmanager
