@@ -108,6 +108,20 @@ def promote(
 
 
 @app.command()
+def export(
+    name: Name,
+    to: Annotated[Path, typer.Argument(help="A new folder.")],
+    version: Annotated[int | None, typer.Option(help="Which; the champion with none.", min=1)] = None,
+) -> None:
+    """Copy a version's files (weights, config, card) out of DVC's cache or remote; `conservatory predict` takes the folder."""
+    with _said():
+        wanted = version or history.champion(history.read(HERE, name))
+        record = versions.load(HERE, name, wanted or 0)
+        versions.export(HERE, record, to)
+        print(f"{to}: version {wanted} of {name}")
+
+
+@app.command()
 def rollback(
     name: Name,
     reason: Reason,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import yaml
 
 from pipelines import params, run
@@ -171,11 +172,12 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
     try:
         return process.wait()
     except BaseException:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            leader = psutil.Process(process.pid)
+            started = [leader, *leader.children(recursive=True)]  # stages too: none may write on
+            os.killpg(process.pid, signal.SIGINT)
+            for stubborn in psutil.wait_procs(started, PATIENCE)[1]:
+                stubborn.kill()
             process.wait()
         raise
     finally:

@@ -104,6 +104,18 @@ def describe(project: Path, name: str, revision: str) -> dict:
     }
 
 
+def export(project: Path, record: dict, to: Path) -> None:
+    """Copy a version's model into the new folder `to`. `RegistryError` if it is there already, or the bytes are nowhere."""
+    if to.exists():
+        raise RegistryError(f"{to} is there already; name a new folder")
+    model = f"{MODELS}/{record['name']}"
+    found = objects.listing(project, record["hashes"][model], model)
+    sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
+    for inside, source in sources.items():
+        with atomic(to / inside) as temporary:
+            shutil.copyfile(source, temporary)
+
+
 def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
     """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
     maker = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}

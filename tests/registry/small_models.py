@@ -1,11 +1,14 @@
 """A project under git that trains a "tagger" in a second: real schemas, predictions that params.yaml makes good or bad."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from helpers import PROJECT, run_in
 
+COMMAND = (sys.executable, "-m", "pipelines.cli")
 RECIPE = """
 stages:
   manifest:
@@ -56,7 +59,7 @@ registry:
   seed: 1
 """
 STEPS = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 
 import numpy as np
@@ -101,11 +104,9 @@ if stage == "features":
     pd.DataFrame(values, columns=["x", "y", "z"]).assign(clip_id=manifest["clip_id"]).to_parquet(folder / "pooled.parquet")
 elif stage == "train":
     skill = settings["taggers"]["log_mel"][name]["skill"]
-    if Path("stop").exists():
-        Path("started").touch()
-        import time
-        while Path("stop").exists():
-            time.sleep(0.02)
+    if "STOP_AT" in os.environ:  # two named pipes: say that training has begun, and wait until it may go on
+        open(os.environ["STOP_AT"] + ".begun", "w").close()
+        open(os.environ["STOP_AT"] + ".go").read()
     folder = Path("models/tagging") / name
     folder.mkdir(parents=True)
     tags = sorted({tag for tags in manifest["tags"] for tag in tags})
@@ -174,4 +175,16 @@ def repro(folder: Path) -> str:
 
 
 def conservatory(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    return run_in(folder, sys.executable, "-m", "pipelines.cli", *arguments, check=check, PYTHONPATH=str(PROJECT))
+    return run_in(folder, *COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT))
+
+
+def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen:
+    """The same command, at work."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "DVC_NO_ANALYTICS": "1", **variables}
+    return subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def options() -> dict:
+    return yaml.safe_load(PARAMS)["registry"]

@@ -16,7 +16,7 @@ from pipelines.registry import gate, history, promotion, versions
 from pipelines.registry.errors import RegistryError
 from pipelines.store.tables import write_table
 
-OPTIONS = yaml.safe_load(small.PARAMS)["registry"]
+OPTIONS = small.options()
 CHANGES = {  # one after the other, each a commit, a run and a version of `short`
     "first": (),
     "better": (("skill: 2.0", "skill: 3.0"),),
