@@ -13,6 +13,7 @@ import typer
 from pipelines import params, run
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
+from pipelines.registry import commands as registry
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
 )
+app.add_typer(registry.app, name="models")
+app.command()(registry.retrain)
 
 
 @app.command()

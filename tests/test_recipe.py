@@ -12,6 +12,7 @@ from pipelines import recipe
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
     {"stages", "cli", "run"},
+    {"registry"},
     {"datasets", "lineage", "training", "report"},
     {"evaluation", "features", "models"},
     {"audio", "symbolic"},

@@ -1,0 +1,248 @@
+"""The promotion gate: is the challenger not worse than the champion, on the same frozen test set, by any guarded metric?
+
+The test set is the champion's: its test clips, their labels and groups. A metric holds where the lower end of the 95% interval of
+(challenger - champion) is above minus its margin: a non-inferiority test by a paired bootstrap over groups. The champion is asked
+for its predictions and embeddings as they were; nothing is computed again.
+"""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines import datasets
+from pipelines.datasets import heard
+from pipelines.evaluation import before_after, drift, probes, tagging
+from pipelines.registry import objects
+from pipelines.registry.errors import RegistryError
+from pipelines.store import embeddings, shards
+from pipelines.store.tables import read_table
+from pipelines.training.chunks import tag_matrix
+
+FEW = 5  # clip ids that a message names
+
+
+def compare(project: Path, champion: dict, challenger: dict, options: dict) -> dict:
+    """Two versions on the champion's test set. options: `registry` of params.yaml.
+
+    Returns champion, challenger (their versions), test_set `{"sha256", "n", "n_groups", "n_tags", "left_aside"}` (test clips
+    that the challenger has beyond it), metrics: name -> `{"champion", "challenger", "difference", "difference_ci95", "margin",
+    "holds"}`, drift (`drift.compare` of training clips), or why there is none. Raises `RegistryError` where the test sets differ.
+    """
+    before, after = _clips(project, champion), _clips(project, challenger)
+    test = _frozen(before, after, champion, challenger)
+    truth, groups = tag_matrix(test, champion["tags"]), test["group"].to_numpy()
+    scores = {
+        side: _scores(project, record, test["clip_id"].tolist())[
+            :, [record["tags"].index(tag) for tag in champion["tags"]]
+        ]
+        for side, record in (("champion", champion), ("challenger", challenger))
+    }
+    draws = options["n_bootstrap"], options["seed"]
+    measured = {
+        name: before_after.compare(
+            functools.partial(_macro, measure, truth, scores), [*scores], groups, len(test), *draws
+        )
+        for name, measure in (("roc_auc", tagging.roc_auc), ("pr_auc", tagging.pr_auc))
+        if name in options["margins"]
+    }
+    if "probe" in options["margins"]:
+        measured |= _probes(project, champion, challenger, test, options)
+    return {
+        "champion": champion["version"],
+        "challenger": challenger["version"],
+        "test_set": {
+            "sha256": digest(test, champion["tags"]),
+            "n": len(test),
+            "n_groups": len(np.unique(groups)),
+            "n_tags": int(((truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))).sum()),
+            "left_aside": int(len(after["test"]) - len(test)),
+        },
+        "metrics": {name: _judged(name, found, options["margins"]) for name, found in measured.items()},
+        "drift": _drift(project, champion, challenger, before["train"], after["train"], options["drift"]),
+    }
+
+
+def decide(comparison: dict) -> tuple[bool, str]:
+    """(promote?, the reason in a sentence)."""
+    failed = [_in_words(name, found) for name, found in comparison["metrics"].items() if not found["holds"]]
+    if failed:
+        return False, f"worse than version {comparison['champion']}, or not surely as good: {'; '.join(failed)}"
+    passed = "; ".join(_in_words(name, found) for name, found in comparison["metrics"].items())
+    return True, f"not worse than version {comparison['champion']} on any guarded metric: {passed}"
+
+
+def digest(test: pd.DataFrame, tags: list[str]) -> str:
+    """The name of a test set: SHA-256 over its clips, groups, and labels among `tags`, in no order."""
+    rows = sorted(
+        [clip, group, sorted(set(labels) & set(tags))] for clip, group, labels in zip(*_columns(test), strict=True)
+    )
+    return hashlib.sha256(json.dumps([sorted(tags), rows]).encode()).hexdigest()
+
+
+def _columns(test: pd.DataFrame) -> list[list]:
+    return [test[name].tolist() for name in ("clip_id", "group", "tags")]
+
+
+def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
+    """A version's test and training clips, without those that were left out, as its own data had them."""
+    dataset, hashes = record["dataset"], record["hashes"]
+    manifest = read_table(objects.file(project, hashes, f"data/manifests/{dataset}.parquet"), datasets.MANIFEST)
+    index = objects.file(project, hashes, f"data/audio/{dataset}/index.parquet")
+    usable = manifest[manifest["clip_id"].isin(read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"])]
+    known = usable[~heard.left_out(usable, record["leave_out"])]
+    return {split: known[known["split"] == split].reset_index(drop=True) for split in ("test", "train")}
+
+
+def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.DataFrame:
+    """The champion's test clips, once it is sure that the challenger was tested on them, with these labels, and heard no
+    more of them than the champion. Clips that came since are no reason to refuse: they are left aside until a champion has
+    them."""
+    versions = f"{champion['name']}: versions {champion['version']} and {challenger['version']}"
+    way_out = (
+        "cannot be compared, and nothing was promoted. If the new test set is meant, begin anew with it: "
+        f"conservatory models promote {champion['name']} {challenger['version']} --no-gate --reason '...'"
+    )
+    if champion["dataset"] != challenger["dataset"]:
+        raise RegistryError(
+            f"{versions} were tested on {champion['dataset']} and {challenger['dataset']}: they {way_out}"
+        )
+    if set(champion["tags"]) != set(challenger["tags"]):
+        changed = sorted(set(champion["tags"]) ^ set(challenger["tags"]))
+        raise RegistryError(f"{versions} know different tags ({_few(changed)}): they {way_out}")
+    test = before["test"]
+    if test.empty:
+        raise RegistryError(f"{champion['dataset']} has no test clips: without them two versions {way_out}")
+    there = after["test"].set_index("clip_id")
+    missing = [clip for clip in test["clip_id"] if clip not in there.index]
+    if missing:
+        raise RegistryError(
+            f"{versions} have different test sets: {len(missing)} of the {len(test)} test clips of version {champion['version']} "
+            f"are not test clips of version {challenger['version']} ({_few(missing)}). They {way_out}"
+        )
+    same = there.loc[test["clip_id"]].reset_index()
+    old, new = (
+        [(group, frozenset(tags)) for _, group, tags in zip(*_columns(part), strict=True)] for part in (test, same)
+    )
+    relabelled = [clip for clip, one, other in zip(test["clip_id"], old, new, strict=True) if one != other]
+    if relabelled:
+        raise RegistryError(
+            f"{versions} have different test sets: the labels or groups of {len(relabelled)} of {len(test)} clips have changed "
+            f"({_few(relabelled)}). They {way_out}"
+        )
+    learnt = sorted(set(after["train"]["group"]) & set(test["group"]) - set(before["train"]["group"]))
+    if learnt:
+        raise RegistryError(
+            f"{versions}: version {challenger['version']} was trained on clips of works or artists that are in the test set "
+            f"({_few(learnt)}). They {way_out}"
+        )
+    return test
+
+
+def _scores(project: Path, record: dict, clip_ids: list[str]) -> np.ndarray:
+    """`(clips, tags)` probabilities of a version, in the order of its own tags."""
+    where = f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
+    table = read_table(objects.file(project, record["hashes"], where), embeddings.PREDICTIONS).set_index("clip_id")
+    if missing := [clip for clip in clip_ids if clip not in table.index]:
+        raise RegistryError(
+            f"version {record['version']} has no prediction for {len(missing)} test clips ({_few(missing)})"
+        )
+    scores = np.stack(table.loc[clip_ids, "scores"].to_list())
+    if not np.isfinite(scores).all():
+        raise RegistryError(
+            f"version {record['version']} predicts NaN or infinity; train it again, nothing was promoted"
+        )
+    return scores
+
+
+def _macro(measure, truth: np.ndarray, scores: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Macro mean of `measure` for each side over the tags that have both classes among `rows`; NaN where none has."""
+    positives = truth[rows].sum(axis=0)
+    usable = (positives > 0) & (positives < len(rows))
+    if not usable.any():
+        return np.full(len(scores), np.nan)
+    drawn = truth[rows][:, usable]
+    return np.array([measure(drawn, side[rows][:, usable]).mean() for side in scores.values()])
+
+
+def _probes(project: Path, champion: dict, challenger: dict, test: pd.DataFrame, options: dict) -> dict[str, dict]:
+    """What a probe finds in each version's embedding of the test clips, cross-validated there by group: the champion's training
+    clips may be others than the challenger's, the test set is the same. Targets with too few clips or groups are left out."""
+    found = {}
+    vectors = {
+        side: embeddings.read(
+            objects.file(project, record["hashes"], f"data/embeddings/{record['dataset']}/{record['name']}.parquet"),
+            test["clip_id"].tolist(),
+        )
+        for side, record in (("champion", champion), ("challenger", challenger))
+    }
+    for column in [name for name in test if name.startswith("target_")]:
+        labelled = test[column].notna().to_numpy()
+        classes, labels = np.unique(test.loc[labelled, column].to_numpy(dtype=str), return_inverse=True)
+        groups = test.loc[labelled, "group"].to_numpy()
+        if len(classes) < 2 or len(np.unique(groups)) < 2:
+            continue
+        right = {}
+        for side, points in vectors.items():
+            _, predicted = probes.evaluate(
+                points[labelled], labels, classes.tolist(), options["probe"], 1, 1, options["seed"], groups=groups
+            )
+            right[side] = predicted == labels
+        name = f"{options['probe']}_probe_{column.removeprefix('target_')}"
+        found[name] = before_after.accuracy(right, groups, options["n_bootstrap"], options["seed"])
+    return found
+
+
+def _judged(name: str, found: dict, margins: dict) -> dict:
+    margin = float(margins["probe" if "_probe_" in name else name])
+    challenger = found["challenger"]
+    low, high = challenger["difference_ci95"]
+    return {
+        "n": challenger["n"],
+        "champion": found["champion"]["score"],
+        "challenger": challenger["score"],
+        "difference": challenger["difference"],
+        "difference_ci95": [low, high],
+        "margin": margin,
+        "holds": bool(low > -margin),
+    }
+
+
+def _drift(
+    project: Path, champion: dict, challenger: dict, before: pd.DataFrame, after: pd.DataFrame, options: dict
+) -> dict:
+    """Pooled features of the challenger's training clips against the champion's; `{"none": why}` where that cannot be said."""
+    try:
+        reference, present = (
+            _pooled(project, record).loc[clips["clip_id"]]
+            for record, clips in ((champion, before), (challenger, after))
+        )
+        found = drift.compare(reference, present, **options)
+    except (RegistryError, ValueError, KeyError) as error:
+        return {"none": str(error)}
+    shared = len(set(before["clip_id"]) & set(after["clip_id"]))
+    return {"clips_new": len(after) - shared, "clips_gone": len(before) - shared, **found}
+
+
+def _pooled(project: Path, record: dict) -> pd.DataFrame:
+    folder = f"data/features/{record['dataset']}/pooled"
+    if folder not in record["hashes"]:
+        raise RegistryError(
+            f"version {record['version']} was made without the feature `pooled` (params.yaml, features)"
+        )
+    return pd.read_parquet(objects.file(project, record["hashes"], f"{folder}/pooled.parquet")).set_index("clip_id")
+
+
+def _in_words(name: str, found: dict) -> str:
+    low, high = found["difference_ci95"]
+    return (
+        f"{name} {found['challenger']:.4f} against {found['champion']:.4f}, difference {found['difference']:+.4f} "
+        f"[{low:+.4f}, {high:+.4f}], margin {found['margin']:g}"
+    )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")

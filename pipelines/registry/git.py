@@ -1,0 +1,74 @@
+"""The few things that are asked of git, always in a folder that is named."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from pipelines.registry.errors import RegistryError
+
+NOBODY = ("-c", "user.name=Conservatory", "-c", "user.email=conservatory@localhost")
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+    """`git COMMAND` in `folder`, its output as text. `RegistryError` with git's own words if it fails."""
+    # of a hook or a worktree that this process may have been started from: they would point git elsewhere
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    }
+    try:
+        done = subprocess.run(
+            ["git", *command], cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
+        )
+    except FileNotFoundError as error:
+        raise RegistryError("git is not installed, and the registry is kept in it: install git") from error
+    if check and done.returncode:
+        raise RegistryError(f"git {command[0]} in {folder.absolute()}: {(done.stderr or done.stdout).strip()}")
+    return done
+
+
+def commit_id(project: Path, revision: str) -> str:
+    """The 40 hex digits of a revision. `RegistryError` where there is none, or no git."""
+    if run(project, "rev-parse", "--show-cdup", check=False).returncode:
+        raise RegistryError(
+            f"{project.absolute()} is not under git, and a model's version names a commit: git init, git add -A, git commit"
+        )
+    done = run(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
+    if done.returncode:
+        raise RegistryError(f"git knows no revision {revision!r}; `git log --oneline` shows what there is")
+    return done.stdout.strip()
+
+
+def show(project: Path, commit: str, path: str) -> str | None:
+    """The text of a file of the project as of a commit; None if it was not there."""
+    done = run(project, "show", f"{commit}:./{path}", check=False)
+    return None if done.returncode else done.stdout
+
+
+def identity(folder: Path) -> tuple[str, ...]:
+    """Options for a commit where nobody has told git a name, as on a server; none otherwise."""
+    known = run(folder, "var", "GIT_COMMITTER_IDENT", check=False).returncode == 0
+    return () if known else NOBODY
+
+
+def commit_only(project: Path, path: str, message: str) -> str:
+    """Commit `path` on the branch that is checked out, and nothing else: what the user has staged or changed stays so.
+
+    Returns "" or why it was left for the user to commit (a rebase or a merge goes on, another git holds the index).
+    """
+    if run(project, "symbolic-ref", "--quiet", "HEAD", check=False).returncode:
+        return "no branch is checked out"
+    run(project, "add", "--", path, check=False)
+    done = run(
+        project,
+        *identity(project),
+        "commit",
+        "--quiet",
+        "--no-verify",
+        "--only",
+        "-m",
+        message,
+        "--",
+        path,
+        check=False,
+    )
+    return "" if done.returncode == 0 else " ".join((done.stderr or done.stdout).split())

@@ -1,0 +1,64 @@
+"""Files by their hash, from DVC's cache or its remote: a champion's predictions, whatever the working tree holds now."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from pipelines.registry.errors import RegistryError
+
+
+def find(project: Path, md5: str, what: str) -> Path:
+    """The cached file with this hash, fetched from the default remote if need be; read it, never write it.
+
+    what: its path, for the message. `RegistryError` if it is in neither.
+    """
+    store = _store(str(project.absolute()))
+    path = Path(store.cache.local.oid_to_path(md5))
+    if not path.exists():
+        _fetch(store, md5, what)
+    return path
+
+
+def listing(project: Path, md5: str, what: str) -> dict[str, str]:
+    """Relative path -> hash of the files of a folder, as DVC wrote it down."""
+    return {entry["relpath"]: entry["md5"] for entry in json.loads(find(project, md5, what).read_bytes())}
+
+
+def file(project: Path, hashes: dict[str, str], path: str) -> Path:
+    """The file at `path` among outputs `hashes` (path -> hash), itself an output or inside one that is a folder.
+
+    `RegistryError` if it is in none.
+    """
+    if path in hashes:
+        return find(project, hashes[path], path)
+    for folder, md5 in hashes.items():
+        if path.startswith(folder + "/") and md5.endswith(".dir"):
+            inside = listing(project, md5, folder)
+            if path[len(folder) + 1 :] in inside:
+                return find(project, inside[path[len(folder) + 1 :]], path)
+    raise RegistryError(f"no output that the version was made from holds {path}")
+
+
+@cache
+def _store(project: str):
+    from dvc.repo import Repo  # a second to import
+
+    return Repo(project)
+
+
+def _fetch(store, md5: str, what: str) -> None:
+    from dvc.config import NoRemoteError
+    from dvc.exceptions import DvcException
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    missing = f"{what} ({md5}) is not in DVC's cache"
+    try:
+        store.cloud.pull([HashInfo("md5", md5)])  # what the remote has not is no failure to DVC
+    except NoRemoteError:
+        raise RegistryError(
+            f"{missing}, and there is no default remote to fetch it from: dvc remote add -d NAME URL"
+        ) from None
+    except (DvcException, OSError) as error:
+        raise RegistryError(f"{missing}, and the remote could not be asked for it: {error}") from error
+    if not Path(store.cache.local.oid_to_path(md5)).exists():
+        raise RegistryError(f"{missing}, and the remote has it not: `dvc push` where it was made, then try again")

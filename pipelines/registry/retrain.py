@@ -1,0 +1,188 @@
+"""One retraining from beginning to end: a worktree, `conservatory run` in it, a commit, a push, the gate.
+
+Every step may be done again: a retraining that was interrupted goes on from the step it was in. The registry is touched by the
+last step alone, and there by one rename a decision, so that nothing is ever promoted by halves.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import yaml
+
+from pipelines import params, run
+from pipelines.registry import git, history, promotion, versions, worktree
+from pipelines.registry.errors import RegistryError
+from pipelines.store.files import atomic
+
+CLIPS = ".cache/clips"
+PATIENCE = 30.0  # seconds that DVC gets to end in order
+
+
+def begin(project: Path, revision: str, changes: list[str], stages: list[str], say: Callable = print) -> dict:
+    """A new retraining of a revision, with `changes` ("training.seed=7") to params.yaml; runs `stages` (all with none).
+
+    Returns {"id", "commit", "models": {name: the event, or None where there was nothing to decide}}; commit is None where nothing
+    was new. `RegistryError` says what failed and how to go on.
+    """
+    name = worktree.new_id()
+    with worktree.held(project, name) as lock:
+        if git.run(project, "status", "--porcelain", "--untracked-files=no").stdout:
+            say("What is changed here and not committed is no part of the retraining.")
+        try:
+            path = worktree.create(project, name, revision, {"changes": changes, "stages": stages})
+            for change in changes:
+                set_parameter(path / params.PARAMS, change)
+        except BaseException:
+            worktree.remove(project, name, branch=True)
+            raise
+        return _steps(project, name, lock, say)
+
+
+def resume(project: Path, name: str, say: Callable = print) -> dict:
+    """Go on with a retraining that was interrupted or failed; see `begin`."""
+    plan = worktree.plan(project, name)
+    with worktree.held(project, name) as lock:
+        for change in plan["changes"]:
+            set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
+        return _steps(project, name, lock, say)
+
+
+def clean(project: Path, say: Callable = print) -> list[str]:
+    """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs.
+    Those at work are left alone. Returns which were taken away."""
+    gone = []
+    registered = {
+        versions.load(project, name, v)["commit"]
+        for name in history.names(project)
+        for v in history.stages(history.read(project, name))
+    }
+    for name in worktree.waiting(project):
+        try:
+            with worktree.held(project, name):
+                tip = git.run(
+                    project, "rev-parse", "--verify", "--quiet", worktree.BRANCH + name, check=False
+                ).stdout.strip()
+                worktree.remove(project, name, branch=tip not in registered)
+        except RegistryError as error:
+            say(error)
+            continue
+        gone.append(name)
+    return gone
+
+
+def _steps(project: Path, name: str, lock, say: Callable) -> dict:
+    path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
+    say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
+    go_on = f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
+    fetch = ["pull", "--allow-missing"] if worktree.has_remote(path) else ["checkout", "--allow-missing"]
+    if _child(path, lock, [sys.executable, "-m", "dvc", *fetch, "--quiet"], project):
+        say("Not all that was computed before could be fetched; what is missing is computed.")
+    if _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
+        raise RegistryError(f"The retraining failed, the error is above; no champion has changed. {go_on}")
+    commit = _commit(path, name)
+    if commit != plan["base"]:
+        _experiment(project, name, plan["base"], commit)
+        if worktree.has_remote(path):
+            say("Pushing data and models to the remote")
+            if _child(path, lock, [sys.executable, "-m", "dvc", "push", "--quiet"], project):
+                raise RegistryError(f"dvc push failed, the error is above; no champion has changed. {go_on}")
+    settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
+    decided = judge(project, params.trained_names(settings), commit, settings["registry"], f"retraining {name}", say)
+    worktree.remove(project, name, branch=commit == plan["base"])
+    if commit == plan["base"]:
+        say("Nothing was new: no data, no code and no parameter has changed since that commit.")
+    return {"id": name, "commit": None if commit == plan["base"] else commit, "models": decided}
+
+
+def judge(project: Path, names: list[str], commit: str, options: dict, why: str, say: Callable = print) -> dict:
+    """Register a commit's models and let the gate decide on those that are challengers; the registry is committed once.
+
+    Returns name -> event, None for a model that was decided on before. Where two cannot be compared, that is a refusal and its
+    reason.
+    """
+    decided = {}
+    with history.alone(project):
+        told = []
+        for name in names:
+            version, _ = versions.register(project, name, commit)
+            stage = history.stages(history.read(project, name))[version]
+            if stage != "challenger":
+                say(f"{name}: the same model as version {version} ({stage}); nothing to decide")
+                decided[name] = None
+                continue
+            try:
+                event = promotion.promote(project, name, version, options)
+            except RegistryError as error:
+                champion = history.champion(history.read(project, name))
+                event = history.append(project, name, "refused", version, str(error), champion=champion)
+            decided[name] = event
+            told.append(f"{name} {version} {event['event']}")
+        if told:
+            history.save(project, f"Registry: {', '.join(told)} ({why})", say)
+    return decided
+
+
+def set_parameter(path: Path, change: str) -> None:
+    """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key."""
+    from ruamel.yaml import YAML
+
+    key, equals, text = change.partition("=")
+    editor = YAML()
+    editor.preserve_quotes, editor.width = True, 4096
+    editor.indent(mapping=2, sequence=4, offset=2)
+    document = editor.load(path.read_text(encoding="utf-8"))
+    *tables, last = key.split(".")
+    table = document
+    for part in tables:
+        table = table.get(part) if isinstance(table, dict) else None
+    if not equals or not isinstance(table, dict) or last not in table:
+        raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
+    try:
+        table[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        editor.dump(document, file)
+
+
+def _commit(path: Path, name: str) -> str:
+    """The commit of what the run has left in the worktree: the one before, where nothing changed."""
+    git.run(path, "add", "--all")
+    if git.run(path, "diff", "--cached", "--quiet", check=False).returncode:
+        git.run(path, *git.identity(path), "commit", "--quiet", "--no-verify", "-m", f"Retraining {name}")
+    return git.commit_id(path, "HEAD")
+
+
+def _experiment(project: Path, name: str, base: str, commit: str) -> None:
+    """Let DVC count the commit among the experiments of the one it began from: `dvc exp list`, `show`, `diff`, `push`."""
+    git.run(project, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}", commit)
+
+
+def _child(path: Path, lock, command: list[str], project: Path) -> int:
+    """Run a command in the worktree, its output shown, and return its status. It holds the retraining's lock too; if this process
+    is told to end, it is told first, and waited for."""
+    environment = {"CONSERVATORY_CACHE": str((project / CLIPS).absolute()), **run.environment()}
+    before = signal.signal(signal.SIGTERM, _interrupted)
+    process = subprocess.Popen(command, cwd=path, env=environment, pass_fds=[lock.fileno()], start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        if process.poll() is None:
+            leader = psutil.Process(process.pid)
+            started = [leader, *leader.children(recursive=True)]  # stages too: none may write on
+            os.killpg(process.pid, signal.SIGINT)
+            for stubborn in psutil.wait_procs(started, PATIENCE)[1]:
+                stubborn.kill()
+            process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupted(number, frame) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,159 @@
+"""A version of a model: what a commit's dvc.lock says it was made from, what it scored there, and its card.
+
+Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import yaml
+
+from pipelines import recipe
+from pipelines.registry import git, history, objects
+from pipelines.registry.errors import RegistryError
+from pipelines.store.files import atomic, read_json, write_json
+
+MODELS = "models/tagging"
+
+
+def path(project: Path, name: str, version: int) -> Path:
+    return project / history.FOLDER / name / f"{version}.json"
+
+
+def load(project: Path, name: str, version: int) -> dict:
+    """A version's record. `RegistryError` names the versions there are where it is none of them."""
+    known = history.stages(history.read(project, name))
+    if not known:
+        there = ", ".join(history.names(project)) or "none yet: conservatory models register"
+        raise RegistryError(f"no model {name!r} is registered; there is {there}")
+    if version not in known:
+        raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
+    try:
+        return read_json(path(project, name, version))
+    except (OSError, ValueError) as error:
+        raise RegistryError(
+            f"{path(project, name, version)} cannot be read: git checkout HEAD -- {history.FOLDER}"
+        ) from error
+
+
+def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
+    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
+    predictions is registered once. Call it inside `history.alone`.
+
+    `RegistryError` where the commit has no such model, or its bytes are nowhere.
+    """
+    record = describe(project, name, revision)
+    events = history.read(project, name)
+    for version in history.stages(events):
+        known = load(project, name, version)["hashes"]
+        if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
+            return version, False
+    version = max(history.stages(events), default=0) + 1
+    card = objects.file(project, record["hashes"], f"{MODELS}/{name}/README.md")
+    with atomic(path(project, name, version).with_suffix(".md")) as temporary:
+        shutil.copyfile(card, temporary)
+    write_json(path(project, name, version), {"version": version, **record})
+    history.append(project, name, "registered", version, f"from commit {record['commit'][:12]}")
+    return version, True
+
+
+def _predictions(record: dict) -> str:
+    return f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
+
+
+def describe(project: Path, name: str, revision: str) -> dict:
+    """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
+    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics."""
+    commit = git.commit_id(project, revision)
+    text = git.show(project, commit, "dvc.lock")
+    stages = (yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if text else {}).get("stages", {})
+    model = f"{MODELS}/{name}"
+    trained = recipe.origin(model, stages)
+    if trained is None:
+        known = sorted(
+            out["path"].split("/")[-1]
+            for entry in stages.values()
+            for out in entry["outs"]
+            if out["path"].startswith(f"{MODELS}/")
+        )
+        raise RegistryError(
+            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
+            "(conservatory run) and commit dvc.lock first"
+        )
+    config = json.loads(objects.file(project, {model: trained["data"]}, f"{model}/config.json").read_bytes())
+    if "dataset" not in config:
+        raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
+    scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
+    made = {out["path"] for entry in stages.values() for out in entry["outs"]}
+    if missing := [file for file in scored if file not in made]:
+        raise RegistryError(
+            f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
+        )
+    return {
+        "name": name,
+        "commit": commit,
+        "dataset": config["dataset"],
+        "tags": config["tags"],
+        "leave_out": config.get("training", {}).get("leave_out", {}),
+        "stage": trained["stage"],
+        "code": trained["code"],
+        "params": trained["params"],
+        "metrics": _metrics(project, commit, config["dataset"], name),
+        "hashes": lineage(stages, [model, *scored, f"data/features/{config['dataset']}/pooled"]),
+    }
+
+
+def export(project: Path, record: dict, to: Path) -> None:
+    """Copy a version's model into the new folder `to`. `RegistryError` if it is there already, or the bytes are nowhere."""
+    if to.exists():
+        raise RegistryError(f"{to} is there already; name a new folder")
+    model = f"{MODELS}/{record['name']}"
+    found = objects.listing(project, record["hashes"][model], model)
+    sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
+    for inside, source in sources.items():
+        with atomic(to / inside) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
+    """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
+    maker = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
+    waiting, seen, found = [maker[path] for path in paths if path in maker], set(), {}
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        found |= {out["path"]: out["md5"] for out in stages[name]["outs"]}
+        for dep in stages[name].get("deps", []):
+            if recipe.is_code(dep["path"]):
+                continue
+            found.setdefault(dep["path"], dep.get("md5", ""))
+            waiting += [
+                stage
+                for out, stage in maker.items()
+                if f"{dep['path']}/".startswith(f"{out}/") or out.startswith(f"{dep['path']}/")
+            ]
+    return dict(sorted(found.items()))
+
+
+def _metrics(project: Path, commit: str, dataset: str, name: str) -> dict[str, dict]:
+    """Metric -> n, value, ci95, from the reports in the commit; those it has."""
+    scores = json.loads(git.show(project, commit, "reports/tagging.json") or "{}").get(dataset, {}).get(name, {})
+    found = {
+        metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
+        for metric in ("roc_auc", "pr_auc")
+        if metric in scores
+    }
+    study = json.loads(git.show(project, commit, "reports/study.json") or "{}").get(dataset, {}).get("targets", {})
+    for target, parts in study.items():
+        for probe, records in parts.get("probes", {}).items():
+            if name in records:
+                value = records[name]
+                found[f"{probe}_probe_{target}"] = {
+                    "n": value["n"],
+                    "value": value["accuracy"],
+                    "ci95": value["accuracy_ci95"],
+                }
+    return found

@@ -1,0 +1,133 @@
+"""A git worktree of its own for each retraining, over the project's DVC cache: neither the user's tree nor another retraining is
+touched. It lies in `.cache/retrain/<id>`, on a branch `retrain/<id>`.
+
+`<id>.json` beside it says that it is complete and what it is for; `<id>.lock` is held while a process works in it, so that one
+that was killed and one that is at work can be told apart.
+"""
+
+import datetime
+import fcntl
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipelines.registry import git
+from pipelines.registry.errors import RegistryError
+from pipelines.store.files import read_json, write_json
+
+FOLDER = Path(".cache/retrain")
+BRANCH = "retrain/"
+
+
+def new_id() -> str:
+    """For instance 20261121T214000Z-3fa9: sorts by time, and two that begin in one second differ."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+@contextmanager
+def held(project: Path, name: str) -> Iterator[IO]:
+    """Work on a retraining alone. `RegistryError` if a process does already. Yields the open lock; who inherits it holds it."""
+    folder = project / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RegistryError(f"retraining {name} is at work in another process; nothing was done to it") from None
+        yield file
+
+
+def create(project: Path, name: str, revision: str, plan: dict) -> Path:
+    """Make the worktree at a revision. Raises `RegistryError` outside git, or where the project is not the repository's root."""
+    base = git.commit_id(project, revision)
+    if inside := git.run(project, "rev-parse", "--show-prefix").stdout.strip():
+        raise RegistryError(
+            f"the project is the folder {inside} of a git repository; a retraining needs it at the root"
+        )
+    path = project / FOLDER / name
+    with _one_at_a_time(project):
+        git.run(project, "worktree", "add", "--quiet", "-b", BRANCH + name, str(path.absolute()), base)
+    _share(project, path)
+    write_json(_plan(project, name), {"base": base, **plan})
+    return path
+
+
+def plan(project: Path, name: str) -> dict:
+    """What a retraining was begun with. `RegistryError` where there is none of that name, or it never was set up."""
+    try:
+        return read_json(_plan(project, name))
+    except FileNotFoundError:
+        there = ", ".join(waiting(project)) or "none"
+        raise RegistryError(f"there is no retraining {name!r} to go on with; there is {there}") from None
+
+
+def waiting(project: Path) -> list[str]:
+    """The retrainings that have not ended, the oldest first: interrupted, failed or at work."""
+    folder = project / FOLDER
+    return (
+        sorted({path.stem for path in folder.iterdir() if path.is_dir() or path.suffix == ".json"})
+        if folder.exists()
+        else []
+    )
+
+
+def remove(project: Path, name: str, branch: bool) -> None:
+    """Take a worktree away, with `branch` its branch too; half of one, as a kill may leave it, as well."""
+    path = project / FOLDER / name
+    _plan(project, name).unlink(missing_ok=True)  # first: from here on there is nothing to go on with
+    with _one_at_a_time(project):
+        shutil.rmtree(path, ignore_errors=True)
+        git.run(project, "worktree", "prune")
+        if branch:
+            git.run(project, "branch", "--quiet", "-D", BRANCH + name, check=False)
+    (project / FOLDER / f"{name}.lock").unlink(missing_ok=True)
+
+
+def has_remote(folder: Path) -> bool:
+    """Has DVC a default remote to push to?"""
+    return bool(_config(folder).get("core", {}).get("remote"))
+
+
+def _share(project: Path, path: Path) -> None:
+    """Point the worktree's DVC at the project's cache and remotes, and let it find what was downloaded before."""
+    from dvc.config import Config
+    from dvc.repo import Repo
+
+    given = project / ".dvc" / "config.local"
+    if given.exists():
+        shutil.copyfile(given, path / ".dvc" / "config.local")
+    cache = Path(Repo(str(project.absolute())).cache.local.path).absolute().parents[1]  # <cache.dir>/files/md5
+    remotes = {name: dict(remote) for name, remote in _config(project).get("remote", {}).items()}
+    with Config(str((path / ".dvc").absolute())).edit("local") as local:
+        # links, not copies, of what the project has already: stages never edit in place
+        local.setdefault("cache", {}).update({"dir": str(cache), "type": ["reflink", "hardlink", "symlink", "copy"]})
+        for name, remote in remotes.items():  # a relative path is meant from the project's folder
+            local.setdefault("remote", {}).setdefault(name, {})["url"] = str(remote["url"])
+    (path / ".cache").mkdir(exist_ok=True)
+    downloads = (project / ".cache" / "downloads").absolute()
+    downloads.mkdir(parents=True, exist_ok=True)
+    (path / ".cache" / "downloads").symlink_to(downloads)
+    hashes = project / ".cache" / "hashes.json"
+    if hashes.exists():
+        shutil.copyfile(hashes, path / ".cache" / "hashes.json")
+
+
+def _config(folder: Path) -> dict:
+    from dvc.config import Config
+
+    return Config(str((folder / ".dvc").absolute()))
+
+
+def _plan(project: Path, name: str) -> Path:
+    return project / FOLDER / f"{name}.json"
+
+
+@contextmanager
+def _one_at_a_time(project: Path) -> Iterator[None]:
+    """git's list of worktrees is changed by one process at a time."""
+    with open(project / FOLDER / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,81 @@
+"""A model's history: stages are read off events, and no writer loses another's."""
+
+import subprocess
+import sys
+
+import pytest
+from helpers import PROJECT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.registry import history
+from pipelines.registry.errors import RegistryError
+
+
+def events(*pairs):
+    return [{"event": event, "version": version} for event, version in pairs]
+
+
+LIFE = events(
+    ("registered", 1),
+    ("promoted", 1),
+    ("registered", 2),
+    ("refused", 2),
+    ("registered", 3),
+    ("promoted", 3),
+    ("registered", 4),
+)
+
+
+def test_stages_by_hand():
+    assert history.stages(LIFE) == {1: "retired", 2: "retired", 3: "champion", 4: "challenger"}
+    assert history.champion(LIFE) == 3 and history.before(LIFE) == 1
+    back = [*LIFE, *events(("rolled_back", 1))]
+    assert history.stages(back) == {1: "champion", 2: "retired", 3: "retired", 4: "challenger"}
+    assert history.before(back) is None  # version 3 was taken back: nothing lies before version 1
+    again = [*back, *events(("promoted", 4))]
+    assert history.before(again) == 1 and history.champion([]) is None and history.before([]) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(["registered", "promoted", "refused", "rolled_back"]), st.integers(1, 4))))
+def test_there_is_never_more_than_one_champion(pairs):
+    found = history.stages(events(*pairs))
+    assert list(found.values()).count("champion") <= 1
+    assert set(found) == {version for _, version in pairs}
+
+
+def test_append_and_read(tmp_path):
+    assert history.read(tmp_path, "short") == [] and history.names(tmp_path) == []
+    with history.alone(tmp_path):
+        history.append(tmp_path, "short", "registered", 1, "größer", figure=0.5)
+    (event,) = history.read(tmp_path, "short")
+    assert event["reason"] == "größer" and event["figure"] == 0.5 and event["time"].endswith("+00:00")
+    assert history.names(tmp_path) == ["short"]
+
+
+def test_a_line_that_is_no_event_is_named(tmp_path):
+    history.append(tmp_path, "short", "registered", 1, "")
+    path = tmp_path / "registry/short/history.jsonl"
+    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+    with pytest.raises(RegistryError, match=r"history.jsonl, line 2, is no event.*git checkout"):
+        history.append(tmp_path, "short", "promoted", 1, "")
+    assert "<<<<<<<" in path.read_text()
+
+
+def test_many_writers_lose_nothing(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from pipelines.registry import history
+for number in range(10):
+    with history.alone(Path(".")):
+        last = len(history.read(Path("."), "short"))
+        history.append(Path("."), "short", "registered", last + 1, sys.argv[1])
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)})
+        for n in range(4)
+    ]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    assert [event["version"] for event in history.read(tmp_path, "short")] == list(range(1, 41))
+    assert [path.name for path in (tmp_path / "registry/short").iterdir()] == ["history.jsonl"]

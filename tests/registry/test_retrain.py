@@ -1,0 +1,208 @@
+"""A retraining from beginning to end, and what is left of one that was refused, cut short, killed, or not alone."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+import small_models as small
+import yaml
+from helpers import run_in
+
+from pipelines.registry import history, retrain, versions
+from pipelines.registry.errors import RegistryError
+
+SKILL = "taggers.log_mel.short.skill"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project whose first model is the champion."""
+    project = small.create(tmp_path_factory.mktemp("retrain") / "project")
+    commit = small.repro(project)
+    retrain.judge(project, ["short"], commit, {}, "first", say=print)
+    return project
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "project", symlinks=True)
+
+
+@pytest.fixture
+def stop(tmp_path):
+    """Where a training stops until it is told to go on."""
+    for end in (".begun", ".go"):
+        os.mkfifo(f"{tmp_path / 'stop'}{end}")
+    return str(tmp_path / "stop")
+
+
+def tree(project):
+    """All files of the user's tree with their bytes, but for the registry and git's and the caches' own."""
+    own = {".git", ".cache", "registry", "cache", "tmp"}
+    files = (path for path in project.rglob("*") if path.is_file() and not own & set(path.relative_to(project).parts))
+    return {str(path.relative_to(project)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def branches(project):
+    return small.git(project, "branch", "--format=%(refname:short)", "--list", "retrain/*").split()
+
+
+def left(project):
+    return sorted(path.name for path in (project / ".cache/retrain").iterdir() if not path.name.startswith("."))
+
+
+def test_promoted_and_refused_beside_a_user_at_work(project):
+    (project / "notes.txt").write_text("staged")
+    small.git(project, "add", "notes.txt")
+    small.edit(project, "works: 60", "works: 10")  # never meant for a retraining
+    before, head = tree(project), small.git(project, "rev-parse", "HEAD")
+    better = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0", "--json", "told.json")
+    assert "no part of the retraining" in better.stdout and "version 2 promoted" in better.stdout
+    told = json.loads((project / "told.json").read_text())
+    assert (
+        told["models"]["short"]["event"] == "promoted" and told["models"]["short"]["comparison"]["test_set"]["n"] == 48
+    )
+    (project / "told.json").unlink()
+    worse = small.conservatory(project, "retrain", "--set", f"{SKILL}=0.1")
+    assert worse.returncode == 0 and "version 3 refused" in worse.stdout and "FAILS" in worse.stdout
+    assert tree(project) == before
+    assert small.git(project, "diff", "--cached", "--name-only") == "notes.txt"
+    assert small.git(project, "diff", "--name-only") == "params.yaml"
+    changed = small.git(project, "diff", "--name-only", head, "HEAD").splitlines()
+    assert changed and all(path.startswith("registry/short/") for path in changed)
+    assert left(project) == [] and len(branches(project)) == 2
+    assert small.git(project, "worktree", "list").count("\n") == 0
+    branch = f"retrain/{told['id']}"
+    assert small.git(project, "rev-parse", branch) == told["commit"] == versions.load(project, "short", 2)["commit"]
+    assert "skill: 3.0" in small.git(project, "show", f"{branch}:params.yaml")
+    assert f"retrain-{told['id']}" in run_in(project, "dvc", "exp", "list", "-A", "--name-only").stdout
+
+
+def test_nothing_new_is_said_and_leaves_nothing(project):
+    before = small.git(project, "for-each-ref")
+    done = small.conservatory(project, "retrain")
+    assert "Nothing was new" in done.stdout and "the same model as version 1 (champion)" in done.stdout
+    assert small.git(project, "for-each-ref") == before and left(project) == []
+
+
+def test_another_test_set_is_a_refusal_with_its_reason(project):
+    done = small.conservatory(project, "retrain", "--set", "datasets.music.works=40")
+    assert done.returncode == 0
+    event = history.read(project, "short")[-1]
+    assert event["event"] == "refused" and "different test sets" in event["reason"] and "--no-gate" in event["reason"]
+    assert history.champion(history.read(project, "short")) == 1
+
+
+def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(project, stop):
+    before = (project / "registry/short/history.jsonl").read_bytes()
+    process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
+    Path(f"{stop}.begun").read_text()  # training has begun
+    (name,) = {path.split(".")[0] for path in left(project)}
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    # its children work on: nobody may take the folder away under them, or begin beside them
+    for option in (["--resume", name], ["--clean"]):
+        done = small.conservatory(project, "retrain", *option, check=False)
+        assert "is at work in another process" in done.stdout + done.stderr
+    for child in children:
+        child.kill()
+    psutil.wait_procs(children)
+    assert (project / "registry/short/history.jsonl").read_bytes() == before
+    assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
+    assert left(project) == [] and branches(project) == [f"retrain/{name}"]
+    killed = versions.load(project, "short", 2)
+    # the same bytes as of a retraining that nobody disturbed
+    again = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")
+    assert "the same model as version 2 (champion)" in again.stdout
+    assert [event["event"] for event in history.read(project, "short")] == ["registered", "promoted"] * 2
+    assert killed["hashes"]["models/tagging/short"].endswith(".dir")
+    done = small.conservatory(project, "retrain", "--resume", name, check=False)
+    assert done.returncode == 2 and "no retraining" in done.stderr
+
+
+def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop):
+    before = (project / "registry/short/history.jsonl").read_bytes()
+    process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
+    Path(f"{stop}.begun").read_text()
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate()
+    assert process.returncode == 130 and "no champion has changed" in said
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert len(branches(project)) == 1
+    assert "Taken away: 20" in small.conservatory(project, "retrain", "--clean").stdout
+    assert left(project) == [] == branches(project) and small.git(project, "worktree", "list").count("\n") == 0
+    assert (project / "registry/short/history.jsonl").read_bytes() == before
+    assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
+
+
+def test_two_at_once(project):
+    both = [small.start(project, "retrain", "--set", f"{SKILL}={skill}") for skill in ("3.0", "3.5")]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    events = history.read(project, "short")[2:]
+    assert [event["event"] for event in events[::2]] == ["registered"] * 2
+    assert {event["version"] for event in events} == {2, 3} and len(branches(project)) == 2
+    # each was compared with the champion there was when it was its turn
+    assert events[1]["comparison"]["champion"] == 1 and events[1]["event"] == "promoted"
+    assert events[3]["comparison"]["champion"] == 2
+    commits = {versions.load(project, "short", version)["commit"] for version in (2, 3)}
+    assert commits == set(small.git(project, "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split())
+    assert small.git(project, "status", "--porcelain") == "" and left(project) == []
+
+
+def test_pushed_before_it_is_judged(project, tmp_path):
+    """The remote, named by a relative path, is a file at first: nothing can be pushed, and nothing is promoted."""
+    run_in(project, "dvc", "remote", "add", "-q", "-d", "shelf", "../shelf")
+    small.commit(project)
+    shelf = tmp_path / "shelf"
+    shelf.write_text("in the way")
+    failed = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0", check=False)
+    assert failed.returncode == 2 and "dvc push failed" in failed.stderr and "--resume" in failed.stderr
+    assert history.champion(history.read(project, "short")) == 1
+    (name,) = {path.split(".")[0] for path in left(project)}
+    shelf.unlink()
+    assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
+    subprocess.run(["git", "clone", "-q", "-b", f"retrain/{name}", project, tmp_path / "clone"], check=True)
+    run_in(tmp_path / "clone", "dvc", "remote", "modify", "-q", "--local", "shelf", "url", str(shelf))
+    run_in(tmp_path / "clone", "dvc", "pull", "-q")
+    config = json.loads((tmp_path / "clone/models/tagging/short/config.json").read_text())
+    assert config["skill"] == 3.0
+    # and the champion's files come from there, with nothing in the cache
+    shutil.rmtree(project / ".dvc/cache")
+    small.conservatory(project, "models", "export", "short", "champion")
+    assert json.loads((project / "champion/config.json").read_text()) == config
+
+
+def test_a_kill_between_registering_and_deciding_is_made_good(project):
+    small.edit(project, "skill: 2.0", "skill: 3.0")
+    commit = small.repro(project)
+    with history.alone(project):
+        versions.register(project, "short", commit)
+    assert history.stages(history.read(project, "short")) == {1: "champion", 2: "challenger"}
+    options = small.options()
+    assert retrain.judge(project, ["short"], commit, options, "again")["short"]["event"] == "promoted"
+    assert retrain.judge(project, ["short"], commit, options, "and again")["short"] is None
+    # killed before the event, a version's files are of nobody, and the next takes the number
+    (project / "registry/short/3.json").write_text("{")
+    small.edit(project, "skill: 3.0", "skill: 3.1")
+    assert versions.register(project, "short", small.repro(project)) == (3, True)
+    assert versions.load(project, "short", 3)["params"]["taggers.log_mel.short"]["skill"] == 3.1
+
+
+def test_set_parameter_keeps_comments_and_names_what_is_not_there(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("training:\n  seed: 1  # for all\n  leave_out: {}\n")
+    retrain.set_parameter(path, "training.seed=7")
+    retrain.set_parameter(path, "training.leave_out={style: [a]}")
+    assert "  seed: 7  # for all\n" in path.read_text()
+    assert yaml.safe_load(path.read_text()) == {"training": {"seed": 7, "leave_out": {"style": ["a"]}}}
+    for change in ("training.sead=1", "training", "seed=1", "training.seed.x=1", "training.seed={"):
+        with pytest.raises(RegistryError, match="--set"):
+            retrain.set_parameter(path, change)
