@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from pipelines import params, run
 from pipelines.datasets import listing
@@ -21,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
 )
-app.add_typer(registry.app, name="models")
-app.command()(registry.retrain)
 
 
 @app.command()
@@ -274,6 +273,8 @@ def ui(
 
 
 audit.register(app)
+app.add_typer(registry.app, name="models")
+app.command()(registry.retrain)
 
 
 def _settings() -> dict:
