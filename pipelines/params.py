@@ -103,7 +103,7 @@ def _n_values(value: Any, known: dict[int, float]) -> float:
 
 def _check_names(settings: dict) -> None:
     """Sections are tables of tables, and their keys names; so are `module` and `imports`, which name code."""
-    for section in ("training", "taggers", "recipes", *NAMED):
+    for section in ("training", "recipes", "taggers", *NAMED):
         group, _, kind = section.partition(".")
         found = settings.get(group)
         found = (found or {}).get(kind) if kind else found
@@ -134,7 +134,8 @@ def _check_recipes(settings: dict) -> None:
     """DVC reads `recipe` of every tagger that is trained, and says less clearly what it misses."""
     recipes = settings.get("recipes") or {}
     for group, members in (settings.get("taggers") or {}).items():
-        for name, entry in (members or {}).items():
+        for name, entry in (members if isinstance(members, dict) else {}).items():
+            entry = entry if isinstance(entry, dict) else {}
             named = entry.get("recipe")
             if "path" not in entry and not (isinstance(named, str) and named in recipes):
                 raise SystemExit(

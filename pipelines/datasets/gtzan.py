@@ -160,7 +160,7 @@ def read_index(path: Path) -> dict[str, str]:
     try:
         tracks = json.loads(published.read_text(path))["tracks"]
         return {name: tracks[name]["audio"][1] for name in sorted(tracks)}
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise DatasetError(f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or get it again") from error
 
 

@@ -18,7 +18,9 @@ PUBLISHED = PROJECT / "tests/datasets/published"
 INDEX = json.dumps(
     {"version": "1.0", "tracks": {"blues.00000": {"audio": ["gtzan_genre/genres/blues/blues.00000.wav", "0" * 32]}}}
 )
-ANNOTATIONS = b'"clip_id"\t"guitar"\t"no guitar"\t"mp3_path"\n"2"\t"1"\t"0"\t"f/a-b-1-0-29.mp3"\n"6"\t"0"\t"0"\t"f/a-b-2-0-29.mp3"\n'
+ANNOTATIONS = (
+    b'"clip_id"\t"guitar"\t"no guitar"\t"mp3_path"\n"2"\t"1"\t"0"\t"f/a-1-0-29.mp3"\n"6"\t"0"\t"0"\t"f/a-2-0-29.mp3"\n'
+)
 INFO = b'"clip_id"\t"track_number"\t"title"\t"artist"\t"album"\n"2"\t"1"\t"t"\t"a"\t"b"\n'
 READERS = {
     "jamendo tsv": (
