@@ -8,10 +8,10 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint ui bench clean
+.PHONY: help install demo test lint ui bench fuzz audit-dependencies sbom clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 install: $(STAMP)  ## make .venv with pinned dependencies
 
@@ -40,6 +40,25 @@ lint: install  ## check style
 
 bench: install  ## measure speed against peers in the same run
 	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+FUZZ ?= 20000
+fuzz: install  ## feed every reader FUZZ spoilt files a target (20000: hours); what fails is kept in .hypothesis/ and tried first
+	@CONSERVATORY_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
+
+$(VENV)/.audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	@touch $@
+
+# --strict: what the service does not know is an error; without it, a service that answers nothing would look like a clean lock
+audit-dependencies: $(VENV)/.audit  ## look up known vulnerabilities of every pinned package (needs a network: pypi.org)
+	@$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off || { \
+	  echo "NOT CLEAN, OR NOT AUDITED: either advisories are listed above, or the service (https://pypi.org/pypi/<name>/json)" \
+	  "could not be reached or does not know a package, and then nothing is known. SECURITY.md says what to do." >&2; exit 1; }
+
+sbom: $(VENV)/.audit  ## write sbom.json (CycloneDX) of what constraints.txt pins
+	@$(BIN)/cyclonedx-py requirements --spec-version 1.6 --output-reproducible --short-PURLs --pyproject pyproject.toml \
+	  --output-file sbom.json constraints.txt
+	@echo "sbom.json: $$(grep -c '"bom-ref"' sbom.json) components"
 
 clean:  ## remove what can be made again (not your data, not .dvc/cache)
 	rm -rf $(VENV) .cache *.egg-info

@@ -121,7 +121,7 @@ def _n_values(value: Any, known: dict[int, float]) -> float:
 
 def _check_names(settings: dict) -> None:
     """Sections are tables of tables, and their keys names; so are `module` and `imports`, which name code."""
-    for section in ("training", "taggers", "recipes", *NAMED):
+    for section in ("training", "recipes", "taggers", *NAMED):
         group, _, kind = section.partition(".")
         found = settings.get(group)
         found = (found or {}).get(kind) if kind else found
@@ -154,7 +154,8 @@ def _check_recipes(settings: dict) -> None:
     for group, members in (settings.get("taggers") or {}).items():
         if group not in (known := ("log_mel", "waveform", "published")):
             raise SystemExit(f"taggers.{group} in {PARAMS}: taggers stand under {', '.join(known)}, by what they read")
-        for name, entry in (members or {}).items():
+        for name, entry in (members if isinstance(members, dict) else {}).items():
+            entry = entry if isinstance(entry, dict) else {}
             named = entry.get("recipe")
             if "path" not in entry and not (isinstance(named, str) and named in recipes):
                 raise SystemExit(

@@ -11,6 +11,7 @@ from helpers import PROJECT, copy_params, copy_project, run_in
 from assets.build import build
 from pipelines import params, run
 from pipelines.cli import app
+from pipelines.datasets import listing
 
 FOLDER = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
 NAMES = (
@@ -82,6 +83,17 @@ def test_nor_out_of_a_name_whose_path_leads_to_a_file_that_is_there(project, sec
     done = repro(project, "-f", "-s", stage)
     assert done.returncode and not (project / "pwned").exists()
     assert f"{section} in params.yaml has 'a;touch pwned" in done.stderr
+
+
+def test_a_good_name_passes(project, in_tmp):
+    for label in ("rock", "folk"):
+        (in_tmp / label).mkdir()
+        (in_tmp / label / "a.wav").write_bytes(label.encode())
+    found = listing.fingerprint(listing.scan(in_tmp))
+    change(project, "datasets", "mine_2", {**FOLDER, "path": str(in_tmp), "fingerprint": found})
+    done = repro(project, "-s", "raw@mine_2")
+    assert done.returncode == 0, done.stderr
+    assert (project / "data/raw/mine_2").is_dir()
 
 
 def test_what_the_guard_is_there_for(project):

@@ -158,16 +158,16 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
 def read_index(path: Path) -> dict[str, str]:
     """Excerpt -> MD5 of its WAV, from mirdata's index, in the order of their names."""
     try:
-        tracks = json.loads(path.read_text(encoding="utf-8"))["tracks"]
+        tracks = json.loads(published.read_text(path))["tracks"]
         return {name: tracks[name]["audio"][1] for name in sorted(tracks)}
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise DatasetError(f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or get it again") from error
 
 
 def read_list(path: Path, index: dict[str, str]) -> list[str]:
     """Excerpts of a list with a line `blues/blues.00012.wav` each."""
     names = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(published.read_text(path).splitlines(), start=1):
         if line.strip():
             names.append(_known(line.strip(), index, f"{path}, line {number}"))
     return names
@@ -181,7 +181,7 @@ def read_folds(folder: str, index: dict[str, str]) -> dict[str, tuple[int, str]]
         path = Path(folder).expanduser() / f"f{fold}_evaluate_groups.txt"
         if not path.is_file():
             raise DatasetError(f"{path} is not there: get it from {FOLDS_FROM}, and name its folder as `artist_folds`")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(published.read_text(path).splitlines(), start=1):
             file, _, artist = line.strip().partition("\t")
             where = f"{path}, line {number}"
             if not file:

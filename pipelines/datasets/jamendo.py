@@ -114,7 +114,7 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
 
 def read_tsv(path: Path, side: str, version: str) -> list[dict]:
     """A row a line of a split's TSV; a line that cannot be read is a row too, with its `problem`."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = published.read_text(path).splitlines()
     if not lines or lines[0].split("\t") != HEADER:
         raise DatasetError(f"{path}: its first line should be {' '.join(HEADER)} between tabs: it is another file")
     rows = []
@@ -149,7 +149,7 @@ def read_tsv(path: Path, side: str, version: str) -> list[dict]:
 def read_checksums(path: Path) -> dict[str, str]:
     """Archive -> SHA-256, of the publishers' list with a line `<sha256> <archive>` each."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(published.read_text(path).splitlines(), start=1):
         match = re.fullmatch(r"([0-9a-f]{64}) +(\S+-(\d\d)\.tar)", line.strip())
         if not match:
             raise DatasetError(f"{path}, line {number}: {line!r} is no checksum and archive: get the list again")

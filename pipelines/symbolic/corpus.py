@@ -176,12 +176,12 @@ def _humdrum_header(path: Path) -> dict[str, str]:
 
 def read(piece: Piece) -> Music:
     """Parse a piece. Raises `ValueError` with the reason where what it holds cannot be read or played."""
-    check(folder() / piece.path)
     collecting = gc.isenabled()
     gc.disable()  # a third of the time goes to looking for garbage among music21's many live objects
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # music21 on odd but harmless notation
+            check(folder() / piece.path)
             return from_score(_parse(piece), mode_stated=piece.style in STATED_MODE)
     except ValueError:
         raise

@@ -66,3 +66,15 @@ def test_a_name_no_file_system_takes(tmp_path):
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("ü" * 200 + ".wav", b"x")
     refused(tmp_path, archive, "name too long")
+
+
+def test_offsets_out_of_the_file(tmp_path):
+    """Found by fuzzing: a zip that lost its first byte has files before its beginning, and seeking there is an OSError."""
+    archive = tmp_path / "music.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("a.wav", b"x" * 100)
+        opened.writestr("b.wav", b"x" * 100)
+    whole = archive.read_bytes()
+    for start in (1, 20, 40):
+        archive.write_bytes(whole[start:])
+        refused(tmp_path, archive, "is damaged")

@@ -119,3 +119,14 @@ def test_an_onnx_model_reads_no_file_outside_its_folder(tmp_path, trained):
         (trained / "model.onnx").write_bytes(onnx_format.ModelProto.SerializeToString(model))
         with pytest.raises(ValueError, match="damaged, or not a model"):
             onnx.load(trained)
+
+
+def test_a_checkpoint_that_lost_bytes(tmp_path):
+    """Found by fuzzing: torch's reader seeks before the file, which is an OSError and no word to a user."""
+    path = tmp_path / "weights.pth"
+    torch.save({"dense.weight": torch.zeros(2, 2)}, path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 40):
+        path.write_bytes(whole[:place] + whole[place + 9 :])
+        with pytest.raises(ValueError, match="weights.pth"):
+            taggers.load_published("fcn", path)

@@ -99,3 +99,13 @@ def test_repeats_that_would_be_written_out_for_ever(read):
     bars = "".join(whole[start:end].replace('number="1"', f'number="{n}"') for n in range(1, MAX_BARS // 999 + 2))
     with pytest.raises(ValueError, match="more than 20,000 bars"):
         read("sheet.xml", whole[:start] + bars + whole[end:])
+
+
+@pytest.mark.parametrize("start", [1, 30, 60])
+def test_a_zip_that_is_spoilt(read, tmp_path, start):
+    """Found by fuzzing: zipfile's errors are no ValueErrors."""
+    path = tmp_path / "whole.mxl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", SHEET.format(**FINE))
+    with pytest.raises(ValueError, match="music21 cannot read"):
+        read("spoilt.mxl", path.read_bytes()[start:])

@@ -4,6 +4,7 @@ An archive is refused, by the name of the member, for an absolute path, `..`, a 
 twice, encryption, or more bytes than audio can be squeezed to. What is refused leaves no folder behind.
 """
 
+import errno
 import lzma
 import os
 import shutil
@@ -93,7 +94,7 @@ def unpack(
         shutil.rmtree(place, ignore_errors=True)
         raise
     except (*DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's; decompressors' have no number
+        if _is_of_the_disk(error):
             raise
         shutil.rmtree(place, ignore_errors=True)
         raise ArchiveError(f"{archive} is damaged ({error}): delete it, and it is downloaded again") from error
@@ -124,11 +125,16 @@ def _members(archive: Path) -> Iterator[_Member]:
         raise ArchiveError(f"{archive} is neither a tar nor a zip: delete it, and it is downloaded again")
 
 
+def _is_of_the_disk(error: Exception) -> bool:
+    """Decompressors raise OSError without a number, and an offset out of the file is EINVAL."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
 def _is_tar(archive: Path) -> bool:
     try:
         tarfile.open(archive, "r:*", tarinfo=_Header).close()
     except (*DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if _is_of_the_disk(error):
             raise
         return False
     return True

@@ -99,6 +99,14 @@ def metadata(remote: Remote, entry: dict, folder: str, otherwise: str) -> Path:
     return fetch(remote, folder, otherwise)
 
 
+def read_text(path: Path) -> str:
+    """A published list. Raises `DatasetError` where it is no text in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is no text in UTF-8 ({error}): it is another file") from error
+
+
 def files_below(folder: str | os.PathLike) -> list[Path]:
     """The files below `folder`, sorted, without hidden ones (`._*` are what macOS leaves in archives)."""
     root = Path(folder).expanduser()

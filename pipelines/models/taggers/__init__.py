@@ -64,7 +64,7 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
     path = Path(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # what damaged bytes bring an unpickler to has no end
         raise ValueError(
