@@ -14,7 +14,8 @@ def test_the_card_of_a_model(project, call):
     text = Path("card.md").read_text()
     assert text.startswith("# short\n\nA tagger.\n\n## Intended use\n") and "## Lineage" in text
     assert "- `one`: 6 clips" in text and "Licence: CC0" in text
-    for words in ("2 clips: taggers are trained on it", "2 clips: taggers are chosen by it", "1 clips: a test clip"):
+    counts = ("1 clips: taggers are trained on it", "2 clips: taggers are chosen by it", "2 clips: a test clip")
+    for words in (*counts, "1 clips: of a left-out class"):
         assert words in text
     for name in ("one", "two"):
         score = json.loads(Path("reports/clustering.json").read_text())[name]["style"]["short"]["accuracy"]
