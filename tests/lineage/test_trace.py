@@ -223,9 +223,7 @@ def test_the_graph_is_the_graph(data):
 keys = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=4) | st.sampled_from(
     ["a.b", "a", "1", "c.d.e"]
 )
-values = st.recursive(
-    st.integers() | st.none(), lambda inner: st.dictionaries(keys, inner, min_size=1, max_size=4), max_leaves=12
-)
+values = st.recursive(st.integers() | st.none(), lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=12)
 
 
 @given(st.dictionaries(keys, values, min_size=1))
