@@ -36,6 +36,7 @@ def trace(
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page to click through.")] = None,
     openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line.")] = None,
     prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON.")] = None,
+    card: Annotated[Path | None, typer.Option(help="Of a model: write its whole card, in Markdown.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
     ] = False,
@@ -72,6 +73,10 @@ def trace(
         from pipelines.lineage import prov as documents
 
         write_json(prov, documents.document(found))
+    if card:
+        from pipelines.lineage import card as cards
+
+        _write(card, cards.render(revision, found))
     if verify and found["verification"]["wrong"]:
         raise typer.Exit(1)
 

@@ -63,8 +63,12 @@ def _stage(old: dict | None, new: dict | None) -> dict:
         }
     deps = [{dep["path"]: dep.get("md5") for dep in entry.get("deps", [])} for entry in (old, new)]
     changed = sorted(_dicts(*deps))
+    parameters = _dicts(_leaves(old), _leaves(new))
+    filled = {
+        key for key in parameters if any(other.startswith(key + ".") for other in parameters)
+    }  # a table that was empty
     causes = {
-        "parameters": _dicts(_leaves(old), _leaves(new)),
+        "parameters": {key: pair for key, pair in parameters.items() if key not in filled},
         "code": [path for path in changed if recipe.is_code(path)],
         "inputs": [path for path in changed if not recipe.is_code(path)],
         "command": [old["cmd"], new["cmd"]] if old["cmd"] != new["cmd"] else [],

@@ -9,6 +9,8 @@ import subprocess
 from functools import cache, cached_property
 from pathlib import Path
 
+import yaml
+
 from pipelines import recipe
 
 LOCK, ENVIRONMENT = "dvc.lock", "constraints.txt"
@@ -40,7 +42,13 @@ class Revision:
         text = self.read(LOCK)
         if text is None:
             raise LineageError(f"There is no {LOCK} in {self}: `conservatory run` writes it.")
-        return recipe.Graph(recipe.parse_lock(text.decode()))
+        try:
+            return recipe.Graph(recipe.parse_lock(text.decode()))
+        except (yaml.YAMLError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
+            raise LineageError(
+                f"{LOCK} of {self} is not whole: a run may be writing it, then ask again; or a merge left its marks, then mend "
+                f"it first ({' '.join(str(error).split())[:200]})"
+            ) from error
 
     def data(self, path: str) -> bytes | None:
         """The bytes of an output, or of a file in one, as this revision's dvc.lock names them: from DVC's cache, or a file

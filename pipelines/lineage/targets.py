@@ -43,7 +43,13 @@ def find(revision: Revision, asked: str) -> dict:
         return _clip(asked, rows)
     if revision.read(path) is not None and git("ls-files", "--error-unmatch", "--", path) is not None:
         return {"asked": asked, "kind": "code", "path": path}
-    raise LineageError(f"{asked!r} is nothing that {revision} knows. {HOW}")
+    raise LineageError(f"{asked!r} is nothing that {revision} knows. {HOW}{_away(revision)}")
+
+
+def _away(revision: Revision) -> str:
+    """Said where clips could not be looked for."""
+    away = [dataset for dataset in clips.manifests(revision) if clips.read(revision, dataset) is None]
+    return f" The clips of {', '.join(away)} are not at hand: `dvc pull data/manifests` brings them." if away else ""
 
 
 def _relative(path: str) -> str:

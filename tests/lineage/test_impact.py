@@ -11,7 +11,7 @@ import pytest
 from pipelines.lineage import impact, withdraw
 from pipelines.lineage.revision import LineageError, Revision
 
-TRAIN, ODD, TEST, SHARED = "sound 0", "sound 3", "sound 2", "sound 1"
+TRAIN, ODD, TEST, BOTH = "sound 0", "sound 3", "sound 2", "sound 1"
 
 
 def clip(text):
@@ -47,9 +47,9 @@ def test_impact_is_what_dvc_runs_again(project, asked, change):
     ("text", "said", "retrain"),
     [
         (TRAIN, "trained on it", True),
-        (SHARED, "chosen by it, not trained on it", True),
+        (BOTH, "chosen by it, not trained on it", True),
         (TEST, "not trained on it: a test clip", False),
-        (ODD, "never heard it, though its work under another class", False),
+        (ODD, "never heard it: its class is left out of training", False),
         ("sound x", "", False),
     ],
 )
@@ -61,7 +61,7 @@ def test_what_a_clip_was_to_a_model(project, text, said, retrain):
 
 
 def test_a_clip_in_two_datasets_is_found_in_both(project, call):
-    found = impact.impact(Revision(), clip(SHARED)[:16])
+    found = impact.impact(Revision(), clip(BOTH)[:16])
     assert [row["dataset"] for row in found["clips"]] == ["one", "two"]
     assert {row["path"] for row in found["made"]["features"]} == {"data/features/one/sum", "data/features/two/sum"}
     assert found["made"]["figures"][0] == {"path": "reports/clustering.json", "stage": "metrics", "numbers": 6}
@@ -75,14 +75,14 @@ def test_where_its_bytes_are_held(project):
     from pipelines.lineage import revision
 
     revision._configured.cache_clear()
-    held = {place["what"]: place["paths"] for place in impact.impact(Revision(), clip(SHARED))["held"]}
+    held = {place["what"]: place["paths"] for place in impact.impact(Revision(), clip(BOTH))["held"]}
     assert "data/raw/one/1.wav" in held["the file, as it was published"] and held["the file itself"] == ["music/y.wav"]
     assert held["what was pushed"] == ["/mnt/remote"]
     for what, paths in held.items():
         for path in paths if "pushed" not in what else []:
             assert Path(path).exists(), path
             if "samples" in what or "file" in what:
-                assert SHARED in Path(path).read_text()
+                assert BOTH in Path(path).read_text()
 
 
 def test_remove_makes_it_so(project, call):
@@ -91,19 +91,19 @@ def test_remove_makes_it_so(project, call):
     assert status == 0 and "withdrawn" in out and "of one: song <1> of one" in out and "of two" in out
     assert "Models that heard it: models/tagging/short" in out and "the file itself: music/y.wav" in out
     after = Path("params.yaml").read_text()
-    line = f"  {clip(SHARED)}: 'its rights holder, letter of 3 May: all of it'"
+    line = f"  {clip(BOTH)}: 'its rights holder, letter of 3 May: all of it'"
     assert after == before.replace("withdrawn: {}", f"withdrawn:\n{line}")
-    assert "was withdrawn already" in call("remove", clip(SHARED), "--why", "again")[1]
+    assert "was withdrawn already" in call("remove", clip(BOTH), "--why", "again")[1]
     assert Path("params.yaml").read_text() == after
     audit_project.repro(project)
     for name in ("one", "two"):
-        assert clip(SHARED) not in pq.read_table(f"data/manifests/{name}.parquet").column("sha256").to_pylist()
-        assert SHARED not in "".join(path.read_text() for path in Path("data/audio", name).glob("*.npy"))
+        assert clip(BOTH) not in pq.read_table(f"data/manifests/{name}.parquet").column("sha256").to_pylist()
+        assert BOTH not in "".join(path.read_text() for path in Path("data/audio", name).glob("*.npy"))
         assert pq.read_table(f"data/manifests/{name}.quarantine.parquet").num_rows == 1
-    assert Path("music/y.wav").read_text() == SHARED, "a user's file is the user's"
-    status, _, errors = call("impact", clip(SHARED)[:16])
+    assert Path("music/y.wav").read_text() == BOTH, "a user's file is the user's"
+    status, _, errors = call("impact", clip(BOTH)[:16])
     assert status == 2 and "nothing that the working tree knows" in errors
-    assert call("impact", clip(SHARED)[:16], "--rev", "second")[0] == 0
+    assert call("impact", clip(BOTH)[:16], "--rev", "second")[0] == 0
     # and a line taken out lets it in again: the same bytes as before
     audit_project.edit(Path("params.yaml"), f"withdrawn:\n{line}", "withdrawn: {}")
     audit_project.repro(project)

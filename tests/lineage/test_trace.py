@@ -147,6 +147,17 @@ def test_no_revision_and_no_lock(project, call):
     assert status == 2 and "`conservatory run` writes it" in errors
 
 
+SPOILT = ["schema: '2.0'\nstages:\n  a: [", "<<<<<<< HEAD\nstages: 1\n", "stages: 3\n", "stages: {a: {outs: [1]}}\n"]
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_a_lock_that_is_not_whole(project, call, text):
+    Path("dvc.lock").write_text(text)
+    status, _, errors = call("trace", FIGURE)
+    assert status == 2 and "dvc.lock of the working tree is not whole" in errors
+    assert call("trace", FIGURE, "--rev", "second")[0] == 0
+
+
 def test_without_data_what_is_recorded_is_still_answered(project, call):
     """A fresh clone, before `dvc pull`."""
     clone = project.parent / "clone"
@@ -156,9 +167,10 @@ def test_without_data_what_is_recorded_is_still_answered(project, call):
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["sources"]["one"]["files"] is None and found["target"]["from"] is None
-    assert set(found["stages"]) == set(Revision().graph.stages) - {"report"}, (
-        "no data tells which of them the figure came from"
-    )
+    # no data tells which of them the figure came from
+    assert set(found["stages"]) == set(Revision().graph.stages) - {"report"}
+    done = subprocess.run([*command[:4], "song <1> of two"], cwd=clone, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "The clips of one, two are not at hand" in done.stderr
 
 
 def test_outside_git_a_trace_has_no_commits(project):
@@ -211,9 +223,7 @@ def test_the_graph_is_the_graph(data):
 keys = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=4) | st.sampled_from(
     ["a.b", "a", "1", "c.d.e"]
 )
-values = st.recursive(
-    st.integers() | st.none(), lambda inner: st.dictionaries(keys, inner, min_size=1, max_size=4), max_leaves=12
-)
+values = st.recursive(st.integers() | st.none(), lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=12)
 
 
 @given(st.dictionaries(keys, values, min_size=1))
