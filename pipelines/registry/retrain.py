@@ -20,7 +20,7 @@ from pipelines.registry.errors import RegistryError
 from pipelines.store.files import atomic
 
 CLIPS = ".cache/clips"
-PATIENCE = 30.0  # seconds that DVC gets to end in order
+PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
 
 
 def begin(project: Path, revision: str, changes: list[str], stages: list[str], say: Callable = print) -> dict:
@@ -82,8 +82,9 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     fetch = ["pull", "--allow-missing"] if worktree.has_remote(path) else ["checkout", "--allow-missing"]
     if _child(path, lock, [sys.executable, "-m", "dvc", *fetch, "--quiet"], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
-    if _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
-        raise RegistryError(f"The retraining failed, the error is above; no champion has changed. {go_on}")
+    if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
+        how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
+        raise RegistryError(f"The retraining {how}; no champion has changed. {go_on}")
     commit = _commit(path, name)
     if commit != plan["base"]:
         _experiment(project, name, plan["base"], commit)
