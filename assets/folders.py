@@ -3,14 +3,19 @@
 A folder outside the project is no dependency that DVC could hash in reasonable time; its fingerprint in params.yaml is.
 """
 
+import contextlib
+import hashlib
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
 from assets import repro
 
+WATCHED = ("path", "local")
+"""What a dataset's entry in params.yaml calls its folder, archive or table."""
 COMMAND = [sys.executable, "-m", "pipelines.cli", "refresh"]
 
 
@@ -27,9 +32,37 @@ def refresh(project: Path, names: Iterable[str] | None, say: Callable[[str], Non
 
 def fingerprinted(project: Path) -> set[str]:
     """The datasets that are folders of the user's own."""
+    return {name for name, entry in _datasets(project).items() if "fingerprint" in entry}
+
+
+def signature(project: Path) -> tuple[str, int]:
+    """What the watched data look like from outside, and of how many files: the name, size and time of every file of the datasets'
+    folders and archives, and of every .dvc file of the project. Cheap, unlike a fingerprint: no file is opened.
+    """
+    places = [project / entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
+    places += sorted(project.glob("*.dvc")) + sorted(project.glob("data/**/*.dvc"))
+    digest, count = hashlib.sha256(), 0
+    for place in places:
+        for file in [place] if place.is_file() else _files(place):
+            with contextlib.suppress(OSError):  # gone since it was listed
+                status = os.stat(file)
+                digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                count += 1
+    return digest.hexdigest()[:16], count
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (os.path.join(root, name) for name in sorted(names))
+
+
+def _datasets(project: Path) -> dict[str, dict]:
     params = project / "params.yaml"
     settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
     datasets = (settings or {}).get("datasets")
-    if not isinstance(datasets, dict):
-        return set()
-    return {name for name, entry in datasets.items() if isinstance(entry, dict) and "fingerprint" in entry}
+    return (
+        {name: entry for name, entry in datasets.items() if isinstance(entry, dict)}
+        if isinstance(datasets, dict)
+        else {}
+    )

@@ -1,13 +1,13 @@
-"""Schedules: when jobs start by themselves. All are off until they are turned on in the UI (Automation)."""
+"""Schedules: when jobs start by themselves. Off until they are turned on in the UI (Automation) or in params.yaml."""
 
 import dagster as dg
 
 
-def weekly_retrain(job: dg.JobDefinition) -> dg.ScheduleDefinition:
+def weekly_retrain(job: dg.JobDefinition, on: bool) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="weekly_retrain",
         job=job,
         cron_schedule="0 3 * * 1",
         description="Mondays at three in the morning (UTC): retrain on whatever came in during the week, in one run.",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )

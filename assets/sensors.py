@@ -1,4 +1,4 @@
-"""Sensors: what is watched for. All are off until they are turned on in the UI (Automation)."""
+"""Sensors: what is watched for. All are off until they are turned on in the UI (Automation) or, what retrains, in params.yaml."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import events, lock, outside
+from assets import events, folders, lock, outside
 from assets.recipe import StageGroup
 
 BUSY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -42,5 +42,35 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
         context.update_cursor(json.dumps(now))
         names = ", ".join(reported)
         return dg.SkipReason(f"reported {len(reported)}: {names}" if reported else "dvc.lock has not changed")
+
+    return sensor
+
+
+def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinition:
+    """Retrains when watched data have changed and are at rest. Its cursor: what was seen last, and what was retrained on."""
+
+    @dg.sensor(
+        name="new_data",
+        job=job,
+        description=(
+            "Retrains when files came, changed or went in a dataset's folder or archive, or a .dvc file did, and nothing has "
+            "moved since the last look: a copy that goes on is waited for."
+        ),
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
+    )
+    def sensor(context: dg.SensorEvaluationContext):
+        now, count = folders.signature(project)
+        before = json.loads(context.cursor) if context.cursor else {"seen": now, "trained": now}
+        at_rest = now == before["seen"]
+        due = at_rest and now != before["trained"]
+        context.update_cursor(json.dumps({"seen": now, "trained": now if due else before["trained"]}))
+        if due:
+            return dg.RunRequest(run_key=now, tags={"conservatory/data": now})
+        if not at_rest:
+            return dg.SkipReason(
+                f"{count} files, and they have changed since the last look: waiting until they are at rest"
+            )
+        return dg.SkipReason(f"{count} watched files have not changed")
 
     return sensor

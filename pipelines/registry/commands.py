@@ -23,7 +23,6 @@ Version = Annotated[int, typer.Argument(help="A version's number, as `models lis
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence; it is kept.")]
 HERE = Path()
-GUARDED = ("roc_auc", "pr_auc", "probe")
 
 
 @app.command("list")
@@ -137,20 +136,10 @@ def rollback(
 
 
 def options() -> dict:
-    """`registry` of params.yaml. `RegistryError` where it is not there, or guards nothing."""
-    found = params.load().get("registry")
-    if not found or not found.get("margins"):
-        raise RegistryError(
-            "params.yaml has no registry.margins: the gate must be told what to guard (docs/retraining.md)"
-        )
-    for metric, margin in found["margins"].items():
-        if metric not in GUARDED:
-            raise RegistryError(f"registry.margins in params.yaml names {metric!r}; there is {', '.join(GUARDED)}")
-        if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 1:
-            raise RegistryError(
-                f"registry.margins.{metric} in params.yaml is {margin!r}: it must be above 0, at most 1"
-            )
-    return found
+    """`registry` of params.yaml."""
+    from pipelines.registry import gate
+
+    return gate.options(params.load())
 
 
 def tell(name: str, event: dict) -> None:

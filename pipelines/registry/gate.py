@@ -22,7 +22,25 @@ from pipelines.store import embeddings, shards
 from pipelines.store.tables import read_table
 from pipelines.training.chunks import tag_matrix
 
+GUARDED = ("roc_auc", "pr_auc", "probe")
 FEW = 5  # clip ids that a message names
+
+
+def options(settings: dict) -> dict:
+    """`registry` among the settings of a params.yaml. `RegistryError` where it is not there, or guards nothing."""
+    found = settings.get("registry")
+    if not found or not found.get("margins"):
+        raise RegistryError(
+            "params.yaml has no registry.margins: the gate must be told what to guard (docs/retraining.md)"
+        )
+    for metric, margin in found["margins"].items():
+        if metric not in GUARDED:
+            raise RegistryError(f"registry.margins in params.yaml names {metric!r}; there is {', '.join(GUARDED)}")
+        if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 1:
+            raise RegistryError(
+                f"registry.margins.{metric} in params.yaml is {margin!r}: it must be above 0, at most 1"
+            )
+    return found
 
 
 def compare(project: Path, champion: dict, challenger: dict, options: dict) -> dict:

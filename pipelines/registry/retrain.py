@@ -15,19 +15,19 @@ import psutil
 import yaml
 
 from pipelines import params, run
-from pipelines.registry import git, history, promotion, versions, worktree
+from pipelines.registry import gate, git, history, promotion, versions, worktree
 from pipelines.registry.errors import RegistryError
 from pipelines.store.files import atomic
 
 CLIPS = ".cache/clips"
-PATIENCE = 30.0  # seconds that DVC gets to end in order
+PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
 
 
 def begin(project: Path, revision: str, changes: list[str], stages: list[str], say: Callable = print) -> dict:
     """A new retraining of a revision, with `changes` ("training.seed=7") to params.yaml; runs `stages` (all with none).
 
-    Returns {"id", "commit", "models": {name: the event, or None where there was nothing to decide}}; commit is None where nothing
-    was new. `RegistryError` says what failed and how to go on.
+    Returns {"id", "commit", "models": {name: the event, or None where there was nothing to decide}}; commit is None where no
+    model was new. `RegistryError` says what failed and how to go on.
     """
     name = worktree.new_id()
     with worktree.held(project, name) as lock:
@@ -82,21 +82,26 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     fetch = ["pull", "--allow-missing"] if worktree.has_remote(path) else ["checkout", "--allow-missing"]
     if _child(path, lock, [sys.executable, "-m", "dvc", *fetch, "--quiet"], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
-    if _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
-        raise RegistryError(f"The retraining failed, the error is above; no champion has changed. {go_on}")
+    if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
+        how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
+        raise RegistryError(f"The retraining {how}; no champion has changed. {go_on}")
     commit = _commit(path, name)
     if commit != plan["base"]:
-        _experiment(project, name, plan["base"], commit)
+        # DVC counts it among the experiments of the commit it began from: dvc exp list, show, diff, push
+        git.run(project, "update-ref", _experiment(name, plan["base"]), commit)
         if worktree.has_remote(path):
             say("Pushing data and models to the remote")
             if _child(path, lock, [sys.executable, "-m", "dvc", "push", "--quiet"], project):
                 raise RegistryError(f"dvc push failed, the error is above; no champion has changed. {go_on}")
     settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
-    decided = judge(project, params.trained_names(settings), commit, settings["registry"], f"retraining {name}", say)
-    worktree.remove(project, name, branch=commit == plan["base"])
+    decided = judge(project, params.trained_names(settings), commit, gate.options(settings), f"retraining {name}", say)
+    new = commit != plan["base"] and any(decided.values())
     if commit == plan["base"]:
         say("Nothing was new: no data, no code and no parameter has changed since that commit.")
-    return {"id": name, "commit": None if commit == plan["base"] else commit, "models": decided}
+    elif not new:
+        git.run(project, "update-ref", "-d", _experiment(name, plan["base"]))
+    worktree.remove(project, name, branch=not new)
+    return {"id": name, "commit": commit if new else None, "models": decided}
 
 
 def judge(project: Path, names: list[str], commit: str, options: dict, why: str, say: Callable = print) -> dict:
@@ -158,9 +163,9 @@ def _commit(path: Path, name: str) -> str:
     return git.commit_id(path, "HEAD")
 
 
-def _experiment(project: Path, name: str, base: str, commit: str) -> None:
-    """Let DVC count the commit among the experiments of the one it began from: `dvc exp list`, `show`, `diff`, `push`."""
-    git.run(project, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}", commit)
+def _experiment(name: str, base: str) -> str:
+    """The reference by which DVC finds an experiment that began from `base`."""
+    return f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}"
 
 
 def _child(path: Path, lock, command: list[str], project: Path) -> int:

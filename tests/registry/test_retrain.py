@@ -120,6 +120,8 @@ def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(p
     # the same bytes as of a retraining that nobody disturbed
     again = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")
     assert "the same model as version 2 (champion)" in again.stdout
+    assert branches(project) == [f"retrain/{name}"]  # and what has brought no new model leaves nothing
+    assert small.git(project, "for-each-ref", "refs/exps").count("\n") == 0
     assert [event["event"] for event in history.read(project, "short")] == ["registered", "promoted"] * 2
     assert killed["hashes"]["models/tagging/short"].endswith(".dir")
     done = small.conservatory(project, "retrain", "--resume", name, check=False)

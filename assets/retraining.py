@@ -1,0 +1,59 @@
+"""The job that trains again in a worktree of its own and lets the gate decide; `conservatory retrain` does the work.
+
+Not here: the job `retrain`, which renews the assets of this tree. That changes what is on disk, this only what is champion.
+"""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import dagster as dg
+import yaml
+
+from assets import repro
+
+JOB = "retrain_and_promote"
+COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
+
+
+def job(project: Path) -> dg.JobDefinition:
+    description = (
+        "Train on the music as it is now, in a git worktree of its own, and compare with the champion: promoted if it is not "
+        "worse, refused otherwise. The files of this project are left alone; registry/ says what was decided."
+    )
+
+    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=JOB)
+    def step(context: dg.OpExecutionContext):
+        with TemporaryDirectory() as folder:
+            told = Path(folder) / "told.json"
+            try:
+                for line in repro.lines(project, [*COMMAND, "--json", str(told)]):
+                    context.log.info(line)
+            except repro.StageError as error:
+                raise dg.Failure(str(error), allow_retries=False) from None
+            found = json.loads(told.read_text(encoding="utf-8"))
+        decided = {name: event for name, event in found["models"].items() if event}
+        for name, event in decided.items():
+            say = context.log.warning if event["event"] == "refused" else context.log.info
+            say(f"{name}: version {event['version']} {event['event']}, {event['reason']}")
+        yield dg.Output(
+            None,
+            metadata={
+                "commit": found["commit"] or "nothing was new",
+                **{
+                    name: f"version {event['version']} {event['event']}: {event['reason']}"
+                    for name, event in decided.items()
+                },
+            },
+        )
+
+    graph = dg.GraphDefinition(f"{JOB}_steps", description=description, node_defs=[step])
+    return graph.to_job(JOB, description=description, executor_def=dg.in_process_executor)
+
+
+def wanted(project: Path) -> bool:
+    """Do params.yaml's `registry.automatic` turn the schedule and the sensor on, without the UI?"""
+    params = project / "params.yaml"
+    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
+    return ((settings or {}).get("registry") or {}).get("automatic") is True

@@ -1,0 +1,99 @@
+"""Dagster's side: the job that retrains and promotes, and the sensor that starts it."""
+
+import json
+import shutil
+
+import dagster as dg
+import pytest
+import small_models as small
+from helpers import PROJECT
+
+from assets import folders, retraining, schedules, sensors
+from pipelines.registry import history
+
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    project = small.create(tmp_path_factory.mktemp("automation") / "project")
+    small.repro(project)
+    return project
+
+
+@pytest.fixture
+def project(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    return shutil.copytree(made, tmp_path / "project", symlinks=True)
+
+
+def told(result):
+    (event,) = [event for event in result.all_events if event.is_successful_output]
+    return {name: value.text for name, value in event.event_specific_data.metadata.items()}
+
+
+def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
+    job = retraining.job(project)
+    assert told(job.execute_in_process())["short"].startswith("version 1 promoted: the first version")
+    small.edit(project, "skill: 2.0", "skill: 0.1")
+    small.commit(project)
+    result = job.execute_in_process()
+    assert result.success and told(result)["short"].startswith("version 2 refused: worse than version 1")
+    assert told(result)["commit"] == small.git(project, "for-each-ref", "--format=%(objectname)", "refs/heads/retrain")
+    small.edit(project, "stage, name = sys.argv[1], sys.argv[-1]", 'sys.exit("no more disk")', "steps.py")
+    small.commit(project)
+    with dg.instance_for_test() as instance:
+        failed = job.execute_in_process(instance=instance, raise_on_error=False)
+        assert not failed.success
+        (failure,) = [event for event in failed.all_events if event.is_step_failure]
+        assert "To go on: conservatory retrain --resume" in str(failure.step_failure_data)
+    assert history.champion(history.read(project, "short")) == 1
+
+
+def look(sensor, cursor):
+    with dg.build_sensor_context(cursor=cursor) as context:
+        data = sensor.evaluate_tick(context)
+        return data.run_requests, data.skip_message, data.cursor
+
+
+def test_new_data_are_waited_for_and_start_one_run(tmp_path):
+    music = tmp_path / "music"
+    (music / "rock").mkdir(parents=True)
+    (music / "rock/a.wav").write_text("a")
+    archive = tmp_path / "b.zip"
+    archive.write_text("b")
+    entries = {
+        "mine": {"path": str(music), "fingerprint": "x"},
+        "theirs": {"local": str(archive)},
+        "built": {"module": "m"},
+    }
+    (tmp_path / "params.yaml").write_text(json.dumps({"datasets": entries}))
+    sensor = sensors.new_data(tmp_path, retraining.job(tmp_path), on=False)
+    requests, why, cursor = look(sensor, None)
+    assert not requests and why == "2 watched files have not changed"
+    for change in (
+        lambda: (music / "rock/c.wav").write_text("c"),
+        lambda: (music / "rock/a.wav").write_text("longer"),
+        lambda: (music / "rock/c.wav").unlink(),
+        lambda: archive.write_text("other"),
+        lambda: (tmp_path / "raw.dvc").write_text("outs: []"),
+    ):
+        change()
+        requests, why, cursor = look(sensor, cursor)
+        assert not requests and "waiting until they are at rest" in why
+        requests, _, cursor = look(sensor, cursor)
+        assert len(requests) == 1 and requests[0].run_key == folders.signature(tmp_path)[0]
+        requests, why, cursor = look(sensor, cursor)
+        assert not requests and "have not changed" in why
+    shutil.rmtree(music)  # a disk that is not mounted is no new data to fail on
+    look(sensor, cursor)
+
+
+def test_off_unless_params_say_otherwise(project):
+    job = retraining.job(project)
+    assert retraining.wanted(project) is False and retraining.wanted(project / "nowhere") is False
+    small.edit(project, "n_bootstrap: 200", "n_bootstrap: 200\n  automatic: true")
+    assert retraining.wanted(project) is True
+    for on, status in ((True, "RUNNING"), (False, "STOPPED")):
+        assert schedules.weekly_retrain(job, on).default_status.value == status
+        assert sensors.new_data(project, job, on).default_status.value == status
