@@ -143,6 +143,6 @@ stages:
 
 def test_no_items_no_asset(tmp_path):
     project = tiny_project.create(tmp_path)
-    tiny_project.edit(project / "params.yaml", "taggers:\n  short: {}", "taggers: {}")
+    tiny_project.edit(project / "params.yaml", "  log_mel:\n    short: {recipe: quick}", "  log_mel: {}")
     assert set(recipe.load(project)) == {"raw", "features", "report"}
     assert build(project).resolve_job_def("retrain").nodes == []

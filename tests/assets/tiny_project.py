@@ -34,12 +34,12 @@ stages:
     deps: [pipelines/step.py, "data/raw/${item.dataset}"]
     outs: ["data/features/${item.dataset}/${item.feature}", "data/records/features/${item.dataset}-${item.feature}.json"]
   train:
-    foreach: ${taggers}
+    foreach: ${taggers.log_mel}
     do:
       desc: Learnt from one of the ways of the first dataset.
       meta: {group: models, items: tagger}
       cmd: python pipelines/step.py train ${key} models/${key}
-      params: ["taggers.${key}"]
+      params: ["taggers.log_mel.${key}"]
       deps: [data/features/one/sum]
       outs: ["models/${key}"]
   report:
@@ -49,7 +49,7 @@ stages:
     deps: [data/features, models]
     outs: [reports/index.html]
 """
-PARAMS = "datasets:\n  one: {n: 3}\n  two: {n: 4}\nfeatures:\n  sum: {}\n  product: {}\ntaggers:\n  short: {}\n"
+PARAMS = "datasets:\n  one: {n: 3}\n  two: {n: 4}\nfeatures:\n  sum: {}\n  product: {}\nrecipes:\n  quick: {}\ntaggers:\n  log_mel:\n    short: {recipe: quick}\n"
 STEP = """
 import json, sys
 from pathlib import Path
