@@ -49,7 +49,19 @@ stages:
     deps: [data/features, models]
     outs: [reports/index.html]
 """
-PARAMS = "datasets:\n  one: {n: 3}\n  two: {n: 4}\nfeatures:\n  sum: {}\n  product: {}\nrecipes:\n  quick: {}\ntaggers:\n  log_mel:\n    short: {recipe: quick}\n"
+PARAMS = """\
+datasets:
+  one: {n: 3}
+  two: {n: 4}
+features:
+  sum: {}
+  product: {}
+recipes:
+  quick: {}
+taggers:
+  log_mel:
+    short: {recipe: quick}
+"""
 STEP = """
 import json, sys
 from pathlib import Path
