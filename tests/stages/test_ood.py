@@ -33,7 +33,12 @@ def edit(change):
 def tiny(document):
     document["ood"].update({"n_bootstrap": 100, "n_permutations": 19, "n_init": 2, "k": 5})
     document["training"]["leave_out"] = {"style": ["march"]}
-    document["datasets"]["mine"] = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
+    document["datasets"]["mine"] = {
+        "module": "folder",
+        "imports": "pipelines/datasets/listing.py",
+        "path": "/music",
+        "fingerprint": "0",
+    }
 
 
 def write(name, clips, vectors, pooled):
