@@ -137,9 +137,10 @@ def run_stages(
         targets.append(f"cluster@{dataset}")
     if force and not targets:
         _fail("--force wants the stages named, for instance: conservatory run --force report")
-    known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    if unknown := [target for target in targets if target.partition("@")[0] not in known]:
-        _fail(f"There is no stage {unknown[0]!r}; there is {', '.join(known)}.")
+    if stages:
+        known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        if unknown := [stage for stage in stages if stage.partition("@")[0] not in known]:
+            _fail(f"There is no stage {unknown[0]!r}; there is {', '.join(known)}.")
     try:
         run.refresh()
     except listing.SourceError as error:

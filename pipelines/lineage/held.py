@@ -4,7 +4,6 @@ import io
 from collections.abc import Iterator
 
 import pyarrow.parquet as pq
-import yaml
 
 from pipelines.lineage.revision import Revision, object_path, remotes
 from pipelines.store import cache, shards
@@ -31,7 +30,7 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
     if (kept := cache.folder()).is_dir():
         found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
                             "conservatory cache --prune --limit-gb 0 (it costs time, nothing else)"))  # fmt: skip
-    entries = (yaml.safe_load(revision.read("params.yaml") or b"") or {}).get("datasets") or {}
+    entries = revision.settings.get("datasets") or {}
     if any(
         "sources" in str(entries.get(dataset, {}).get("imports")) and "local" not in entries[dataset]
         for dataset, _ in rows

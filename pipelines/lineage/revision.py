@@ -50,6 +50,11 @@ class Revision:
                 f"it first ({' '.join(str(error).split())[:200]})"
             ) from error
 
+    @cached_property
+    def settings(self) -> dict:
+        """params.yaml; empty where there is none."""
+        return yaml.safe_load(self.read("params.yaml") or b"") or {}
+
     def data(self, path: str) -> bytes | None:
         """The bytes of an output, or of a file in one, as this revision's dvc.lock names them: from DVC's cache, or a file
         here that has that hash; a file that git holds (reports/*.json) from there. None where they are nowhere."""

@@ -6,6 +6,7 @@ date and author are those of the record, and its tree should hold the code that 
 
 import hashlib
 import re
+from collections.abc import Iterator
 
 from pipelines import recipe
 from pipelines.lineage.revision import ENVIRONMENT, LOCK, Revision, blobs, folder_hash, git, tracked
@@ -18,19 +19,25 @@ def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
     has it; None where it is in no commit yet (or outside git)."""
     text = (revision.read(LOCK) or b"").decode()
     wanted, found = _entries(text), dict.fromkeys(names)
-    log = git("log", "--first-parent", "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "", "--", LOCK) or ""
     searching = set(names)
-    for line in log.splitlines():
-        commit, date, author, subject = line.split("\t", 3)
-        there = _entries((blobs(commit, [LOCK])[LOCK] or b"").decode("utf-8", "replace"))
+    for commit in commits(revision, LOCK, "--first-parent"):
+        there = _entries((blobs(commit["commit"], [LOCK])[LOCK] or b"").decode("utf-8", "replace"))
         for name in list(searching):
             if name in wanted and there.get(name) == wanted[name]:
-                found[name] = {"commit": commit, "date": date, "author": author, "subject": subject}
+                found[name] = commit
             else:
                 searching.discard(name)
         if not searching:
             break
     return found
+
+
+def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
+    """`{"commit", "date", "author", "subject"}` of the commits up to the revision's that changed a file, the latest first; none
+    outside git. options: of `git log`."""
+    log = git("log", *options, "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
+    for line in log.splitlines():
+        yield dict(zip(("commit", "date", "author", "subject"), line.split("\t", 3), strict=True))
 
 
 def _entries(text: str) -> dict[str, str]:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipelines import recipe
 from pipelines.lineage import clips, figures, runs, targets
 from pipelines.lineage.revision import LOCK, Revision, git
@@ -126,19 +124,13 @@ def _in_git(revision: Revision, target: dict) -> dict:
     """Of a file in git `commit`, the last one that changed it, as `runs.recorded` gives commits; of a parameter `value` too."""
     if target["kind"] not in ("code", "parameter"):
         return {}
-    log = git("log", "-1", "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "HEAD", "--", target["path"])
-    commit = (
-        dict(zip(("commit", "date", "author", "subject"), log.strip().split("\t", 3), strict=True)) if log else None
-    )
+    commit = next(runs.commits(revision, target["path"], "-1"), None)
     if target["kind"] == "code":
         return {"commit": commit}
-    settings = yaml.safe_load(revision.read(target["path"]) or b"{}")
-    return {"commit": commit, "value": figures.lookup(settings, target["key"])[1]}
+    return {"commit": commit, "value": figures.lookup(revision.settings, target["key"])[1]}
 
 
 def _hash(revision: Revision, target: dict) -> str | None:
-    if target["kind"] == "clip":
-        return revision.hash(target["path"])
     if target["kind"] in ("code", "parameter"):
         return hashlib.md5(revision.read(target["path"]) or b"").hexdigest()
     return revision.hash(target["path"])

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from pipelines.lineage import runs
 from pipelines.lineage.revision import Revision, folder_hash, object_path
 from pipelines.progress import progress
@@ -26,7 +24,7 @@ def verify(revision: Revision, found: dict) -> dict:
     """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}]}` of a trace."""
     stages = found["stages"]
     outs = [(name, out["path"], path, md5) for name, stage in stages.items() for out in stage["outputs"]
-            for path, md5 in _files(revision, out).items()]  # fmt: skip
+            for path, md5 in revision.files(out["path"]).items()]  # fmt: skip
     digests: dict[str, tuple[str, str] | None] = {}
     checked, wrong = Counter(), []
 
@@ -70,11 +68,6 @@ def lines(result: dict) -> Iterator[str]:
     yield f"Looked at {counts}. {len(result['wrong'])} no longer match:"
     for row in result["wrong"]:
         yield f"  {row['kind']} {row['path']}{' of ' + row['stage'] if row['stage'] else ''}: {row['problem']}"
-
-
-def _files(revision: Revision, out: dict) -> dict[str, str]:
-    """Path -> md5 of each file of an output; a folder whose listing DVC's cache lost stands for itself."""
-    return revision.files(out["path"]) or {}
 
 
 def _digests(revision: Revision, path: str, md5: str | None) -> tuple[str, str] | None:
@@ -150,7 +143,7 @@ def _link(revision: Revision, dep: dict) -> str | None:
 
 
 def _parameter(revision: Revision, key: str, value: object) -> str | None:
-    now = _settings(revision)
+    now = revision.settings
     if key in now:
         now = now[key]
     else:
@@ -159,15 +152,6 @@ def _parameter(revision: Revision, key: str, value: object) -> str | None:
                 return "it is no longer there"
             now = now[part]
     return None if now == value else f"it is {str(now)[:80]}, run with {str(value)[:80]}"
-
-
-_read: dict[Revision, dict] = {}
-
-
-def _settings(revision: Revision) -> dict:
-    if revision not in _read:
-        _read[revision] = yaml.safe_load(revision.read("params.yaml") or b"{}") or {}
-    return _read[revision]
 
 
 def _code(revision: Revision, stages: dict) -> Iterator[tuple[str, str | None]]:

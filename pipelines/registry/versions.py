@@ -7,8 +7,6 @@ import json
 import shutil
 from pathlib import Path
 
-import yaml
-
 from pipelines import recipe
 from pipelines.registry import git, history, objects
 from pipelines.registry.errors import RegistryError
@@ -66,17 +64,12 @@ def describe(project: Path, name: str, revision: str) -> dict:
     """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
     same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics."""
     commit = git.commit_id(project, revision)
-    text = git.show(project, commit, "dvc.lock")
-    stages = (yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if text else {}).get("stages", {})
+    stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
+    made = recipe.Graph(stages).maker
     model = f"{MODELS}/{name}"
     trained = recipe.origin(model, stages)
     if trained is None:
-        known = sorted(
-            out["path"].split("/")[-1]
-            for entry in stages.values()
-            for out in entry["outs"]
-            if out["path"].startswith(f"{MODELS}/")
-        )
+        known = sorted(out.split("/")[-1] for out in made if out.startswith(f"{MODELS}/"))
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
             "(conservatory run) and commit dvc.lock first"
@@ -85,7 +78,6 @@ def describe(project: Path, name: str, revision: str) -> dict:
     if "dataset" not in config:
         raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
     scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
-    made = {out["path"] for entry in stages.values() for out in entry["outs"]}
     if missing := [file for file in scored if file not in made]:
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
@@ -118,23 +110,12 @@ def export(project: Path, record: dict, to: Path) -> None:
 
 def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
     """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
-    maker = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
-    waiting, seen, found = [maker[path] for path in paths if path in maker], set(), {}
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
+    graph, found = recipe.Graph(stages), {}
+    names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
+    for name in names:
+        found |= {dep["path"]: dep.get("md5", "") for dep in graph.inputs(name)}
+    for name in names:
         found |= {out["path"]: out["md5"] for out in stages[name]["outs"]}
-        for dep in stages[name].get("deps", []):
-            if recipe.is_code(dep["path"]):
-                continue
-            found.setdefault(dep["path"], dep.get("md5", ""))
-            waiting += [
-                stage
-                for out, stage in maker.items()
-                if f"{dep['path']}/".startswith(f"{out}/") or out.startswith(f"{dep['path']}/")
-            ]
     return dict(sorted(found.items()))
 
 
