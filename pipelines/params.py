@@ -1,4 +1,4 @@
-"""Read params.yaml, and add or change a dataset's entry without losing its comments.
+"""Read params.yaml, and change it without losing its comments.
 
 DVC writes the names in it into the commands of stages and hands those to a shell. So `load` refuses a name that a shell could
 take for anything but a word, and `python -m pipelines.params`, which does nothing but `load`, stands before every such
@@ -6,6 +6,8 @@ command in dvc.yaml: a plain `dvc repro` goes no further than that either.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -164,24 +166,31 @@ def _check_recipes(settings: dict) -> None:
                 )
 
 
-def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
-    """Write `datasets.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+@contextmanager
+def editing(path: Path = PARAMS) -> Iterator[Any]:
+    """The document of a params.yaml, to be changed in place; it is then written, comments and all, in one rename. Nothing is
+    written where the body raises."""
     from ruamel.yaml import YAML  # only here: reading, which every stage does, needs the faster library
 
     editor = YAML()
-    editor.preserve_quotes = True
-    editor.width = 4096
+    editor.preserve_quotes, editor.width = True, 4096
     editor.indent(mapping=2, sequence=4, offset=2)
-    document = editor.load(PARAMS.read_text(encoding="utf-8"))
-    if entry is None:
-        del document["datasets"][name]
-    elif name in document["datasets"]:
-        document["datasets"][name].update(entry)
-    else:
-        # first, because a comment before the next section hangs on the last entry
-        document["datasets"].insert(0, name, entry)
-    with atomic(PARAMS) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    document = editor.load(path.read_text(encoding="utf-8"))
+    yield document
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         editor.dump(document, file)
+
+
+def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
+    """Write `datasets.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+    with editing() as document:
+        if entry is None:
+            del document["datasets"][name]
+        elif name in document["datasets"]:
+            document["datasets"][name].update(entry)
+        else:
+            # first, because a comment before the next section hangs on the last entry
+            document["datasets"].insert(0, name, entry)
 
 
 def trained_names(settings: dict) -> list[str]:

@@ -5,7 +5,6 @@ import re
 from pipelines import params
 from pipelines.lineage import clips
 from pipelines.lineage.revision import LOCK, LineageError, Revision
-from pipelines.store.files import atomic
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 AFTER = "audio"  # the section of params.yaml before which `withdrawn` stands where it is not there yet
@@ -32,22 +31,16 @@ def find(revision: Revision, asked: str, whole_group: bool = False) -> dict[str,
 
 def write(reasons: dict[str, str]) -> list[str]:
     """Add SHA-256 -> why to `withdrawn`; the rest of params.yaml, comments too, stays as it is. Returns those that are new."""
-    from ruamel.yaml import YAML  # as in params.set_dataset: slow to import
-    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.comments import CommentedMap  # slow to import
 
-    editor = YAML()
-    editor.preserve_quotes, editor.width = True, 4096
-    editor.indent(mapping=2, sequence=4, offset=2)
-    document = editor.load(params.PARAMS.read_text(encoding="utf-8"))
-    known = document.get("withdrawn") or CommentedMap()
-    new = {content: why for content, why in reasons.items() if content not in known}
-    if "withdrawn" not in document:
-        names = list(document)
-        document.insert(names.index(AFTER) if AFTER in names else len(names), "withdrawn", known)
-    known.fa.set_block_style()
-    document["withdrawn"] = known
-    for content, why in new.items():
-        known.insert(0, content, why)  # first, because a comment before the next section hangs on the last entry
-    with atomic(params.PARAMS) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        editor.dump(document, file)
+    with params.editing() as document:
+        known = document.get("withdrawn") or CommentedMap()
+        new = {content: why for content, why in reasons.items() if content not in known}
+        if "withdrawn" not in document:
+            names = list(document)
+            document.insert(names.index(AFTER) if AFTER in names else len(names), "withdrawn", known)
+        known.fa.set_block_style()
+        document["withdrawn"] = known
+        for content, why in new.items():
+            known.insert(0, content, why)  # first, because a comment before the next section hangs on the last entry
     return list(new)

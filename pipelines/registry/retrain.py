@@ -17,7 +17,6 @@ import yaml
 from pipelines import params, run
 from pipelines.registry import gate, git, history, promotion, versions, worktree
 from pipelines.registry.errors import RegistryError
-from pipelines.store.files import atomic
 
 CLIPS = ".cache/clips"
 PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
@@ -134,25 +133,18 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
 
 def set_parameter(path: Path, change: str) -> None:
     """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key."""
-    from ruamel.yaml import YAML
-
     key, equals, text = change.partition("=")
-    editor = YAML()
-    editor.preserve_quotes, editor.width = True, 4096
-    editor.indent(mapping=2, sequence=4, offset=2)
-    document = editor.load(path.read_text(encoding="utf-8"))
     *tables, last = key.split(".")
-    table = document
-    for part in tables:
-        table = table.get(part) if isinstance(table, dict) else None
-    if not equals or not isinstance(table, dict) or last not in table:
-        raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
-    try:
-        table[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        editor.dump(document, file)
+    with params.editing(path) as document:
+        table = document
+        for part in tables:
+            table = table.get(part) if isinstance(table, dict) else None
+        if not equals or not isinstance(table, dict) or last not in table:
+            raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
+        try:
+            table[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
 
 
 def _commit(path: Path, name: str) -> str:
