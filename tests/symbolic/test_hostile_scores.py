@@ -24,8 +24,8 @@ TUNES = {
     "a metre in the tune": (TUNE.format("C [M:999999999/1] D |"), "no music has"),
     "an ending for each of a thousand million turns": (TUNE.format("|: C4 |1-99999999 D4 :|2 E4|]"), "no music has"),
     "a note of ages": (TUNE.format("C99999999999999999999 | D |"), "music21 cannot read"),
-    "nothing": ("", ""),
-    "no tune of that number": (TUNE.replace("X:1", "X:2").format("C"), ""),
+    "nothing": ("", "music21 cannot read"),
+    "no tune of that number": (TUNE.replace("X:1", "X:2").format("C"), "music21 cannot read"),
 }
 SHEETS = {
     "a metre of a thousand million": ({"beats": "1099511627776"}, "no music has"),
@@ -41,7 +41,7 @@ SHEETS = {
         {"left": ENDING.format("left", "start", ""), "right": ENDING.format("right", "stop", "<repeat/>")},
         "no music has",
     ),
-    "no note": ({"length": ""}, ""),
+    "no note": ({"length": ""}, "music21 cannot read"),
 }
 
 
