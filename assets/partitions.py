@@ -56,14 +56,16 @@ def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
 
 
 def _is_product(group: StageGroup) -> bool:
-    return len(group.dimensions) == 2 and not any(NOT_IN_KEYS & set(v) for stage in group.stages for v in stage.values)
+    return len(group.dimensions) == 2 and not NOT_IN_KEYS & group.characters
 
 
 def _needed(down: StageGroup, up: StageGroup) -> dict[str | None, set[str]]:
     """Partition of `down` -> partitions of `up` that DVC's graph says it reads."""
     keys = {stage.name: key(up, stage) for stage in up.stages}
-    pairs = down.upstream[up.name]
-    return {key(down, s): {str(keys[other]) for name, other in pairs if name == s.name} for s in down.stages}
+    read = defaultdict(set)
+    for name, other in down.upstream[up.name]:
+        read[name].add(str(keys[other]))
+    return {key(down, stage): read[stage.name] for stage in down.stages}
 
 
 def _candidates(down: StageGroup, up: StageGroup, needed: dict) -> Iterator[dg.PartitionMapping]:

@@ -1,10 +1,13 @@
-"""What the recipe says, read from DVC's own index: stages, what they are items of, and which need which.
+"""What the recipe says, as DVC reads dvc.yaml: stages, what they are items of, and which need which.
 
-Belongs here: everything that knows DVC's Python interface. Not here: anything of Dagster, and running a stage.
+DVC fills in the names; its index, which makes an object of each dependency of each stage, is not asked: it takes many times as
+long (benchmarks/graph.py). Belongs here: everything that knows DVC's Python interface. Not here: anything of Dagster, and
+running a stage.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dvc.dvcfile import load_file
@@ -12,8 +15,11 @@ from dvc.parsing import ForeachDefinition, MatrixDefinition
 from dvc.repo import Repo
 
 from assets import lock
+from pipelines import recipe
 
 RECORDS = "data/records/"
+OUTS = ("outs", "metrics", "plots")
+"""Under what dvc.yaml lists outputs."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,11 @@ class StageGroup:
     upstream: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     """Group -> the pairs (stage of this group, stage of that group) in which the first reads what the second makes."""
 
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """All that the names of its items are written with."""
+        return frozenset().union(*(value for stage in self.stages for value in stage.values))
+
 
 def load(project: Path) -> dict[str, StageGroup]:
     """Name -> stage group, in an order in which each comes after what it needs.
@@ -59,30 +70,47 @@ def load(project: Path) -> dict[str, StageGroup]:
 
 def _load(project: Path) -> dict[str, StageGroup]:
     with Repo(str(project)) as repo:
-        definitions = load_file(repo, str(project / "dvc.yaml")).resolver.definitions
-        stages, made = {}, {}
-        for stage in repo.index.stages:
-            name = getattr(stage, "name", None)
-            group = name.partition("@")[0] if name else ""
-            if group not in definitions or Path(stage.wdir) != Path(repo.root_dir):
-                continue
-            values = _values(definitions[group], name.partition("@")[2])
-            stages[stage] = Stage(name, group, tuple(values.values()), tuple(out.def_path for out in stage.outs))
-            made.setdefault(group, []).append((stage, values))
-        upstream = {group: {} for group in made}
-        for down, up in repo.index.graph.edges:
-            if down in stages and up in stages and stages[down].group != stages[up].group:
-                pairs = upstream[stages[down].group].setdefault(stages[up].group, set())
-                pairs.add((stages[down].name, stages[up].name))
-        groups = {}
-        for group, items in made.items():
-            first, values = items[0]
-            meta = first.meta or {}
-            dimensions = tuple(meta.get("items", name) if name == "item" else name for name in values)
-            needs = {other: frozenset(pairs) for other, pairs in upstream[group].items()}
-            members = tuple(stages[stage] for stage, _ in items)
-            groups[group] = StageGroup(group, first.desc or "", meta, dimensions, members, needs)
+        resolver = load_file(repo, str(project / "dvc.yaml")).resolver
+        entries = resolver.resolve()["stages"]
+    stages, firsts = {}, {}
+    for name, entry in entries.items():
+        group, _, key = name.partition("@")
+        values = _values(resolver.definitions[group], key)
+        stages[name] = Stage(name, group, tuple(values.values()), tuple(_paths(entry, *OUTS)))
+        firsts.setdefault(group, (entry, values))
+    upstream = {group: {} for group in firsts}
+    for down, up in _needs(entries):
+        if stages[down].group != stages[up].group:
+            upstream[stages[down].group].setdefault(stages[up].group, set()).add((down, up))
+    groups = {}
+    for group, (entry, values) in firsts.items():
+        meta = entry.get("meta", {})
+        dimensions = tuple(meta.get("items", name) if name == "item" else name for name in values)
+        members = tuple(stage for stage in stages.values() if stage.group == group)
+        needs = {other: frozenset(pairs) for other, pairs in upstream[group].items()}
+        groups[group] = StageGroup(group, entry.get("desc", ""), meta, dimensions, members, needs)
     return _in_order(groups)
+
+
+def _needs(entries: Mapping[str, Mapping]) -> Iterator[tuple[str, str]]:
+    """The pairs (stage, stage whose output it reads)."""
+    files = {
+        name: {"deps": _listed(_paths(entry, "deps")), "outs": _listed(_paths(entry, *OUTS))}
+        for name, entry in entries.items()
+    }
+    graph = recipe.Graph(files)
+    return ((name, other) for name in entries for other in graph.needs(name))
+
+
+def _paths(entry: Mapping, *lists: str) -> list[str]:
+    """The files under these keys of a stage; one with options is a mapping of its path to them."""
+    written = [path for name in lists for path in entry.get(name, ())]
+    return [path if isinstance(path, str) else next(iter(path)) for path in written]
+
+
+def _listed(paths: Iterable[str]) -> list[dict]:
+    """As `dvc.lock` lists them."""
+    return [{"path": path} for path in paths]
 
 
 def ancestors(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:

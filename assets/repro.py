@@ -45,7 +45,7 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     and what it started end too. Raises `StageError` after yielding what was finished before the failure.
     """
     options = [] if upstream else ["--single-item"]
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, *stages]
+    command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *stages]
     recover(project, say)
     before = lock.read(project)
     running, began = None, time.monotonic()

@@ -75,7 +75,7 @@ def _repro(targets: list[str], force: bool) -> int:
     command = [
         sys.executable,
         "-m",
-        "dvc",
+        "pipelines.dvc_lock",
         "--wait-for-lock",
         "repro",
         *(["--force", "--single-item"] if force else []),

@@ -1,0 +1,69 @@
+"""DVC, with a dvc.lock that is written whole and in no time: `python -m pipelines.dvc_lock repro` for `python -m dvc repro`.
+
+After each stage DVC reads all of dvc.lock, changes one entry and writes all of it back in place: a kill meanwhile leaves half a
+file, and of thousands of stages each waits a minute for it. Here the entry's lines are replaced and the file renamed into
+place; the bytes are DVC's own (tests/test_dvc_lock.py). DVC itself, without this, does the same work.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from dvc.dvcfile import Lockfile
+from dvc.stage import serialize
+from dvc.utils.serialize import dumps_yaml
+
+from pipelines.store.files import atomic
+
+HEAD = "schema: '2.0'\nstages:\n"
+ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)
+
+
+def splice(text: str, name: str, entry: dict) -> str | None:
+    """A dvc.lock's `text` with the stage's entry in its place, or at the end where it had none. None where `text` is not
+    laid out as DVC writes it, or holds more than stages."""
+    if not text.startswith(HEAD) or not text.endswith("\n") or re.search(r"^\S", text[len(HEAD) :], re.MULTILINE):
+        return None
+    block = dumps_yaml({"stages": {name: _apart(entry)}}).removeprefix("stages:\n")
+    key = block[: block.index("\n") + 1]
+    begin = len(HEAD) if text.startswith(key, len(HEAD)) else text.find("\n" + key, len(HEAD) - 1) + 1
+    if not begin:
+        return text + block
+    after = ENTRY.search(text, begin + len(key))
+    return text[:begin] + block + (text[after.start() :] if after else "")
+
+
+def _apart(value):
+    """`value` with no part in two places: YAML would name it once and point there, and names are the whole file's."""
+    if isinstance(value, dict):
+        return {key: _apart(part) for key, part in value.items()}
+    return [_apart(part) for part in value] if isinstance(value, list) else value
+
+
+def dump_stages(self: Lockfile, stages: list, **kwargs) -> None:
+    """In place of `Lockfile.dump_stages`."""
+    path = Path(self.path)
+    before = text = path.read_text(encoding="utf-8") if path.exists() else HEAD
+    for stage in stages:
+        for name, entry in serialize.to_lockfile(stage, **kwargs).items():
+            text = text and splice(text, name, entry)
+    if text is None:
+        _dump_stages(self, stages, **kwargs)
+    elif text != before:
+        with atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        self.repo.scm_context.track_file(self.relpath)
+
+
+_dump_stages = Lockfile.dump_stages
+
+
+def main() -> int:
+    from dvc.cli import main as dvc
+
+    Lockfile.dump_stages = dump_stages
+    return dvc(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

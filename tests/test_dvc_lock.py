@@ -1,0 +1,101 @@
+"""dvc.lock as pipelines/dvc_lock.py writes it, beside DVC's own writing of it."""
+
+import string
+import subprocess
+import sys
+
+import pytest
+import yaml
+from dvc.utils.serialize import modify_yaml
+from helpers import PROJECT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from pipelines import dvc_lock
+
+NAMES = st.text(string.ascii_lowercase + "_-@0123456789", min_size=1, max_size=12).filter(
+    lambda name: name[0].isalpha()
+)
+# of floats at the end of their range DVC loses a digit when it reads and writes them again
+NUMBERS = st.integers(-(10**6), 10**6).map(lambda n: n / 1000)
+TEXT = st.text(string.ascii_letters + string.digits + string.punctuation + " äø音", max_size=120)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), NUMBERS, TEXT)
+ENTRIES = st.fixed_dictionaries(
+    {
+        "cmd": st.text(string.ascii_letters + " ;|'\"$&-_.", min_size=1, max_size=300),
+        "deps": st.lists(st.fixed_dictionaries({"path": TEXT, "size": st.integers(0)}), max_size=3),
+        "params": st.dictionaries(st.just("params.yaml"), st.dictionaries(NAMES, VALUES, min_size=1, max_size=3)),
+    }
+)
+
+
+def by_dvc(path, name, entry):
+    """What `Lockfile.dump_stages` does to the file."""
+    with modify_yaml(path) as document:
+        if not document:
+            document.update({"schema": "2.0"})
+        document["stages"] = document.get("stages", {})
+        document["stages"].update({name: entry})
+    return path.read_text()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(NAMES, ENTRIES), min_size=1, max_size=6))
+def test_the_same_bytes_as_dvc(tmp_path_factory, changes):
+    path, text = tmp_path_factory.mktemp("lock") / "dvc.lock", dvc_lock.HEAD
+    for name, entry in changes:
+        text = dvc_lock.splice(text, name, entry)
+        assert text == by_dvc(path, name, entry)
+
+
+def test_any_entry_of_the_real_lock_is_put_back_in_its_place():
+    text = (PROJECT / "dvc.lock").read_text()
+    for name, entry in yaml.safe_load(text)["stages"].items():
+        changed = dvc_lock.splice(text, name, {**entry, "cmd": "another"})
+        assert yaml.safe_load(changed)["stages"] == {
+            **yaml.safe_load(text)["stages"],
+            name: {**entry, "cmd": "another"},
+        }
+
+
+def test_what_stands_in_two_places_of_a_parameter_file_is_written_twice():
+    shared = {"gain_db": 6}
+    text = dvc_lock.HEAD
+    for name in ("a", "b"):
+        text = dvc_lock.splice(text, name, {"cmd": "c", "params": {"params.yaml": {"x": shared, "y": [shared]}}})
+    assert YAML(typ="safe").load(text)["stages"]["b"]["params"]["params.yaml"] == {"x": shared, "y": [shared]}
+    assert "&" not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "stages: {}\n",
+        "schema: '2.0'\nstages: {}\n",
+        f"{dvc_lock.HEAD}  a:\n    cmd: b\ndatasets: []\n",
+        f"{dvc_lock.HEAD}  a:",
+    ],
+)
+def test_what_is_laid_out_otherwise_is_left_to_dvc(text):
+    assert dvc_lock.splice(text, "a", {"cmd": "c"}) is None
+
+
+def test_a_run_writes_what_dvc_writes(tmp_path):
+    recipe = "stages:\n" + "".join(
+        f"  {name}:\n    cmd: cat {dep} > {name}\n    deps: [{dep}]\n    outs: [{name}]\n"
+        for dep, name in (("start", "one"), ("one", "two"), ("two", "three"))
+    )
+    written = {}
+    for module in ("dvc", "pipelines.dvc_lock"):
+        folder = tmp_path / module
+        folder.mkdir()
+        (folder / "dvc.yaml").write_text(recipe)
+        for n in range(2):
+            (folder / "start").write_text(str(n))
+            for command in [["init", "-q", "--no-scm", "-f"]] * (n == 0) + [["repro", "-q"]]:
+                subprocess.run([sys.executable, "-m", module, *command], cwd=folder, check=True)
+            written.setdefault(n, []).append((folder / "dvc.lock").read_bytes())
+        assert not list(folder.glob("*.tmp"))
+    assert all(one == other for one, other in written.values())
