@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, jobs, materialize, recipe, retraining, schedules, sensors
+from assets import automation, checks, jobs, materialize, recipe, retraining, schedules, sensors
 from pipelines import params
 
 
@@ -27,10 +27,13 @@ def build(project: Path) -> dg.Definitions:
     retrain, on = retraining.job(project), retraining.wanted(project)
     study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []
     return dg.Definitions(
-        assets=[materialize.definition(project, groups, group) for group in groups.values()],
+        assets=[
+            *(materialize.definition(project, groups, group, on) for group in groups.values()),
+            retraining.champion(groups, on),
+        ],
         asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
         jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, *study],
         schedules=[schedules.weekly_retrain(retrain, on)],
-        sensors=[sensors.plain_runs(project, groups), sensors.new_data(project, retrain, on)],
+        sensors=[sensors.plain_runs(project, groups), sensors.new_data(project, retrain, on), automation.keep_up(on)],
         executor=dg.in_process_executor,  # a step is a subprocess already
     )

@@ -12,7 +12,7 @@ import dagster as dg
 # no public name, in dagster 1.13 (constraints.txt)
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from assets import events, folders, lock, outside, partitions, recipe, repro
+from assets import automation, events, folders, lock, outside, partitions, recipe, repro
 from assets.recipe import Stage, StageGroup
 
 POOL = "dvc"
@@ -23,8 +23,8 @@ SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 data version for all partitions; and unlike an output left out, it lets the assets that come after run."""
 
 
-def spec(groups: Mapping[str, StageGroup], group: StageGroup) -> dg.AssetSpec:
-    """The asset of a stage group: what dvc.yaml says of it, and what it needs."""
+def spec(groups: Mapping[str, StageGroup], group: StageGroup, on: bool = False) -> dg.AssetSpec:
+    """The asset of a stage group: what dvc.yaml says of it, and what it needs. `on`: params.yaml turned automation on."""
     meta = group.meta
     return dg.AssetSpec(
         group.name,
@@ -34,15 +34,19 @@ def spec(groups: Mapping[str, StageGroup], group: StageGroup) -> dg.AssetSpec:
         kinds=set(meta.get("kinds", ())),
         owners=[meta["owner"]] if "owner" in meta else [],
         partitions_def=partitions.definition(group),
+        automation_condition=automation.condition(group),
+        freshness_policy=None if group.upstream else automation.freshness(automation.NIGHTLY_DAYS, on),
     )
 
 
-def definition(project: Path, groups: Mapping[str, StageGroup], group: StageGroup) -> dg.AssetsDefinition:
+def definition(
+    project: Path, groups: Mapping[str, StageGroup], group: StageGroup, on: bool = False
+) -> dg.AssetsDefinition:
     """The asset of a stage group as one step."""
 
     @dg.multi_asset(
         name=group.name,
-        specs=[spec(groups, group)],
+        specs=[spec(groups, group, on)],
         backfill_policy=dg.BackfillPolicy.single_run() if group.dimensions else None,
         pool=POOL,
         description=group.description,

@@ -5,16 +5,20 @@ Not here: the job `retrain`, which renews the assets of this tree. That changes 
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import yaml
 
-from assets import repro
+from assets import automation, repro
+from assets.recipe import StageGroup
 
 JOB = "retrain_and_promote"
 COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
+CHAMPION = "champion"
+"""The asset that stands for the registry: an event a decision."""
 
 
 def job(project: Path) -> dg.JobDefinition:
@@ -37,19 +41,30 @@ def job(project: Path) -> dg.JobDefinition:
         for name, event in decided.items():
             say = context.log.warning if event["event"] == "refused" else context.log.info
             say(f"{name}: version {event['version']} {event['event']}, {event['reason']}")
-        yield dg.Output(
-            None,
-            metadata={
-                "commit": found["commit"] or "nothing was new",
-                **{
-                    name: f"version {event['version']} {event['event']}: {event['reason']}"
-                    for name, event in decided.items()
-                },
+        metadata = {
+            "commit": found["commit"] or "nothing was new",
+            **{
+                name: f"version {event['version']} {event['event']}: {event['reason']}"
+                for name, event in decided.items()
             },
-        )
+        }
+        yield dg.AssetMaterialization(CHAMPION, description="looked for a better model", metadata=metadata)
+        yield dg.Output(None, metadata=metadata)
 
     graph = dg.GraphDefinition(f"{JOB}_steps", description=description, node_defs=[step])
     return graph.to_job(JOB, description=description, executor_def=dg.in_process_executor)
+
+
+def champion(groups: Mapping[str, StageGroup], on: bool) -> dg.AssetSpec:
+    """What the registry holds, in the graph: told of by each retraining, and late when none has looked for over a week."""
+    return dg.AssetSpec(
+        CHAMPION,
+        deps=[name for name, group in groups.items() if group.meta.get("trains")],
+        description="The models in use (registry/, `conservatory models list`): each retraining leaves its decisions here.",
+        group_name="models",
+        kinds={"git"},
+        freshness_policy=automation.freshness(automation.WEEKLY_DAYS, on),
+    )
 
 
 def wanted(project: Path) -> bool:
