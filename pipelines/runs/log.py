@@ -36,6 +36,11 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
+def seconds(time: str) -> float:
+    """The time of a line as seconds since 1970. Raises `ValueError` for what is none."""
+    return datetime.datetime.fromisoformat(time).timestamp()
+
+
 class Log:
     """Writes the log of one run. A disk that is full, or a folder that may not be written, ends the log and not the run."""
 
