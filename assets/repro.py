@@ -129,9 +129,10 @@ def lines(project: Path, command: list[str]) -> Iterator[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
+    """This process's environment, with this interpreter's folder first on PATH: stages say `python`. What Dagster starts sends no
+    alerts: its sensor does."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "CONSERVATORY_ALERTS": "off"}
 
 
 def _ran(stage: str, began: float, seen: Running | None) -> Finished:

@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from pipelines import params, run
+from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
@@ -277,6 +278,7 @@ def ui(
 audit.register(app)
 status.register(app)
 app.add_typer(registry.app, name="models")
+app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)
 
 

@@ -94,6 +94,8 @@ def _repro(targets: list[str], force: bool) -> int:
         status = call(command, environment(), line, follower.line)
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
+    if status:
+        _alert(follower)
     ran, skipped = follower.counts["ran"], follower.counts["unchanged"]
     minutes, seconds = divmod(int(time.monotonic() - began), 60)
     took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
@@ -108,6 +110,15 @@ def _repro(targets: list[str], force: bool) -> int:
             "command goes on from here."
         )
     return status
+
+
+def _alert(follower: follow.Follower) -> None:
+    """Tell whom the user named, if anybody, that the run failed."""
+    from pipelines.alerts.send import alert  # seldom needed
+
+    failed = follower.failed or {"stage": "", "reason": "", "detail": ""}
+    reason = failed["reason"] or "the error is in its log: conservatory logs"
+    alert(Path(), "failed", failed["stage"] or "the run", reason, f"run {follower.id}", failed["detail"])
 
 
 def _chatter(line: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,6 +138,17 @@ class Follower:
 
     def _record(self, what: str, **figures: object) -> None:
         record.add(self.project, [{"time": log.now(), "run": self.id, "what": what, **figures}])
+
+
+def failure(lines: Iterable[str]) -> tuple[str, str]:
+    """(stage, reason) of the end of a failed run's output: the last that the stage said. Stage "" where DVC names none."""
+    said = ""
+    for line in lines:
+        if found := FAILED.match(line):
+            return found[1], said or found[2] or ""
+        if line.strip() and not progress.parse(line):
+            said = line
+    return "", said
 
 
 def measured(main: progress.Progress | None) -> dict[str, object]:

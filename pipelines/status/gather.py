@@ -40,7 +40,7 @@ def gather(project: Path = Path()) -> dict:
         **_runs(project, entries),
         "quarantine": _quarantine(project),
         "models": _models(project),
-        "retrainings": worktree.waiting(project),
+        "retrainings": [f"{name} {worktree.failure(project, name)}".strip() for name in worktree.waiting(project)],
         "disk": disk.usage(project, _dvc_cache(project)),
         "dagster": _answer(asked),
     }
