@@ -123,7 +123,7 @@ def _failed_checks(
 def _refused(project: Path, since: float) -> Iterator[tuple[float, dict[str, str]]]:
     """From the registry's own files, whoever asked for the promotion."""
     for path in (project / "registry").glob("*/history.jsonl"):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 event = json.loads(line)
                 when = datetime.datetime.fromisoformat(event["time"]).timestamp()

@@ -51,7 +51,8 @@ class Follower:
     def line(self, text: str) -> str | None:
         """Take a line. Returns a sentence on the stage's progress if it is one of progress and due, "" if it is and is not due,
         and None for any other."""
-        text = COLOURS.sub("", text)
+        if "\x1b" in text:
+            text = COLOURS.sub("", text)
         if found := RUNNING.match(text):
             self._finish()
             self.running = Running(found[1])

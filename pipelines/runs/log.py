@@ -52,7 +52,7 @@ class Log:
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             prune(self.path.parent, MAX_RUNS - 1)
-            self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115, closed by close()
+            self.file = open(self.path, "a", encoding="utf-8", errors="replace")  # noqa: SIM115, closed by close()
 
     def event(self, event: str, message: str, level: str = "info", **figures: object) -> None:
         """Write one line at once, so that who follows the log sees it."""

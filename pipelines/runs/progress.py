@@ -54,6 +54,9 @@ class Progress:
 
 def parse(line: str) -> Progress | None:
     """What a line says of progress, or None."""
+    line = line.strip()  # tqdm writes over a longer line with spaces
+    if not line.endswith(("]", " left")):
+        return None
     if found := EPOCH.match(line):
         done, took = int(found["done"]), float(found["took"])
         return Progress("train", "epoch", done, int(found["total"]), done * took, float(found["left"]))

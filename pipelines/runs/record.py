@@ -42,7 +42,7 @@ def read(project: Path) -> list[dict]:
     path = project / FILE
     found = []
     if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
                 if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys():
