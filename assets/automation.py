@@ -1,4 +1,4 @@
-"""What Dagster does by itself with single assets, and when it calls one overdue. Off until turned on, as `assets/schedules.py` is.
+"""What Dagster does by itself with single assets, and when it calls one overdue. Off until it is turned on.
 
 What trains (`meta: {trains: true}` in dvc.yaml) is left out: a model changes by the weekly retraining and its gate
 (`assets/retraining.py`), not because a clip came in.

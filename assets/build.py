@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import automation, checks, jobs, materialize, recipe, retraining, schedules, sensors
+from assets import alerts, automation, checks, jobs, materialize, recipe, retraining, schedules, sensors
 from pipelines import params
 
 
@@ -34,6 +34,11 @@ def build(project: Path) -> dg.Definitions:
         asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
         jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, *study],
         schedules=[schedules.weekly_retrain(retrain, on)],
-        sensors=[sensors.plain_runs(project, groups), sensors.new_data(project, retrain, on), automation.keep_up(on)],
+        sensors=[
+            sensors.plain_runs(project, groups),
+            sensors.new_data(project, retrain, on),
+            alerts.sensor(project, groups),
+            automation.keep_up(on),
+        ],
         executor=dg.in_process_executor,  # a step is a subprocess already
     )

@@ -28,10 +28,11 @@ def materialization(
     entries: Mapping[str, Mapping],
     status: str,
     seconds: float | None = None,
+    measured: Mapping[str, object] | None = None,
 ) -> dg.AssetMaterialization:
     """The event for `stage` as it stands in `entries`, those of dvc.lock.
 
-    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did.
+    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did, `measured` what its progress was.
     """
     group, entry = groups[stage.group], entries[stage.name]
     partition = partitions.key(group, stage)
@@ -40,7 +41,7 @@ def materialization(
         group.name,
         partition=partition,
         description=status,
-        metadata=metadata.of_stage(project, stage, entry, status, seconds),
+        metadata=metadata.of_stage(project, stage, entry, status, seconds, measured or {}),
         tags={
             "dagster/data_version": version(stage, entries),
             "dagster/data_version_is_user_provided": "true",

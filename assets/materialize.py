@@ -86,7 +86,7 @@ def run(
                 say(f"{finished.stage}: {finished.status}")
                 entries = lock.read_with(project, stage.name, stage.outs)
                 yield events.materialization(
-                    instance, project, groups, stage, entries, finished.status, finished.seconds
+                    instance, project, groups, stage, entries, finished.status, finished.seconds, finished.measured
                 )
     except repro.StageError as error:
         raise dg.Failure(str(error), allow_retries=False) from None

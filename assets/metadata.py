@@ -18,18 +18,34 @@ import dagster as dg
 from assets.recipe import Stage
 from pipelines import recipe
 
+SLOW = ("epoch", "embedding", "tagger")  # take seconds each
+
 
 def of_stage(
-    project: Path, stage: Stage, entry: Mapping, status: str, seconds: float | None
+    project: Path, stage: Stage, entry: Mapping, status: str, seconds: float | None, measured: Mapping[str, object]
 ) -> dict[str, dg.MetadataValue]:
     """Metadata of one stage as it stands: what became of it, what it found, then what it was made from."""
     return {
         "status": dg.MetadataValue.text(status),
         **({} if seconds is None else {"wall time (s)": dg.MetadataValue.float(round(seconds, 1))}),
+        **throughput(measured),
         **pages(project, entry),
         **of_record(record(project, stage, entry) or {}),
         **provenance(entry),
     }
+
+
+def throughput(measured: Mapping[str, object]) -> dict[str, dg.MetadataValue]:
+    """What a run did and how fast, as floats that Dagster plots over runs: clips a second, or of what is slow, seconds each."""
+    if not measured:
+        return {}
+    unit, rate = str(measured["unit"]), measured.get("per_second")
+    shown = {f"run: {unit}s": dg.MetadataValue.float(float(measured["items"]))}
+    if rate:
+        slow = unit in SLOW
+        name = f"run: seconds of each {unit}" if slow else f"run: {unit}s a second"
+        shown[name] = dg.MetadataValue.float(round(1 / rate if slow else rate, 3))
+    return shown
 
 
 def record(project: Path, stage: Stage, entry: Mapping) -> dict | None:

@@ -1,25 +1,19 @@
 """What the recipe says, as DVC reads dvc.yaml: stages, what they are items of, and which need which.
 
-DVC fills in the names; its index, which makes an object of each dependency of each stage, is not asked: it takes many times as
-long (benchmarks/graph.py). Belongs here: everything that knows DVC's Python interface. Not here: anything of Dagster, and
-running a stage.
+Belongs here: what of DVC's Python interface `pipelines/recipe.py` does not know. Not here: anything of Dagster, and running a stage.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dvc.dvcfile import load_file
 from dvc.parsing import ForeachDefinition, MatrixDefinition
-from dvc.repo import Repo
 
 from assets import lock
 from pipelines import recipe
 
 RECORDS = "data/records/"
-OUTS = ("outs", "metrics", "plots")
-"""Under what dvc.yaml lists outputs."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +63,13 @@ def load(project: Path) -> dict[str, StageGroup]:
 
 
 def _load(project: Path) -> dict[str, StageGroup]:
-    with Repo(str(project)) as repo:
-        resolver = load_file(repo, str(project / "dvc.yaml")).resolver
-        entries = resolver.resolve()["stages"]
+    resolver = recipe.resolver(project)
+    entries = resolver.resolve()["stages"]
     stages, firsts = {}, {}
     for name, entry in entries.items():
         group, _, key = name.partition("@")
         values = _values(resolver.definitions[group], key)
-        stages[name] = Stage(name, group, tuple(values.values()), tuple(_paths(entry, *OUTS)))
+        stages[name] = Stage(name, group, tuple(values.values()), tuple(recipe.paths(entry, *recipe.OUTS)))
         firsts.setdefault(group, (entry, values))
     upstream = {group: {} for group in firsts}
     for down, up in _needs(entries):
@@ -94,23 +87,13 @@ def _load(project: Path) -> dict[str, StageGroup]:
 
 def _needs(entries: Mapping[str, Mapping]) -> Iterator[tuple[str, str]]:
     """The pairs (stage, stage whose output it reads)."""
+    sides = {"deps": ("deps",), "outs": recipe.OUTS}
     files = {
-        name: {"deps": _listed(_paths(entry, "deps")), "outs": _listed(_paths(entry, *OUTS))}
+        name: {side: [{"path": path} for path in recipe.paths(entry, *lists)] for side, lists in sides.items()}
         for name, entry in entries.items()
     }
     graph = recipe.Graph(files)
     return ((name, other) for name in entries for other in graph.needs(name))
-
-
-def _paths(entry: Mapping, *lists: str) -> list[str]:
-    """The files under these keys of a stage; one with options is a mapping of its path to them."""
-    written = [path for name in lists for path in entry.get(name, ())]
-    return [path if isinstance(path, str) else next(iter(path)) for path in written]
-
-
-def _listed(paths: Iterable[str]) -> list[dict]:
-    """As `dvc.lock` lists them."""
-    return [{"path": path} for path in paths]
 
 
 def ancestors(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:

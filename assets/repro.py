@@ -1,25 +1,27 @@
 """Run stages: one `dvc repro` as a subprocess, its lines passed on as they come, each stage named when it is finished.
 
+What stages say of their progress becomes a sentence now and then, and of a stage that says very much the rest is left to the
+run's log (`conservatory logs`): each line passed on is an event in Dagster's database.
+
 Not here: what Dagster is told of a finished stage (`events.py`). DVC itself decides what is unchanged.
 """
 
 import os
-import re
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets import guard, lock
 from pipelines.recover import recover
+from pipelines.runs.follow import RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
+from pipelines.runs.lines import bounded
+from pipelines.runs.progress import duration
 
-TAIL = 40  # lines of output that a failure quotes
-RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
-UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
-RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
+SAID = 500  # lines of a stage that are passed on
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 
@@ -36,6 +38,7 @@ class Finished:
     changed: bool  # False: DVC found it up to date and left it alone
     status: str  # a sentence for the user
     seconds: float | None = None  # wall time of its command, if it was run
+    measured: Mapping[str, object] = field(default_factory=dict)  # of its progress: items, unit, per_second
 
 
 def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False) -> Iterator[Finished]:
@@ -48,34 +51,53 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *stages]
     recover(project, say)
     before = lock.read(project)
-    running, began = None, time.monotonic()
+    running, began, said = None, time.monotonic(), 0
     finished: list[Finished] = []
+    follower = Follower(project, "Dagster")
+    why = "interrupted"
     try:
         for line in lines(project, command):
+            ended = follower.running
+            progress = follower.line(line)
+            if progress is not None:
+                if progress:
+                    say(progress)
+                continue
             if not line.strip() or line.startswith(CHATTER):
                 continue
             started, unchanged, restored = RUNNING.match(line), UNCHANGED.match(line), RESTORED.match(line)
             if running and (started or unchanged or restored):
-                finished.append(_ran(running, began))
+                finished.append(_ran(running, began, ended))
                 running = None
             if unchanged:
                 finished.append(Finished(unchanged[1], False, "unchanged, skipped by DVC"))
             elif restored:
                 finished.append(Finished(restored[1], True, "not run: restored from DVC's cache"))
             elif started:
-                running, began = started[1], time.monotonic()
+                running, began, said = started[1], time.monotonic(), 0
                 # only now, when a command begins, is dvc.lock sure to be written to the end and left alone for a while
                 yield from finished
                 finished = []
-            say(line)
+            said += 1
+            if said <= SAID or line.startswith("ERROR"):
+                say(line)
+            elif said == SAID + 1:
+                say(
+                    f"{running or 'DVC'} has said {SAID} lines; more are in the log: conservatory logs --run {follower.id}"
+                )
+        if running:
+            finished.append(_ran(running, began, follower.running))
+        why = ""
     except StageError:
+        why = ""
         # it may be a later stage that failed, before it began
         if running and lock.read(project).get(running, before.get(running)) != before.get(running):
-            finished.append(_ran(running, began))
+            finished.append(_ran(running, began, follower.running))
+        follower.end(1)
         yield from finished
         raise
-    if running:
-        finished.append(_ran(running, began))
+    finally:
+        follower.end(1 if why else 0, why)
     yield from finished
 
 
@@ -95,7 +117,7 @@ def lines(project: Path, command: list[str]) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        for line in process.stdout:
+        for line in bounded(process.stdout):
             tail.append(line.rstrip())
             yield line.rstrip()
         status = process.wait()
@@ -107,12 +129,12 @@ def lines(project: Path, command: list[str]) -> Iterator[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
+    """This process's environment, with this interpreter's folder first on PATH: stages say `python`. What Dagster starts sends no
+    alerts: its sensor does."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "CONSERVATORY_ALERTS": "off"}
 
 
-def _ran(stage: str, began: float) -> Finished:
+def _ran(stage: str, began: float, seen: Running | None) -> Finished:
     took = time.monotonic() - began
-    minutes, seconds = divmod(round(took), 60)
-    return Finished(stage, True, f"ran in {minutes} min {seconds} s" if minutes else f"ran in {seconds} s", took)
+    return Finished(stage, True, f"ran in {duration(took)}", took, measured(seen.main.longest) if seen else {})

@@ -12,9 +12,11 @@ import typer
 import yaml
 
 from pipelines import params, run
+from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
+from pipelines.status import commands as status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -145,10 +147,10 @@ def run_stages(
         run.refresh()
     except listing.SourceError as error:
         _fail(str(error))
-    status = run.repro(targets, force)
-    if status == 0 and run.REPORT.exists() and (not targets or "report" in targets):
+    ended = run.repro(targets, force)
+    if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
-    raise typer.Exit(status)
+    raise typer.Exit(ended)
 
 
 @app.command()
@@ -274,7 +276,9 @@ def ui(
 
 
 audit.register(app)
+status.register(app)
 app.add_typer(registry.app, name="models")
+app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)
 
 

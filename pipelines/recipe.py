@@ -1,6 +1,7 @@
 """The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
 
-Standard library and PyYAML only: `assets/` imports this module, to read the same facts the same way.
+Standard library and PyYAML only, and DVC where it reads dvc.yaml: `assets/` imports this module, to read the same facts the same
+way.
 """
 
 import hashlib
@@ -14,6 +15,27 @@ import yaml
 
 LOCK = Path("dvc.lock")
 CODE = ("pipelines/",)
+OUTS = ("outs", "metrics", "plots")
+"""Under what dvc.yaml lists outputs."""
+
+
+def resolver(project: Path):
+    """DVC's `DataResolver` of a project's dvc.yaml: `resolve()["stages"]` are its stages (cmd, deps, params, outs, desc, meta) with the
+    names of params.yaml filled in.
+
+    DVC's index, which makes an object of each dependency of each stage, takes many times as long (benchmarks/graph.py).
+    """
+    from dvc.dvcfile import load_file  # half a second to import
+    from dvc.repo import Repo
+
+    with Repo(str(project)) as repo:
+        return load_file(repo, str(project.absolute() / "dvc.yaml")).resolver
+
+
+def paths(entry: dict, *lists: str) -> list[str]:
+    """The files under these keys of a resolved stage; one with options is a mapping of its path to them."""
+    written = [path for name in lists for path in entry.get(name, ())]
+    return [path if isinstance(path, str) else next(iter(path)) for path in written]
 
 
 def locked_stages() -> dict[str, dict]:

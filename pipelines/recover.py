@@ -16,6 +16,8 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
+from pipelines import recipe
+
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
@@ -46,13 +48,11 @@ def forget(project: Path = Path(), say=print) -> list[str]:
     path = project / LOCK
     if not path.exists():
         return []
-    from dvc.repo import Repo  # a second to import
-    from dvc.utils.serialize import modify_yaml
+    from dvc.utils.serialize import modify_yaml  # a second to import
 
-    with Repo(str(project)) as repo:
-        living = {getattr(stage, "name", None): stage for stage in repo.index.stages}
-    kept = {out.def_path for stage in living.values() for out in stage.outs}
-    locked = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    living = recipe.resolver(project).resolve()["stages"]
+    kept = {out for entry in living.values() for out in recipe.paths(entry, *recipe.OUTS)}
+    locked = recipe.parse_lock(path.read_text(encoding="utf-8"))
     gone = {name: entry for name, entry in locked.items() if name not in living}
     for out in {out["path"] for entry in gone.values() for out in entry.get("outs", [])} - kept:
         if (project / out).is_dir():

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from pipelines import params, recover
 from pipelines.datasets import listing
+from pipelines.runs import follow
+from pipelines.runs.call import call
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
@@ -81,15 +82,21 @@ def _repro(targets: list[str], force: bool) -> int:
         *(["--force", "--single-item"] if force else []),
         *targets,
     ]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, bufsize=1)
-    skipped, ran = 0, 0
-    for line in process.stdout:
-        ran += line.startswith("Running stage ")
-        if "didn't change, skipping" in line:
-            skipped += 1
-        elif not _chatter(line):
-            print(line, end="", flush=True)
-    status = process.wait()
+    follower = follow.Follower(Path(), "conservatory run")
+
+    def line(text: str) -> None:
+        follower.line(text)
+        if not follow.UNCHANGED.match(text) and not _chatter(text):
+            print(text, flush=True)
+
+    status = None
+    try:
+        status = call(command, environment(), line, follower.line)
+    finally:
+        follower.end(130 if status is None else status, "" if status is not None else "interrupted")
+    if status:
+        _alert(follower)
+    ran, skipped = follower.counts["ran"], follower.counts["unchanged"]
     minutes, seconds = divmod(int(time.monotonic() - began), 60)
     took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     if status == 0 and not ran and _lock_state() == before:
@@ -103,6 +110,15 @@ def _repro(targets: list[str], force: bool) -> int:
             "command goes on from here."
         )
     return status
+
+
+def _alert(follower: follow.Follower) -> None:
+    """Tell whom the user named, if anybody, that the run failed."""
+    from pipelines.alerts.send import alert  # seldom needed
+
+    failed = follower.failed or {"stage": "", "reason": "", "detail": ""}
+    reason = failed["reason"] or "the error is in its log: conservatory logs"
+    alert(Path(), "failed", failed["stage"] or "the run", reason, f"run {follower.id}", failed["detail"])
 
 
 def _chatter(line: str) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
-from dvc.dvcfile import load_file
-from dvc.repo import Repo
+
+from pipelines import recipe
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = "sh stage.sh"
@@ -48,11 +48,11 @@ def make(to: Path, n_datasets: int) -> int:
         shutil.copy(PROJECT / name, to / name)
     (to / "stage.sh").write_text(STAGE)
     (to / "params.yaml").write_text(yaml.safe_dump(_params(n_datasets), sort_keys=False))
-    recipe = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
-    for name, stage in recipe["stages"].items():
+    written = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
+    for name, stage in written["stages"].items():
         body = stage.get("do", stage)
         body["cmd"] = _command(name, body)
-    (to / "dvc.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False, width=1000))
+    (to / "dvc.yaml").write_text(yaml.safe_dump(written, sort_keys=False, width=1000))
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=to, check=True)
     stages = resolved(to)
     _run(to, stages)
@@ -62,8 +62,7 @@ def make(to: Path, n_datasets: int) -> int:
 
 def resolved(project: Path) -> dict[str, dict]:
     """Stage -> its entry in dvc.yaml with names filled in, each after what it needs."""
-    with Repo(str(project)) as repo:
-        return load_file(repo, str(project / "dvc.yaml")).resolver.resolve()["stages"]
+    return recipe.resolver(project).resolve()["stages"]
 
 
 def _params(n_datasets: int) -> dict:
@@ -83,14 +82,10 @@ def _params(n_datasets: int) -> dict:
 
 
 def _command(name: str, stage: Mapping) -> str:
-    data = [dep for dep in stage["deps"] if dep.startswith(("data/", "models/", "reports/"))]
+    data = [dep for dep in stage["deps"] if not dep.startswith(("pipelines/", "${"))]
     words = ["${item.seed}"] if name == "raw" else []
-    outs = [out if isinstance(out, str) else next(iter(out)) for out in _outs(stage)]
+    outs = recipe.paths(stage, *recipe.OUTS)
     return " ".join([COMMAND, name, *words, "--", *data, "--", *outs])
-
-
-def _outs(stage: Mapping) -> list:
-    return [*stage.get("outs", ()), *stage.get("metrics", ()), *stage.get("plots", ())]
 
 
 def _run(project: Path, stages: Mapping[str, Mapping]) -> None:
@@ -102,9 +97,8 @@ def _run(project: Path, stages: Mapping[str, Mapping]) -> None:
 def _lock(project: Path, stages: Mapping[str, Mapping]) -> dict:
     params, known = yaml.safe_load((project / "params.yaml").read_text()), {}
 
-    def files(paths: Iterable, cache: Path | None = None) -> list[dict]:
-        names = sorted(path if isinstance(path, str) else next(iter(path)) for path in paths)
-        for name in names:
+    def files(names: Iterable[str], cache: Path | None = None) -> list[dict]:
+        for name in (names := sorted(names)):
             if name not in known or cache:
                 known[name] = {"path": name, **_hashed(project / name, cache)}
         return [dict(known[name]) for name in names]
@@ -120,9 +114,9 @@ def _lock(project: Path, stages: Mapping[str, Mapping]) -> dict:
         read = {key: value(key) for key in sorted(keys)} if all(isinstance(key, str) for key in keys) else dict(params)
         return {
             "cmd": stage["cmd"],
-            "deps": files(stage["deps"]),
+            "deps": files(recipe.paths(stage, "deps")),
             **({"params": {"params.yaml": read}} if read else {}),
-            "outs": files(_outs(stage), project / ".dvc/cache/files/md5"),
+            "outs": files(recipe.paths(stage, *recipe.OUTS), project / ".dvc/cache/files/md5"),
         }
 
     return {"schema": "2.0", "stages": {name: entry(stage) for name, stage in stages.items()}}

@@ -40,8 +40,9 @@ def read(project: Path, name: str) -> list[dict]:
     path = project / FOLDER / name / "history.jsonl"
     if not path.exists():
         return []
-    events = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    events, text = [], path.read_text(encoding="utf-8")
+    # not splitlines(), which would also cut a reason at a U+2028 in it
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         try:
             event = json.loads(line)
             event["version"], event["event"]

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +16,11 @@ import psutil
 import yaml
 
 from pipelines import params, run
+from pipelines.alerts import settings as alerts
+from pipelines.alerts.send import alert, refusal
 from pipelines.registry import gate, git, history, promotion, versions, worktree
 from pipelines.registry.errors import RegistryError
+from pipelines.runs import log, record
 
 CLIPS = ".cache/clips"
 PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
@@ -75,6 +79,30 @@ def clean(project: Path, say: Callable = print) -> list[str]:
 
 
 def _steps(project: Path, name: str, lock, say: Callable) -> dict:
+    """Work, and tell whom the user named of a failure or a refusal."""
+    began = time.monotonic()
+    _record(project, name, record.BEGAN, door="conservatory retrain", pid=os.getpid())
+    status, why = 1, "interrupted"
+    try:
+        found = _work(project, name, lock, say)
+        status, why = 0, ""
+    except RegistryError as error:
+        why = worktree.failure(project, name) or str(error)
+        alert(project, "failed", "retraining", why, f"retraining {name}", str(error), say)
+        raise
+    finally:
+        _record(project, name, record.ENDED, status=status, seconds=round(time.monotonic() - began, 1), reason=why)
+    for model, event in found["models"].items():
+        if event and event["event"] == "refused":
+            alert(project, **refusal(model, event), say=say)
+    return found
+
+
+def _record(project: Path, name: str, what: str, **figures: object) -> None:
+    record.add(project, [{"time": log.now(), "run": f"retraining-{name}", "what": what, **figures}])
+
+
+def _work(project: Path, name: str, lock, say: Callable) -> dict:
     path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
     say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
     go_on = f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
@@ -163,7 +191,12 @@ def _experiment(name: str, base: str) -> str:
 def _child(path: Path, lock, command: list[str], project: Path) -> int:
     """Run a command in the worktree, its output shown, and return its status. It holds the retraining's lock too; if this process
     is told to end, it is told first, and waited for."""
-    environment = {"CONSERVATORY_CACHE": str((project / CLIPS).absolute()), **run.environment()}
+    environment = {
+        "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
+        "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
+        **run.environment(),
+        alerts.OFF: "off",  # one alert, from here
+    }
     before = signal.signal(signal.SIGTERM, _interrupted)
     process = subprocess.Popen(command, cwd=path, env=environment, pass_fds=[lock.fileno()], start_new_session=True)
     try:

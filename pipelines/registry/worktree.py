@@ -16,6 +16,7 @@ from typing import IO
 
 from pipelines.registry import git
 from pipelines.registry.errors import RegistryError
+from pipelines.runs import record
 from pipelines.store.files import read_json, write_json
 
 FOLDER = Path(".cache/retrain")
@@ -84,6 +85,13 @@ def remove(project: Path, name: str, branch: bool) -> None:
         if branch:
             git.run(project, "branch", "--quiet", "-D", BRANCH + name, check=False)
     (project / FOLDER / f"{name}.lock").unlink(missing_ok=True)
+
+
+def failure(project: Path, name: str) -> str:
+    """Which stage of a retraining failed last, and why; "" where none did."""
+    runs = list(record.runs(record.read(project / FOLDER / name)).values())
+    last = runs[-1] if runs else {}
+    return f"{last.get('failed', '')} {last.get('reason', '')}".strip() if last.get("status") else ""
 
 
 def has_remote(folder: Path) -> bool:

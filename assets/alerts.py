@@ -1,0 +1,134 @@
+"""The sensor that tells, by e-mail, webhook or a command, that a run failed, a check of severity ERROR did not hold, or a
+promotion was refused.
+
+Not here: whom to tell, how often and how (`pipelines/alerts`). A sensor and no hook in the runs, so that a run that was killed is
+told of too, and none waits for a mail server.
+"""
+
+import datetime
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from assets import checks
+from assets.recipe import StageGroup
+from pipelines.alerts import settings
+from pipelines.alerts.send import alert, refusal
+from pipelines.runs.follow import failure
+
+NAME = "alerts"
+EVERY_S = 30
+PATIENCE = 30.0  # seconds of sending in one look; what is left waits for the next
+MAX_RUNS = 50
+
+
+def wanted(project: Path) -> bool:
+    """Is the sensor on without the UI? Also where what is configured cannot be used: its ticks say so."""
+    try:
+        return bool(settings.load(project))
+    except settings.AlertsError:
+        return True
+
+
+def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
+    """The sensor; its cursor is the time of the last event it has dealt with, and it begins with what comes after its first
+    look."""
+
+    @dg.sensor(
+        name=NAME,
+        description=(
+            "Sends an alert when a run fails, a check of severity ERROR does not hold, or a promotion is refused: to whom "
+            "`alerts` in params.yaml or the environment name (docs/operations.md). On where somebody is named."
+        ),
+        minimum_interval_seconds=EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING if wanted(project) else dg.DefaultSensorStatus.STOPPED,
+    )
+    def look(context: dg.SensorEvaluationContext):
+        try:
+            if not settings.load(project):
+                return dg.SkipReason("no alerts are configured")
+        except settings.AlertsError as error:
+            return dg.SkipReason(f"nothing can be sent: {error}")
+        began = time.monotonic()
+        if not context.cursor:
+            context.update_cursor(json.dumps(time.time()))
+            return dg.SkipReason("from now on")
+        since, sent = float(json.loads(context.cursor)), 0
+        for when, event in sorted(events(context.instance, project, groups, since), key=lambda pair: pair[0]):
+            if time.monotonic() - began > PATIENCE:
+                break
+            sent += alert(project, **event, say=context.log.warning)
+            since = max(since, when)
+        context.update_cursor(json.dumps(since))
+        return dg.SkipReason(f"{sent} alerts were sent")
+
+    return look
+
+
+def events(
+    instance: dg.DagsterInstance, project: Path, groups: Mapping[str, StageGroup], since: float
+) -> Iterator[tuple[float, dict[str, str]]]:
+    """(when, what `alert` is told) of all that happened after `since`, in no order."""
+    yield from _failed_runs(instance, since)
+    yield from _failed_checks(instance, groups, since)
+    yield from _refused(project, since)
+
+
+def _failed_runs(instance: dg.DagsterInstance, since: float) -> Iterator[tuple[float, dict[str, str]]]:
+    after = datetime.datetime.fromtimestamp(since, datetime.UTC)
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
+    for record in instance.get_run_records(failed, limit=MAX_RUNS):
+        run, when = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
+        if when <= since:
+            continue
+        steps = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
+        detail, step = "", ""
+        for found in steps:
+            step = found.event_log_entry.step_key or ""
+            data = found.event_log_entry.dagster_event.step_failure_data
+            detail = (data.user_failure_data and data.user_failure_data.description) or (
+                data.error.to_string() if data.error else ""
+            )
+        stage, reason = failure(detail.splitlines())
+        about = stage or f"{run.job_name.removeprefix('__')} {step}".strip()
+        yield (
+            when,
+            {
+                "kind": "failed",
+                "about": about,
+                "reason": reason or "the run ended without a word",
+                "id": f"run {run.run_id}",
+                "detail": f"Dagster run {run.run_id}\n\n{detail}",
+            },
+        )
+
+
+def _failed_checks(
+    instance: dg.DagsterInstance, groups: Mapping[str, StageGroup], since: float
+) -> Iterator[tuple[float, dict[str, str]]]:
+    keys = [spec.key for group in groups.values() for spec in checks.specs(group)]
+    for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).items():
+        found = record.event and record.event.dagster_event and record.event.asset_check_evaluation
+        if not found or found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
+            continue
+        if record.event.timestamp > since:
+            about = f"{key.asset_key.to_user_string()}: {key.name.replace('_', ' ')}"
+            event = {"kind": "check failed", "about": about, "reason": found.description or "it does not hold"}
+            yield record.event.timestamp, {**event, "id": f"check {key.to_user_string()} {record.id}"}
+
+
+def _refused(project: Path, since: float) -> Iterator[tuple[float, dict[str, str]]]:
+    """From the registry's own files, whoever asked for the promotion."""
+    for path in (project / "registry").glob("*/history.jsonl"):
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            try:
+                event = json.loads(line)
+                when = datetime.datetime.fromisoformat(event["time"]).timestamp()
+                refused = event["event"] == "refused"
+            except (ValueError, TypeError, KeyError):
+                continue  # `conservatory models` says what to do about it
+            if refused and when + 1 > since:  # its time is in whole seconds
+                yield when + 1, refusal(path.parent.name, event)

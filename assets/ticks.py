@@ -1,0 +1,61 @@
+"""What Dagster's own history says of schedules, sensors and failed runs, as JSON: `python -m assets.ticks`, with
+DAGSTER_HOME set.
+
+For `conservatory status`, which imports no Dagster. Only the history is read, no definitions: a schedule or sensor that was never
+turned on is not in it.
+"""
+
+import datetime
+import json
+import sys
+
+import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
+from dagster._utils.schedules import cron_string_iterator
+
+MAX_RUNS = 5
+
+
+def told(instance: dg.DagsterInstance) -> dict:
+    """`{"schedules": [...], "sensors": [...], "failed": [...]}`."""
+    found = {"schedules": [], "sensors": []}
+    for state in sorted(instance.all_instigator_state(), key=lambda state: state.instigator_name):
+        on = state.status in (InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE)
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        entry = {"name": state.instigator_name, "on": on, "last": _tick(ticks[0]) if ticks else None}
+        if state.instigator_type == InstigatorType.SCHEDULE:
+            cron = getattr(state.instigator_data, "cron_schedule", None)
+            now = datetime.datetime.now(datetime.UTC).timestamp()
+            following = next(cron_string_iterator(now, cron, "UTC"), None) if on and isinstance(cron, str) else None
+            found["schedules"].append({**entry, "cron": cron, "next": following and following.isoformat()})
+        else:
+            found["sensors"].append(entry)
+    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=MAX_RUNS)
+    return {
+        **found,
+        "failed": [
+            {"run": record.dagster_run.run_id, "job": record.dagster_run.job_name, "time": _time(record.end_time)}
+            for record in records
+        ],
+    }
+
+
+def _tick(tick) -> dict:
+    return {
+        "time": _time(tick.timestamp),
+        "status": tick.status.value.lower(),
+        "error": tick.error.message.strip()[:300] if tick.error else tick.skip_reason,
+    }
+
+
+def _time(timestamp: float | None) -> str | None:
+    return timestamp and datetime.datetime.fromtimestamp(timestamp, datetime.UTC).isoformat(timespec="seconds")
+
+
+def main() -> None:
+    with dg.DagsterInstance.get() as instance:
+        json.dump(told(instance), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

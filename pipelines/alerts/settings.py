@@ -1,0 +1,179 @@
+"""Where alerts go: `alerts` in params.yaml, and the environment.
+
+params.yaml is copied around and merged from people who never run it. So it may name who is told, and nothing that runs or holds a
+secret: a command, and a mail server that is given a password, come from the environment alone.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+OFF = "CONSERVATORY_ALERTS"  # =off: nothing is sent
+WEBHOOK = "CONSERVATORY_ALERTS_WEBHOOK"
+COMMAND = "CONSERVATORY_ALERTS_COMMAND"
+SMTP = "CONSERVATORY_ALERTS_SMTP"
+PASSWORD = "CONSERVATORY_ALERTS_SMTP_PASSWORD"
+PASSWORD_FILE = "CONSERVATORY_ALERTS_SMTP_PASSWORD_FILE"
+
+KEYS = {"email", "webhook", "every_s"}
+EMAIL_KEYS = {"to", "from", "server"}
+EVERY_S = 3600
+ADDRESS = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,255}")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SCHEMES = {"smtp": 587, "smtps": 465}
+
+
+class AlertsError(ValueError):
+    """Settings that cannot be used; the message says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A mail server. smtp: STARTTLS is demanded, but of a server on this machine that is given no password; smtps: TLS from the
+    first byte."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Empty parts are not used."""
+
+    webhook: str = ""
+    command: str = ""
+    to: tuple[str, ...] = ()
+    sender: str = ""
+    server: Server | None = None
+    every_s: float = EVERY_S
+
+    def __bool__(self) -> bool:
+        return bool(self.webhook or self.command or self.to)
+
+    def described(self) -> list[str]:
+        """Where alerts go, without secrets (a webhook's address often is one)."""
+        told = []
+        if self.to:
+            login = " with a password" if self.server.password else ""
+            told.append(f"e-mail to {', '.join(self.to)} through {self.server}{login}")
+        if self.webhook:
+            told.append(f"webhook at {urlsplit(self.webhook).hostname}")
+        if self.command:
+            told.append(f"command of {COMMAND}")
+        return told
+
+
+def load(project: Path = Path(), environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a project; empty ones where nothing is configured, or CONSERVATORY_ALERTS is off. Raises `AlertsError`."""
+    if environment.get(OFF, "").lower() == "off":
+        return Settings()
+    wanted = _section(project)
+    if unknown := set(wanted) - KEYS:
+        named = ", ".join(map(repr, sorted(map(str, unknown))))
+        raise AlertsError(
+            f"alerts in params.yaml has {named}: it takes {', '.join(sorted(KEYS))}. (A command stands in the environment, as "
+            f"{COMMAND}.)"
+        )
+    every = wanted.get("every_s", EVERY_S)
+    if isinstance(every, bool) or not isinstance(every, int | float) or not 0 <= every < 1e9:
+        raise AlertsError(
+            f"alerts.every_s in params.yaml is {every!r:.60}, and must be a number of seconds, 0 for no limit"
+        )
+    webhook = environment.get(WEBHOOK) or wanted.get("webhook") or ""
+    return Settings(
+        webhook=_webhook(webhook) if webhook else "",
+        command=environment.get(COMMAND, ""),
+        every_s=float(every),
+        **_email(wanted.get("email") or {}, environment),
+    )
+
+
+def _section(project: Path) -> dict:
+    """`alerts` of params.yaml. Where that cannot be read nothing is configured: to say so is the business of others."""
+    try:
+        settings = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    wanted = settings.get("alerts") if isinstance(settings, dict) else None
+    if wanted is not None and not isinstance(wanted, dict):
+        raise AlertsError("alerts in params.yaml must be a table, as docs/operations.md shows")
+    return wanted or {}
+
+
+def _webhook(url: str) -> str:
+    parts = urlsplit(url) if isinstance(url, str) else None
+    local = parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
+    if parts is None or not parts.hostname or not (parts.scheme == "https" or local) or any(map(str.isspace, url)):
+        raise AlertsError(
+            "the webhook must be an address https://..., or http:// on this machine (127.0.0.1, localhost)"
+        )
+    return url
+
+
+def _email(entry: dict, environment: Mapping[str, str]) -> dict:
+    if not entry:
+        return {}
+    if not isinstance(entry, dict) or not set(entry) <= EMAIL_KEYS:
+        raise AlertsError(f"alerts.email in params.yaml takes {', '.join(sorted(EMAIL_KEYS))}")
+    to = entry.get("to")
+    to = [to] if isinstance(to, str) else to
+    if not isinstance(to, list) or not 1 <= len(to) <= 20:
+        raise AlertsError("alerts.email.to in params.yaml must be an address, or a list of them")
+    for address in (*to, entry.get("from", to[0])):
+        if not isinstance(address, str) or not ADDRESS.fullmatch(address):
+            raise AlertsError(
+                f"alerts.email in params.yaml has {address!r:.80}, which is no address like name@example.org"
+            )
+    own = environment.get(SMTP)
+    where = f"{SMTP} in the environment" if own else "alerts.email.server in params.yaml"
+    server = _server(own or entry.get("server") or "", where)
+    password = _password(environment)
+    if password and not own:
+        # or whoever can change params.yaml could have it sent to a server of theirs
+        raise AlertsError(
+            f"a password is sent only to a server that the environment names too: {SMTP}=smtp://user@host:587"
+        )
+    return {
+        "to": tuple(to),
+        "sender": entry.get("from", to[0]),
+        "server": Server(*server[:3], user=server[3] if own else "", password=password),
+    }
+
+
+def _server(url: object, where: str) -> tuple[str, str, int, str]:
+    try:
+        parts = urlsplit(str(url))
+        port = parts.port or SCHEMES.get(parts.scheme)
+    except ValueError:
+        parts = port = None
+    if (
+        parts is None
+        or parts.scheme not in SCHEMES
+        or not parts.hostname
+        or parts.password
+        or any(map(str.isspace, str(url)))
+    ):
+        raise AlertsError(
+            f"{where} must be smtp://host:587 (STARTTLS) or smtps://host:465, before @ a user, and no password"
+        )
+    return parts.scheme, parts.hostname, port, parts.username or ""
+
+
+def _password(environment: Mapping[str, str]) -> str:
+    if file := environment.get(PASSWORD_FILE):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise AlertsError(f"{PASSWORD_FILE}: {error}") from error
+    return environment.get(PASSWORD, "")

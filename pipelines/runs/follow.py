@@ -1,0 +1,160 @@
+"""Follow a `dvc repro` by what it prints: which stage runs, how far it is, what became of it; kept in the log and the record."""
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.runs import log, progress, record
+
+TAIL = 40  # lines of output that a failure quotes
+RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
+UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
+RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
+FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
+ID = "CONSERVATORY_RUN"  # names the run, where whoever began it has a name for it
+
+
+@dataclass
+class Running:
+    """The stage whose command runs."""
+
+    name: str
+    began: float = field(default_factory=time.monotonic)
+    pace: progress.Pace = field(default_factory=progress.Pace)
+    main: progress.Main = field(default_factory=progress.Main)
+    tail: deque = field(default_factory=lambda: deque(maxlen=TAIL))
+
+
+class Follower:
+    """One run. `line` takes what DVC and its stages print, in order; `end` says how it ended.
+
+    door: who began it, for instance "conservatory run" or "dagster".
+    """
+
+    def __init__(self, project: Path, door: str, run: str = ""):
+        self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
+        self.began = time.monotonic()
+        self.log = log.Log(self.id, project)
+        self.running: Running | None = None
+        self.tail: deque[str] = deque(maxlen=TAIL)
+        self.counts = {"ran": 0, "unchanged": 0, "restored": 0}
+        self.failed: dict | None = None
+        self.ended = False
+        self.log.event("run", f"{door} began", pid=os.getpid())
+        self._record(record.BEGAN, door=door, pid=os.getpid())
+
+    def line(self, text: str) -> str | None:
+        """Take a line. Returns a sentence on the stage's progress if it is one of progress and due, "" if it is and is not due,
+        and None for any other."""
+        if "\x1b" in text:
+            text = COLOURS.sub("", text)
+        if found := RUNNING.match(text):
+            self._finish()
+            self.running = Running(found[1])
+            self.log.begin(found[1])
+            self.log.event("started", text)
+        elif found := UNCHANGED.match(text) or RESTORED.match(text):
+            self._finish()
+            self.log.begin(found[1])
+            restored = RESTORED.match(text)
+            self.counts["restored" if restored else "unchanged"] += 1
+            self.log.event("finished", "restored from DVC's cache" if restored else "unchanged")
+            self.log.begin("")
+        elif self.running and (found := progress.parse(text)):
+            return self._progress(found)
+        elif text.strip():
+            if found := FAILED.match(text):
+                self._fail(found[1], found[2] or "")
+            else:
+                self.tail.append(text)
+                if self.running:
+                    self.running.tail.append(text)
+            self.log.output(text)
+        return None
+
+    def end(self, status: int, why: str = "") -> None:
+        """The run has ended, 0: well. `why` is for an end that is no stage's. A second call does nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        if status == 0:
+            self._finish()
+        elif self.failed is None and not why:
+            self._fail(self.running.name if self.running else "", "")
+        self.log.begin("")
+        failed = self.failed or {}
+        reason = failed.get("reason") or why
+        told = f"ended after {progress.duration(self.seconds)}: " + (
+            ", ".join(f"{count} {name}" for name, count in self.counts.items()) if status == 0 else reason or "failed"
+        )
+        self.log.event("ended", told, "error" if status else "info", status=status)
+        self.log.close()
+        ended = {"status": status, "seconds": round(self.seconds, 1), **self.counts}
+        self._record(record.ENDED, **ended, **({"reason": reason, "failed": failed.get("stage", "")} if status else {}))
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def _progress(self, found: progress.Progress) -> str:
+        running = self.running
+        running.main.add(found)
+        if not running.pace.due(found, time.monotonic()):
+            return ""
+        told = f"{running.name}: {found.sentence()}"
+        self.log.event("progress", told, done=found.done, total=found.total, unit=found.unit)
+        return told
+
+    def _finish(self) -> None:
+        """The stage that ran has ended well: DVC goes on."""
+        if self.running is None:
+            return
+        running, self.running = self.running, None
+        self.counts["ran"] += 1
+        seconds = time.monotonic() - running.began
+        figures = measured(running.main.longest)
+        self.log.end_output()
+        told = f"ran in {progress.duration(seconds)}"
+        self.log.event("finished", told, seconds=round(seconds, 1), **figures)
+        self._record(record.STAGE, stage=running.name, state="ran", seconds=round(seconds, 1), **figures)
+        self.log.begin("")
+
+    def _fail(self, stage: str, why: str) -> None:
+        seen = self.running.tail if self.running and self.running.name == stage else self.tail
+        said = [line for line in seen if not line.startswith(("> ", "WARNING: "))]
+        reason = (said[-1] if said else "") or why or "it ended without a word (killed?)"
+        if self.failed is None:
+            self.failed = {"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]}
+            self.log.event("failed", reason, "error")
+            if stage:
+                seconds = round(time.monotonic() - self.running.began, 1) if self.running else None
+                self._record(record.STAGE, stage=stage, state="failed", seconds=seconds, reason=reason[:500])
+        if self.running and self.running.name == stage:
+            self.running = None
+
+    def _record(self, what: str, **figures: object) -> None:
+        record.add(self.project, [{"time": log.now(), "run": self.id, "what": what, **figures}])
+
+
+def failure(lines: Iterable[str]) -> tuple[str, str]:
+    """(stage, reason) of the end of a failed run's output: the last that the stage said. Stage "" where DVC names none."""
+    said = ""
+    for line in lines:
+        if found := FAILED.match(line):
+            return found[1], said or found[2] or ""
+        if line.strip() and not progress.parse(line):
+            said = line
+    return "", said
+
+
+def measured(main: progress.Progress | None) -> dict[str, object]:
+    """The figures of a stage's main progress: `items`, `unit` and, where it took long enough to say, `per_second`."""
+    if main is None or not main.done:
+        return {}
+    rate = {"per_second": round(main.rate, 4)} if main.rate else {}
+    return {"items": main.done, "unit": main.unit, **rate}

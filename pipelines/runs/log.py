@@ -1,0 +1,144 @@
+"""A run's log: JSON lines in `.cache/logs/<run>.jsonl` (or the folder that CONSERVATORY_LOGS names), for people by
+`conservatory logs`.
+
+A line has `time` (UTC), `run`, `stage` ("" for the run itself), `event` (run, started, output, progress, finished, failed,
+ended), `level` (info, warning, error) and `message`. A file a run, so that no two processes write one file. It is bounded: of
+a stage's output the first and the last lines are kept, a run's file takes no more than a few MB, and the newest runs alone are
+kept.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import secrets
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+FIRST, LAST = 500, 50  # lines of a stage's output
+MAX_BYTES = 5 << 20  # of output in one run's file; what became of each stage is written beyond it
+MAX_RUNS = 30
+
+
+def folder(project: Path = Path()) -> Path:
+    return Path(os.environ.get("CONSERVATORY_LOGS") or project / ".cache/logs")
+
+
+def new_id() -> str:
+    """For instance 20261121T214000Z-3fa9c2: sorts by time."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def seconds(time: str) -> float:
+    """The time of a line as seconds since 1970. Raises `ValueError` for what is none."""
+    return datetime.datetime.fromisoformat(time).timestamp()
+
+
+class Log:
+    """Writes the log of one run. A disk that is full, or a folder that may not be written, ends the log and not the run."""
+
+    def __init__(self, run: str, project: Path = Path()):
+        self.run, self.stage = run, ""
+        self.path = folder(project) / f"{run}.jsonl"
+        self.n_output, self.last = 0, deque(maxlen=LAST)
+        self.file = None
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            prune(self.path.parent, MAX_RUNS - 1)
+            self.file = open(self.path, "a", encoding="utf-8", errors="replace")  # noqa: SIM115, closed by close()
+
+    def event(self, event: str, message: str, level: str = "info", **figures: object) -> None:
+        """Write one line at once, so that who follows the log sees it."""
+        if self.file is None:
+            return
+        entry = {
+            "time": now(),
+            "run": self.run,
+            "stage": self.stage,
+            "event": event,
+            "level": level,
+            "message": message,
+        }
+        try:
+            self.file.write(json.dumps({**entry, **figures}, ensure_ascii=False) + "\n")
+            self.file.flush()
+        except (OSError, ValueError) as error:  # ValueError: closed
+            print(f"The run's log ends here ({error}); the run goes on.", file=sys.stderr)
+            with contextlib.suppress(OSError, ValueError):
+                self.file.close()
+            self.file = None
+
+    def begin(self, stage: str) -> None:
+        """From here on lines are of `stage`."""
+        self.end_output()
+        self.stage = stage
+
+    def output(self, line: str) -> None:
+        self.n_output += 1
+        if self.n_output <= FIRST and self.file is not None and self.file.tell() < MAX_BYTES:
+            self.event("output", line, _level(line))
+        else:
+            self.last.append(line)
+
+    def end_output(self) -> None:
+        """Write the last lines of the stage's output, where not all could be."""
+        if left_out := self.n_output - min(self.n_output, FIRST) - len(self.last):
+            self.event("output", f"({left_out} lines more are not kept)", "warning")
+        for line in self.last:
+            self.event("output", line, _level(line))
+        self.n_output = 0
+        self.last.clear()
+
+    def close(self) -> None:
+        self.end_output()
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+def prune(where: Path, keep: int) -> None:
+    """Remove the oldest runs' files, until `keep` are left."""
+    for path in runs(where)[: -keep or None]:
+        path.unlink(missing_ok=True)
+
+
+def runs(where: Path) -> list[Path]:
+    """The runs' files, the oldest first."""
+    return sorted(where.glob("*.jsonl"))
+
+
+def read(path: Path, follow: bool = False) -> Iterator[dict]:
+    """The lines of a run's log; with `follow` also those to come, until the run has ended or the reader stops. Half a line
+    (a kill) and what is no JSON are left out."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        half = ""
+        while True:
+            line = file.readline()
+            if line and not line.endswith("\n"):
+                half += line
+            elif line:
+                with contextlib.suppress(ValueError):
+                    entry = json.loads(half + line)
+                    if isinstance(entry, dict) and "message" in entry:
+                        yield entry
+                        if follow and entry.get("event") == "ended":
+                            return
+                half = ""
+            elif not follow or not path.exists():
+                return
+            else:
+                time.sleep(0.3)
+
+
+def _level(line: str) -> str:
+    """What DVC and Python's logging call a line."""
+    if line.startswith(("ERROR", "Traceback")):
+        return "error"
+    return "warning" if line.startswith("WARNING") or "Warning:" in line else "info"

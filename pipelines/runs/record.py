@@ -1,0 +1,67 @@
+"""What became of stages and runs, the newest some thousand: `.cache/runs.jsonl`, a line a stage that ran or failed, and two
+a run.
+
+So that `conservatory status` can say why a stage failed also where there is no Dagster. It is no audit record (that is
+dvc.lock in git) and may be deleted.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.store.files import atomic
+
+FILE = ".cache/runs.jsonl"
+MAX_BYTES = 2 << 20  # beyond it the older half goes
+BEGAN, ENDED, STAGE = "began", "ended", "stage"
+
+
+def add(project: Path, entries: Iterable[dict]) -> None:
+    """Add lines. What cannot be written (a full disk) is not: a record is no reason for a run to fail."""
+    path = project / FILE
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+            with open(path, "a+b") as file:
+                if file.tell() and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
+                    file.write(b"\n")  # a write was cut off
+                file.write(text.encode("utf-8", "replace"))
+            if path.stat().st_size > MAX_BYTES:
+                lines = path.read_bytes().splitlines(keepends=True)
+                with atomic(path) as temporary:
+                    temporary.write_bytes(b"".join(lines[len(lines) // 2 :]))
+
+
+def read(project: Path) -> list[dict]:
+    """All lines, the oldest first; what a kill cut off is left out."""
+    path = project / FILE
+    found = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys():
+                    found.append(entry)
+    return found
+
+
+def stages(entries: Iterable[dict]) -> dict[str, dict]:
+    """Stage -> the newest line of it."""
+    return {entry["stage"]: entry for entry in entries if entry["what"] == STAGE and "stage" in entry}
+
+
+def runs(entries: Iterable[dict]) -> dict[str, dict]:
+    """Run -> what is known of it, the oldest first: `began`, and once it has ended `ended`, `status` and the rest of that
+    line."""
+    found: dict[str, dict] = {}
+    for entry in entries:
+        if entry["what"] == BEGAN:
+            found[entry["run"]] = {**entry, "began": entry["time"]}
+        elif entry["what"] == ENDED:
+            found.setdefault(entry["run"], {}).update({**entry, "ended": entry["time"]})
+    return found

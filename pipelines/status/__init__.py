@@ -1,0 +1,1 @@
+"""What a project's state is, asked at any time and without running anything: `conservatory status`."""

@@ -1,0 +1,63 @@
+"""What a project takes of its disk, and what is left."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+LOW_BYTES = 5 * 10**9  # free space below it is warned of: a run of the demo makes 3 GB
+PATIENCE = 1.5  # seconds for counting all of it; what is not counted by then is said to be more
+
+PLACES = {
+    "data": "data",
+    "models": "models",
+    "reports": "reports",
+    "clip cache": ".cache/clips",
+    "downloads": ".cache/downloads",
+    "training checkpoints": ".cache/training",
+    "retrainings": ".cache/retrain",
+    "logs": ".cache/logs",
+    "Dagster": ".dagster",
+}
+
+
+def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> dict:
+    """`{"places": [{"name", "path", "bytes", "whole"}], "free", "size", "low"}`.
+
+    A file with several links (DVC's cache and data/ may share theirs) counts once, where it is met first: in DVC's cache.
+    """
+    places = {"DVC cache": dvc_cache} if dvc_cache else {}
+    places |= {name: project / path for name, path in PLACES.items()}
+    if os.environ.get("CONSERVATORY_CACHE"):
+        places["clip cache"] = Path(os.environ["CONSERVATORY_CACHE"])
+    seen: set[tuple[int, int]] = set()
+    until = time.monotonic() + patience
+    found = []
+    for name, path in places.items():
+        if path.exists():
+            total, whole = _bytes(path, seen, until)
+            found.append({"name": name, "path": str(path), "bytes": total, "whole": whole})
+    disk = shutil.disk_usage(project)
+    return {"places": found, "free": disk.free, "size": disk.total, "low": disk.free < LOW_BYTES}
+
+
+def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int, bool]:
+    """Bytes on disk below `folder`, and whether all of it was counted. Links are not followed."""
+    total, waiting = 0, [str(folder)]
+    while waiting:
+        if time.monotonic() > until:
+            return total, False
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        status = entry.stat(follow_symlinks=False)
+                        if status.st_nlink > 1 and (status.st_dev, status.st_ino) in seen:
+                            continue
+                        seen.add((status.st_dev, status.st_ino))
+                        total += status.st_blocks * 512
+        except OSError:  # gone since it was listed, or not ours to read
+            continue
+    return total, True

@@ -1,0 +1,259 @@
+"""What `conservatory status` says is so: of stages what DVC says, of the rest what is in the project's files."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import PROJECT, run_in
+from tiny_project import create, create_finished, dagster_home, dvc_repro, edit, materialize
+
+from assets import repro
+from pipelines import datasets
+from pipelines.registry import history
+from pipelines.runs import follow, log, record
+from pipelines.status import disk, gather, page, stages, text
+from pipelines.store.tables import write_table
+
+COMMAND = (sys.executable, "-m", "pipelines.cli")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    found = create_finished(tmp_path / "project")
+    monkeypatch.chdir(found)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return found
+
+
+def differing(project):
+    """The stages that DVC itself says have changed."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=project, env=repro.environment(), capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def direct(found):
+    """Those that are not fresh for a reason of their own."""
+    return {
+        n for n, s in found.items() if s.state != "fresh" and not all(w.startswith("after ") for w in s.why or ("",))
+    }
+
+
+def states(found):
+    return {name: state.state for name, state in found.items() if state.state != "fresh"}
+
+
+def test_nothing_to_do(project):
+    found = stages.states(project)
+    assert len(found) == 8 and states(found) == {} and differing(project) == set()
+
+
+ONE, TWO = ("features@one-sum", "features@one-product"), ("features@two-sum", "features@two-product")
+THIRD = "product: {}\n  third: {}"
+AFTER_ONE = dict.fromkeys([*ONE, "train@short", "report"], "stale")
+RAW = dict.fromkeys(["raw@one", "raw@two"], "stale")
+GONE = dict.fromkeys(["raw@one", "raw@two", *ONE, *TWO, "train@short", "report"], "gone")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda p: edit(p / "params.yaml", "n: 3", "n: 5"), {"raw@one": "stale", **AFTER_ONE}),
+        (lambda p: edit(p / "params.yaml", "{recipe: quick}", "{}"), {"train@short": "stale", "report": "stale"}),
+        (lambda p: (p / "models/short").unlink(), None),
+        (lambda p: (p / "models/short").write_text("other"), {"train@short": "stale", "report": "stale"}),
+        (lambda p: shutil.rmtree(p / "data"), GONE),
+        (
+            lambda p: edit(p / "params.yaml", "product: {}", THIRD),
+            {"features@one-third": "never run", "features@two-third": "never run", "report": "stale"},
+        ),
+        (lambda p: edit(p / "dvc.yaml", "report all", "report  all"), {"report": "stale"}),
+        (
+            lambda p: edit(p / "pipelines/step.py", "import json", "import  json"),
+            RAW | AFTER_ONE | dict.fromkeys(TWO, "stale"),
+        ),
+        (lambda p: (p / "dvc.lock").unlink(), dict.fromkeys(GONE, "never run")),
+        (lambda p: shutil.rmtree(p / ".dvc/cache"), None),
+    ],
+)
+def test_what_dvc_says(project, change, expected):
+    change(project)
+    found = stages.states(project)
+    assert direct(found) == differing(project)
+    assert expected is None or states(found) == expected
+
+
+def test_what_is_away_is_gone_and_not_stale(project):
+    (project / "models/short").unlink()
+    found = stages.states(project)
+    assert found["train@short"] == stages.State("gone", ("models/short is away; DVC's cache has it",))
+
+
+def test_reasons(project):
+    edit(project / "params.yaml", "n: 3", "n: 5")
+    found = stages.states(project)
+    assert found["raw@one"].why == ("datasets.one in params.yaml changed",)
+    assert found["features@one-sum"].why == ("after raw@one",)
+    assert list(found).index("raw@one") < list(found).index("features@one-sum") < list(found).index("report")
+
+
+def test_a_recipe_that_cannot_be_read_is_an_error(project):
+    edit(project / "params.yaml", "recipes:", "recipes: [")
+    with pytest.raises(stages.StatusError, match="cannot be read"):
+        stages.states(project)
+    done = run_in(project, *COMMAND, "status", check=False, PYTHONPATH=str(PROJECT))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_it_can_be_asked_while_dvc_holds_its_lock(project):
+    from dvc.repo import Repo
+
+    with Repo(str(project)) as repo, repo.lock:
+        assert states(stages.states(project)) == {}
+
+
+def test_the_command(project):
+    def call(*arguments):
+        done = run_in(project, *COMMAND, "status", *arguments, check=False, PYTHONPATH=str(PROJECT))
+        return done.returncode, done.stdout
+
+    status, told = call("--json")
+    found = json.loads(told)
+    assert status == 0 and found["counts"] == {"fresh": 8} and len(found["stages"]) == 8 and found["dagster"] is None
+    edit(project / "params.yaml", "n: 4", "n: -1")
+    assert run_in(project, *COMMAND, "run", check=False, PYTHONPATH=str(PROJECT)).returncode
+    status, told = call("--html", "state.html")
+    assert status == 1 and told.startswith("project: 1 failed, ") and "\x1b" not in told
+    assert "two: there is no file of -1 numbers  (conservatory logs --run" in told
+    assert "there is no file of -1 numbers" in (project / "state.html").read_text()
+    done = run_in(project, *COMMAND, "logs", "--problems", PYTHONPATH=str(PROJECT))
+    assert "x raw@two" in done.stdout and "failed to reproduce 'raw@two'" in done.stdout
+    edit(project / "params.yaml", "n: -1", "n: 4")
+    status, told = call()  # DVC takes a stage's outputs away before it runs
+    assert status == 1 and "3 gone" in told and "1 failed" not in told, "a failure that was mended is none"
+
+
+def test_failures_of_dagster_are_told_too(project):
+    edit(project / "params.yaml", "n: 4", "n: -1")
+    with dagster_home(project) as instance:
+        assert not materialize(project, instance, "raw", keys=("two",)).success
+    found = gather.gather(project)
+    (failed,) = [stage for stage in found["stages"] if stage["state"] == "failed"]
+    assert (failed["name"], failed["reason"]) == ("raw@two", "two: there is no file of -1 numbers")
+    assert found["runs"][0]["door"] == "Dagster" and found["runs"][0]["state"] == "failed"
+    assert found["dagster"]["schedules"] == [] and "problem" not in found["dagster"]
+
+
+def test_schedules_are_read_from_dagsters_history(project):
+    import dagster as dg
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+    from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+
+    with dagster_home(project) as instance:
+        for name, status in (("weekly", InstigatorStatus.RUNNING), ("never", InstigatorStatus.STOPPED)):
+            origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all"), name)
+            data = ScheduleInstigatorData("0 3 * * 1", start_timestamp=None)
+            instance.add_instigator_state(InstigatorState(origin, InstigatorType.SCHEDULE, status, data))
+    told = gather.gather(project)
+    never, weekly = told["dagster"]["schedules"]
+    assert (weekly["name"], weekly["on"], weekly["cron"]) == ("weekly", True, "0 3 * * 1") and "T03:00:00" in weekly[
+        "next"
+    ]
+    assert not never["on"] and never["next"] is None
+    assert any("weekly: on, next 20" in line for line in text.lines(told))
+    assert dg.__version__
+
+
+def test_a_history_of_dagster_that_cannot_be_read_is_said(project):
+    (project / ".dagster").mkdir()
+    (project / ".dagster/dagster.yaml").write_text("storage: [")
+    found = gather.gather(project)
+    assert "cannot be read" in found["dagster"]["problem"] and found["counts"] == {"fresh": 8}
+
+
+def test_quarantine_models_runs_and_room(project, monkeypatch):
+    reasons = ["truncated: 3 s", "truncated: 5 s", "silent"]
+    rows = pd.DataFrame({"path": ["a", "b", "c"], "stage": "audio", "reason": reasons, "exception": ""})
+    write_table(rows, project / "data/audio/one/quarantine.parquet", datasets.QUARANTINE)
+    (project / "data/records/audio").mkdir()
+    (project / "data/records/audio/one.json").write_text('{"figures": {"quarantined": 3}}')
+    (project / "registry/short").mkdir(parents=True)
+    (project / "registry/short/1.json").write_text(
+        '{"metrics": {"roc_auc": {"n": 9, "value": 0.91234, "ci95": [0.9, 0.92]}}}'
+    )
+    history.append(project, "short", "registered", 1, "from a commit")
+    history.append(project, "short", "promoted", 1, "the first")
+    history.append(project, "short", "registered", 2, "from a commit")
+    (project / "registry/other").mkdir()
+    (project / "registry/other/history.jsonl").write_text("<<<<<<< merge\n")
+    monkeypatch.setattr(disk, "LOW_BYTES", 10**18)
+    going = follow.Follower(project, "conservatory run")
+    going.line("Running stage 'raw@one':")
+    record.add(
+        project, [{"time": log.now(), "run": "gone", "what": "began", "door": "conservatory run", "pid": 2**22 - 1}]
+    )
+    found = gather.gather(project)
+    assert found["quarantine"] == [{"dataset": "one", "n": 3, "reasons": {"truncated": 2, "silent": 1}}]
+    other, short = found["models"]
+    assert (short["champion"], short["challengers"], short["metrics"]["roc_auc"]["value"]) == (1, [2], 0.91234)
+    assert "is no event" in other["problem"]
+    assert [run["state"] for run in found["runs"]] == ["was cut off", "goes on"]
+    (now,) = found["going"]
+    assert now["now"] == "Running stage 'raw@one':"
+    lines = "\n".join(text.lines(found))
+    assert (
+        "short: champion version 1" in lines
+        and "one: 3 (truncated 2, silent 1)" in lines
+        and "left on this disk" in lines
+    )
+    shown = page.render(found)
+    assert "version 1 since" in shown and "left on this disk" in shown
+    going.end(0)
+
+
+def test_links_count_once_and_patience_ends(tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "cache/a").write_bytes(b"x" * 1_000_000)
+    (tmp_path / "data/a").hardlink_to(tmp_path / "cache/a")
+    cache, data = disk.usage(tmp_path, tmp_path / "cache")["places"]
+    assert cache["bytes"] >= 1_000_000 and data["bytes"] == 0 and cache["whole"]
+    assert not disk.usage(tmp_path, tmp_path / "cache", patience=-1)["places"][0]["whole"]
+
+
+HOSTILE = '<script>alert(1)</script> \x1b[2J\x07 "onload=x'
+
+
+def test_others_words_are_escaped(project):
+    going = follow.Follower(project, HOSTILE)
+    going.line("Running stage 'raw@one':")
+    going.line(HOSTILE)
+    going.line("ERROR: failed to reproduce 'raw@one'")
+    going.end(1)
+    edit(project / "params.yaml", "n: 3", "n: 5")
+    found = gather.gather(project)
+    shown = page.render(found)
+    assert "<script>" not in shown and "&lt;script&gt;" in shown and "default-src 'none'" in shown
+    assert not any("\x1b" in line or "\x07" in line for line in text.lines(found))
+    assert any("\x1b[31m" in line for line in text.lines(found, colours=True))
+
+
+def test_a_project_before_its_first_run(tmp_path):
+    project = create(tmp_path / "project")
+    found = gather.gather(project)
+    assert found["counts"] == {"never run": 8} and not gather.healthy(found) and found["runs"] == []
+    assert "8 never run" in next(text.lines(found))
+    assert page.render(found)
+    dvc_repro(project, "raw@one")
+    assert gather.gather(project)["counts"] == {"fresh": 1, "never run": 7}
+
+
+def test_logs_say_when_there_are_none(project):
+    done = run_in(project, *COMMAND, "logs", check=False, PYTHONPATH=str(PROJECT))
+    assert done.returncode == 2 and "no log yet" in done.stderr
+    assert Path(".cache/runs.jsonl").exists() is False
