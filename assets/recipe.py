@@ -1,6 +1,7 @@
 """What the recipe says, as DVC reads dvc.yaml: stages, what they are items of, and which need which.
 
-Belongs here: what of DVC's Python interface `pipelines/recipe.py` does not know. Not here: anything of Dagster, and running a stage.
+Belongs here: what of DVC's Python interface `pipelines/recipe.py` does not know. Not here: anything of Dagster, and running
+a stage.
 """
 
 from collections.abc import Iterator, Mapping

@@ -20,6 +20,7 @@ from pipelines.recover import recover
 from pipelines.runs.follow import RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
 from pipelines.runs.lines import bounded
 from pipelines.runs.progress import duration
+from pipelines.status.stages import FRESH, states
 
 SAID = 500  # lines of a stage that are passed on
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
@@ -47,9 +48,15 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     Waits while another `dvc repro` holds DVC's lock. If the consumer stops early, is interrupted or killed, the subprocess
     and what it started end too. Raises `StageError` after yielding what was finished before the failure.
     """
+    recover(project, say)
+    if not upstream:
+        found = states(project, stages)
+        stages = [name for name, state in found.items() if state.state != FRESH]
+        yield from (Finished(name, False, "unchanged, not run") for name in found if name not in stages)
+        if not stages:
+            return
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *stages]
-    recover(project, say)
     before = lock.read(project)
     running, began, said = None, time.monotonic(), 0
     finished: list[Finished] = []

@@ -20,8 +20,8 @@ OUTS = ("outs", "metrics", "plots")
 
 
 def resolver(project: Path):
-    """DVC's `DataResolver` of a project's dvc.yaml: `resolve()["stages"]` are its stages (cmd, deps, params, outs, desc, meta) with the
-    names of params.yaml filled in.
+    """DVC's `DataResolver` of a project's dvc.yaml: `resolve()["stages"]` are its stages (cmd, deps, params, outs, desc, meta)
+    with the names of params.yaml filled in.
 
     DVC's index, which makes an object of each dependency of each stage, takes many times as long (benchmarks/graph.py).
     """

@@ -73,16 +73,11 @@ def _repro(targets: list[str], force: bool) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.dvc_lock",
-        "--wait-for-lock",
-        "repro",
-        *(["--force", "--single-item"] if force else []),
-        *targets,
-    ]
+    due, fresh = (None, 0) if force or targets else _due()
+    options = ["--force", "--single-item"] if force else ["--single-item"] if due else []
+    command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *(due or targets)]
     follower = follow.Follower(Path(), "conservatory run")
+    follower.counts["unchanged"] += fresh
 
     def line(text: str) -> None:
         follower.line(text)
@@ -91,7 +86,7 @@ def _repro(targets: list[str], force: bool) -> int:
 
     status = None
     try:
-        status = call(command, environment(), line, follower.line)
+        status = 0 if due == [] else call(command, environment(), line, follower.line)
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
     if status:
@@ -110,6 +105,20 @@ def _repro(targets: list[str], force: bool) -> int:
             "command goes on from here."
         )
     return status
+
+
+def _due() -> tuple[list[str] | None, int]:
+    """The stages that are not up to date, each after what it needs, and how many others there are. Asked of all at once, they
+    cost a tenth of what DVC spends on each that it leaves alone. (None, 0) where the recipe cannot be read: DVC will say why.
+    """
+    from pipelines.status import stages  # a second to import
+
+    try:
+        found = stages.states()
+    except stages.StatusError:
+        return None, 0
+    due = [name for name, state in found.items() if state.state != stages.FRESH]
+    return due, len(found) - len(due)
 
 
 def _alert(follower: follow.Follower) -> None:

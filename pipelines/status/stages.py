@@ -6,7 +6,7 @@ params.yaml is read once, so that a stage costs milliseconds. No lock is taken: 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,9 @@ class State:
     why: tuple[str, ...] = ()
 
 
-def states(project: Path = Path()) -> dict[str, State]:
-    """Stage -> its state, in an order in which each comes after what it needs.
+def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[str, State]:
+    """Stage -> its state, in an order in which each comes after what it needs. With `only`, of these stages, in their order,
+    without regard to what they need.
 
     A stage that reads what a stale one makes is stale too, and says after which; if that one makes the same bytes again, it
     will not run. Folders outside the project are seen as params.yaml records them (`conservatory refresh` looks at them).
@@ -41,7 +42,7 @@ def states(project: Path = Path()) -> dict[str, State]:
     until = time.monotonic() + SETTLED
     while True:
         try:
-            return _states(project)
+            return _states(project) if only is None else _own(project, only)
         except DvcException as error:
             if time.monotonic() > until:
                 raise StatusError(f"The recipe cannot be read: {' '.join(str(error).split())}") from error
@@ -64,6 +65,17 @@ def _states(project: Path) -> dict[str, State]:
             own = State(STALE, tuple(f"after {up}" for up in after))
         ordered[name] = own
     return ordered
+
+
+def _own(project: Path, names: Iterable[str]) -> dict[str, State]:
+    from dvc.dvcfile import load_file
+    from dvc.repo import Repo
+
+    with Repo(str(project)) as repo:
+        written = load_file(repo, str(project.absolute() / "dvc.yaml")).stages
+        stages = {name: written[name] for name in names}
+        look = _Look(stages.values(), recipe.Graph({}))
+        return {name: look.at(stage) for name, stage in stages.items()}
 
 
 def _paths(repo, stage) -> dict[str, list[dict]]:
