@@ -82,8 +82,8 @@ def test_partitions_need_what_their_stages_need(wide):
 def test_specs_say_what_dvc_yaml_says():
     written = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
     specs = {spec.key.to_user_string(): spec for spec in build(PROJECT).resolve_all_asset_specs()}
-    assert set(specs) <= set(written)
-    for name, spec in specs.items():
+    assert set(specs) <= {*written, "champion"}
+    for name, spec in ((name, spec) for name, spec in specs.items() if name in written):
         stage = written[name].get("do", written[name])
         assert spec.description == stage["desc"]
         assert (spec.group_name, spec.kinds, spec.owners) == (

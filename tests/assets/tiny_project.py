@@ -37,7 +37,7 @@ stages:
     foreach: ${taggers.log_mel}
     do:
       desc: Learnt from one of the ways of the first dataset.
-      meta: {group: models, items: tagger}
+      meta: {group: models, items: tagger, trains: true}
       cmd: python pipelines/step.py train ${key} models/${key}
       params: ["taggers.log_mel.${key}"]
       deps: [data/features/one/sum]

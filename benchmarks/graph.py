@@ -1,0 +1,85 @@
+"""What does a wide recipe cost? Datasets x ten taggers and two baselines, every stage up to date (wide/project.py).
+
+    python benchmarks/graph.py [--datasets 20] [--rounds 3] [--alone] [--json FILE]
+
+| key | ours | the peer |
+| --- | --- | --- |
+| definitions | Dagster's definitions of the recipe, from nothing (`assets.build`) | DVC's index and graph of it |
+| states | which stages are up to date (`pipelines.status.stages.states`) | `dvc status` |
+| run | `conservatory run` with nothing to do | `dvc repro` |
+| lock | one entry of dvc.lock changed (`pipelines.dvc_lock`) | DVC's own writing of it |
+
+Ratios of seconds, ours over the peer's: less is better. Each is measured in a process of its own, in turn, with imports and
+Python's start; medians over the rounds. Beside them stand our own seconds, and milliseconds a stage. `--alone` leaves the
+peers out, which for 200 datasets take most of an hour.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT)]
+
+INDEX = "from dvc.repo import Repo; Repo('.').index.graph"
+SPLICE = """
+from pathlib import Path
+from pipelines.dvc_lock import splice
+Path('copy.lock').write_text(splice(Path('copy.lock').read_text(), 'raw@scores', {'cmd': 'other'}))
+"""
+MODIFY = """
+from dvc.utils.serialize import modify_yaml
+with modify_yaml('copy.lock') as document:
+    document['stages']['raw@scores'] = {'cmd': 'other'}
+"""
+TASKS = {
+    "definitions": ("from pathlib import Path; from assets.build import build; build(Path('.').resolve())", INDEX),
+    "states": ("from pipelines.status.stages import states; states()", ["dvc", "status", "-q"]),
+    "run": (["pipelines.cli", "run"], ["dvc", "repro", "-q"]),
+    "lock": (SPLICE, MODIFY),
+}
+
+
+def seconds(task: str | list[str], project: Path) -> float:
+    """Wall time of some Python, or of a module with arguments, in the project."""
+    command = [sys.executable, *(["-c", task] if isinstance(task, str) else ["-m", *task])]
+    began = time.perf_counter()
+    subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def main(n_datasets: int, rounds: int, alone: bool) -> dict[str, float]:
+    from benchmarks.wide.project import make
+
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        n_stages = make(project, n_datasets)
+        (project / "copy.lock").write_bytes((project / "dvc.lock").read_bytes())
+        seconds(TASKS["states"][0], project)  # DVC has hashed each file once
+        found = {"stages": n_stages}
+        for key, (ours, peer) in TASKS.items():
+            pairs = [(seconds(ours, project), None if alone else seconds(peer, project)) for _ in range(rounds)]
+            found[f"{key}_s"] = median(one for one, _ in pairs)
+            found[f"{key}_ms_a_stage"] = 1000 * found[f"{key}_s"] / n_stages
+            if not alone:
+                found[key] = median(one / other for one, other in pairs)
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="without the peers")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    figures = main(arguments.datasets, arguments.rounds, arguments.alone)
+    for key, figure in figures.items():
+        print(f"{key:28s} {figure:8.3g}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")

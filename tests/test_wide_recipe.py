@@ -1,0 +1,35 @@
+"""The real recipe with several datasets and ten taggers, its stages replaced by stand-ins: what a change makes run."""
+
+import sys
+
+import pytest
+from helpers import PROJECT, run_in
+
+from pipelines.status import stages
+
+sys.path.append(str(PROJECT))  # benchmarks/ is no part of the installed package
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    from benchmarks.wide.project import make
+
+    folder = tmp_path_factory.mktemp("wide") / "project"
+    make(folder, 3)
+    return folder
+
+
+def test_a_changed_dataset_runs_its_own_branch_alone(wide):
+    assert {state.state for state in stages.states(wide).values()} == {stages.FRESH}
+    params = (wide / "params.yaml").read_text()
+    assert params.count("seed: 1\n") == 1
+    (wide / "params.yaml").write_text(params.replace("seed: 1\n", "seed: 11\n"))
+    due = {name for name, state in stages.states(wide).items() if state.state != stages.FRESH}
+    for_all = {"tagging", "metrics", "report"}
+    assert due >= {"raw@set_001", "embed_log_mel@set_001-fcn", "cluster@set_001", *for_all}
+    assert all("set_001" in name for name in due - for_all)
+    said = run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout
+    ran = {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
+    assert ran == due
+    assert "Data and pipelines are up to date" in run_in(wide, sys.executable, "-m", "dvc", "status").stdout
+    assert "Nothing to do: all 92 stages" in run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout
