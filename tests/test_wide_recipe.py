@@ -25,9 +25,8 @@ def test_a_changed_dataset_runs_its_own_branch_alone(wide):
     assert params.count("seed: 1\n") == 1
     (wide / "params.yaml").write_text(params.replace("seed: 1\n", "seed: 11\n"))
     due = {name for name, state in stages.states(wide).items() if state.state != stages.FRESH}
-    for_all = {"tagging", "metrics", "report"}
-    assert due >= {"raw@set_001", "embed_log_mel@set_001-fcn", "cluster@set_001", *for_all}
-    assert all("set_001" in name for name in due - for_all)
+    assert due >= {"raw@set_001", "embed_log_mel@set_001-fcn", "cluster@set_001"}
+    assert {name for name in due if "set_001" not in name} == {"metrics", "report"}
     said = run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout
     ran = {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
     assert ran == due
