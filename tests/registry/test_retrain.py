@@ -13,7 +13,7 @@ import small_models as small
 import yaml
 from helpers import run_in
 
-from pipelines.registry import history, retrain, versions
+from pipelines.registry import history, retrain, versions, worktree
 from pipelines.registry.errors import RegistryError
 
 SKILL = "taggers.log_mel.short.skill"
@@ -90,12 +90,27 @@ def test_nothing_new_is_said_and_leaves_nothing(project):
     assert small.git(project, "for-each-ref") == before and left(project) == []
 
 
-def test_another_test_set_is_a_refusal_with_its_reason(project):
+def test_another_test_set_is_a_refusal_with_its_reason_and_an_alert(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
     done = small.conservatory(project, "retrain", "--set", "datasets.music.works=40")
     assert done.returncode == 0
     event = history.read(project, "short")[-1]
     assert event["event"] == "refused" and "different test sets" in event["reason"] and "--no-gate" in event["reason"]
     assert history.champion(history.read(project, "short")) == 1
+    (line,) = (tmp_path / "told").read_text().splitlines()
+    told = json.loads(line)
+    assert (told["kind"], told["about"]) == ("refused", "short") and "different test sets" in told["reason"]
+
+
+def test_a_stage_of_a_retraining_that_fails_is_one_alert_with_its_reason(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
+    small.edit(project, "stage, name = sys.argv[1], sys.argv[-1]", 'sys.exit("no more disk")', "steps.py")
+    small.commit(project)
+    assert small.conservatory(project, "retrain", check=False).returncode == 2
+    (line,) = (tmp_path / "told").read_text().splitlines()
+    told = json.loads(line)
+    assert (told["kind"], told["about"], told["reason"]) == ("failed", "retraining", "manifest@music no more disk")
+    assert worktree.failure(project, worktree.waiting(project)[0]) == "manifest@music no more disk"
 
 
 def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(project, stop):

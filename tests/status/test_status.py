@@ -26,6 +26,7 @@ def project(tmp_path, monkeypatch):
     found = create_finished(tmp_path / "project")
     monkeypatch.chdir(found)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setattr(gather, "PATIENCE", 300.0)  # a busy machine is not what is tested
     return found
 
 
@@ -116,7 +117,7 @@ def test_it_can_be_asked_while_dvc_holds_its_lock(project):
         assert states(stages.states(project)) == {}
 
 
-def test_the_command(project):
+def test_the_command(project, monkeypatch):
     def call(*arguments):
         done = run_in(project, *COMMAND, "status", *arguments, check=False, PYTHONPATH=str(PROJECT))
         return done.returncode, done.stdout
@@ -125,7 +126,10 @@ def test_the_command(project):
     found = json.loads(told)
     assert status == 0 and found["counts"] == {"fresh": 8} and len(found["stages"]) == 8 and found["dagster"] is None
     edit(project / "params.yaml", "n: 4", "n: -1")
+    monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", "cat > told.json")
     assert run_in(project, *COMMAND, "run", check=False, PYTHONPATH=str(PROJECT)).returncode
+    alert = json.loads((project / "told.json").read_text())
+    assert (alert["about"], alert["reason"]) == ("raw@two", "two: there is no file of -1 numbers")
     status, told = call("--html", "state.html")
     assert status == 1 and told.startswith("project: 1 failed, ") and "\x1b" not in told
     assert "two: there is no file of -1 numbers  (conservatory logs --run" in told
