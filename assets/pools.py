@@ -1,13 +1,15 @@
 """Pools: which runs may go on at the same time.
 
-One person's machine has one, "dvc", and one place in it. A team's has those that CONSERVATORY_POOLS names, with as many places
-as it says (`gpu=1 heavy=2`); a stage is in the one its `meta: {pool: ...}` in dvc.yaml names, if the deployment has that, or else in "dvc".
+One person's machine has one, "dvc", and one place in it. A team's has also those that CONSERVATORY_POOLS names, with as many
+places as it says (`gpu=1 heavy=2`). A stage is in the pool that its `meta: {pool: ...}` in dvc.yaml names, if the deployment
+has it, and else in "dvc".
 """
 
 import os
 from collections.abc import Mapping
 
 DEFAULT = "dvc"
+"""What runs stages, runs alone: dagster.yaml gives this pool one place. Checks and sensors do not wait for it."""
 VARIABLE = "CONSERVATORY_POOLS"
 
 

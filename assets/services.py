@@ -1,8 +1,8 @@
 """One service of a team's deployment: `python -m assets.services code|daemon|webserver|guests`, in the project's folder.
 
-What docs/deployment.md describes and deploy/ starts, as systemd units or containers: Dagster's own commands, told what they must be
-told. Where things are comes from the environment (deploy/conservatory.env lists it all), so that no secret stands in a file of the
-project. One person on one machine wants `conservatory ui` instead.
+What docs/deployment.md describes and deploy/ starts, as systemd units or containers: Dagster's own commands, told what they
+must be told. Where things are comes from the environment (deploy/conservatory.env lists it all), so that no secret stands in a
+file of the project. One person on one machine wants `conservatory ui` instead.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def command(service: str, project: Path) -> list[str]:
 
 
 def prepare(project: Path) -> Path:
-    """The environment and Dagster's home (DAGSTER_HOME, or .dagster of the project) with a team's settings in it; returns the home."""
+    """Complete the environment, put a team's settings in Dagster's home (DAGSTER_HOME, or .dagster), and return that."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     if secret := os.environ.get("PGPASSWORD_FILE"):

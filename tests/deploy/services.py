@@ -5,9 +5,9 @@
         team.launch("demo")
         team.code.kill()
 
-Postgres is the distribution's, in a temporary cluster on a port of the loopback, with passwords asked for. It refuses to be run
-by root, who therefore runs it as the user `postgres`. Every service is the head of a process group of its own, and `kill` ends that
-whole group by SIGKILL, as systemd or a container's end does. What it printed stands in `log`.
+Postgres is the distribution's, in a temporary cluster on a port of the loopback, with passwords asked for. It refuses to be
+run by root, who therefore runs it as the user `postgres`. Every service is the head of a process group of its own, and `kill`
+ends that whole group by SIGKILL, as systemd or a container's end does. What it printed stands in `log`.
 """
 
 import json
@@ -31,13 +31,6 @@ import tiny_project
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds, on a busy machine
-DEFINITIONS = """\
-from pathlib import Path
-
-from assets.build import build
-
-defs = build(Path(__file__).parents[1])
-"""
 
 
 @dataclass
@@ -226,8 +219,28 @@ class Team:
         return answer["data"]
 
     def launch(self, job: str, tags: dict[str, str] | None = None) -> str:
-        """Launch a job from the page. Returns the run's id."""
-        found = self.ask(LAUNCH, job=job, tags=[{"key": key, "value": value} for key, value in (tags or {}).items()])
+        """Launch a job as the page does. Returns the run's id."""
+        selector = {**REPOSITORY, "jobName": job}
+        return self._launch(selector, tags or {})
+
+    def materialize(self, asset: str, partition: str | None = None) -> str:
+        """Materialize one partition of an asset, without its checks, as the page does. Returns the run's id."""
+        selector = {
+            **REPOSITORY,
+            "jobName": "__ASSET_JOB",
+            "assetSelection": [{"path": [asset]}],
+            "assetCheckSelection": [],
+        }
+        dimensions = {}
+        if partition and "|" in partition:  # of two dimensions; dataset|feature
+            names = ("dataset", "feature")
+            dimensions = {
+                f"dagster/partition/{name}": key for name, key in zip(names, partition.split("|"), strict=True)
+            }
+        return self._launch(selector, {"dagster/partition": partition, **dimensions} if partition else {})
+
+    def _launch(self, selector: dict, tags: dict[str, str]) -> str:
+        found = self.ask(LAUNCH, selector=selector, tags=[{"key": key, "value": value} for key, value in tags.items()])
         assert found["launchRun"]["__typename"] == "LaunchRunSuccess", found
         return found["launchRun"]["run"]["runId"]
 
@@ -238,6 +251,11 @@ class Team:
 
     def run(self, run_id: str) -> dict:
         return next(run for run in self.runs() if run["runId"] == run_id)
+
+    def said(self, run_id: str) -> str:
+        """What the events of a run say."""
+        asked = "query($run: ID!) {logsForRun(runId: $run) {... on EventConnection {events {... on MessageEvent {message}}}}}"
+        return "\n".join(event.get("message", "") for event in self.ask(asked, run=run_id)["logsForRun"]["events"])
 
     def wait(self, run_id: str, *statuses: str, patience: float = PATIENCE) -> dict:
         """Wait until a run has one of `statuses`; by default until it has ended."""
@@ -253,25 +271,37 @@ class Team:
         return "\n".join(f"--- {service.name}\n{service.tail()}" for service in self.all())
 
 
+REPOSITORY = {"repositoryLocationName": "conservatory", "repositoryName": "__repository__"}
 LAUNCH = """
-mutation($job: String!, $tags: [ExecutionTag!]) {
-  launchRun(executionParams: {
-    selector: {repositoryLocationName: "conservatory", repositoryName: "__repository__", jobName: $job},
-    executionMetadata: {tags: $tags}
-  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+mutation($selector: JobOrPipelineSelector!, $tags: [ExecutionTag!]) {
+  launchRun(executionParams: {selector: $selector, executionMetadata: {tags: $tags}}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
 }"""
 RUNS = """
 { runsOrError { ... on Runs { results { runId status jobName startTime endTime tags { key value } } } } }"""
 
 
 def project(folder: Path) -> Path:
-    """The tiny project with the code beside it, as in a checkout; `assets/definitions.py` may be written anew."""
+    """The tiny project with the code beside it, as in a checkout. Its stages wait while there is a file `hold-<stage>`, and
+    `hold-<stage>` can be made and removed at any time."""
     for name in ("assets", "pipelines", "deploy"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copy(PROJECT / name, folder)
     tiny_project.create(folder)
+    recipe, step = folder / "dvc.yaml", folder / "pipelines/step.py"
+    tiny_project.edit(recipe, "meta: {group: features,", "meta: {group: features, pool: heavy,")
+    tiny_project.edit(recipe, "meta: {group: models,", "meta: {group: models, pool: gpu,")
+    tiny_project.edit(step, "import json, sys", "import json, sys, time")
+    tiny_project.edit(step, 'print(f"{stage} {key}: 100%")', HOLD)
     return folder
+
+
+HOLD = """\
+while Path(f"hold-{stage}").exists():
+    time.sleep(0.1)
+print(f"{stage} {key}: 100%")"""
 
 
 @contextmanager
