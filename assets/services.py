@@ -7,14 +7,17 @@ file of the project. One person on one machine wants `conservatory ui` instead.
 
 import argparse
 import os
+import runpy
 import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
 
 from assets import lock, outside, pools, recipe
-from assets.serve import fail_cut_off_runs
+from assets.serve import SERVER_TAG, answers, cut_off_runs
 from pipelines import params
 
 SETTINGS = Path(__file__).parents[1] / "deploy"
@@ -34,11 +37,11 @@ DEFAULTS = {
 
 
 def command(service: str, project: Path) -> list[str]:
-    """What a service is: a command of Dagster's, and where it listens."""
+    """What a service is: a Python module that is run as a command, and its options."""
     of = os.environ
     workspace = ["-w", str(SETTINGS / "workspace.yaml")]
-    page = ["dagster_webserver", *workspace, "-h", of["CONSERVATORY_HOST"]]
-    return [sys.executable, "-m"] + {
+    page = ["assets.page", *workspace, "-h", of["CONSERVATORY_HOST"]]
+    return {
         "code": [
             *("dagster", "code-server", "start", "-m", "assets.definitions", "-d", str(project)),
             *("--location-name", "conservatory", "--use-python-environment-entry-point"),
@@ -72,14 +75,24 @@ def settle(service: str, project: Path) -> None:
     """
     with dg.DagsterInstance.get() as instance:
         if service == "code":
-            for run in fail_cut_off_runs(instance):
-                print(f"run {run} was cut off when the last code server ended", flush=True)
+            gone = cut_off_runs(instance)
+            threading.Thread(target=fail, args=(gone,), daemon=True).start()
             params.load(project / params.PARAMS)  # before DVC reads it
             entries = lock.read(project)
             outside.report(instance, project, recipe.load(project), entries, set(entries))
         elif service == "daemon":
             for pool, limit in pools.limits().items():
                 instance.event_log_storage.set_concurrency_slots(pool, limit)
+
+
+def fail(gone: list[dg.DagsterRun]) -> None:
+    """Call these runs failed, once the code server answers: the daemon tries each again at once, and once only."""
+    for run in gone:
+        while not answers(run.tags[SERVER_TAG]):
+            time.sleep(1)
+        with dg.DagsterInstance.get() as instance:
+            print(f"run {run.run_id} was cut off when the last code server ended", flush=True)
+            instance.report_run_failed(run, "The code server was ended while this ran. What DVC finished is kept.")
 
 
 def main() -> None:
@@ -97,8 +110,8 @@ def main() -> None:
     settle(service, project)
     if service != "code":
         os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
-    arguments = command(service, project)
-    os.execv(arguments[0], arguments)
+    module, *sys.argv[1:] = command(service, project)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
