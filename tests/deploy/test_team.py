@@ -193,6 +193,9 @@ def test_the_page_says_where_runs_come_from(team, browser, tmp_path):
     page = browser.new_page(viewport={"width": 1500, "height": 900})
     page.set_default_timeout(PATIENCE * 1000)
     page.goto(f"{team.url}/runs?view=all")
+    page.wait_for_timeout(15000)
+    page.screenshot(path="/tmp/h/page0.png")
+    page.set_default_timeout(5000)
     for text in ("weekly_retrain", "new_data", "Launched manually", "Failure", "Success"):
         page.get_by_text(text, exact=False).first.wait_for()
     page.screenshot(path=tmp_path / "runs.png")
