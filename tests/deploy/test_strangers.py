@@ -27,18 +27,7 @@ INLINE = (
     'repositoryName:"__repository__",jobName:"demo"}}){__typename}}'
 )
 BY_ADDRESS = "/graphql?" + urllib.parse.urlencode({"query": INLINE})
-NAMES = "dagster.example.org guests.example.org"
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory):
-    """The pages over the code server, with SQLite and no daemon: what is launched stays in the queue."""
-    folder = services.project(tmp_path_factory.mktemp("strangers") / "project")
-    with services.team(folder, start=False, CONSERVATORY_NAMES=NAMES) as team:
-        for service in (team.code, team.webserver, team.guests):
-            service.start()
-        yield team
 
 
 def send(url: str, method: str, path: str, body: str | None = None, context=None, **headers: str) -> tuple[int, str]:
