@@ -5,195 +5,39 @@
         team.launch("demo")
         team.code.kill()
 
-Postgres is the distribution's, in a temporary cluster on a port of the loopback, with passwords asked for. It refuses to be
-run by root, who therefore runs it as the user `postgres`. Every service is the head of a process group of its own, and `kill`
-ends that whole group by SIGKILL, as systemd or a container's end does. What it printed stands in `log`.
+Every service is the head of a process group of its own, and `kill` ends it and all it started by SIGKILL, as systemd or a
+container's end does. What it printed stands in `log`.
 """
 
 import json
 import os
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import tiny_project
+from cluster import Database, postgres
+from processes import PATIENCE, Service, free_port, listens, wait_for
+
+__all__ = [
+    "PATIENCE",
+    "Database",
+    "Service",
+    "Team",
+    "free_port",
+    "listens",
+    "post",
+    "postgres",
+    "project",
+    "team",
+    "wait_for",
+]
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds, on a busy machine
-
-
-@dataclass
-class Service:
-    """A process that can be started, stopped (SIGTERM), killed (SIGKILL, with all it started) and started again."""
-
-    name: str
-    command: list[str]
-    log: Path
-    environment: dict[str, str]
-    folder: Path
-    ready: callable  # is it at work?
-    options: dict = field(default_factory=dict)  # of Popen
-    process: subprocess.Popen | None = None
-    stop_by: int = signal.SIGTERM
-
-    def start(self, wait: bool = True) -> "Service":
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **self.options,
-            )
-        if wait:
-            self.wait_ready()
-        return self
-
-    def wait_ready(self) -> None:
-        def at_work():
-            assert self.process.poll() is None, f"{self.name} ended:\n{self.tail()}"
-            return self.ready()
-
-        wait_for(at_work, f"{self.name} to be at work", self.tail)
-
-    def kill(self) -> None:
-        """As a crash, the kernel or `systemctl kill -s KILL` would: nothing of it is left, and nothing was told."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> None:
-        """As `systemctl stop` would: asked to end, and killed if it does not."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(self.stop_by)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=30)
-        self.kill()
-
-    def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
-
-
-def wait_for(true, what: str, explain=lambda: "", patience: float = PATIENCE):
-    """Wait until `true()` is, and return that; fail after `patience` seconds, with what `explain()` says."""
-    deadline = time.monotonic() + patience
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"waited {patience} s for {what}\n{explain()}"
-        time.sleep(0.2)
-    return found
-
-
-# --- Postgres --------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Database(Service):
-    """A cluster of Postgres with one database, and one user who has a password."""
-
-    environ: dict[str, str] = field(default_factory=dict)  # what a client needs: PGHOST, PGPORT, ...
-
-
-@contextmanager
-def postgres():
-    """A Postgres at work, in a folder of its own; skips the test, with the reason, where there is none."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
-    found = programs[-1].parent if programs else Path(shutil.which("postgres") or "").parent
-    if not (found / "initdb").exists():
-        pytest.skip("no Postgres here (apt-get install postgresql)")
-    pytest.importorskip("dagster_postgres", reason="dagster-postgres is not installed (pip install -e '.[deploy]')")
-    options = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-    home = Path(tempfile.mkdtemp(prefix="postgres-"))  # not in tmp_path, which the user postgres may not enter
-    try:
-        password = home / "password"
-        password.write_text(secrets.token_hex(16))
-        if options:
-            shutil.chown(home, "postgres", "postgres")
-            shutil.chown(password, "postgres", "postgres")
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(home)}
-        cluster = home / "cluster"
-        initdb = [
-            found / "initdb",
-            "-D",
-            cluster,
-            "-U",
-            "conservatory",
-            f"--pwfile={password}",
-            "--no-sync",
-            "-E",
-            "UTF8",
-        ]
-        done = subprocess.run(
-            [*initdb, "--auth-host=scram-sha-256", "--auth-local=scram-sha-256"],
-            **{"cwd": home, "env": environment, "capture_output": True, "text": True, **options},
-        )
-        assert done.returncode == 0, done.stderr
-        port = free_port()
-        client = {
-            "PGHOST": "127.0.0.1",
-            "PGPORT": str(port),
-            "PGUSER": "conservatory",
-            "PGDATABASE": "postgres",
-            "PGPASSWORD_FILE": str(password),
-        }
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home}
-        command = [
-            str(found / "postgres"),
-            "-D",
-            str(cluster),
-            *(f"--{key}={value}" for key, value in settings.items()),
-        ]
-        database = Database(
-            "Postgres",
-            command,
-            home / "log",
-            environment,
-            home,
-            lambda: _answers_sql(client),
-            options,
-            stop_by=signal.SIGINT,  # a fast shutdown: clients are sent away
-            environ=client,
-        )
-        database.start()
-        try:
-            yield database
-        finally:
-            database.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _answers_sql(client: dict[str, str]) -> bool:
-    import psycopg2
-
-    try:
-        psycopg2.connect(
-            host=client["PGHOST"],
-            port=client["PGPORT"],
-            user=client["PGUSER"],
-            dbname=client["PGDATABASE"],
-            password=Path(client["PGPASSWORD_FILE"]).read_text(),
-        ).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
-
-
-# --- Dagster ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -266,6 +110,12 @@ class Team:
             return run if run["status"] in wanted else None
 
         return wait_for(there, f"run {run_id} to be {' or '.join(wanted)}", self.tails, patience)
+
+    def revive(self) -> None:
+        """Start what has ended by itself, as systemd would (`Restart=always`)."""
+        for service in (self.code, self.webserver, self.daemon):
+            if service.process.poll() is not None:
+                service.start()
 
     def tails(self) -> str:
         return "\n".join(f"--- {service.name}\n{service.tail()}" for service in self.all())
@@ -370,15 +220,3 @@ def post(url: str, body: dict | bytes, **headers: str) -> dict | None:
             return json.load(answer)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as connection:
-        connection.settimeout(5)
-        return connection.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]

@@ -70,6 +70,11 @@ def worker(team) -> psutil.Process:
     return wait_for(there, "a stage to run", team.tails)
 
 
+def family(team, run: str) -> list[dict]:
+    """A run, and the runs it was tried again as."""
+    return [one for one in team.runs() if run in (one["runId"], one["tags"].get("dagster/root_run_id"))]
+
+
 def retried(team, run: str) -> dict:
     """The run that was launched because `run` was cut off, once it has ended."""
     assert team.wait(run)["status"] == "FAILURE"
@@ -141,6 +146,26 @@ def test_a_run_whose_code_server_is_killed_is_tried_again(team, hold, finished):
     held.unlink()
     team.code.start()
     assert retried(team, run)["status"] == "SUCCESS", team.tails()
+
+
+@long
+def test_postgres_is_killed(team, hold, finished):
+    changed(team, 7)
+    held = hold("train")
+    run = team.launch("demo")
+    worker(team)
+    team.database.kill()
+    held.unlink()  # the run goes on, and has nobody to tell
+    team.database.start()
+    team.revive()
+
+    def ended() -> str | None:
+        team.revive()
+        with suppress(AssertionError):  # a connection that is gone is noticed once
+            return next((one["status"] for one in family(team, run) if one["status"] == "SUCCESS"), None)
+
+    wait_for(ended, "the run, or what it was tried again as, to succeed", team.tails, patience=400)
+    assert (team.folder / "models/short").exists()
 
 
 @long
