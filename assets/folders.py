@@ -40,7 +40,10 @@ def signature(project: Path) -> tuple[str, int]:
     folders and archives, and of every .dvc file of the project. Cheap, unlike a fingerprint: no file is opened.
     """
     places = [project / entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
-    places += sorted(project.glob("*.dvc")) + sorted(project.glob("data/**/*.dvc"))
+    # files alone: the folder .dvc has that name too, and changes with every run
+    places += [
+        file for pattern in ("*.dvc", "data/**/*.dvc") for file in sorted(project.glob(pattern)) if file.is_file()
+    ]
     digest, count = hashlib.sha256(), 0
     for place in places:
         for file in [place] if place.is_file() else _files(place):

@@ -6,7 +6,9 @@ run's log (`conservatory logs`): each line passed on is an event in Dagster's da
 Not here: what Dagster is told of a finished stage (`events.py`). DVC itself decides what is unchanged.
 """
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,9 +22,11 @@ from pipelines.recover import recover
 from pipelines.runs.follow import RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
 from pipelines.runs.lines import bounded
 from pipelines.runs.progress import duration
-from pipelines.status.stages import FRESH, states
+from pipelines.status.stages import FRESH, StatusError, states
 
 SAID = 500  # lines of a stage that are passed on
+BUSY = re.compile(r"'(.+)' is busy, it is being blocked by:")
+AGAIN = 2.0  # seconds until a stage is tried again whose files another run reads or writes
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 
@@ -45,14 +49,37 @@ class Finished:
 def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False) -> Iterator[Finished]:
     """Bring `stages` up to date and yield each as it is finished; with `upstream`, what they need as well.
 
-    Waits while another `dvc repro` holds DVC's lock. If the consumer stops early, is interrupted or killed, the subprocess
-    and what it started end too. Raises `StageError` after yielding what was finished before the failure.
+    Waits while another `dvc repro` holds DVC's lock, or works on files that these stages read or write. If the consumer stops
+    early, is interrupted or killed, the subprocess and what it started end too. Raises `StageError` after yielding what was
+    finished before the failure.
     """
+    done: set[str] = set()
+    waiting = False
+    while True:
+        try:
+            for finished in _repro(project, stages, say, upstream):
+                if finished.changed or finished.stage not in done:
+                    yield finished
+                done.add(finished.stage)
+            return
+        except StageError as error:
+            # `--wait-for-lock` waits for the lock of the repository alone; at a file in use DVC ends
+            busy = BUSY.search(str(error))
+            if not busy:
+                raise
+            if not waiting:
+                say(f"another run is at work on {busy[1]}: waiting for its end")
+            waiting = True
+        time.sleep(AGAIN)
+
+
+def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> Iterator[Finished]:
+    """The same, once."""
     recover(project, say)
     if not upstream:
-        found = states(project, stages)
-        stages = [name for name, state in found.items() if state.state != FRESH]
-        yield from (Finished(name, False, "unchanged, not run") for name in found if name not in stages)
+        fresh = _fresh(project, stages)
+        yield from (Finished(name, False, "unchanged, not run") for name in fresh)
+        stages = [name for name in stages if name not in fresh]
         if not stages:
             return
     options = [] if upstream else ["--single-item"]
@@ -106,6 +133,13 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     finally:
         follower.end(1 if why else 0, why)
     yield from finished
+
+
+def _fresh(project: Path, stages: list[str]) -> dict[str, None]:
+    """Those of `stages` that are up to date. None where the recipe cannot be read: DVC will say why."""
+    with contextlib.suppress(StatusError):
+        return {name: None for name, state in states(project, stages).items() if state.state == FRESH}
+    return {}
 
 
 def lines(project: Path, command: list[str]) -> Iterator[str]:

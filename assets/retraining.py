@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 import yaml
 
-from assets import automation, repro
+from assets import automation, pools, repro
 from assets.recipe import StageGroup
 
 JOB = "retrain_and_promote"
@@ -27,7 +27,9 @@ def job(project: Path) -> dg.JobDefinition:
         "worse, refused otherwise. The files of this project are left alone; registry/ says what was decided."
     )
 
-    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=JOB)
+    pool = "gpu" if "gpu" in pools.limits() else JOB  # it trains; in a tree of its own, so that no other pool is its
+
+    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=pool)
     def step(context: dg.OpExecutionContext):
         with TemporaryDirectory() as folder:
             told = Path(folder) / "told.json"

@@ -43,7 +43,7 @@ def address(tmp_path_factory):
 
 
 @contextmanager
-def served(project):
+def served(project, *options):
     """The address of Dagster's page for a tiny project."""
     shutil.copy(PROJECT / "dagster.yaml", project)
     (project / "tiny.py").write_text(LOADER)
@@ -53,7 +53,7 @@ def served(project):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "assets.serve", "--port", str(port)]
+    command = [sys.executable, "-m", "assets.serve", "--port", str(port), *options]
     with open(project / "log", "w") as log:
         server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
@@ -107,3 +107,27 @@ def test_materialize_one_partition(address, browser, tmp_path):
     page.get_by_text("Succeeded", exact=True).first.wait_for()
     page.get_by_text("3 rows, 1 columns", exact=False).first.wait_for()
     page.screenshot(path=tmp_path / "checks.png")
+
+
+def test_another_page_is_not_answered(address):
+    mutation = b'{"query": "mutation{setConcurrencyLimit(concurrencyKey:\\"dvc\\",limit:9){__typename}}"}'
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        request = urllib.request.Request(
+            f"{address}/graphql", mutation, {"content-type": "application/json", **headers}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=60)
+    limits = ask(address, "{instance{concurrencyLimits{limit}}}")["instance"]["concurrencyLimits"]
+    assert {"limit": 9} not in limits
+
+
+def test_read_only_shows_and_runs_nothing(tmp_path):
+    launch = (
+        'mutation{launchRun(executionParams:{selector:{repositoryLocationName:"tiny",repositoryName:"__repository__",'
+        'jobName:"demo"}}){__typename}}'
+    )
+    with served(create(tmp_path / "project"), "--read-only") as url:
+        assert ask(url, launch)["launchRun"]["__typename"] == "UnauthorizedError"
+        assert ask(url, "{runsOrError{... on Runs{results{runId}}}}")["runsOrError"]["results"] == []
+        names = ask(url, "{assetNodes{assetKey{path}}}")["assetNodes"]
+        assert {"raw"} <= {name["assetKey"]["path"][0] for name in names}
