@@ -15,6 +15,7 @@ from pipelines import params, run
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
+from pipelines.registry import remotes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -276,6 +277,8 @@ def ui(
 audit.register(app)
 app.add_typer(registry.app, name="models")
 app.command()(registry.retrain)
+app.command()(remotes.push)
+app.command()(remotes.pull)
 
 
 def _settings() -> dict:

@@ -15,6 +15,7 @@ WINGS = [  # may import itself and what stands after it
     {"datasets", "lineage", "training", "report"},
     {"evaluation", "features", "models"},
     {"audio", "symbolic"},
+    {"remotes"},
     {"executor", "params", "progress", "recipe"},
     {"store"},
 ]

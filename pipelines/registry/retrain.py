@@ -15,8 +15,9 @@ import psutil
 import yaml
 
 from pipelines import params, run
-from pipelines.registry import gate, git, history, promotion, versions, worktree
+from pipelines.registry import gate, git, history, promotion, remotes, versions, worktree
 from pipelines.registry.errors import RegistryError
+from pipelines.remotes.shelf import RemoteError
 
 CLIPS = ".cache/clips"
 PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
@@ -90,8 +91,10 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
         git.run(project, "update-ref", _experiment(name, plan["base"]), commit)
         if worktree.has_remote(path):
             say("Pushing data and models to the remote")
-            if _child(path, lock, [sys.executable, "-m", "dvc", "push", "--quiet"], project):
-                raise RegistryError(f"dvc push failed, the error is above; no champion has changed. {go_on}")
+            try:
+                remotes.push_tree(path, say)
+            except RemoteError as error:
+                raise RegistryError(f"{error} No champion has changed. {go_on}") from error
     settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
     decided = judge(project, params.trained_names(settings), commit, gate.options(settings), f"retraining {name}", say)
     new = commit != plan["base"] and any(decided.values())
