@@ -16,6 +16,7 @@ from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
 from pipelines.registry import remotes
+from pipelines.retention import commands as retention
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -279,6 +280,7 @@ app.add_typer(registry.app, name="models")
 app.command()(registry.retrain)
 app.command()(remotes.push)
 app.command()(remotes.pull)
+app.command()(retention.prune)
 
 
 def _settings() -> dict:

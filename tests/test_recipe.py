@@ -11,7 +11,7 @@ from pipelines import recipe
 
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
-    {"stages", "cli", "run", "registry"},
+    {"stages", "cli", "run", "registry", "retention"},
     {"datasets", "lineage", "training", "report"},
     {"evaluation", "features", "models"},
     {"audio", "symbolic"},

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
-from pipelines.registry import git, history, versions
+from pipelines.registry import history, versions
 from pipelines.registry.errors import RegistryError
+from pipelines.store.files import read_json
+
+OUTPUTS = ("data/", "models/")
+PURGED = Path("registry/purged.json")
 
 
 def of_tree(repo) -> dict[str, str]:
@@ -18,14 +22,22 @@ def of_tree(repo) -> dict[str, str]:
 
 
 def of_versions(project: Path) -> dict[str, str]:
-    """What the models, predictions and embeddings of every version were made of, themselves included; not what git holds."""
+    """What every version was made of, and itself."""
     found: dict[str, str] = {}
     for name in history.names(project):
         for version in history.stages(history.read(project, name)):
-            record = versions.load(project, name, version)
-            listed = git.run(project, "ls-tree", "-r", "--name-only", "-z", record["commit"], check=False).stdout
-            tracked = set(listed.split("\0"))
-            for path, md5 in record["hashes"].items():
-                if md5 and path not in tracked:
-                    found.setdefault(md5, path)
+            for path, md5 in of_version(versions.load(project, name, version)).items():
+                found.setdefault(md5, path)
     return found
+
+
+def of_version(record: dict) -> dict[str, str]:
+    """Path -> hash of what a version was made of, and of itself, as far as DVC keeps it: code is git's. The version's commit need
+    not be at hand: a clone has no branches of retrainings."""
+    return {path: md5 for path, md5 in record["hashes"].items() if md5 and path.startswith(OUTPUTS)}
+
+
+def purged(project: Path) -> dict[str, str]:
+    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it."""
+    path = project / PURGED
+    return read_json(path) if path.exists() else {}

@@ -1,5 +1,6 @@
 """`conservatory push` and `conservatory pull`: data and models to and from a DVC remote, hashed on their way."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import typer
 from pipelines import recover, run
 from pipelines.registry import needed
 from pipelines.registry.errors import RegistryError
-from pipelines.remotes import carry
+from pipelines.remotes import carry, shelf
 from pipelines.remotes.shelf import RemoteError
 
 Remote = Annotated[
@@ -36,7 +37,7 @@ def push(
     A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
     is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
     """
-    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify))
+    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, needed.purged(HERE)))
 
 
 def pull(
@@ -89,6 +90,11 @@ def _carry(work) -> None:
             work(repo)
     except (RemoteError, RegistryError) as error:
         print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except (OSError, sqlite3.Error) as error:  # DVC keeps notes in a database, which a full disk stops too
+        print(
+            f"{shelf.reason_here(error)}. What was carried stays; the same command goes on from here.", file=sys.stderr
+        )
         raise typer.Exit(1) from None
     except DvcException as error:
         print(f"{error}: run this in the project's folder", file=sys.stderr)

@@ -4,7 +4,7 @@
 stays, and the same command goes on from there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from pipelines.progress import progress
 from pipelines.remotes import cached, shelf
@@ -15,12 +15,20 @@ FEW = 5  # files that a message names
 AGAIN = "conservatory run"
 
 
-def push(repo, wanted: dict[str, str], remote: str = "", thorough: bool = False, say: Callable = print) -> int:
-    """Bring all of `wanted` to the remote. Returns how many files were pushed. With `thorough`, what lies there already is read
-    and hashed too, and pushed again if it is spoilt. `RemoteError` names what is not there now, and why."""
+def push(
+    repo,
+    wanted: dict[str, str],
+    remote: str = "",
+    thorough: bool = False,
+    purged: Container[str] = (),
+    say: Callable = print,
+) -> int:
+    """Bring all of `wanted` to the remote but what is `purged`. Returns how many files were pushed. With `thorough`, what lies
+    there already is read and hashed too, and pushed again if it is spoilt. `RemoteError` names what is not there now, and why."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
     files, unlisted = _files(repo, store, there, wanted)
+    files = {md5: what for md5, what in files.items() if md5 not in purged}
     lacking = _look(repo, files, thorough, say)
     todo = [md5 for md5 in files if md5 not in lacking and there.get(md5) != cached.path(repo, md5).stat().st_size]
     nowhere = [md5 for md5 in lacking if md5 not in there]

@@ -59,9 +59,10 @@ def open_remote(repo, name: str = ""):
     except RemoteNotFoundError:
         known = ", ".join(repo.config["remote"]) or "none"
         raise RemoteError(f"There is no remote {name!r}; there is {known}") from None
-    except RemoteMissingDepsError as error:
-        extra = "'.[s3]'" if "s3" in str(error) else "'.[ssh]'" if "ssh" in str(error) else "dvc-<kind>"
-        raise RemoteError(f"This kind of remote needs a package: pip install -c constraints.txt -e {extra}") from error
+    except (RemoteMissingDepsError, ImportError) as error:
+        raise RemoteError(
+            f"{error}. For S3 and SSH: pip install -c constraints.txt -e '.[s3,ssh]'; for others the package it names"
+        ) from error
     except ConfigError as error:
         raise RemoteError(f"The remote cannot be used: {error}") from error
 

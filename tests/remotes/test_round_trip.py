@@ -1,6 +1,7 @@
 """A project goes to a remote and comes back in a fresh clone, where nothing is computed again; ten people at once."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from helpers import PROJECT, run_in
 
 from pipelines.registry import retrain
 
+LONG = pytest.mark.skipif(not os.environ.get("CONSERVATORY_REMOTES"), reason="a minute longer: make remotes")
 KINDS = {"folder": lambda place: nullcontext(servers.folder(place)), "ssh": servers.ssh, "s3": servers.s3}
 
 
@@ -44,21 +46,19 @@ def test_a_fresh_clone_computes_nothing(trained, remote, tmp_path):
     remote.add(project)
     small.commit(project, "remote")
     assert " files pushed" in command(project, "push", remote=remote).stdout
-    assert ": 0 files pushed" in command(project, "push", remote=remote).stdout
-    plain = clone(project, tmp_path / "plain")
-    run_in(plain, *servers.DVC, "pull", "-q", **remote.variables)
-    ours = clone(project, tmp_path / "ours")
-    command(ours, "pull", remote=remote)
-    for each in (plain, ours):
-        assert "Nothing to do: all 5 stages" in command(each, "run", remote=remote).stdout
-        assert not (each / ".cache/clips").exists()
-        assert small.git(each, "status", "--porcelain") == ""
-    # the champion's files come by their hash, hashed on arrival
-    command(ours, "models", "export", "short", "champion", remote=remote)
-    assert json.loads((ours / "champion/config.json").read_text())["skill"] == 2.0
+    other = clone(project, tmp_path / "other")
+    run_in(other, *servers.DVC, "pull", "-q", **remote.variables)  # DVC's own command, which a person would type
+    assert "Nothing to do: all 5 stages" in command(other, "run", remote=remote).stdout
+    assert not (other / ".cache/clips").exists()
+    assert small.git(other, "status", "--porcelain") == ""
+    shutil.rmtree(other / ".dvc/cache")  # ours, and the champion's files by their hash
+    assert " files fetched" in command(other, "pull", remote=remote).stdout
+    shutil.rmtree(other / ".dvc/cache")
+    command(other, "models", "export", "short", "champion", remote=remote)
+    assert json.loads((other / "champion/config.json").read_text())["skill"] == 2.0
 
 
-@pytest.mark.parametrize("kind", ["folder", "s3"])
+@pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=LONG)])
 def test_ten_people_pull_at_once(trained, kind, tmp_path):
     project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
     with KINDS[kind](tmp_path / "remote") as remote:
@@ -66,7 +66,6 @@ def test_ten_people_pull_at_once(trained, kind, tmp_path):
         small.commit(project, "remote")
         command(project, "push", remote=remote)
         clones = [clone(project, tmp_path / f"clone{n}") for n in range(10)]
-        # DVC's own command, which a person would type; five of ours among them
         commands = [[*small.COMMAND, "pull"] if n % 2 else [*servers.DVC, "pull", "-q"] for n in range(10)]
         environment = small.environment(**remote.variables)
         people = [
