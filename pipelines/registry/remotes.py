@@ -76,6 +76,14 @@ def push_tree(project: Path, say: Callable = print) -> None:
         carry.push(repo, needed.of_tree(repo), say=say)
 
 
+def pull_tree(project: Path, say: Callable = print) -> None:
+    """Fetch what the tree in `project` names from its default remote into DVC's cache. `RemoteError` where not all came."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.absolute())) as repo:
+        carry.pull(repo, needed.of_tree(repo), say=say)
+
+
 def _wanted(repo, models: bool) -> dict[str, str]:
     return (needed.of_versions(HERE) if models else {}) | needed.of_tree(repo)
 

@@ -79,8 +79,12 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
     say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
     go_on = f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
-    fetch = ["pull", "--allow-missing"] if worktree.has_remote(path) else ["checkout", "--allow-missing"]
-    if _child(path, lock, [sys.executable, "-m", "dvc", *fetch, "--quiet"], project):
+    if worktree.has_remote(path):
+        try:
+            remotes.pull_tree(path, say)
+        except RemoteError as error:
+            say(error)  # what is missing is computed
+    if _child(path, lock, [sys.executable, "-m", "dvc", "checkout", "--allow-missing", "--quiet"], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
     if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
         how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"

@@ -29,8 +29,8 @@ AT_ONCE = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Three versions: one replaced, the champion, one refused, the last two of branches as retrainings leave them; and an experiment
-    that nobody registered."""
+    """Three versions: one replaced, the champion, one refused, the last two of branches as retrainings leave them; and an
+    experiment that nobody registered."""
     project = small.create(tmp_path_factory.mktemp("prune") / "project")
     with (project / "params.yaml").open("a") as file:
         file.write(NOTHING)

@@ -59,7 +59,7 @@ def test_its_bytes_leave_older_results(project):
     assert Path(".cache/downloads/music.zip").exists()
     purged = json.loads(needed.PURGED.read_text())
     assert all(path.startswith("data/audio/one/shard-") for path in purged.values()) and purged
-    assert not withdrawn.find(project, stored.folder(project))[0]["kept"] == "", "nothing more to purge"
+    assert all(row["kept"] for row in withdrawn.find(project, stored.folder(project))), "nothing more to purge"
     assert "Goes: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
 
