@@ -27,12 +27,12 @@ def find(project: Path, rules: dict, also: list[str] = (), purge: bool = False) 
         found.append(row("cache", str(cache), 0, kept=why))
     elif cache.is_dir():
         found += stored.find(project, cache, rules["cache"]["keep_days"], going)
-    if purge and not why:
-        found += withdrawn.find(project, cache)
+    if purge:
+        found += [row("withdrawn", "bytes of withdrawn clips", 0, kept=why)] if why else withdrawn.find(project, cache)
     for name, folder in ALSO.items():
         if (project / folder).is_dir():
             files = [file for file in (project / folder).rglob("*") if file.is_file()]
-            kept = "" if name in also else f"named by nobody: --also {name}"
+            kept = why if name in also else f"only if named: --also {name}"
             found.append(row("folder", str(folder), 0, sum(file.stat().st_size for file in files), kept))
     return found
 

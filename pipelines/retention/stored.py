@@ -8,6 +8,7 @@ written it down.
 
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,6 @@ from pipelines.retention.experiments import at_work
 from pipelines.retention.policy import DAY, row
 
 HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
-NAMES = ("dvc.lock", "*.dvc")
 
 
 def folder(project: Path) -> Path:
@@ -114,19 +114,17 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
                     _have(project, md5, path, f"{name} {version}")
             yield from ((md5, reason) for md5 in record["hashes"].values())
             yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
-    trees = [project]
-    if git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0:
+    trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
+    if under_git:
         listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
         trees += [Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")]
-        blobs: dict[str, list[str]] = {}
-        for commit in references(project, going):
-            yield from ((md5, "named by a branch, tag or experiment") for md5 in _in_commit(project, commit, blobs))
     for tree in trees:
-        for pattern in NAMES:
-            for file in tree.glob(pattern) if pattern == "dvc.lock" else _dvc_files(tree):
-                yield from (
-                    (found.decode(), "this tree or a worktree names them") for found in HASH.findall(file.read_bytes())
-                )
+        for file in (tree / "dvc.lock", *_dvc_files(tree)):
+            hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
+            yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
+    blobs: dict[str, list[str]] = {}
+    for commit in references(project, going) if under_git else ():
+        yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
 
 
 def _have(project: Path, md5: str, path: str, model: str) -> None:
@@ -139,9 +137,10 @@ def _have(project: Path, md5: str, path: str, model: str) -> None:
         ) from error
 
 
-def _dvc_files(tree: Path) -> list[Path]:
-    own = {".git", ".dvc", ".cache", ".venv"}
-    return [file for file in tree.rglob("*.dvc") if file.is_file() and not own & set(file.relative_to(tree).parts)]
+def _dvc_files(tree: Path) -> Iterator[Path]:
+    for folder, inside, files in os.walk(tree):
+        inside[:] = [name for name in inside if name not in (".git", ".dvc", ".cache", ".venv")]
+        yield from (Path(folder, name) for name in files if name.endswith(".dvc"))
 
 
 def _in_commit(project: Path, commit: str, blobs: dict[str, list[str]]) -> Iterator[str]:

@@ -10,9 +10,12 @@ from contextlib import nullcontext
 import pytest
 import servers
 import small_models as small
+from dvc.repo import Repo
 from helpers import PROJECT, run_in
 
-from pipelines.registry import retrain
+from pipelines.registry import needed, retrain, versions
+from pipelines.remotes import carry, shelf
+from pipelines.retention import stored
 
 LONG = pytest.mark.skipif(not os.environ.get("CONSERVATORY_REMOTES"), reason="a minute longer: make remotes")
 KINDS = {"folder": lambda place: nullcontext(servers.folder(place)), "ssh": servers.ssh, "s3": servers.s3}
@@ -59,6 +62,28 @@ def test_a_fresh_clone_computes_nothing(trained, remote, tmp_path):
         shutil.rmtree(other / folder)
     command(other, "models", "export", "short", "champion", remote=remote)
     assert json.loads((other / "champion/config.json").read_text())["skill"] == 2.0
+
+
+def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
+    """Whatever the remote lost, and although this tree has another model: so a champion's bytes are never here alone."""
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    small.edit(project, "skill: 2.0", "skill: 3.0")
+    small.repro(project)
+    folder = project / ".dvc/cache/files/md5"
+    champion = versions.load(project, "short", 1)["hashes"]["models/tagging/short"]
+    with Repo(str(project)) as repo:
+        mine = carry.push(repo, needed.of_tree(repo))
+        shelved = shelf.open_remote(repo)
+        assert champion not in shelf.sizes(shelved)
+        assert carry.push(repo, needed.of_versions(project) | needed.of_tree(repo)) > 0
+        there = shelf.sizes(shelved)
+        assert {champion, *stored.listing(folder, champion)} <= set(there) and len(there) > mine
+    (folder / champion[:2] / champion[2:]).unlink()
+    shutil.rmtree(remote.path)
+    failed = command(project, "push", remote=remote, check=False)
+    assert failed.returncode == 1 and "listing is neither here nor there: models/tagging/short" in failed.stderr
 
 
 @pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=LONG)])
