@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import alerts, automation, checks, jobs, materialize, recipe, retraining, schedules, sensors
+from assets import alerts, automation, checks, jobs, materialize, pruning, recipe, retraining, schedules, sensors
 from pipelines import params
 
 
@@ -25,6 +25,7 @@ def build(project: Path) -> dg.Definitions:
         raise ValueError(str(error)) from None
     groups = recipe.load(project)
     retrain, on = retraining.job(project), retraining.wanted(project)
+    prune = pruning.job(project)
     study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []
     return dg.Definitions(
         assets=[
@@ -32,8 +33,8 @@ def build(project: Path) -> dg.Definitions:
             retraining.champion(groups, on),
         ],
         asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
-        jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, *study],
-        schedules=[schedules.weekly_retrain(retrain, on)],
+        jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, prune, *study],
+        schedules=[schedules.weekly_retrain(retrain, on), schedules.weekly_prune(prune, pruning.wanted(project))],
         sensors=[
             sensors.plain_runs(project, groups),
             sensors.new_data(project, retrain, on),

@@ -13,3 +13,13 @@ def weekly_retrain(job: dg.JobDefinition, on: bool) -> dg.ScheduleDefinition:
         description="Mondays at three in the morning (UTC): retrain on whatever came in during the week, in one run.",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )
+
+
+def weekly_prune(job: dg.JobDefinition, on: bool) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name="weekly_prune",
+        job=job,
+        cron_schedule="0 5 * * 0",
+        description="Sundays at five in the morning (UTC): make room, by `retention` in params.yaml.",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+    )

@@ -16,6 +16,8 @@ from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
+from pipelines.registry import remotes
+from pipelines.retention import commands as retention
 from pipelines.status import commands as status
 
 app = typer.Typer(
@@ -287,6 +289,9 @@ status.register(app)
 app.add_typer(registry.app, name="models")
 app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)
+app.command()(remotes.push)
+app.command()(remotes.pull)
+app.command()(retention.prune)
 
 
 def _settings() -> dict:

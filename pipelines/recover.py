@@ -33,7 +33,7 @@ def recover(project: Path = Path(), say=print) -> None:
     if spoilt(path, json.loads):
         path.unlink()
         say(f"{RWLOCK} was cut off in the middle and is removed: nothing is locked")
-    elif path.exists() and (dead := {pid for pid in _holders(json.loads(path.read_text())) if not alive(pid)}):
+    elif path.exists() and (dead := {pid for pid in holders(json.loads(path.read_text())) if not alive(pid)}):
         _release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
 
@@ -101,7 +101,8 @@ def _locked(text: str) -> None:
     COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
-def _holders(locks: dict) -> set[int]:
+def holders(locks: dict) -> set[int]:
+    """The processes that a .dvc/tmp/rwlock names."""
     writers = locks.get("write", {}).values()
     readers = (info for infos in locks.get("read", {}).values() for info in infos)
     return {info["pid"] for info in (*writers, *readers)}

@@ -11,12 +11,13 @@ from pipelines import recipe
 
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
-    {"stages", "cli", "run", "registry", "status"},
+    {"stages", "cli", "run", "registry", "retention", "status"},
     {"datasets", "lineage", "training", "report"},
     {"evaluation", "features", "models"},
     {"audio", "symbolic"},
     {"alerts"},
     {"runs"},
+    {"remotes"},
     {"executor", "params", "progress", "recipe"},
     {"store"},
 ]

@@ -24,12 +24,12 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
         )  # fmt: skip
         for folder in _sharded(revision, dataset):
             files = _shards_with(revision, folder, row["clip_id"])
-            purge = "the next run writes other shards; `dvc gc --workspace` then drops these, and all that only older results use"
+            purge = "the next run writes other shards; `conservatory prune --withdrawn --yes` then takes these from DVC's cache"
             if files:
                 found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
     if (kept := cache.folder()).is_dir():
         found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
-                            "conservatory cache --prune --limit-gb 0 (it costs time, nothing else)"))  # fmt: skip
+                            "conservatory prune --withdrawn --yes empties it (it costs time, nothing else)"))  # fmt: skip
     entries = revision.settings.get("datasets") or {}
     if any(
         "sources" in str(entries.get(dataset, {}).get("imports")) and "local" not in entries[dataset]
@@ -49,7 +49,9 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
         )
     if pushed := remotes():
         found.append(
-            _place("what was pushed", list(pushed.values()), "dvc gc --workspace --cloud, once for each remote")
+            _place(
+                "what was pushed", list(pushed.values()), "by hand, once for each remote: docs/retention.md says how"
+            )
         )
     return found
 

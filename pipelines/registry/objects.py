@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.registry.errors import RegistryError
+from pipelines.remotes import carry, shelf
 
 
 def find(project: Path, md5: str, what: str) -> Path:
@@ -47,18 +48,19 @@ def _store(project: str):
 
 
 def _fetch(store, md5: str, what: str) -> None:
-    from dvc.config import NoRemoteError
-    from dvc.exceptions import DvcException
-    from dvc_data.hashfile.hash_info import HashInfo
-
     missing = f"{what} ({md5}) is not in DVC's cache"
+    if not store.config["core"].get("remote"):
+        raise RegistryError(f"{missing}, and there is no default remote to fetch it from: dvc remote add -d NAME URL")
     try:
-        store.cloud.pull([HashInfo("md5", md5)])  # what the remote has not is no failure to DVC
-    except NoRemoteError:
+        failed = carry.fetch(store, shelf.open_remote(store), [md5])
+    except shelf.RemoteError as error:
+        raise RegistryError(f"{missing}. {error}") from error
+    error = failed.get(md5)
+    if isinstance(error, FileNotFoundError):
         raise RegistryError(
-            f"{missing}, and there is no default remote to fetch it from: dvc remote add -d NAME URL"
-        ) from None
-    except (DvcException, OSError) as error:
-        raise RegistryError(f"{missing}, and the remote could not be asked for it: {error}") from error
-    if not Path(store.cache.local.oid_to_path(md5)).exists():
-        raise RegistryError(f"{missing}, and the remote has it not: `dvc push` where it was made, then try again")
+            f"{missing}, and the remote has it not: `conservatory push` where it was made, then try again"
+        )
+    if isinstance(error, shelf.Spoilt):
+        raise RegistryError(f"{missing}, and is spoilt in the remote: `conservatory push --verify` where it was made")
+    if error:
+        raise RegistryError(f"{missing}, and the remote could not be asked for it: {shelf.reason(error)}") from error

@@ -18,8 +18,9 @@ import yaml
 from pipelines import params, run
 from pipelines.alerts import settings as alerts
 from pipelines.alerts.send import alert, refusal
-from pipelines.registry import gate, git, history, promotion, versions, worktree
+from pipelines.registry import gate, git, history, promotion, remotes, versions, worktree
 from pipelines.registry.errors import RegistryError
+from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, record
 
 CLIPS = ".cache/clips"
@@ -106,8 +107,12 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
     path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
     say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
     go_on = f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
-    fetch = ["pull", "--allow-missing"] if worktree.has_remote(path) else ["checkout", "--allow-missing"]
-    if _child(path, lock, [sys.executable, "-m", "dvc", *fetch, "--quiet"], project):
+    if worktree.has_remote(path):
+        try:
+            remotes.pull_tree(path, say)
+        except RemoteError as error:
+            say(error)  # what is missing is computed
+    if _child(path, lock, [sys.executable, "-m", "dvc", "checkout", "--allow-missing", "--quiet"], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
     if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
         how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
@@ -118,8 +123,10 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
         git.run(project, "update-ref", _experiment(name, plan["base"]), commit)
         if worktree.has_remote(path):
             say("Pushing data and models to the remote")
-            if _child(path, lock, [sys.executable, "-m", "dvc", "push", "--quiet"], project):
-                raise RegistryError(f"dvc push failed, the error is above; no champion has changed. {go_on}")
+            try:
+                remotes.push_tree(path, say)
+            except RemoteError as error:
+                raise RegistryError(f"{error} No champion has changed. {go_on}") from error
     settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
     decided = judge(project, params.trained_names(settings), commit, gate.options(settings), f"retraining {name}", say)
     new = commit != plan["base"] and any(decided.values())

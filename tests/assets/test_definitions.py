@@ -57,7 +57,7 @@ def test_everything_there_is(defs):
     for key in repository.asset_graph.asset_check_keys:
         found.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
     assert found == {asset: set(checks.split()) for asset, checks in CHECKS.items()}
-    assert {job.name for job in defs.jobs} == {"demo", "retrain", "retrain_and_promote", "study"}
+    assert {job.name for job in defs.jobs} == {"demo", "prune_old", "retrain", "retrain_and_promote", "study"}
     assert set(defs.resolve_job_def("demo").graph.node_dict) == ASSETS
     assert set(defs.resolve_job_def("retrain").graph.node_dict) == TRAINED
     assert set(defs.resolve_job_def("study").graph.node_dict) == {
@@ -69,19 +69,17 @@ def test_everything_there_is(defs):
         "metrics",
         "report",
     }
-    (schedule,) = repository.schedule_defs
-    assert (schedule.name, schedule.cron_schedule, schedule.job_name) == (
-        "weekly_retrain",
-        "0 3 * * 1",
-        "retrain_and_promote",
-    )
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert {(schedule.name, schedule.cron_schedule, schedule.job_name) for schedule in repository.schedule_defs} == {
+        ("weekly_retrain", "0 3 * * 1", "retrain_and_promote"),
+        ("weekly_prune", "0 5 * * 0", "prune_old"),
+    }
+    assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "plain_dvc_runs": dg.DefaultSensorStatus.STOPPED,
         "new_data": dg.DefaultSensorStatus.STOPPED,
         "alerts": dg.DefaultSensorStatus.STOPPED,
     }
-    for described in (*defs.jobs, schedule, *repository.sensor_defs, *defs.resolve_all_asset_specs()):
+    for described in (*defs.jobs, *repository.schedule_defs, *repository.sensor_defs, *defs.resolve_all_asset_specs()):
         assert len(described.description) > 30 and "pipeline" not in described.description.lower()
 
 

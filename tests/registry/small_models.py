@@ -180,10 +180,14 @@ def conservatory(folder: Path, *arguments: str, check: bool = True) -> subproces
 
 def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen:
     """The same command, at work."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "DVC_NO_ANALYTICS": "1", **variables}
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
     return subprocess.Popen(
-        [*COMMAND, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*COMMAND, *arguments], cwd=folder, env=environment(**variables), stdout=pipe, stderr=both, text=True
     )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(PROJECT), "DVC_NO_ANALYTICS": "1", **variables}
 
 
 def options() -> dict:

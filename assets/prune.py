@@ -1,0 +1,85 @@
+"""Delete old runs of Dagster: `python -m assets.prune --keep-days N --keep-last N [--yes]`, in the project's folder.
+
+A run goes with its events and its logs. It stays while it is not finished, is recent, or made the latest materialization of a
+partition of an asset: without that event the graph would show the partition as never made. Events of `conservatory run` outside
+Dagster belong to no run and stay; there is one a stage and change. What sensors and schedules did is bounded by dagster.yaml.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from assets import serve
+
+DAY = 86_400.0
+PAGE = 1000
+
+
+def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tuple[list[str], dict[str, int]]:
+    """The runs that go, the oldest first; and of those that stay, how many for which reason."""
+    latest = latest_runs(instance)
+    going, kept, number, cursor = [], dict[str, int](), 0, None
+    while records := instance.get_run_records(limit=PAGE, cursor=cursor):
+        cursor = records[-1].dagster_run.run_id
+        for record in records:
+            run, ended = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
+            number += 1
+            if not run.is_finished:
+                reason = "not finished"
+            elif run.run_id in latest:
+                reason = "the latest materialization of an asset is theirs"
+            elif number <= keep_last:
+                reason = f"among the {keep_last} newest"
+            elif (time.time() - ended) / DAY < keep_days:
+                reason = f"not {keep_days:g} days old"
+            else:
+                going.append(run.run_id)
+                continue
+            kept[reason] = kept.get(reason, 0) + 1
+    return going[::-1], kept
+
+
+def latest_runs(instance: dg.DagsterInstance) -> set[str]:
+    """The runs that made the latest materialization of some partition of some asset."""
+    found = set()
+    for key in instance.all_asset_keys():
+        ids = set(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).values())
+        records = instance.get_asset_records([key])
+        found |= {record.asset_entry.last_run_id for record in records if record.asset_entry.last_run_id}
+        if ids:
+            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=sorted(ids))
+            found |= {record.run_id for record in instance.fetch_materializations(wanted, limit=len(ids)).records}
+    return found
+
+
+def remove(instance: dg.DagsterInstance, run_ids: list[str], say: Callable = print) -> None:
+    """Delete runs with events and logs. Killed in between, what is left of the last is deleted the next time."""
+    for run_id in run_ids:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        instance.delete_run(run_id)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m assets.prune", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--keep-days", type=float, default=90)
+    parser.add_argument("--keep-last", type=float, default=50)
+    parser.add_argument("--yes", action="store_true", help="do it; without, what would go is counted")
+    arguments = parser.parse_args()
+    project = Path.cwd()
+    if "DAGSTER_HOME" not in os.environ:
+        os.environ["DAGSTER_HOME"] = str(serve.prepare(project))
+    with dg.DagsterInstance.get() as instance:
+        going, kept = find(instance, arguments.keep_days, int(arguments.keep_last))
+        print(f"Dagster's runs: {len(going)} go{' (with their events and logs)' if going else ''}")
+        for reason, count in kept.items():
+            print(f"  {count} stay: {reason}")
+        if arguments.yes:
+            remove(instance, going)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The job that makes room by the policy of params.yaml; `conservatory prune` does the work (Dagster's runs: `prune.py`)."""
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+import yaml
+
+from assets import repro, retraining
+
+JOB = "prune_old"
+COMMAND = [sys.executable, "-m", "pipelines.cli", "prune", "--yes"]
+
+
+def job(project: Path) -> dg.JobDefinition:
+    description = (
+        "Take away what `retention` in params.yaml calls old: experiments, interrupted retrainings, what nothing names in DVC's "
+        "cache, finished runs of Dagster. What a registered model needs stays."
+    )
+
+    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=retraining.JOB)
+    def step(context: dg.OpExecutionContext):
+        try:
+            for line in repro.lines(project, COMMAND):
+                context.log.info(line)
+        except repro.StageError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        yield dg.Output(None)
+
+    graph = dg.GraphDefinition(f"{JOB}_steps", description=description, node_defs=[step])
+    return graph.to_job(JOB, description=description, executor_def=dg.in_process_executor)
+
+
+def wanted(project: Path) -> bool:
+    """Does params.yaml's `retention.automatic` turn the schedule on, without the UI?"""
+    params = project / "params.yaml"
+    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
+    return ((settings or {}).get("retention") or {}).get("automatic") is True

@@ -1,0 +1,43 @@
+"""Which of DVC's files are needed: by this tree, and by every registered version, whatever its stage. Hash -> path."""
+
+from pathlib import Path
+
+from pipelines.registry import history, versions
+from pipelines.registry.errors import RegistryError
+from pipelines.store.files import read_json
+
+OUTPUTS = ("data/", "models/")
+PURGED = Path("registry/purged.json")
+
+
+def of_tree(repo) -> dict[str, str]:
+    """What dvc.lock and the .dvc files of the working tree name. `RegistryError` where DVC cannot read its recipe."""
+    from dvc.exceptions import DvcException
+
+    try:
+        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and out.is_in_repo]
+    except DvcException as error:
+        raise RegistryError(f"DVC cannot read the recipe: {error}") from error
+    return {out.hash_info.value: Path(out.fs_path).relative_to(repo.root_dir).as_posix() for out in outs}
+
+
+def of_versions(project: Path) -> dict[str, str]:
+    """What every version was made of, and itself."""
+    found: dict[str, str] = {}
+    for name in history.names(project):
+        for version in history.stages(history.read(project, name)):
+            for path, md5 in of_version(versions.load(project, name, version)).items():
+                found.setdefault(md5, path)
+    return found
+
+
+def of_version(record: dict) -> dict[str, str]:
+    """Path -> hash of what a version was made of, and of itself, as far as DVC keeps it: code is git's. The version's commit need
+    not be at hand: a clone has no branches of retrainings."""
+    return {path: md5 for path, md5 in record["hashes"].items() if md5 and path.startswith(OUTPUTS)}
+
+
+def purged(project: Path) -> dict[str, str]:
+    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it."""
+    path = project / PURGED
+    return read_json(path) if path.exists() else {}

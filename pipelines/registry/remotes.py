@@ -1,0 +1,109 @@
+"""`conservatory push` and `conservatory pull`: data and models to and from a DVC remote, hashed on their way."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import recover, run
+from pipelines.registry import needed
+from pipelines.registry.errors import RegistryError
+from pipelines.remotes import carry, shelf
+from pipelines.remotes.shelf import RemoteError
+
+Remote = Annotated[
+    str, typer.Option("--remote", "-r", help="A remote's name (`dvc remote list`); the default one with none.")
+]
+HERE = Path()
+
+
+def push(
+    remote: Remote = "",
+    tree_only: Annotated[
+        bool,
+        typer.Option("--tree-only", help="Not what registered models need, only what dvc.lock of this tree names."),
+    ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read and hash all that lies in the remote too, and push again what is spoilt."),
+    ] = False,
+) -> None:
+    """Bring what this tree and every registered model need to the remote; each file is hashed before it leaves.
+
+    A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
+    is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
+    """
+    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, needed.purged(HERE)))
+
+
+def pull(
+    remote: Remote = "",
+    models: Annotated[bool, typer.Option("--models", help="Also what every registered model needs.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash again all that is in DVC's cache here.")] = False,
+) -> None:
+    """Fetch what this tree needs from the remote and lay it out; each file is hashed when it arrives.
+
+    What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named. Files that
+    you changed are left alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
+    """
+    failed = None
+    try:
+        _carry(lambda repo: carry.pull(repo, _wanted(repo, models), remote, verify))
+    except typer.Exit as error:
+        failed = error  # what did come is of use
+    missing = ["--allow-missing"] if failed else []
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout", *missing]
+    if subprocess.run(command, env=run.environment()).returncode:
+        print(
+            "What was fetched is in DVC's cache, but not all could be laid out: the error is above. Files of yours that stand in "
+            "the way are kept; `dvc checkout --force PATH` puts what was recorded in their place.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+    if failed:
+        raise failed
+
+
+def push_tree(project: Path, say: Callable = print) -> None:
+    """Push what the tree in `project` names to its default remote. `RemoteError` where not all is there in the end."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.absolute())) as repo:
+        carry.push(repo, needed.of_tree(repo), say=say)
+
+
+def pull_tree(project: Path, say: Callable = print) -> None:
+    """Fetch what the tree in `project` names from its default remote into DVC's cache. `RemoteError` where not all came."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.absolute())) as repo:
+        carry.pull(repo, needed.of_tree(repo), say=say)
+
+
+def _wanted(repo, models: bool) -> dict[str, str]:
+    return (needed.of_versions(HERE) if models else {}) | needed.of_tree(repo)
+
+
+def _carry(work) -> None:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo  # a second to import
+
+    try:
+        recover.recover(HERE)
+        with Repo(str(HERE.absolute())) as repo:
+            work(repo)
+    except (RemoteError, RegistryError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except (OSError, sqlite3.Error) as error:  # DVC keeps notes in a database, which a full disk stops too
+        print(
+            f"{shelf.reason_here(error)}. What was carried stays; the same command goes on from here.", file=sys.stderr
+        )
+        raise typer.Exit(1) from None
+    except DvcException as error:
+        print(f"{error}: run this in the project's folder", file=sys.stderr)
+        raise typer.Exit(2) from None

@@ -1,0 +1,80 @@
+"""`conservatory prune`: make room by the policy of params.yaml."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import run
+from pipelines.registry.errors import RegistryError
+from pipelines.retention import policy
+from pipelines.retention import prune as pruning
+
+HERE = Path()
+
+
+def prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without, what would go is listed and nothing is touched.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list; as without --yes.")] = False,
+    withdrawn: Annotated[
+        bool,
+        typer.Option("--withdrawn", help="Also the bytes of withdrawn clips, in older results and the cache of clips."),
+    ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Also this, which otherwise stays: {', '.join(pruning.ALSO)}. Again for more."),
+    ] = None,
+) -> None:
+    """Make room: old experiments, interrupted retrainings, what nothing names in DVC's cache, old runs of Dagster.
+
+    `retention` in params.yaml says what is old. What any registered model needs stays, whatever its stage, as does what a branch,
+    a tag, a kept experiment or a worktree names. Remotes are not touched. Killed in the middle, the same command goes on.
+    """
+    try:
+        if unknown := set(also or ()) - set(pruning.ALSO):
+            raise RegistryError(f"--also {unknown.pop()}: it takes {', '.join(pruning.ALSO)}")
+        rules = policy.read(HERE)
+        really = yes and not dry_run
+        pruning.prune(HERE, rules, also or [], withdrawn, really, show)
+    except (RegistryError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    status = _dagster(rules["runs"], really)
+    print("Done." if really else "Nothing was touched: conservatory prune --yes does it.")
+    raise typer.Exit(status)
+
+
+def show(rows: list[dict]) -> None:
+    """What goes and what stays, with sizes and reasons."""
+    for title, going in (("Goes", True), ("Stays", False)):
+        chosen = [each for each in rows if bool(each["kept"]) is not going]
+        known = [each["bytes"] for each in chosen if each["bytes"] is not None]
+        print(f"{title}: {f'{sum(known) / 1e6:,.1f} MB' if chosen else 'nothing'}")
+        for each in chosen:
+            size = "" if each["bytes"] is None else f"{each['bytes'] / 1e6:,.1f} MB"
+            print(f"  {each['kind']:10s} {size:>12s}  {each['name']}" + (f"  ({each['kept']})" if each["kept"] else ""))
+
+
+def _dagster(rules: dict, really: bool) -> int:
+    """The same of Dagster's runs, in a process of its own: nothing here imports it."""
+    if (
+        not ("DAGSTER_HOME" in os.environ or (HERE / ".dagster").is_dir())
+        or importlib.util.find_spec("dagster") is None
+    ):
+        return 0
+    command = [
+        sys.executable,
+        "-m",
+        "assets.prune",
+        "--keep-days",
+        str(rules["keep_days"]),
+        "--keep-last",
+        str(rules["keep_last"]),
+    ]
+    return subprocess.run([*command, *(["--yes"] if really else [])], env=run.environment()).returncode

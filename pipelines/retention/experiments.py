@@ -1,0 +1,82 @@
+"""DVC experiments, branches of retrainings, and worktrees that retrainings left behind."""
+
+import re
+import time
+from pathlib import Path
+
+from pipelines.registry import git, history, versions, worktree
+from pipelines.registry.errors import RegistryError
+from pipelines.retention.policy import row
+
+EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+BRANCH = f"refs/heads/{worktree.BRANCH}"
+
+
+def registered(project: Path) -> dict[str, str]:
+    """Commit -> the version it is of, for every version whatever its stage."""
+    found = {}
+    for name in history.names(project):
+        for version, stage in history.stages(history.read(project, name)).items():
+            found[versions.load(project, name, version)["commit"]] = f"{name} {version}, {stage}"
+    return found
+
+
+def find(project: Path) -> list[dict]:
+    """A row for each commit that experiments or branches of retrainings point at."""
+    if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
+        return []
+    models, unfinished = registered(project), set(worktree.waiting(project))
+    held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
+    told = "--format=%(refname) %(objectname) %(committerdate:unix)"
+    commits: dict[str, dict] = {}
+    for line in git.run(project, "for-each-ref", told, "refs/exps", BRANCH.rstrip("/")).stdout.splitlines():
+        ref, commit, when = line.split()
+        match = EXPERIMENT.fullmatch(ref)
+        if not match and not ref.startswith(BRANCH):
+            continue  # DVC's own
+        name = match[1] if match else ref.removeprefix("refs/heads/")
+        each = commits.setdefault(commit, row("experiment", name, float(when), refs={}))
+        each["refs"][ref] = commit
+        if commit in models:
+            each["kept"] = f"registered: {models[commit]}"
+        elif name.removeprefix(worktree.BRANCH).removeprefix("retrain-") in unfinished:
+            each["kept"] = "its retraining has not ended"
+        elif ref in held:
+            each["kept"] = "checked out in a worktree"
+    return list(commits.values())
+
+
+def remove(project: Path, each: dict) -> None:
+    """Delete an experiment's references, unless they have moved since they were looked at."""
+    for ref, commit in each["refs"].items():
+        git.run(project, "update-ref", "-d", ref, commit)
+
+
+def unfinished(project: Path) -> list[dict]:
+    """A row for each retraining that was interrupted or failed, or is at work."""
+    found = []
+    for name in worktree.waiting(project):
+        folder = project / worktree.FOLDER / name
+        files = [folder, folder.with_suffix(".json"), *(folder.rglob("*") if folder.is_dir() else ())]
+        stats = [file.lstat() for file in files if file.exists()]
+        when = max((stat.st_mtime for stat in stats), default=time.time())
+        # links into DVC's cache free nothing
+        size = sum(stat.st_size for stat in stats if stat.st_nlink == 1)
+        found.append(row("retraining", name, when, size, "at work" if at_work(project, name) else ""))
+    return found
+
+
+def remove_unfinished(project: Path, each: dict) -> None:
+    """As `conservatory retrain --clean` does, for one. `RegistryError` if it is at work by now."""
+    name = each["name"]
+    with worktree.held(project, name):
+        tip = git.run(project, "rev-parse", "--verify", "--quiet", worktree.BRANCH + name, check=False).stdout.strip()
+        worktree.remove(project, name, branch=tip not in registered(project))
+
+
+def at_work(project: Path, name: str) -> bool:
+    try:
+        with worktree.held(project, name):
+            return False
+    except RegistryError:
+        return True

@@ -1,0 +1,155 @@
+"""DVC's cache: which files something names, and those that nothing does.
+
+Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
+version in the registry, whatever its stage. A name is any hash in a dvc.lock, a .dvc file or a folder's listing, so that a file
+that cannot be parsed keeps what it names. What is younger than the policy says stays too: a run may have made it and not yet have
+written it down.
+"""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines import recover
+from pipelines.registry import git, history, needed, objects, versions, worktree
+from pipelines.registry.errors import RegistryError
+from pipelines.retention.experiments import at_work
+from pipelines.retention.policy import DAY, row
+
+HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
+
+
+def folder(project: Path) -> Path:
+    from dvc.repo import Repo  # a second to import
+
+    with Repo(str(project.absolute())) as repo:
+        return Path(repo.cache.local.path)
+
+
+def why_not(project: Path, cache: Path) -> str:
+    """Why the cache must be left alone now; "" if it need not."""
+    if not cache.resolve().is_relative_to(project.resolve()):
+        return f"it lies outside the project, in {cache}, where others may use it"
+    if busy := [name for name in worktree.waiting(project) if at_work(project, name)]:
+        return f"retraining {busy[0]} is at work"
+    with contextlib.suppress(OSError, ValueError):
+        locks = json.loads((project / recover.RWLOCK).read_text())
+        if living := [pid for pid in recover.holders(locks) if recover.alive(pid)]:
+            return f"DVC is at work (process {living[0]})"
+    return ""
+
+
+def find(project: Path, cache: Path, keep_days: float, going: set[str], now: float | None = None) -> list[dict]:
+    """A row for each reason to keep files of the cache, and one for the files that go (`paths`). `going`: references of git that
+    do not count. `RegistryError` where it cannot be known what a registered model needs."""
+    now = time.time() if now is None else now
+    why: dict[str, str] = {}
+    for md5, reason in _named(project, going):
+        why.setdefault(md5, reason)
+    for md5 in [md5 for md5 in why if md5.endswith(".dir")]:
+        for inside in listing(cache, md5):
+            why.setdefault(inside, why[md5])
+    totals: dict[str, list[int]] = {}
+    paths, freed, newest = [], 0, 0.0
+    for file in cache.glob("??/*"):
+        with contextlib.suppress(FileNotFoundError):
+            stat = file.stat()
+            young = (now - stat.st_mtime) / DAY < keep_days
+            reason = why.get(file.parent.name + file.name) or (
+                f"named by nothing, {keep_days:g} days not over" if young else ""
+            )
+            if reason:
+                count, size = totals.get(reason, (0, 0))
+                totals[reason] = [count + 1, size + stat.st_size]
+            else:
+                paths.append(file)
+                freed += stat.st_size if stat.st_nlink == 1 else 0
+                newest = max(newest, stat.st_mtime)
+    kept = [row("cache", f"{count} files", now, size, reason) for reason, (count, size) in totals.items()]
+    return kept + (
+        [row("cache", f"{len(paths)} files that nothing names", newest, freed, paths=paths)] if paths else []
+    )
+
+
+def remove(each: dict) -> None:
+    """Unlink the files, listings first: a listing says that what it names is there."""
+    for file in sorted(each["paths"], key=lambda file: not file.name.endswith(".dir")):
+        file.unlink(missing_ok=True)
+
+
+def listing(cache: Path, md5: str) -> list[str]:
+    """The hashes in a folder's listing; none where the cache has it not."""
+    try:
+        return [found.decode() for found in HASH.findall((cache / md5[:2] / md5[2:]).read_bytes())]
+    except OSError:
+        return []
+
+
+def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
+    """Commit -> a reference that points at it: every branch, tag, stash and experiment but those `going`, and each worktree's."""
+    found = {}
+    told = "--format=%(refname) %(objectname) %(*objectname)"
+    for line in git.run(project, "for-each-ref", told).stdout.splitlines():
+        ref, *commits = line.split()
+        if ref not in going:
+            found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))
+    for line in git.run(project, "worktree", "list", "--porcelain").stdout.splitlines():
+        if line.startswith("HEAD "):
+            found.setdefault(line.split()[1], "HEAD")
+    return found
+
+
+def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
+    """(hash, who names it), the weightiest first."""
+    for name in history.names(project):
+        for version in history.stages(history.read(project, name)):
+            record = versions.load(project, name, version)
+            reason = "a registered model needs them"
+            for path, md5 in needed.of_version(record).items():
+                if md5.endswith(".dir"):
+                    _have(project, md5, path, f"{name} {version}")
+            yield from ((md5, reason) for md5 in record["hashes"].values())
+            yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
+    trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
+    if under_git:
+        listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
+        trees += [Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")]
+    for tree in trees:
+        for file in (tree / "dvc.lock", *_dvc_files(tree)):
+            hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
+            yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
+    blobs: dict[str, list[str]] = {}
+    for commit in references(project, going) if under_git else ():
+        yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
+
+
+def _have(project: Path, md5: str, path: str, model: str) -> None:
+    """A registered model's listing must be at hand, or it is not known which files it needs."""
+    try:
+        objects.find(project, md5, path)
+    except RegistryError as error:
+        raise RegistryError(
+            f"It cannot be known what {model} needs: {error}. Nothing of DVC's cache was removed"
+        ) from error
+
+
+def _dvc_files(tree: Path) -> Iterator[Path]:
+    for folder, inside, files in os.walk(tree):
+        inside[:] = [name for name in inside if name not in (".git", ".dvc", ".cache", ".venv")]
+        yield from (Path(folder, name) for name in files if name.endswith(".dvc"))
+
+
+def _in_commit(project: Path, commit: str, blobs: dict[str, list[str]]) -> Iterator[str]:
+    """The hashes in a commit's dvc.lock and .dvc files; `blobs` remembers those read."""
+    listed = git.run(project, "ls-tree", "-r", "-z", commit, check=False).stdout
+    for line in filter(None, listed.split("\0")):
+        (_, kind, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
+        if kind == "blob" and (path == "dvc.lock" or path.endswith(".dvc")):
+            if blob not in blobs:
+                text = git.run(project, "cat-file", "blob", blob).stdout
+                blobs[blob] = [found.decode() for found in HASH.findall(text.encode())]
+            yield from blobs[blob]

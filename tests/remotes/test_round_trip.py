@@ -1,0 +1,110 @@
+"""A project goes to a remote and comes back in a fresh clone, where nothing is computed again; ten people at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+import servers
+import small_models as small
+from dvc.repo import Repo
+from helpers import PROJECT, run_in
+
+from pipelines.registry import needed, retrain, versions
+from pipelines.remotes import carry, shelf
+from pipelines.retention import stored
+
+LONG = pytest.mark.skipif(not os.environ.get("CONSERVATORY_REMOTES"), reason="a minute longer: make remotes")
+KINDS = {"folder": lambda place: nullcontext(servers.folder(place)), "ssh": servers.ssh, "s3": servers.s3}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project whose first model is the champion, committed."""
+    project = small.create(tmp_path_factory.mktemp("round") / "project")
+    retrain.judge(project, ["short"], small.repro(project), {}, "first", say=print)
+    return project
+
+
+@pytest.fixture(params=KINDS)
+def remote(request, tmp_path):
+    with KINDS[request.param](tmp_path / "remote") as remote:
+        yield remote
+
+
+def clone(project, to):
+    subprocess.run(["git", "clone", "-q", project, to], check=True)
+    return to
+
+
+def command(folder, *arguments, remote, check=True):
+    return run_in(folder, *small.COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT), **remote.variables)
+
+
+def test_a_fresh_clone_computes_nothing(trained, remote, tmp_path):
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    remote.add(project)
+    small.commit(project, "remote")
+    assert " files pushed" in command(project, "push", remote=remote).stdout
+    other = clone(project, tmp_path / "other")
+    run_in(other, *servers.DVC, "pull", "-q", **remote.variables)  # DVC's own command, which a person would type
+    assert "Nothing to do: all 5 stages" in command(other, "run", remote=remote).stdout
+    assert not (other / ".cache/clips").exists()
+    assert small.git(other, "status", "--porcelain") == ""
+    for folder in (".dvc/cache", "data", "models"):  # ours, and the champion's files by their hash
+        shutil.rmtree(other / folder)
+    assert ": 0 files fetched" not in command(other, "pull", remote=remote).stdout
+    assert (other / "models/tagging/short/config.json").exists()
+    for folder in (".dvc/cache", "models"):
+        shutil.rmtree(other / folder)
+    command(other, "models", "export", "short", "champion", remote=remote)
+    assert json.loads((other / "champion/config.json").read_text())["skill"] == 2.0
+
+
+def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
+    """Whatever the remote lost, and although this tree has another model: so a champion's bytes are never here alone."""
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    small.edit(project, "skill: 2.0", "skill: 3.0")
+    small.repro(project)
+    folder = project / ".dvc/cache/files/md5"
+    champion = versions.load(project, "short", 1)["hashes"]["models/tagging/short"]
+    with Repo(str(project)) as repo:
+        mine = carry.push(repo, needed.of_tree(repo))
+        shelved = shelf.open_remote(repo)
+        assert champion not in shelf.sizes(shelved)
+        assert carry.push(repo, needed.of_versions(project) | needed.of_tree(repo)) > 0
+        there = shelf.sizes(shelved)
+        assert {champion, *stored.listing(folder, champion)} <= set(there) and len(there) > mine
+    (folder / champion[:2] / champion[2:]).unlink()
+    shutil.rmtree(remote.path)
+    failed = command(project, "push", remote=remote, check=False)
+    assert failed.returncode == 1 and "listing is neither here nor there: models/tagging/short" in failed.stderr
+
+
+@pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=LONG)])
+def test_ten_people_pull_at_once(trained, kind, tmp_path):
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    with KINDS[kind](tmp_path / "remote") as remote:
+        remote.add(project)
+        small.commit(project, "remote")
+        command(project, "push", remote=remote)
+        clones = [clone(project, tmp_path / f"clone{n}") for n in range(10)]
+        commands = [[*small.COMMAND, "pull"] if n % 5 == 1 else [*servers.DVC, "pull", "-q"] for n in range(10)]
+        environment = small.environment(**remote.variables)
+        people = [
+            subprocess.Popen(
+                c, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            for c, folder in zip(commands, clones, strict=True)
+        ]
+        said = [person.communicate()[0] for person in people]
+        assert [person.returncode for person in people] == [0] * 10, said
+    wanted = (project / "data/features/music/pooled/pooled.parquet").read_bytes()
+    assert all((each / "data/features/music/pooled/pooled.parquet").read_bytes() == wanted for each in clones)
+    done = run_in(clones[1], sys.executable, "-m", "dvc", "status", "-q", check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,169 @@
+"""After pruning every registered model is as it was; what is old and nobody's is gone; what is at work is not touched."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import small_models as small
+from helpers import run_in
+
+from pipelines.registry import history, needed, retrain, versions
+from pipelines.retention import experiments, prune, stored
+
+DVC = (sys.executable, "-m", "dvc")
+SKILL = "taggers.log_mel.short.skill"
+NOTHING = (
+    "\nretention: {experiments: {keep_days: 0, keep_last: 0}, retrainings: {keep_days: 0}, cache: {keep_days: 0}}\n"
+)
+AT_ONCE = {
+    "experiments": {"keep_days": 0, "keep_last": 0},
+    "retrainings": {"keep_days": 0, "keep_last": 0},
+    "cache": {"keep_days": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Three versions: one replaced, the champion, one refused, the last two of branches as retrainings leave them; and an
+    experiment that nobody registered."""
+    project = small.create(tmp_path_factory.mktemp("prune") / "project")
+    with (project / "params.yaml").open("a") as file:
+        file.write(NOTHING)
+    retrain.judge(project, ["short"], small.repro(project), small.options(), "first", say=print)
+    base = small.git(project, "rev-parse", "HEAD")
+    tried = {skill: aside(project, skill) for skill in ("3.0", "0.1", "5.0")}
+    for number, skill in enumerate(("3.0", "0.1")):
+        small.git(project, "branch", f"retrain/20260101T00000{number}Z-0000", tried[skill])
+        retrain.judge(project, ["short"], tried[skill], small.options(), "later", say=print)
+    small.git(project, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/tried", tried["5.0"])
+    return project
+
+
+def aside(project, skill) -> str:
+    """A commit that no branch has, of the project trained with another skill."""
+    base = small.git(project, "rev-parse", "HEAD")
+    small.edit(project, "skill: 2.0", f"skill: {skill}")
+    commit = small.repro(project)
+    small.git(project, "reset", "-q", "--hard", base)
+    return commit
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "project", symlinks=True)
+
+
+def cache(project) -> set[str]:
+    return {file.parent.name + file.name for file in (project / ".dvc/cache/files/md5").glob("??/*")}
+
+
+def closure(project, hashes) -> set[str]:
+    """These hashes and those of the files in their folders."""
+    folder = project / ".dvc/cache/files/md5"
+    return set(hashes) | {inside for md5 in hashes if md5.endswith(".dir") for inside in stored.listing(folder, md5)}
+
+
+def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path):
+    models = closure(project, needed.of_versions(project))
+    before, refs = cache(project), small.git(project, "for-each-ref")
+    listed = small.conservatory(project, "prune")
+    assert (
+        "tried" in listed.stdout
+        and "registered: short 3, retired" in listed.stdout
+        and "Nothing was touched" in listed.stdout
+    )
+    assert cache(project) == before and small.git(project, "for-each-ref") == refs
+    assert "Done." in small.conservatory(project, "prune", "--yes").stdout
+    left = cache(project)
+    assert left < before and models <= left
+    assert "tried" not in small.git(project, "for-each-ref")
+    clone = tmp_path / "clone"  # laid out whole, from this cache alone
+    subprocess.run(["git", "clone", "-q", project, clone], check=True)
+    small.git(clone, "checkout", "-q", versions.load(project, "short", 3)["commit"])
+    run_in(clone, *DVC, "cache", "dir", "--local", str(project / ".dvc/cache"))
+    run_in(clone, *DVC, "checkout", "-q")
+    assert json.loads((clone / "models/tagging/short/config.json").read_text())["skill"] == 0.1
+    # compared, rolled back, and decided on again
+    assert "would refuse" in small.conservatory(project, "models", "compare", "short", "2", "3").stdout
+    small.conservatory(project, "models", "rollback", "short", "--reason", "a test")
+    small.conservatory(project, "models", "promote", "short", "3", "--no-gate", "--reason", "a test")
+    assert history.champion(history.read(project, "short")) == 3
+    commit = versions.load(project, "short", 3)["commit"]
+    assert small.conservatory(project, "trace", "models/tagging/short", "--rev", commit).returncode == 0
+    assert "Goes: nothing" in small.conservatory(project, "prune").stdout
+
+
+def test_killed_in_the_middle_the_next_one_ends_it(project):
+    (row,) = [row for row in prune.find(project, AT_ONCE) if row["kind"] == "cache" and not row["kept"]]
+    listings = [path for path in row["paths"] if path.name.endswith(".dir")]
+    assert listings and len(row["paths"]) > len(listings)
+    removed = []
+
+    class Killed(BaseException):
+        pass
+
+    def unlink(path, missing_ok):
+        if len(removed) == len(listings):
+            raise Killed
+        removed.append(path)
+        os.unlink(path)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "unlink", unlink)
+        stored.remove(row)
+    assert sorted(removed) == sorted(listings), "no listing may promise files that are gone"
+    models = closure(project, needed.of_versions(project))
+    prune.remove(project, prune.find(project, AT_ONCE))
+    assert models <= cache(project) and not [row for row in prune.find(project, AT_ONCE) if not row["kept"]]
+
+
+def test_a_retraining_at_work_is_not_touched_and_one_that_was_left_goes(project, tmp_path):
+    stop = str(tmp_path / "stop")
+    for end in (".begun", ".go"):
+        os.mkfifo(stop + end)
+    process = small.start(project, "retrain", "--set", f"{SKILL}=4.0", STOP_AT=stop)
+    Path(f"{stop}.begun").read_text()  # training has begun
+    children = psutil.Process(process.pid).children(recursive=True)
+    before, tree = cache(project), sorted((project / ".cache/retrain").rglob("*"))
+    done = small.conservatory(project, "prune", "--yes")
+    assert done.stdout.count("at work") == 2 and "its retraining has not ended" in done.stdout
+    assert cache(project) == before and sorted((project / ".cache/retrain").rglob("*")) == tree
+    for each in (process, *children):  # the machine is switched off
+        each.kill()
+    process.communicate()
+    psutil.wait_procs(children)
+    (name,) = [path.stem for path in (project / ".cache/retrain").glob("*.json")]
+    small.conservatory(project, "prune", "--yes")
+    assert not list((project / ".cache/retrain").glob("2*")) and name not in small.git(project, "for-each-ref")
+    assert closure(project, needed.of_versions(project)) <= cache(project)
+
+
+def test_nothing_is_removed_where_it_cannot_be_known_what_a_model_needs(project):
+    listing = versions.load(project, "short", 2)["hashes"]["models/tagging/short"]
+    (project / ".dvc/cache/files/md5" / listing[:2] / listing[2:]).unlink()
+    before, refs = cache(project), small.git(project, "for-each-ref")
+    done = small.conservatory(project, "prune", "--yes", check=False)
+    assert done.returncode == 2 and "It cannot be known what short 2 needs" in done.stderr
+    assert cache(project) == before and small.git(project, "for-each-ref") == refs
+
+
+def test_a_cache_that_others_may_use_is_left_alone(project, tmp_path):
+    run_in(project, *DVC, "cache", "dir", "--local", str(tmp_path / "shared"))
+    shutil.copytree(project / ".dvc/cache", tmp_path / "shared")
+    done = small.conservatory(project, "prune", "--yes")
+    assert "outside the project" in done.stdout and "Done." in done.stdout
+    assert len(list((tmp_path / "shared/files/md5").glob("??/*"))) == len(cache(project))
+
+
+def test_an_experiment_that_moved_since_is_left(project):
+    (row,) = [row for row in experiments.find(project) if row["name"] == "tried"]
+    (ref,) = row["refs"]
+    small.git(project, "update-ref", ref, "HEAD")
+    said = []
+    prune.remove(project, [row], said.append)
+    assert ref in small.git(project, "for-each-ref") and "is left" in said[0]
