@@ -2,7 +2,8 @@
 
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
-be deleted at any time: it costs time and nothing else. Reading marks an entry as used; `prune` removes what was used
+be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has it (a
+disk that forgot, a file written over) is as good as not there. Reading marks an entry as used; `prune` removes what was used
 longest ago. Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
 
 The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
@@ -23,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.store import shards
-from pipelines.store.files import atomic
+from pipelines.store.files import atomic, sha256
 
 log = logging.getLogger("cache")
 SMALL = 1 << 20  # bytes; reading is then no slower than mapping, and an empty array cannot be mapped
+DIGEST_BYTES = 32
 LEFTOVER_S = 86_400  # a temporary file older than this belongs to a writer that was killed
 
 
@@ -44,8 +46,12 @@ def load_array(kind: str, name: str) -> np.ndarray | None:
     path = _path(kind, name, "npy")
     with contextlib.suppress(OSError, *shards.SPOILT):  # not there, just pruned, or spoilt by a power cut
         array = np.load(path, mmap_mode="r" if path.stat().st_size > SMALL else None)
-        os.utime(path)
-        return array
+        with open(path, "rb") as file:
+            file.seek(-DIGEST_BYTES, os.SEEK_END)
+            told = file.read()
+        if hashlib.sha256(np.ascontiguousarray(array).data).digest() == told:
+            os.utime(path)
+            return array
     return None
 
 
@@ -53,21 +59,35 @@ def load_record(kind: str, name: str) -> dict | None:
     """The record kept under (kind, key), or None."""
     path = _path(kind, name, "json")
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        record = json.loads(path.read_bytes())
-        os.utime(path)
-        return record if isinstance(record, dict) else None
+        text, _, told = path.read_text(encoding="utf-8").partition("\n")
+        record = json.loads(text)
+        if isinstance(record, dict) and hashlib.sha256(text.encode()).hexdigest() == told:
+            os.utime(path)
+            return record
     return None
 
 
 def save_array(kind: str, name: str, blocks: Iterable[np.ndarray], dtype: str, row_shape: tuple[int, ...] = ()) -> None:
     """Keep blocks `(rows, *row_shape)` end to end; an error of the iterator goes on to the caller and nothing is kept."""
-    with _room(kind), shards.writer(_path(kind, name, "npy"), dtype, row_shape) as write_clip:
-        write_clip(blocks)
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[np.ndarray]:
+        for block in blocks:
+            block = np.ascontiguousarray(block, dtype=dtype)
+            digest.update(block.data)
+            yield block
+
+    with _room(kind), atomic(_path(kind, name, "npy")) as temporary:
+        with shards.writer(temporary, dtype, row_shape) as write_clip:
+            write_clip(hashed())
+        with open(temporary, "ab") as file:
+            file.write(digest.digest())  # after the array, where readers of NPY do not look
 
 
 def save_record(kind: str, name: str, record: dict) -> None:
+    text = json.dumps(record)
     with _room(kind), atomic(_path(kind, name, "json")) as temporary:
-        temporary.write_text(json.dumps(record))
+        temporary.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}", encoding="utf-8")
 
 
 def has_array(kind: str, name: str) -> bool:
@@ -83,14 +103,15 @@ def save_shard(kind: str, name: str, path: Path, record: dict) -> None:
     kept = _path(kind, name, "npy")
     with _room(kind):
         _link(path, kept)
-        save_record(kind, name, {"bytes": path.stat().st_size, **record})
+        save_record(kind, name, {"sha256": sha256(path), **record})
 
 
 def load_shard(kind: str, name: str, path: Path) -> dict | None:
     """Put the shard kept under (kind, key) at `path` and return its record, or None."""
     kept, record = _path(kind, name, "npy"), load_record(kind, name)
     with contextlib.suppress(FileNotFoundError):
-        if record is not None and kept.stat().st_size == record["bytes"]:
+        # one file with an output of a stage, perhaps, and so spoilt when that is
+        if record is not None and sha256(kept) == record["sha256"]:
             _link(kept, path)
             return record
     return None
