@@ -1,7 +1,8 @@
 """What stands in the way of the next `dvc repro`, put right.
 
 A killed one leaves a record of who reads and writes what (.dvc/tmp/rwlock), and may leave half of that or of dvc.lock, since
-DVC writes both in place. A changed recipe leaves what it no longer makes.
+DVC writes both in place. A changed recipe leaves what it no longer makes. A disk that forgot, or a program that wrote into an
+output which is one file with its copy in DVC's cache, leaves a cache that is not what it says.
 
 Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
 """
@@ -34,6 +35,43 @@ def recover(project: Path = Path(), say=print) -> None:
     elif path.exists() and (dead := {pid for pid in _holders(json.loads(path.read_text())) if not alive(pid)}):
         _release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+    for spoilt_copy in distrust(project):
+        say(f"{spoilt_copy} in DVC's cache was not what it should be and is removed: it is made again, or pulled")
+
+
+def distrust(project: Path = Path()) -> list[str]:
+    """Remove from DVC's cache what dvc.lock names and what is no longer the bytes of its name. Returns the paths.
+
+    DVC takes a write-protected file of its cache for right, and would restore it. What has not been touched since DVC last
+    hashed it is not read.
+    """
+    path = project / LOCK
+    if not path.exists():
+        return []
+    from dvc.repo import Repo  # a second to import
+    from dvc_data.hashfile.db import HashFileDB
+    from dvc_objects.errors import ObjectFormatError
+
+    gone = []
+    stages = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    with Repo(str(project)) as repo:
+        cache = repo.cache.local
+
+        def whole(name: str) -> bool:
+            try:
+                HashFileDB.check(cache, name)  # its own check, which looks at the mode first, would say yes
+            except ObjectFormatError:
+                gone.append(cache.oid_to_path(name))
+                return False
+            except FileNotFoundError:
+                return False
+            return True
+
+        for out in [out for entry in stages.values() for out in entry.get("outs", []) if "md5" in out]:
+            if whole(out["md5"]) and out["md5"].endswith(".dir"):
+                for member in json.loads(Path(cache.oid_to_path(out["md5"])).read_bytes()):
+                    whole(member["md5"])
+    return [str(Path(name)) for name in gone]
 
 
 def forget(project: Path = Path(), say=print) -> list[str]:

@@ -102,6 +102,25 @@ def test_half_a_table_of_locks(project, left):
     assert (project / "two").exists()
 
 
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+def test_a_spoilt_copy_in_the_cache_is_not_restored(project, link):
+    """As one file with the output, too: whoever writes into that writes into both."""
+    run_in(project, *DVC, "config", "cache.type", link)
+    run_in(project, *DVC, "checkout", "--relink", "-q")
+    (copy,) = {path for path in (project / ".dvc/cache/files").rglob("*") if path.is_file()}  # all three are the same bytes
+    copy.chmod(0o644)
+    copy.write_text("9\n")
+    copy.chmod(0o444)
+    for name in ("one", "two", "three"):
+        (project / name).unlink()
+    said = []
+    recover(project, said.append)
+    assert len(said) == 1 and str(copy) in said[0]
+    run_in(project, *DVC, "repro")
+    assert {(project / name).read_text() for name in ("one", "two", "three")} == {"1\n"}
+    recover(project, pytest.fail)
+
+
 def test_nothing_to_recover(project, tmp_path_factory):
     recover(project, pytest.fail)
     recover(tmp_path_factory.mktemp("empty"), pytest.fail)
