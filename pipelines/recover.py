@@ -7,7 +7,9 @@ output which is one file with its copy in DVC's cache, leaves a cache that is no
 Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
 """
 
+import contextlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -130,6 +132,22 @@ def alive(pid: int) -> bool:
         return False
     except psutil.AccessDenied:
         return True
+
+
+def at_work(project: Path = Path()) -> list[psutil.Process]:
+    """Who runs stages in `project`: a `dvc repro`, and stages, which go on when their DVC is killed. This process's own are
+    not counted."""
+    found, here = [], project.resolve()
+    mine = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            words = process.cmdline()
+            runs = any("pipelines.stages." in word for word in words) or (
+                "repro" in words and "dvc" in " ".join(words[:3])
+            )
+            if runs and process.pid not in mine and Path(process.cwd()) == here:
+                found.append(process)
+    return found
 
 
 def _locked(text: str) -> None:

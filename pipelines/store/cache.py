@@ -2,8 +2,8 @@
 
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
-be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has it (a
-disk that forgot, a file written over) is as good as not there. Reading marks an entry as used; `prune` removes what was used
+be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has
+it (a disk that forgot, a file written over) is as good as not there. Reading marks an entry as used; `prune` removes what was used
 longest ago. Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
 
 The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.

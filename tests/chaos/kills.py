@@ -11,35 +11,38 @@ import time
 from pathlib import Path
 
 import psutil
+
 from chaos import project
 
 WHOM = ("all", "stage", "dvc", "run")
 PATIENCE = 300  # seconds for what must end by itself
-ATTEMPTS = 5
+KILLS = 3  # a trial
 
 
 def one(seed: int, reference: Path, folder: Path, number: int = signal.SIGKILL) -> str:
-    """A trial: a stale stage, a run of it, a kill, the same run again. Returns what was done; raises `AssertionError`."""
+    """A trial: a stale stage, and runs of it of which the first three are killed. Returns what was done; raises
+    `AssertionError`."""
     draw = random.Random(seed)
     stage, cold = draw.choice(stages(reference)), draw.random() < 0.5
-    command = draw.choice([(*project.CLI, "run"), (*project.DVC, "repro")])
-    whom = draw.choice(WHOM if "run" in command else WHOM[:-1])
-    moment = draw.choice(["before", "during", "during", "during", "after"])
     place = project.copy(reference, folder / "project")
-    for _ in range(ATTEMPTS):
-        project.forget(place, stage, cold)
-        process = start(place, command)
+    project.forget(place, stage, cold)
+    done = [f"{stage}, {'cold' if cold else 'warm'}"]
+    while len(done) <= KILLS:
+        command = draw.choice([(*project.CLI, "run"), (*project.DVC, "repro")])
+        whom = draw.choice(WHOM if "run" in command else WHOM[:-1])
+        process = start(place, (*command, stage))
         try:
+            moment = draw.choice(["before", "during", "during", "during", "after"])
             said = strike(process, stage, whom, moment, draw.random(), number)
         finally:
             process.wait()
         if said:
-            break
-        moment = "during"  # the run had ended: another try, earlier
-    assert said, f"{stage}: it was never caught at work"
-    done = f"{stage}, {'cold' if cold else 'warm'}, {' '.join(command[2:])}, {whom}, {said}"
-    rerun(place, reference, done)
-    return done
+            done.append(f"{' '.join(command[2:])}: {whom}, {said}")
+        else:  # it had ended: once more
+            settle(place)
+            project.forget(place, stage, cold)
+    rerun(place, reference, "; ".join(done), stage)
+    return "; ".join(done)
 
 
 def stages(reference: Path) -> list[str]:
@@ -55,8 +58,11 @@ def start(place: Path, command: tuple[str, ...]) -> subprocess.Popen:
 
 
 def strike(process: subprocess.Popen, stage: str, whom: str, moment: str, share: float, number: int) -> str:
-    """Wait for the moment, and kill; returns when that was, "" if all had ended. "before": in the first two seconds; "during": after the stage's process has begun;
-    "after": when it has ended, while DVC takes its outputs."""
+    """Wait for the moment, and kill; returns when that was, "" if all had ended.
+
+    "before": in the first seconds; "during": after the stage's process has begun; "after": when it has ended, while DVC takes
+    its outputs.
+    """
     began = time.monotonic()
     if moment == "before":
         wait_for(lambda: time.monotonic() - began > 2.5 * share, process)
@@ -136,12 +142,17 @@ def left_behind(place: Path) -> list[psutil.Process]:
     return found
 
 
-def rerun(place: Path, reference: Path, done: str) -> None:
-    """`conservatory run`, until all is done and nobody works here any more; the outputs must be those of the reference."""
-    again = project.run(place, *project.CLI, "run", check=False)
+def settle(place: Path) -> None:
+    """Wait until nobody works in the project any more."""
+    _, alive = psutil.wait_procs(left_behind(place), timeout=PATIENCE)
+    assert not alive, f"{alive} are still at work"
+
+
+def rerun(place: Path, reference: Path, done: str, *targets: str) -> None:
+    """`conservatory run`, and until nobody works here any more; all must then be as in the reference."""
+    again = project.run(place, *project.CLI, "run", *targets, check=False)
     said = f"after {done}\n{again.stdout[-3000:]}\n{again.stderr[-3000:]}"
     assert again.returncode == 0, f"the next run failed {said}"
-    gone, alive = psutil.wait_procs(left_behind(place), timeout=PATIENCE)
-    assert not alive, f"{alive} still work {said}"
+    settle(place)
     found = project.differences(place, reference)
     assert not found, f"{len(found)} differences, the first {found[:5]} {said}"

@@ -56,12 +56,12 @@ def _shrink(document: dict) -> None:
     document["training"].update({"dataset": "chords", "leave_out": {"style": ["fourths"]}})
     document["audio"]["max_quarantined"] = 0.5
     document["taggers"]["waveform"] = {}
-    document["taggers"]["log_mel"] = {"short": {"recipe": "modern", "width": 0.05, "epochs": 2, "chunks_per_clip": 1, "augment": {}}}
+    document["taggers"]["log_mel"] = {
+        "short": {"recipe": "modern", "width": 0.05, "epochs": 2, "chunks_per_clip": 1, "augment": {}}
+    }
     document["baselines"] = {"pooled_pca": {"dimensions": 8, "seed": 2026}}
     document["export"]["n_chunks"] = 2
-    document["clustering"].update(
-        {"n_bootstrap": 10, "n_permutations": 2, "n_init": 2, "n_repeats": 1, "maps": []}
-    )
+    document["clustering"].update({"n_bootstrap": 10, "n_permutations": 2, "n_init": 2, "n_repeats": 1, "maps": []})
     document["tagging"]["n_bootstrap"] = 10
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 10, "n_permutations": 2})
@@ -82,6 +82,7 @@ def settings(folder: Path) -> dict[str, str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
+    """The same for a process that is started and not waited for."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1", "PATH": path, **settings(folder)}
 
@@ -100,7 +101,8 @@ def undisturbed(home: Path, targets: tuple[str, ...] = ()) -> Path:
 
 def copy(reference: Path, to: Path) -> Path:
     """A project of its own for one trial. Its files are files of their own: what a fault spoils is spoilt there alone."""
-    shutil.copytree(reference, to, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "site"))
+    subprocess.run(["cp", "-a", str(reference), str(to)], check=True)  # with links of a file to itself as they are
+    shutil.rmtree(to / ".dvc/site", ignore_errors=True)
     return to
 
 
