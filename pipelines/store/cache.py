@@ -3,8 +3,10 @@
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
 be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has
-it (a disk that forgot, a file written over) is as good as not there. Reading marks an entry as used; `prune` removes what was used
-longest ago. Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
+it (a disk that forgot, a file written over) is as good as not there. A cache that may only be read is read. Reading marks an
+entry as used; `prune` removes what was used longest ago.
+
+Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
 
 The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
 """
@@ -50,7 +52,7 @@ def load_array(kind: str, name: str) -> np.ndarray | None:
             file.seek(-DIGEST_BYTES, os.SEEK_END)
             told = file.read()
         if hashlib.sha256(np.ascontiguousarray(array).data).digest() == told:
-            os.utime(path)
+            _used(path)
             return array
     return None
 
@@ -62,9 +64,14 @@ def load_record(kind: str, name: str) -> dict | None:
         text, _, told = path.read_text(encoding="utf-8").partition("\n")
         record = json.loads(text)
         if isinstance(record, dict) and hashlib.sha256(text.encode()).hexdigest() == told:
-            os.utime(path)
+            _used(path)
             return record
     return None
+
+
+def _used(path: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody else's cache, or read-only
+        os.utime(path)
 
 
 def save_array(kind: str, name: str, blocks: Iterable[np.ndarray], dtype: str, row_shape: tuple[int, ...] = ()) -> None:
@@ -152,7 +159,7 @@ def prune(limit_bytes: float, kind: str | None = None) -> tuple[int, int]:
     for path, size, _ in sorted(entries, key=lambda entry: entry[2]):
         if total <= limit_bytes and path.suffix != ".tmp":
             continue
-        with contextlib.suppress(FileNotFoundError):  # another process was here first
+        with contextlib.suppress(OSError):  # another process was here first, or it may only be read
             path.unlink()
         total, removed, freed = total - size, removed + 1, freed + size
     return removed, freed
@@ -173,10 +180,15 @@ def _entries(leftovers: bool = False) -> Iterator[tuple[Path, int, float]]:
 
 @contextlib.contextmanager
 def _room(kind: str) -> Iterator[None]:
-    """Where the disk is full, go on without keeping: the stage's own outputs come first."""
+    """Where the disk is full, or the cache may only be read, go on without keeping: the stage's own outputs come first."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.warning(
+                "the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder()
+            )
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            log.warning("%s may not be written: %s is not kept", folder(), kind)
+        else:
             raise
-        log.warning("the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder())

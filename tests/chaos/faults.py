@@ -5,11 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from chaos import kills
-
-
-class Skipped(Exception):
-    """This fault cannot be made here; the message says why."""
+from chaos import clocks, disks, kills, memory, network, spoil, together
 
 
 class Fault(NamedTuple):
@@ -18,7 +14,8 @@ class Fault(NamedTuple):
 
     trial: Callable[[int, Path, Path], str]
     of_100: int  # how many trials when there are to be 100 kills
-    found: str  # what failed first, and was mended
+    found: str = ""  # what failed first, and was mended
+    lacking: Callable[[], str] = lambda: ""  # why it cannot be tried here
 
     def trials(self, count: int) -> int:
         return max(1, round(self.of_100 * count / 100))
@@ -28,7 +25,22 @@ def _terminated(seed: int, reference: Path, folder: Path) -> str:
     return kills.one(seed + 10_000, reference, folder, signal.SIGTERM)
 
 
+def _no_mounts() -> str:
+    return "" if disks.possible() else "this user may not make a namespace of mounts (unshare)"
+
+
+def _no_faketime() -> str:
+    return "" if clocks.possible() else "faketime is not installed (apt-get install faketime)"
+
+
 FAULTS = {
-    "kill -9 of a stage, its DVC, or the run": Fault(kills.one, 20, ""),
-    "SIGTERM": Fault(_terminated, 3, ""),
+    "kill -9 of a stage, its DVC or the run": Fault(kills.one, 20),
+    "SIGTERM": Fault(_terminated, 3),
+    "full disk": Fault(disks.full, 32, lacking=_no_mounts),
+    "read-only cache": Fault(disks.read_only, 4, lacking=_no_mounts),
+    "a file that changed where it lies": Fault(spoil.one, 2 * len(spoil.HIT)),
+    "the clock jumps": Fault(clocks.one, 4, lacking=_no_faketime),
+    "two runs at once": Fault(together.one, 4),
+    "memory ends": Fault(memory.one, 6),
+    "the network goes away": Fault(network.one, 10),
 }

@@ -46,12 +46,12 @@ def one(seed: int, reference: Path, folder: Path, number: int = signal.SIGKILL) 
 
 
 def stages(reference: Path) -> list[str]:
-    return sorted(project._lock(reference))
+    return sorted(project.locked(reference))
 
 
 def start(place: Path, command: tuple[str, ...]) -> subprocess.Popen:
     """A run in a process group of its own; what it says is kept in the project."""
-    with open(place / "said", "w") as said:
+    with open(place / "said", "a") as said:
         return subprocess.Popen(
             command, cwd=place, env=project.environment(place), stdout=said, stderr=said, start_new_session=True
         )
@@ -98,7 +98,7 @@ def family(process: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
-def _words(process: psutil.Process) -> list[str]:
+def words(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -110,12 +110,12 @@ def at_work(process: subprocess.Popen, stage: str) -> bool:
 
 
 def _is_stage(process: psutil.Process) -> bool:
-    words = _words(process)
-    return len(words) > 2 and words[1] == "-m" and words[2].startswith("pipelines.stages.")
+    said = words(process)[1:3]
+    return said[:1] == ["-m"] and said[-1].startswith("pipelines.stages.")
 
 
 def _is_dvc(process: psutil.Process) -> bool:
-    return _words(process)[1:3] == ["-m", "dvc"]
+    return words(process)[1:3] == ["-m", "dvc"]
 
 
 def targets(process: subprocess.Popen, whom: str) -> list[psutil.Process]:
@@ -144,8 +144,10 @@ def left_behind(place: Path) -> list[psutil.Process]:
 
 def settle(place: Path) -> None:
     """Wait until nobody works in the project any more."""
-    _, alive = psutil.wait_procs(left_behind(place), timeout=PATIENCE)
-    assert not alive, f"{alive} are still at work"
+    until = time.monotonic() + PATIENCE
+    while alive := left_behind(place):
+        assert time.monotonic() < until, f"{alive} are still at work"
+        time.sleep(0.05)
 
 
 def rerun(place: Path, reference: Path, done: str, *targets: str) -> None:

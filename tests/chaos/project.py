@@ -109,7 +109,7 @@ def copy(reference: Path, to: Path) -> Path:
 def differences(project: Path, reference: Path) -> list[str]:
     """In words, all in which the outputs and dvc.lock of a project are not those of the reference; empty: the same bytes."""
     told = []
-    ours, theirs = (_lock(folder) for folder in (project, reference))
+    ours, theirs = (locked(folder) for folder in (project, reference))
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             told.append(f"dvc.lock: {name} is not what it was")
@@ -120,7 +120,7 @@ def differences(project: Path, reference: Path) -> list[str]:
     return told
 
 
-def _lock(folder: Path) -> dict:
+def locked(folder: Path) -> dict:
     return yaml.load((folder / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)["stages"]
 
 
@@ -135,12 +135,15 @@ def forget(project: Path, stage: str, cold: bool) -> list[str]:
     """Make a stage stale as if it had never run: its entry in dvc.lock, its outputs, DVC's memory of its runs; when `cold`, also
     all that was kept of clips and of training. Returns its outputs."""
     document = yaml.load((project / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)
-    outs = [out["path"] for out in document["stages"].pop(stage)["outs"]]
+    entry = document["stages"].pop(stage)
+    outs = [out["path"] for out in entry["outs"]]
     (project / "dvc.lock").write_text(yaml.dump(document, sort_keys=False))
     for out in outs:
         path = project / out
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.rmtree(project / ".dvc/cache/runs", ignore_errors=True)
+    for path in (project / ".dvc/cache/runs").glob("*/*/*"):
+        if yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["cmd"] == entry["cmd"]:
+            path.unlink()
     if cold:
         shutil.rmtree(project / ".cache")
     return outs

@@ -1,14 +1,13 @@
 """Try faults: `python -m chaos.run [--count N] [--fault NAME] [--seed N]`, with tests/ on Python's path; `make chaos` does.
 
-A trial is a seed. What became of each is kept in .cache/chaos/results.jsonl, so that an interrupted run goes on; trials of
-other code than the present do not count and are tried again. The table goes to docs/faults.md.
+A trial is a seed. What became of each is kept in .cache/chaos/results.jsonl, so that an interrupted run goes on; what
+was survived is not tried again until that file is removed, what failed is. The table goes to docs/faults.md.
 """
 
 import argparse
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ import traceback
 from pathlib import Path
 
 from chaos import project
-from chaos.faults import FAULTS, Skipped
+from chaos.faults import FAULTS
 from pipelines.store.files import atomic
 
 HOME = project.PROJECT / ".cache/chaos"
@@ -36,12 +35,12 @@ def code() -> str:
     return digest.hexdigest()[:12]
 
 
-def results(version: str) -> dict[tuple[str, int], dict]:
-    """(fault, seed) -> what became of it, of this version of the code."""
+def results() -> dict[tuple[str, int], dict]:
+    """(fault, seed) -> what became of it at last."""
     path = HOME / "results.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines if line.endswith("}")]
-    return {(row["fault"], row["seed"]): row for row in rows if row["code"] == version}
+    return {(row["fault"], row["seed"]): row for row in rows}
 
 
 def attempt(name: str, seed: int, version: str) -> dict:
@@ -51,10 +50,7 @@ def attempt(name: str, seed: int, version: str) -> dict:
     row = {"fault": name, "seed": seed, "code": version}
     try:
         row |= {"survived": True, "did": FAULTS[name].trial(seed, reference, folder)}
-    except Skipped as reason:
-        shutil.rmtree(folder, ignore_errors=True)
-        return row | {"skipped": str(reason)}
-    except (Exception, subprocess.SubprocessError):
+    except Exception:
         return row | {"survived": False, "did": traceback.format_exc()[-6000:], "left": str(folder)}
     shutil.rmtree(folder, ignore_errors=True)
     return row
@@ -86,19 +82,19 @@ def main() -> int:
     arguments = parser.parse_args()
     HOME.mkdir(parents=True, exist_ok=True)
     version, failed = code(), 0
-    done = results(version)
+    done = results()
     for name, fault in FAULTS.items():
         if arguments.fault not in (None, name):
             continue
+        if why := fault.lacking():
+            print(f"{name}: not tried, {why}")
+            continue
         seeds = range(fault.trials(arguments.count)) if arguments.seed is None else [arguments.seed]
         for seed in seeds:
-            if (name, seed) in done and arguments.seed is None:
+            if arguments.seed is None and done.get((name, seed), {}).get("survived"):
                 continue
             began = time.monotonic()
             row = attempt(name, seed, version)
-            if "skipped" in row:
-                print(f"{name}: skipped, {row['skipped']}", flush=True)
-                break
             with open(HOME / "results.jsonl", "a") as file:
                 file.write(json.dumps(row) + "\n")
             done[name, seed] = row
