@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint ui bench fuzz audit-dependencies sbom clean
+.PHONY: help install demo test test-deployment lint ui bench fuzz audit-dependencies sbom clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -33,6 +33,10 @@ ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 
 test: install  ## run the tests
 	@$(BIN)/python -m pytest
+
+test-deployment: install  ## run a team's deployment for real: Postgres, schedule, sensor, retries, pools, strangers (docs/deployment.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy]'
+	@CONSERVATORY_DEPLOYMENT=1 $(BIN)/python -m pytest tests/deploy
 
 lint: install  ## check style
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, materialize, recipe
+from assets import checks, materialize, pools, recipe
 from assets.recipe import StageGroup
 
 TRAINING = "models"
@@ -83,7 +83,7 @@ def _step(
         description=group.description,
         ins={up: dg.In(dg.Nothing) for up in after},
         out=dg.Out(dg.Nothing),
-        pool=materialize.POOL,
+        pool=pools.of(group.meta),
     )
     def step(context: dg.OpExecutionContext):
         done = set()

@@ -12,11 +12,8 @@ import dagster as dg
 # no public name, in dagster 1.13 (constraints.txt)
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from assets import events, folders, lock, outside, partitions, recipe, repro
+from assets import events, folders, lock, outside, partitions, pools, recipe, repro
 from assets.recipe import Stage, StageGroup
-
-POOL = "dvc"
-"""What runs stages, runs alone: dagster.yaml gives this pool one place. Checks and sensors do not wait for it."""
 
 SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 """Marks a result whose events were given one by one already. Dagster adds none of its own then, which would hold one
@@ -44,7 +41,7 @@ def definition(project: Path, groups: Mapping[str, StageGroup], group: StageGrou
         name=group.name,
         specs=[spec(groups, group)],
         backfill_policy=dg.BackfillPolicy.single_run() if group.dimensions else None,
-        pool=POOL,
+        pool=pools.of(group.meta),
         description=group.description,
     )
     def materialize(context: dg.AssetExecutionContext):

@@ -20,6 +20,8 @@ TAIL = 40  # lines of output that a failure quotes
 RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
 UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
 RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
+BUSY = re.compile(r"'(.+)' is busy, it is being blocked by:")
+AGAIN = 2.0  # seconds until a stage is tried again whose files another run reads or writes
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 
@@ -41,9 +43,32 @@ class Finished:
 def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False) -> Iterator[Finished]:
     """Bring `stages` up to date and yield each as it is finished; with `upstream`, what they need as well.
 
-    Waits while another `dvc repro` holds DVC's lock. If the consumer stops early, is interrupted or killed, the subprocess
-    and what it started end too. Raises `StageError` after yielding what was finished before the failure.
+    Waits while another `dvc repro` holds DVC's lock, or works on files that these stages read or write. If the consumer stops
+    early, is interrupted or killed, the subprocess and what it started end too. Raises `StageError` after yielding what was
+    finished before the failure.
     """
+    done: set[str] = set()
+    waiting = False
+    while True:
+        try:
+            for finished in _repro(project, stages, say, upstream):
+                if finished.changed or finished.stage not in done:
+                    yield finished
+                done.add(finished.stage)
+            return
+        except StageError as error:
+            # `--wait-for-lock` waits for the lock of the repository alone; at a file in use DVC ends
+            busy = BUSY.search(str(error))
+            if not busy:
+                raise
+            if not waiting:
+                say(f"another run is at work on {busy[1]}: waiting for its end")
+            waiting = True
+        time.sleep(AGAIN)
+
+
+def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> Iterator[Finished]:
+    """The same, once."""
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, *stages]
     recover(project, say)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 import yaml
 
-from assets import repro
+from assets import pools, repro
 
 JOB = "retrain_and_promote"
 COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
@@ -23,7 +23,9 @@ def job(project: Path) -> dg.JobDefinition:
         "worse, refused otherwise. The files of this project are left alone; registry/ says what was decided."
     )
 
-    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=JOB)
+    pool = "gpu" if "gpu" in pools.limits() else JOB  # it trains; in a tree of its own, so that no other pool is its
+
+    @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=pool)
     def step(context: dg.OpExecutionContext):
         with TemporaryDirectory() as folder:
             told = Path(folder) / "told.json"

@@ -10,6 +10,7 @@ import yaml
 from assets import events, folders, lock, outside
 from assets.recipe import StageGroup
 
+LOOK_EVERY = 300  # seconds
 BUSY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -56,7 +57,7 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
             "Retrains when files came, changed or went in a dataset's folder or archive, or a .dvc file did, and nothing has "
             "moved since the last look: a copy that goes on is waited for."
         ),
-        minimum_interval_seconds=300,
+        minimum_interval_seconds=LOOK_EVERY,
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
     )
     def sensor(context: dg.SensorEvaluationContext):

@@ -40,14 +40,19 @@ def prepare(project: Path) -> Path:
 
 def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
     """Call the runs failed whose server is gone. Returns their ids."""
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    gone = [run for run in unfinished if not _answers(run.tags.get(SERVER_TAG))]
+    gone = cut_off_runs(instance)
     for run in gone:
         instance.report_run_failed(run, "Dagster was ended while this ran. What DVC finished is kept; launch it again.")
     return [run.run_id for run in gone]
 
 
-def _answers(server: str | None) -> bool:
+def cut_off_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that should be going on, and whose server is gone."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    return [run for run in unfinished if not answers(run.tags.get(SERVER_TAG))]
+
+
+def answers(server: str | None) -> bool:
     """Is there a process behind a run's server tag? A run without one may be a command line's: it is left alone."""
     if not server:
         return True
@@ -65,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m assets.serve", description=__doc__.partition("\n\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; anyone who reaches it can run jobs")
     parser.add_argument("--port", default="3000", help="port on this machine")
+    parser.add_argument("--read-only", action="store_true", help="to look at: nothing can be run, nothing is scheduled")
     arguments = parser.parse_args()
     project = Path.cwd()
     home = prepare(project)
@@ -73,14 +79,16 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     # "use `dg dev` instead", which is another command for the same
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command`")
+    workspace = ["-w", str(project / "workspace.yaml"), "--host", arguments.host, "--port", arguments.port]
+    if arguments.read_only:  # the page alone, beside another that is not
+        os.chdir(home)
+        os.execv(sys.executable, [sys.executable, "-m", "assets.page", *workspace, "--read-only"])
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)
         entries = lock.read(project)
         outside.report(instance, project, recipe.load(project), entries, set(entries))
     os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
-    options = ["--host", arguments.host, "--port", arguments.port, "--log-level", "warning"]
-    os.execv(sys.executable, [*command, *options])
+    os.execv(sys.executable, [sys.executable, "-m", "assets.page", "dev", *workspace, "--log-level", "warning"])
 
 
 if __name__ == "__main__":

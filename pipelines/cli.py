@@ -265,11 +265,18 @@ def show_cache(
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on; anyone who reaches it can run jobs.")] = "127.0.0.1",
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="To look at: nothing can be run or turned on.")
+    ] = False,
 ) -> None:
-    """Open the lineage graph in Dagster: look at it, run it, schedule it."""
+    """Open the lineage graph in Dagster: look at it, run it, schedule it.
+
+    For a team, with Postgres and services that start by themselves: docs/deployment.md.
+    """
     _settings()
     print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
     command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
+    command += ["--read-only"] if read_only else []
     raise typer.Exit(subprocess.run(command, env=run.environment()).returncode)
 
 

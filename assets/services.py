@@ -1,0 +1,118 @@
+"""One service of a team's deployment: `python -m assets.services code|daemon|webserver|guests`, in the project's folder.
+
+What docs/deployment.md describes and deploy/ starts, as systemd units or containers: Dagster's own commands, told what they
+must be told. Where things are comes from the environment (deploy/conservatory.env lists it all), so that no secret stands in a
+file of the project. One person on one machine wants `conservatory ui` instead.
+"""
+
+import argparse
+import os
+import runpy
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from assets import lock, outside, pools, recipe
+from assets.serve import SERVER_TAG, answers, cut_off_runs
+from pipelines import params
+
+SETTINGS = Path(__file__).parents[1] / "deploy"
+SERVICES = {
+    "code": "imports the definitions, and starts runs: the only one that needs the project's data",
+    "daemon": "schedules, sensors, the queue of runs, retries",
+    "webserver": "the page, where runs can be launched",
+    "guests": "the page, read-only",
+}
+DEFAULTS = {
+    "CONSERVATORY_CODE_HOST": "127.0.0.1",
+    "CONSERVATORY_CODE_PORT": "4266",
+    "CONSERVATORY_HOST": "127.0.0.1",
+    "CONSERVATORY_PORT": "3000",
+    "CONSERVATORY_GUESTS_PORT": "3001",
+}
+
+
+def command(service: str, project: Path) -> list[str]:
+    """What a service is: a Python module that is run as a command, and its options."""
+    of = os.environ
+    workspace = ["-w", str(SETTINGS / "workspace.yaml")]
+    page = ["assets.page", *workspace, "-h", of["CONSERVATORY_HOST"]]
+    return {
+        "code": [
+            *("dagster", "code-server", "start", "-m", "assets.definitions", "-d", str(project)),
+            *("--location-name", "conservatory", "--use-python-environment-entry-point"),
+            *("-h", of["CONSERVATORY_CODE_HOST"], "-p", of["CONSERVATORY_CODE_PORT"]),
+        ],
+        "daemon": ["dagster._daemon", "run", *workspace],
+        "webserver": [*page, "-p", of["CONSERVATORY_PORT"]],
+        "guests": [*page, "-p", of["CONSERVATORY_GUESTS_PORT"], "--read-only"],
+    }[service]
+
+
+def prepare(project: Path) -> Path:
+    """Complete the environment, put a team's settings in Dagster's home (DAGSTER_HOME, or .dagster), and return that."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if secret := os.environ.get("PGPASSWORD_FILE"):
+        os.environ["PGPASSWORD"] = Path(secret).read_text(encoding="utf-8").strip()
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(project / ".dagster"))).absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / f"dagster.yaml.{os.getpid()}"  # all services write it when they start
+    shutil.copyfile(SETTINGS / "dagster.yaml", temporary)
+    temporary.replace(home / "dagster.yaml")
+    return home
+
+
+def settle(service: str, project: Path) -> None:
+    """What is put right when a service starts.
+
+    The code server has the runs as its processes, and this one has none yet: those that its predecessor had are called failed,
+    and so tried again. And it tells what was run without Dagster. The daemon writes down how many runs each pool takes.
+    """
+    with dg.DagsterInstance.get() as instance:
+        if service == "code":
+            gone = cut_off_runs(instance)
+            threading.Thread(target=fail, args=(gone,), daemon=True).start()
+            params.load(project / params.PARAMS)  # before DVC reads it
+            entries = lock.read(project)
+            outside.report(instance, project, recipe.load(project), entries, set(entries))
+        elif service == "daemon":
+            for pool, limit in pools.limits().items():
+                instance.event_log_storage.set_concurrency_slots(pool, limit)
+
+
+def fail(gone: list[dg.DagsterRun]) -> None:
+    """Call these runs failed, once the code server answers: the daemon tries each again at once, and once only."""
+    for run in gone:
+        while not answers(run.tags[SERVER_TAG]):
+            time.sleep(1)
+        with dg.DagsterInstance.get() as instance:
+            print(f"run {run.run_id} was cut off when the last code server ended", flush=True)
+            instance.report_run_failed(run, "The code server was ended while this ran. What DVC finished is kept.")
+
+
+def main() -> None:
+    lines = "\n".join(f"  {name:10s} {what}" for name, what in SERVICES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m assets.services",
+        description=f"{__doc__.partition(chr(10))[0]}\n\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("service", choices=SERVICES)
+    service, project = parser.parse_args().service, Path.cwd()
+    home = prepare(project)
+    # code is found from any folder, here and in what Dagster starts
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
+    settle(service, project)
+    if service != "code":
+        os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
+    module, *sys.argv[1:] = command(service, project)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
