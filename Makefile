@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deployment lint ui bench fuzz audit-dependencies sbom clean
+.PHONY: help install demo test test-deployment lint ui bench fuzz chaos audit-dependencies sbom clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -48,6 +48,10 @@ bench: install  ## measure speed against peers in the same run
 FUZZ ?= 20000
 fuzz: install  ## feed every reader FUZZ spoilt files a target (20000: hours); what fails is kept in .hypothesis/ and tried first
 	@CONSERVATORY_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
+
+CHAOS ?= 100
+chaos: install  ## try every fault, CHAOS kills in all (100: hours); goes on where it was interrupted (FAULT="name", SEED=n: that alone)
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos.run --count $(CHAOS) $(if $(FAULT),--fault "$(FAULT)") $(if $(SEED),--seed $(SEED))
 
 $(VENV)/.audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'

@@ -21,6 +21,7 @@ from voluptuous import Invalid
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
+RUNS = Path(".dvc/cache/runs")
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
 
 
@@ -37,8 +38,23 @@ def recover(project: Path = Path(), say=print) -> None:
     elif path.exists() and (dead := {pid for pid in _holders(json.loads(path.read_text())) if not alive(pid)}):
         _release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+    for run in forgotten(project):
+        run.rmdir()
+        say(f"{run} held no run: DVC was killed, or its disk full, before it could write that down; removed")
     for spoilt_copy in distrust(project):
         say(f"{spoilt_copy} in DVC's cache was not what it should be and is removed: it is made again, or pulled")
+
+
+def forgotten(project: Path = Path()) -> list[Path]:
+    """Folders of DVC's memory of runs that are empty, and not because a DVC is about to write there. It would end at one."""
+
+    def empty() -> set[Path]:
+        return {place for place in (project / RUNS).glob("??/*") if place.is_dir() and not any(place.iterdir())}
+
+    found = empty()
+    if found:
+        time.sleep(SETTLED)
+    return sorted(found & empty())
 
 
 def distrust(project: Path = Path()) -> list[str]:

@@ -102,6 +102,19 @@ def test_half_a_table_of_locks(project, left):
     assert (project / "two").exists()
 
 
+def test_an_empty_place_in_the_memory_of_runs(project):
+    """What a DVC leaves that is killed, or whose disk is full, as it writes down a run; the next would end at it."""
+    for path in (project / ".dvc/cache/runs").glob("*/*/*"):
+        path.unlink()
+    (project / "dvc.lock").unlink()
+    assert "NoneType" in run_in(project, *DVC, "repro", check=False).stderr, "DVC has mended it: the code can go"
+    said = []
+    recover(project, said.append)
+    assert len(said) == 3
+    run_in(project, *DVC, "repro")
+    recover(project, pytest.fail)
+
+
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
 def test_a_spoilt_copy_in_the_cache_is_not_restored(project, link):
     """As one file with the output, too: whoever writes into that writes into both."""

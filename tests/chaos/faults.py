@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from chaos import clocks, disks, kills, memory, network, spoil, together
+from chaos import clocks, deployment, disks, kills, memory, network, spoil, together
 
 
 class Fault(NamedTuple):
@@ -29,12 +29,19 @@ def _no_mounts() -> str:
     return "" if disks.possible() else "this user may not make a namespace of mounts (unshare)"
 
 
+def _no_postgres() -> str:
+    return "" if deployment.possible() else "there is no Postgres (apt-get install postgresql, pip install '.[deploy]')"
+
+
 def _no_faketime() -> str:
     return "" if clocks.possible() else "faketime is not installed (apt-get install faketime)"
 
 
 FAULTS = {
     "kill -9 of a stage, its DVC or the run": Fault(kills.one, 20),
+    "kill -9 of a deployment's worker, daemon, Postgres or code server": Fault(
+        deployment.one, 40, lacking=_no_postgres
+    ),
     "SIGTERM": Fault(_terminated, 3),
     "full disk": Fault(disks.full, 32, lacking=_no_mounts),
     "read-only cache": Fault(disks.read_only, 4, lacking=_no_mounts),

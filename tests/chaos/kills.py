@@ -26,9 +26,9 @@ def one(seed: int, reference: Path, folder: Path, number: int = signal.SIGKILL) 
     stage, cold = draw.choice(stages(reference)), draw.random() < 0.5
     place = project.copy(reference, folder / "project")
     project.forget(place, stage, cold)
-    done = [f"{stage}, {'cold' if cold else 'warm'}"]
+    done, ended = [f"{stage}, {'cold' if cold else 'warm'}"], False
     while len(done) <= KILLS:
-        command = draw.choice([(*project.CLI, "run"), (*project.DVC, "repro")])
+        command = draw.choice([(*project.CLI, "run"), (*project.DVC, "repro")][: 1 if ended else 2])
         whom = draw.choice(WHOM if "run" in command else WHOM[:-1])
         process = start(place, (*command, stage))
         try:
@@ -38,9 +38,11 @@ def one(seed: int, reference: Path, folder: Path, number: int = signal.SIGKILL) 
             process.wait()
         if said:
             done.append(f"{' '.join(command[2:])}: {whom}, {said}")
-        else:  # it had ended: once more
+        else:  # it had ended: once more, if it did not end because the one before was killed (DVC says "busy")
             settle(place)
-            project.forget(place, stage, cold)
+            ended = True
+            if stage in stages(place):
+                project.forget(place, stage, cold)
     rerun(place, reference, "; ".join(done), stage)
     return "; ".join(done)
 
@@ -152,7 +154,7 @@ def settle(place: Path) -> None:
 
 def rerun(place: Path, reference: Path, done: str, *targets: str) -> None:
     """`conservatory run`, and until nobody works here any more; all must then be as in the reference."""
-    again = project.run(place, *project.CLI, "run", *targets, check=False)
+    again = project.run(place, *project.CLI, "run", *(targets or project.targets(reference)), check=False)
     said = f"after {done}\n{again.stdout[-3000:]}\n{again.stderr[-3000:]}"
     assert again.returncode == 0, f"the next run failed {said}"
     settle(place)

@@ -88,15 +88,21 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def undisturbed(home: Path, targets: tuple[str, ...] = ()) -> Path:
-    """The finished project at `home`/reference, made there the first time: the run that trials are compared with."""
+    """The finished project at `home`/reference, made there the first time: the run that trials are compared with. `targets`:
+    only so far."""
     folder = home / "reference"
     if not (home / "whole").exists():
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         create(folder)
         run(folder, *CLI, "run", *targets)
-        (home / "whole").touch()
+        (home / "whole").write_text(" ".join(targets))
     return folder
+
+
+def targets(reference: Path) -> list[str]:
+    """The stages that the reference was run for; none: all."""
+    return (reference.parent / "whole").read_text().split()
 
 
 def copy(reference: Path, to: Path) -> Path:
@@ -144,6 +150,8 @@ def forget(project: Path, stage: str, cold: bool) -> list[str]:
     for path in (project / ".dvc/cache/runs").glob("*/*/*"):
         if yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["cmd"] == entry["cmd"]:
             path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
     if cold:
         shutil.rmtree(project / ".cache")
     return outs

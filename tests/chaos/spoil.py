@@ -24,7 +24,11 @@ HIT = {
     "dvc.lock": "dvc.lock",
 }
 HOW = ("a bit", "cut", "zeros")
-MAKERS = {".cache/training": "train_log_mel@short", ".cache/clips": "features@chords-log_mel"}
+MAKERS = {
+    ".cache/training": ["train_log_mel@short"],
+    ".cache/clips": ["features@chords-log_mel", "features@mine-log_mel", "features@chords-pooled", "audio@chords"],
+}
+"""Who reads what DVC does not watch."""
 
 
 def one(seed: int, reference: Path, folder: Path) -> str:
@@ -42,13 +46,11 @@ def one(seed: int, reference: Path, folder: Path) -> str:
     if kind == "cache of clips, arrays" and not path.parts[-3].endswith("_shards"):
         for shards in (place / ".cache/clips").glob("*_shards"):  # or nobody would read single clips
             shutil.rmtree(shards)
-    for prefix, stage in MAKERS.items():
-        if name.startswith(prefix):
-            project.forget(place, stage, cold=False)
-            if prefix == ".cache/clips":
-                project.forget(place, "features@mine-log_mel", cold=False)
-                project.forget(place, "features@chords-pooled", cold=False)
-                project.forget(place, "audio@chords", cold=False)
+    there = kills.stages(place) if kind != "dvc.lock" else []
+    for prefix, makers in MAKERS.items():
+        for stage in makers if name.startswith(prefix) else ():
+            if stage in there:
+                project.forget(place, stage, cold=False)
     kills.rerun(place, reference, done)
     return done
 
