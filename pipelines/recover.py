@@ -22,6 +22,7 @@ from voluptuous import Invalid
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
 RUNS = Path(".dvc/cache/runs")
+KNOWN = Path(".dvc/tmp/cache-known")
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
 
 
@@ -58,38 +59,43 @@ def forgotten(project: Path = Path()) -> list[Path]:
 
 
 def distrust(project: Path = Path()) -> list[str]:
-    """Remove from DVC's cache what dvc.lock names and what is no longer the bytes of its name. Returns the paths.
+    """Remove from DVC's cache what is no longer the bytes of its name. Returns the paths.
 
-    DVC takes a write-protected file of its cache for right, and would restore it. What has not been touched since DVC last
-    hashed it is not read.
+    DVC takes a write-protected file of its cache for right, and would restore it. Looked at is what was touched since the last
+    time, and of that read what DVC has not hashed since: a large cache costs a glance at its names.
     """
-    path = project / LOCK
-    if not path.exists():
+    if not (project / LOCK).exists():
         return []
     from dvc.repo import Repo  # a second to import
     from dvc_data.hashfile.db import HashFileDB
     from dvc_objects.errors import ObjectFormatError
 
-    gone = []
-    stages = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    known, gone = _known(project / KNOWN), []
+    newest = known
     with Repo(str(project)) as repo:
         cache = repo.cache.local
+        for path in Path(cache.path).glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):  # another DVC was here
+                touched = path.stat().st_ctime_ns
+                if touched <= known or path.name.endswith(".tmp"):
+                    continue
+                newest = max(newest, touched)
+                try:
+                    HashFileDB.check(cache, path.parent.name + path.name)  # not its own, which looks at the mode first
+                except ObjectFormatError:
+                    gone.append(str(path))
+    with contextlib.suppress(OSError):  # a full disk: all is looked at again
+        (project / KNOWN).write_text(str(newest))
+    return gone
 
-        def whole(name: str) -> bool:
-            try:
-                HashFileDB.check(cache, name)  # its own check, which looks at the mode first, would say yes
-            except ObjectFormatError:
-                gone.append(cache.oid_to_path(name))
-                return False
-            except FileNotFoundError:
-                return False
-            return True
 
-        for out in [out for entry in stages.values() for out in entry.get("outs", []) if "md5" in out]:
-            if whole(out["md5"]) and out["md5"].endswith(".dir"):
-                for member in json.loads(Path(cache.oid_to_path(out["md5"])).read_bytes()):
-                    whole(member["md5"])
-    return [str(Path(name)) for name in gone]
+def _known(path: Path) -> int:
+    """When the cache was last looked at, as the newest time of a file in it; 0: never, or it is not known."""
+    try:
+        known = int(path.read_text())
+    except (OSError, ValueError):
+        return 0
+    return known if known <= time.time_ns() else 0  # the clock was put back
 
 
 def forget(project: Path = Path(), say=print) -> list[str]:
