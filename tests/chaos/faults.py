@@ -38,14 +38,35 @@ def _no_faketime() -> str:
 
 
 FAULTS = {
-    "kill -9 of a stage, its DVC or the run": Fault(kills.one, 20),
+    "kill -9 of a stage, its DVC or the run": Fault(
+        kills.one,
+        20,
+        '`conservatory` killed alone: its DVC went on, and the next run ended with "busy" and DVC\'s advice to remove a lock in '
+        "use; it waits now",
+    ),
     "kill -9 of a deployment's worker, daemon, Postgres or code server": Fault(
         deployment.one, 40, lacking=_no_postgres
     ),
     "SIGTERM": Fault(_terminated, 3),
-    "full disk": Fault(disks.full, 32, lacking=_no_mounts),
-    "read-only cache": Fault(disks.read_only, 4, lacking=_no_mounts),
-    "a file that changed where it lies": Fault(spoil.one, 2 * len(spoil.HIT)),
+    "full disk": Fault(
+        disks.full,
+        32,
+        "DVC left an empty place in its memory of runs, at which every later run of that stage ended (NoneType): cleared now; "
+        "tracebacks of the command itself, now a sentence",
+        _no_mounts,
+    ),
+    "read-only cache": Fault(
+        disks.read_only,
+        4,
+        "a cache of clips that may only be read ended the stage; it is read now, and not written",
+        _no_mounts,
+    ),
+    "a file that changed where it lies": Fault(
+        spoil.one,
+        2 * len(spoil.HIT),
+        "by reading: a bit of the cache of clips or of a checkpoint made another result, and nobody would have known; DVC "
+        "restored a spoilt file of its cache. All are checked by hash now",
+    ),
     "the clock jumps": Fault(clocks.one, 4, lacking=_no_faketime),
     "two runs at once": Fault(together.one, 4),
     "memory ends": Fault(memory.one, 6),

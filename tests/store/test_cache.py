@@ -95,6 +95,15 @@ def test_one_byte_that_changed_makes_a_miss(own_cache, place, tmp_path):
     assert cache.load_shard("shards", cache.key(1), out) is None
 
 
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="wants a folder that nobody may write to")
+def test_a_cache_that_may_not_be_written_costs_time_only(monkeypatch, caplog):
+    monkeypatch.setenv("CONSERVATORY_CACHE", "/sys/kernel/conservatory")
+    keep("log_mel", 1, [1, 2])
+    cache.save_record("pooled", cache.key(1), {})
+    assert cache.load_array("log_mel", cache.key(1)) is None
+    assert "may not be written" in caplog.text
+
+
 def test_pruning_removes_what_was_used_longest_ago(own_cache):
     for name in range(4):
         keep("log_mel", name, np.zeros(1000))
