@@ -51,14 +51,14 @@ FAULTS = {
     "full disk": Fault(
         disks.full,
         32,
-        "DVC left an empty place in its memory of runs, at which every later run of that stage ended (NoneType): cleared now; "
-        "tracebacks of the command itself, now a sentence",
+        "tracebacks of `conservatory run` itself, now a sentence; an empty place in DVC's memory of runs (a trial's own clearing "
+        "made it; DVC leaves one if it ends between two steps) ended every later run of that stage: cleared now",
         _no_mounts,
     ),
     "read-only cache": Fault(
         disks.read_only,
         4,
-        "a cache of clips that may only be read ended the stage; it is read now, and not written",
+        "by reading: a cache of clips that may only be read ended the stage; it is read now, and not written",
         _no_mounts,
     ),
     "a file that changed where it lies": Fault(
