@@ -82,7 +82,7 @@ def lose_outputs(place: Path, spoilt: Path) -> None:
             cached = place / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]
             try:
                 members = json.loads(cached.read_text()) if out["md5"].endswith(".dir") else []
-            except ValueError:  # it is the spoilt one
+            except (ValueError, FileNotFoundError):  # it is the spoilt one, or not cached
                 members = []
             if oid in (out["md5"], *(member["md5"] for member in members)):
                 path = place / out["path"]
