@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deployment lint ui bench fuzz remotes audit-dependencies sbom clean
+.PHONY: help install demo test test-deployment lint ui bench fuzz chaos remotes audit-dependencies sbom clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -51,6 +51,10 @@ fuzz: install  ## feed every reader FUZZ spoilt files a target (20000: hours); w
 
 remotes: install  ## the longer tests of DVC remotes too (SSH wants sshd: Debian's openssh-server)
 	@CONSERVATORY_REMOTES=1 $(BIN)/python -m pytest tests/remotes
+
+CHAOS ?= 100
+chaos: install  ## try every fault, CHAOS kills in all (100: hours); goes on where it was interrupted (FAULT="name", SEED=n: that alone)
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos.run --count $(CHAOS) $(if $(FAULT),--fault "$(FAULT)") $(if $(SEED),--seed $(SEED))
 
 $(VENV)/.audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'

@@ -1,6 +1,8 @@
 """The `conservatory` command: add music of one's own, run what is stale, look at the result."""
 
+import errno
 import os
+import sqlite3
 import subprocess
 import sys
 import webbrowser
@@ -311,7 +313,16 @@ def main() -> None:
     project = Path(__file__).parents[1]
     if not Path("params.yaml").exists() and os.access(project / "params.yaml", os.R_OK):
         os.chdir(project)
-    app()
+    try:
+        app()
+    except (OSError, sqlite3.OperationalError) as error:  # of DVC's own tables the latter
+        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and "disk is full" not in str(error):
+            raise
+        print(
+            f"The disk is full: {error}. Nothing is lost: make room (conservatory cache --prune) and try again.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

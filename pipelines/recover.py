@@ -1,12 +1,15 @@
 """What stands in the way of the next `dvc repro`, put right.
 
 A killed one leaves a record of who reads and writes what (.dvc/tmp/rwlock), and may leave half of that or of dvc.lock, since
-DVC writes both in place. A changed recipe leaves what it no longer makes.
+DVC writes both in place. A changed recipe leaves what it no longer makes. A disk that forgot, or a program that wrote into an
+output which is one file with its copy in DVC's cache, leaves a cache that is not what it says.
 
 Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
 """
 
+import contextlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -20,6 +23,8 @@ from pipelines import recipe
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
+RUNS = Path(".dvc/cache/runs")
+KNOWN = Path(".dvc/tmp/cache-known")
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
 
 
@@ -36,6 +41,63 @@ def recover(project: Path = Path(), say=print) -> None:
     elif path.exists() and (dead := {pid for pid in holders(json.loads(path.read_text())) if not alive(pid)}):
         _release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+    for run in forgotten(project):
+        run.rmdir()
+        say(f"{run} held no run: DVC was killed, or its disk full, before it could write that down; removed")
+    for spoilt_copy in distrust(project):
+        say(f"{spoilt_copy} in DVC's cache was not what it should be and is removed: it is made again, or pulled")
+
+
+def forgotten(project: Path = Path()) -> list[Path]:
+    """Folders of DVC's memory of runs that are empty, and not because a DVC is about to write there. It would end at one."""
+
+    def empty() -> set[Path]:
+        return {place for place in (project / RUNS).glob("??/*") if place.is_dir() and not any(place.iterdir())}
+
+    found = empty()
+    if found:
+        time.sleep(SETTLED)
+    return sorted(found & empty())
+
+
+def distrust(project: Path = Path()) -> list[str]:
+    """Remove from DVC's cache what is no longer the bytes of its name. Returns the paths.
+
+    DVC takes a write-protected file of its cache for right, and would restore it. Looked at is what was touched since the last
+    time, and of that read what DVC has not hashed since: a large cache costs a glance at its names.
+    """
+    if not (project / LOCK).exists():
+        return []
+    from dvc.repo import Repo  # a second to import
+    from dvc_data.hashfile.db import HashFileDB
+    from dvc_objects.errors import ObjectFormatError
+
+    known, gone = _known(project / KNOWN), []
+    newest = known
+    with Repo(str(project)) as repo:
+        cache = repo.cache.local
+        for path in Path(cache.path).glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):  # another DVC was here
+                touched = path.stat().st_ctime_ns
+                if touched <= known or path.name.endswith(".tmp"):
+                    continue
+                newest = max(newest, touched)
+                try:
+                    HashFileDB.check(cache, path.parent.name + path.name)  # not its own, which looks at the mode first
+                except ObjectFormatError:
+                    gone.append(str(path))
+    with contextlib.suppress(OSError):  # a full disk: all is looked at again
+        (project / KNOWN).write_text(str(newest))
+    return gone
+
+
+def _known(path: Path) -> int:
+    """When the cache was last looked at, as the newest time of a file in it; 0: never, or it is not known."""
+    try:
+        known = int(path.read_text())
+    except (OSError, ValueError):
+        return 0
+    return known if known <= time.time_ns() else 0  # the clock was put back
 
 
 def forget(project: Path = Path(), say=print) -> list[str]:
@@ -92,6 +154,22 @@ def alive(pid: int) -> bool:
         return False
     except psutil.AccessDenied:
         return True
+
+
+def at_work(project: Path = Path()) -> list[psutil.Process]:
+    """Who runs stages in `project`: a `dvc repro`, and stages, which go on when their DVC is killed. This process's own are
+    not counted."""
+    found, here = [], project.resolve()
+    mine = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            words = process.cmdline()
+            runs = any("pipelines.stages." in word for word in words) or (
+                "repro" in words and "dvc" in " ".join(words[:3])
+            )
+            if runs and process.pid not in mine and Path(process.cwd()) == here:
+                found.append(process)
+    return found
 
 
 def _locked(text: str) -> None:

@@ -49,7 +49,26 @@ def repro(targets: list[str], force: bool = False) -> int:
     """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
     targets are up to date."""
     with alone():
-        return _repro(targets, force)
+        _let_others_end()
+        status = _repro(targets, force)
+        # a plain `dvc repro` that began meanwhile has files of ours in use, at which DVC ends; what it says to do then is wrong
+        while status and _let_others_end():
+            status = _repro(targets, force)
+    return status
+
+
+def _let_others_end() -> bool:
+    """Wait for whoever runs stages here without our lock: a plain `dvc repro`, or what a killed run left. Was there one?"""
+    others = recover.at_work()
+    if others:
+        numbers = ", ".join(str(process.pid) for process in others)
+        print(
+            f"Stages are being run here already (process {numbers}); waiting for the end of that, then going on.",
+            flush=True,
+        )
+        while recover.at_work():
+            time.sleep(0.2)
+    return bool(others)
 
 
 @contextmanager

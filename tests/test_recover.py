@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 import yaml
-from helpers import run_in
+from helpers import PROJECT, run_in
 
 from pipelines.recover import forget, recover
 
@@ -102,9 +102,79 @@ def test_half_a_table_of_locks(project, left):
     assert (project / "two").exists()
 
 
+def test_an_empty_place_in_the_memory_of_runs(project):
+    """What a DVC leaves that is killed, or whose disk is full, as it writes down a run; the next would end at it."""
+    for path in (project / ".dvc/cache/runs").glob("*/*/*"):
+        path.unlink()
+    (project / "dvc.lock").unlink()
+    assert "NoneType" in run_in(project, *DVC, "repro", check=False).stderr, "DVC has mended it: the code can go"
+    said = []
+    recover(project, said.append)
+    assert len(said) == 3
+    run_in(project, *DVC, "repro")
+    recover(project, pytest.fail)
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+def test_a_spoilt_copy_in_the_cache_is_not_restored(project, link):
+    """As one file with the output, too: whoever writes into that writes into both."""
+    run_in(project, *DVC, "config", "cache.type", link)
+    run_in(project, *DVC, "checkout", "--relink", "-q")
+    (copy,) = {
+        path for path in (project / ".dvc/cache/files").rglob("*") if path.is_file()
+    }  # all three are the same bytes
+    copy.chmod(0o644)
+    copy.write_text("9\n")
+    copy.chmod(0o444)
+    for name in ("one", "two", "three"):
+        (project / name).unlink()
+    said = []
+    recover(project, said.append)
+    assert len(said) == 1 and str(copy) in said[0]
+    run_in(project, *DVC, "repro")
+    assert {(project / name).read_text() for name in ("one", "two", "three")} == {"1\n"}
+    recover(project, pytest.fail)
+
+
 def test_nothing_to_recover(project, tmp_path_factory):
     recover(project, pytest.fail)
     recover(tmp_path_factory.mktemp("empty"), pytest.fail)
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["left behind by a killed DVC", "of a DVC at work"])
+def test_a_run_waits_for_stages_at_work(project, killed):
+    """DVC itself would begin the stage a second time beside the first, or end, and advise to remove a lock in use."""
+    slow = "touch begun; until [ -e go ]; do sleep 0.05; done; cp zero one  # pipelines.stages.one"
+    (project / "dvc.yaml").write_text(RECIPE.replace("cp zero one; echo ran >> runs", f"'{slow}'"))
+    (project / "zero").write_text("2\n")
+    plain = subprocess.Popen([*DVC, "repro", "-q"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (project / "begun").exists())
+    if killed:
+        plain.kill()
+        plain.wait()
+    code = "from pipelines import run; raise SystemExit(run.repro([]))"
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    second = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert "waiting for the end of that" in second.stdout.readline()
+    (project / "go").touch()
+    said = second.communicate()[0]
+    assert second.returncode == 0, said
+    plain.wait()
+    assert (project / "three").read_text() == "2\n"
+
+
+def wait_for(condition):
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_what_the_recipe_no_longer_makes_is_put_away_and_comes_back(project):

@@ -89,7 +89,7 @@ def _explain(kind: type[BaseException], error: BaseException, traceback) -> None
         free = shutil.disk_usage(".").free / 1e9
         print(
             f"The disk is full ({free:.2f} GB free here): {error}. Nothing half-written is left, and what was finished is kept: "
-            "make room (conservatory cache --prune, dvc gc --workspace) and run again.",
+            "make room (conservatory cache --prune, conservatory prune) and run again.",
             file=sys.stderr,
         )
     else:

@@ -2,8 +2,11 @@
 
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
-be deleted at any time: it costs time and nothing else. Reading marks an entry as used; `prune` removes what was used
-longest ago. Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
+be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has
+it (a disk that forgot, a file written over) is as good as not there. A cache that may only be read is read. Reading marks an
+entry as used; `prune` removes what was used longest ago.
+
+Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
 
 The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
 """
@@ -23,10 +26,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.store import shards
-from pipelines.store.files import atomic
+from pipelines.store.files import atomic, sha256
 
 log = logging.getLogger("cache")
 SMALL = 1 << 20  # bytes; reading is then no slower than mapping, and an empty array cannot be mapped
+DIGEST_BYTES = 32
 LEFTOVER_S = 86_400  # a temporary file older than this belongs to a writer that was killed
 
 
@@ -44,8 +48,12 @@ def load_array(kind: str, name: str) -> np.ndarray | None:
     path = _path(kind, name, "npy")
     with contextlib.suppress(OSError, *shards.SPOILT):  # not there, just pruned, or spoilt by a power cut
         array = np.load(path, mmap_mode="r" if path.stat().st_size > SMALL else None)
-        os.utime(path)
-        return array
+        with open(path, "rb") as file:
+            file.seek(-DIGEST_BYTES, os.SEEK_END)
+            told = file.read()
+        if hashlib.sha256(np.ascontiguousarray(array).data).digest() == told:
+            _used(path)
+            return array
     return None
 
 
@@ -53,21 +61,40 @@ def load_record(kind: str, name: str) -> dict | None:
     """The record kept under (kind, key), or None."""
     path = _path(kind, name, "json")
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        record = json.loads(path.read_bytes())
-        os.utime(path)
-        return record if isinstance(record, dict) else None
+        text, _, told = path.read_text(encoding="utf-8").partition("\n")
+        record = json.loads(text)
+        if isinstance(record, dict) and hashlib.sha256(text.encode()).hexdigest() == told:
+            _used(path)
+            return record
     return None
+
+
+def _used(path: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody else's cache, or read-only
+        os.utime(path)
 
 
 def save_array(kind: str, name: str, blocks: Iterable[np.ndarray], dtype: str, row_shape: tuple[int, ...] = ()) -> None:
     """Keep blocks `(rows, *row_shape)` end to end; an error of the iterator goes on to the caller and nothing is kept."""
-    with _room(kind), shards.writer(_path(kind, name, "npy"), dtype, row_shape) as write_clip:
-        write_clip(blocks)
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[np.ndarray]:
+        for block in blocks:
+            block = np.ascontiguousarray(block, dtype=dtype)
+            digest.update(block.data)
+            yield block
+
+    with _room(kind), atomic(_path(kind, name, "npy")) as temporary:
+        with shards.writer(temporary, dtype, row_shape) as write_clip:
+            write_clip(hashed())
+        with open(temporary, "ab") as file:
+            file.write(digest.digest())  # after the array, where readers of NPY do not look
 
 
 def save_record(kind: str, name: str, record: dict) -> None:
+    text = json.dumps(record)
     with _room(kind), atomic(_path(kind, name, "json")) as temporary:
-        temporary.write_text(json.dumps(record))
+        temporary.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}", encoding="utf-8")
 
 
 def has_array(kind: str, name: str) -> bool:
@@ -83,14 +110,15 @@ def save_shard(kind: str, name: str, path: Path, record: dict) -> None:
     kept = _path(kind, name, "npy")
     with _room(kind):
         _link(path, kept)
-        save_record(kind, name, {"bytes": path.stat().st_size, **record})
+        save_record(kind, name, {"sha256": sha256(path), **record})
 
 
 def load_shard(kind: str, name: str, path: Path) -> dict | None:
     """Put the shard kept under (kind, key) at `path` and return its record, or None."""
     kept, record = _path(kind, name, "npy"), load_record(kind, name)
     with contextlib.suppress(FileNotFoundError):
-        if record is not None and kept.stat().st_size == record["bytes"]:
+        # one file with an output of a stage, perhaps, and so spoilt when that is
+        if record is not None and sha256(kept) == record["sha256"]:
             _link(kept, path)
             return record
     return None
@@ -131,7 +159,7 @@ def prune(limit_bytes: float, kind: str | None = None) -> tuple[int, int]:
     for path, size, _ in sorted(entries, key=lambda entry: entry[2]):
         if total <= limit_bytes and path.suffix != ".tmp":
             continue
-        with contextlib.suppress(FileNotFoundError):  # another process was here first
+        with contextlib.suppress(OSError):  # another process was here first, or it may only be read
             path.unlink()
         total, removed, freed = total - size, removed + 1, freed + size
     return removed, freed
@@ -152,10 +180,15 @@ def _entries(leftovers: bool = False) -> Iterator[tuple[Path, int, float]]:
 
 @contextlib.contextmanager
 def _room(kind: str) -> Iterator[None]:
-    """Where the disk is full, go on without keeping: the stage's own outputs come first."""
+    """Where the disk is full, or the cache may only be read, go on without keeping: the stage's own outputs come first."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.warning(
+                "the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder()
+            )
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            log.warning("%s may not be written: %s is not kept", folder(), kind)
+        else:
             raise
-        log.warning("the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder())

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -17,8 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from pipelines.evaluation.tagging import cross_entropy, macro_scores
-from pipelines.store.files import read_json, write_json
-from pipelines.training import augment, history, recipes
+from pipelines.training import augment, checkpoints, history, recipes
 from pipelines.training.batches import EpochBatches, RandomChunks
 from pipelines.training.inference import features, predict
 
@@ -126,36 +126,44 @@ class Tagging(lightning.LightningModule):
         )
         history.add(self.curve, epoch, self.scores)
 
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["history"] = history.read(self.curve)
+
     def configure_optimizers(self):
         return recipes.optimizer(self.tagger, self.phase, len(self.batches) * self.phase["epochs"])
 
 
-def fit(name: str, tagger: nn.Module, data: dict, settings: dict, checkpoints: Path) -> dict:
+def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -> dict:
     """Train `tagger` in place and leave the best weights in it; returns figures.
 
     data: "clips" (`Clips`), and for train and validation "<split>_ids" (clip ids) and "<split>_tags" `(clips, tags)`.
     settings: a recipe as `recipes.resolve` gives it.
-    checkpoints: a folder outside DVC's outputs; a run killed there goes on from its last whole epoch, with the same
-    result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order).
+    place: a folder for checkpoints, outside DVC's outputs; a run killed there goes on from its last whole epoch, with the
+    same result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order). Where one of them is
+    damaged, training begins anew.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what determinism on a GPU asks for
     figure, mode = recipes.MONITORS[settings["monitor"]]
+    if not checkpoints.whole(place):
+        log.warning("%s: a checkpoint in %s is damaged; training begins anew", name, place)
+        shutil.rmtree(place)
     first_epoch, best, used = 0, None, ""
     for number, phase in enumerate(settings["phases"]):
-        folder = checkpoints / f"phase-{number}"
+        folder = place / f"phase-{number}"
         folder.mkdir(parents=True, exist_ok=True)
-        done = folder / "done.json"
+        done = folder / "done"
         if not done.exists():  # a run killed after its last epoch, before its stage had ended, is not trained further
-            module = Tagging(name, tagger, data, settings, phase, first_epoch, checkpoints / "history.csv")
-            write_json(done, _fit_phase(module, folder, figure, mode))
-        record = read_json(done)
+            module = Tagging(name, tagger, data, settings, phase, first_epoch, place / "history.csv")
+            checkpoints.save_record(done, _fit_phase(module, folder, figure, mode))
+        record = checkpoints.load_record(done)
+        history.write(place / "history.csv", record["history"])
         first_epoch, used = first_epoch + record["epochs"], record["precision"]
         if best is None or (record["best"] > best["best"]) == (mode == "max"):
             best = record | {"folder": str(folder)}
         _load_best(tagger, Path(best["folder"]))
     tagger.float().cpu().eval()
-    rows = history.read(checkpoints / "history.csv")
+    rows = history.read(place / "history.csv")
     return {
         "recipe": settings["recipe"],
         "epochs": len(rows),
@@ -189,6 +197,7 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
         use_distributed_sampler=False,  # EpochBatches gives each process its share
         precision=precision(settings["precision"]),
         callbacks=[*stopping, best, latest],
+        plugins=[checkpoints.Checked()],
         deterministic="warn" if on_gpu else True,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -198,6 +207,7 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
     last = folder / "last.ckpt"
     if last.exists():
         log.info("%s: going on from %s", module.name, last)
+        history.write(module.curve, checkpoints.load(last)["history"])
     try:
         # Lightning would train a phase that patience had ended for one epoch more
         if not (last.exists() and _out_of_patience(last)):
@@ -206,26 +216,25 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
         # a SystemExit without a code: the stage would seem to have ended well
         raise SystemExit(128 + signal.SIGTERM) from stopped
     # from files: of processes that were spawned, nothing else comes back
-    best_epoch = (
-        module.first_epoch + torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["epoch"] + 1
-    )
+    best_epoch = module.first_epoch + checkpoints.load(folder / "best.ckpt")["epoch"] + 1
     rows = history.read(module.curve)
     return {
         "best": float(rows[best_epoch - 1][figure]),
         "best epoch": best_epoch,
         "epochs": len(rows) - module.first_epoch,
+        "history": rows,
         "precision": str(trainer.precision),
         "device": f"{trainer.world_size} x {torch.cuda.get_device_name()}" if on_gpu else "CPU",
     }
 
 
 def _out_of_patience(last: Path) -> bool:
-    states = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
+    states = checkpoints.load(last)["callbacks"]
     return any(state["wait_count"] >= state["patience"] for key, state in states.items() if "EarlyStopping" in key)
 
 
 def _load_best(tagger: nn.Module, folder: Path) -> None:
-    state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    state = checkpoints.load(folder / "best.ckpt")["state_dict"]
     tagger.load_state_dict({name.removeprefix("tagger."): tensor for name, tensor in state.items()})
 
 

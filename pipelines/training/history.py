@@ -19,6 +19,11 @@ def add(path: str | os.PathLike, epoch: int, figures: dict[str, float]) -> None:
     """Write the row of `epoch` (from 1); a resumed run writes over what came after its checkpoint."""
     rows = [row for row in read(path) if int(row["epoch"]) < epoch]
     rows.append({"epoch": epoch, **{key: f"{value:.6f}" for key, value in figures.items()}})
+    write(path, rows)
+
+
+def write(path: str | os.PathLike, rows: list[dict]) -> None:
+    """Write the whole curve."""
     with atomic(path) as temporary, open(temporary, "w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()

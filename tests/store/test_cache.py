@@ -77,6 +77,33 @@ def test_a_spoilt_entry_is_a_miss(own_cache, left):
     assert cache.load_array("log_mel", cache.key(1)).tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9, 1.0])
+def test_one_byte_that_changed_makes_a_miss(own_cache, place, tmp_path):
+    """A disk that forgot a bit: what is read would be whole, and wrong."""
+    keep("log_mel", 1, np.arange(1000))
+    cache.save_record("pooled", cache.key(1), {"mean": 12345.678, "n": 3})
+    shard, out = tmp_path / "shard-00000.npy", tmp_path / "out.npy"
+    np.save(shard, np.arange(1000))
+    cache.save_shard("shards", cache.key(1), shard, {"rows": []})
+    assert cache.load_shard("shards", cache.key(1), out) is not None
+    for path in own_cache.rglob("*.*"):
+        content = bytearray(path.read_bytes())
+        content[int(place * (len(content) - 1))] ^= 1
+        path.write_bytes(content)
+    assert cache.load_array("log_mel", cache.key(1)) is None
+    assert cache.load_record("pooled", cache.key(1)) is None
+    assert cache.load_shard("shards", cache.key(1), out) is None
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="wants a folder that nobody may write to")
+def test_a_cache_that_may_not_be_written_costs_time_only(monkeypatch, caplog):
+    monkeypatch.setenv("CONSERVATORY_CACHE", "/sys/kernel/conservatory")
+    keep("log_mel", 1, [1, 2])
+    cache.save_record("pooled", cache.key(1), {})
+    assert cache.load_array("log_mel", cache.key(1)) is None
+    assert "may not be written" in caplog.text
+
+
 def test_pruning_removes_what_was_used_longest_ago(own_cache):
     for name in range(4):
         keep("log_mel", name, np.zeros(1000))

@@ -217,8 +217,28 @@ def test_a_phase_that_patience_ended_is_not_trained_further(tmp_path):
 
     figures, weights = train()
     assert figures["epochs"] < 40
-    (tmp_path / "checkpoints/phase-0/done.json").unlink()
+    (tmp_path / "checkpoints/phase-0/done").unlink()
     assert train() == (figures, weights)
+
+
+@pytest.mark.parametrize("spoilt", ["last.ckpt", "best.ckpt", "done", "history.csv"])
+def test_a_damaged_checkpoint_is_not_gone_on_from(spoilt, tmp_path):
+    """One bit of it: whole to torch, and another weight."""
+    data, settings = loud_and_soft(tmp_path / "pcm"), SETTINGS | {"patience": 0}
+
+    def train():
+        torch.manual_seed(0)
+        tagger = Level()
+        return fit.fit("level", tagger, data, settings, tmp_path / "checkpoints"), tagger.dense.weight.tolist()
+
+    first = train()
+    curve = history.read(tmp_path / "checkpoints/history.csv")
+    path = next((tmp_path / "checkpoints").rglob(spoilt))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert train() == first
+    assert history.read(tmp_path / "checkpoints/history.csv") == curve
 
 
 @pytest.mark.parametrize("devices", [1, 2])
