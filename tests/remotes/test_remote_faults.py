@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import servers
+import remote_servers as servers
 import small_models as small
 from dvc.repo import Repo
 from helpers import run_in

@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 
 import pytest
-import servers
+import remote_servers as servers
 import small_models as small
 from dvc.repo import Repo
 from helpers import PROJECT, run_in

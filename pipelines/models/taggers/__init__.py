@@ -109,9 +109,9 @@ def save(model: nn.Module, config: dict, folder: str | os.PathLike) -> None:
     """Write `model.safetensors` and `config.json` (name, width, tags, and how it was trained) to `folder`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(
-        {name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors"
-    )
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    # not `save_file`, whose file nobody else may read
+    (folder / "model.safetensors").write_bytes(safetensors.torch.save(tensors))
     (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
