@@ -104,7 +104,7 @@ def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstrea
                 finished.append(_ran(running, began, ended))
                 running = None
             if unchanged:
-                finished.append(Finished(unchanged[1], False, "unchanged, skipped by DVC"))
+                finished.append(Finished(unchanged[1], False, "unchanged, not run"))
             elif restored:
                 finished.append(Finished(restored[1], True, "not run: restored from DVC's cache"))
             elif started:

@@ -52,7 +52,7 @@ def names(keys):
 
 def test_everything_there_is(defs):
     repository = defs.get_repository_def()
-    assert names(defs.resolve_asset_graph().get_all_asset_keys()) == ASSETS
+    assert names(defs.resolve_asset_graph().get_all_asset_keys()) == ASSETS | {"champion"}
     found = {}
     for key in repository.asset_graph.asset_check_keys:
         found.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
@@ -77,6 +77,7 @@ def test_everything_there_is(defs):
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "plain_dvc_runs": dg.DefaultSensorStatus.STOPPED,
         "new_data": dg.DefaultSensorStatus.STOPPED,
+        "keep_up": dg.DefaultSensorStatus.STOPPED,
         "alerts": dg.DefaultSensorStatus.STOPPED,
     }
     for described in (*defs.jobs, *repository.schedule_defs, *repository.sensor_defs, *defs.resolve_all_asset_specs()):
@@ -93,7 +94,7 @@ def test_string_selections_resolve(defs):
     assert select("*") == ASSETS
     assert select('key:"report"') == {"report"}
     assert select('+key:"manifest"') == {"raw", "manifest"}
-    assert select("group:models+") == TRAINED
+    assert select("group:models+") == TRAINED | {"champion"}
     assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
     assert select("kind:html") == {"report"}
     job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
@@ -115,7 +116,7 @@ def test_only_the_recipe_is_imported_and_nothing_heavy():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
                 allowed = (["pipelines.recipe"], ["pipelines.recover.recover"], ["pipelines.params"])
-                wings = ("pipelines.runs.", "pipelines.alerts.")
+                wings = ("pipelines.runs.", "pipelines.alerts.", "pipelines.status.stages.")
                 assert names in allowed or all(name.startswith(wings) for name in names), path.name
     code = "import sys, assets.definitions; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
@@ -123,7 +124,7 @@ def test_only_the_recipe_is_imported_and_nothing_heavy():
     heavy = {"torch", "librosa", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow", "lightning", "music21", "numpy"}
     assert not loaded & heavy
     ours = {"pipelines.recipe", "pipelines.recover", "pipelines.params", "pipelines.store", "pipelines.store.files"}
-    wings = ("pipelines.runs", "pipelines.alerts")
+    wings = ("pipelines.runs", "pipelines.alerts", "pipelines.status")
     assert {name for name in loaded if name.startswith("pipelines.") and not name.startswith(wings)} == ours
 
 

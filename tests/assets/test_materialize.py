@@ -98,7 +98,7 @@ def test_nothing_is_out_of_date_and_a_second_run_skips(copy):
     result = run_job(project, instance, "demo")
     said = events(result)
     assert set(said) == ALL
-    assert {event.metadata["status"].text for event in said.values()} == {"unchanged, skipped by DVC"}
+    assert {event.metadata["status"].text for event in said.values()} == {"unchanged, not run"}
     assert said["raw", "one"].metadata["clips"].value == 3, "the record is shown all the same"
     assert stale(project, instance) == {}
 

@@ -39,7 +39,7 @@ def test_history_survives_a_restart(tmp_path):
         materialize(project, instance, "report")
     with dagster_home(project) as later:
         event = later.get_latest_materialization_event(dg.AssetKey("report"))
-        assert event.asset_materialization.metadata["status"].text == "unchanged, skipped by DVC"
+        assert event.asset_materialization.metadata["status"].text == "unchanged, not run"
         assert later.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])) == 1
 
 
