@@ -6,6 +6,7 @@ A folder outside the project is no dependency that DVC could hash in reasonable 
 import contextlib
 import hashlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -35,6 +36,34 @@ def fingerprinted(project: Path) -> set[str]:
     return {name for name, entry in _datasets(project).items() if "fingerprint" in entry}
 
 
+def away(project: Path) -> list[str]:
+    """The watched folders and archives that are not there: a disk that is not mounted, say."""
+    places = [entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
+    return [place for place in places if not (project / place).exists()]
+
+
+def uncommitted(project: Path) -> list[str]:
+    """Datasets and .dvc files that git does not have as they are; [] outside git. A retraining starts from the commit, but looks
+    at the folders itself: a fingerprint may be newer."""
+    status = _git(project, "status", "--porcelain", "--untracked-files=all", "--", "*.dvc")
+    if (committed := _git(project, "show", "HEAD:./params.yaml")) is None:
+        return []
+    before, now = _without_fingerprints(_entries(committed)), _without_fingerprints(_datasets(project))
+    changed = [name for name, entry in now.items() if before.get(name) != entry]
+    return [*changed, *(line[3:] for line in (status or "").splitlines())]
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True)
+    return None if done.returncode else done.stdout
+
+
+def _without_fingerprints(datasets: dict[str, dict]) -> dict[str, dict]:
+    return {
+        name: {key: value for key, value in entry.items() if key != "fingerprint"} for name, entry in datasets.items()
+    }
+
+
 def signature(project: Path) -> tuple[str, int]:
     """What the watched data look like from outside, and of how many files: the name, size and time of every file of the datasets'
     folders and archives, and of every .dvc file of the project. Cheap, unlike a fingerprint: no file is opened.
@@ -62,8 +91,11 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _datasets(project: Path) -> dict[str, dict]:
     params = project / "params.yaml"
-    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
-    datasets = (settings or {}).get("datasets")
+    return _entries(params.read_text(encoding="utf-8")) if params.exists() else {}
+
+
+def _entries(text: str) -> dict[str, dict]:
+    datasets = (yaml.safe_load(text) or {}).get("datasets")
     return (
         {name: entry for name, entry in datasets.items() if isinstance(entry, dict)}
         if isinstance(datasets, dict)

@@ -3,7 +3,8 @@
 What stages say of their progress becomes a sentence now and then, and of a stage that says very much the rest is left to the
 run's log (`conservatory logs`): each line passed on is an event in Dagster's database.
 
-Not here: what Dagster is told of a finished stage (`events.py`). DVC itself decides what is unchanged.
+What is up to date (`pipelines/status/`) is not handed to DVC, which decides of the rest itself. Not here: what Dagster is
+told of a finished stage (`events.py`).
 """
 
 import contextlib
@@ -17,8 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dvc.exceptions import DvcException
+
 from assets import guard, lock
-from pipelines.recover import recover
+from pipelines.recover import Conflict, forget, recover
+from pipelines.runs.call import without_secrets
 from pipelines.runs.follow import RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
 from pipelines.runs.lines import bounded
 from pipelines.runs.progress import duration
@@ -75,7 +79,12 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
 
 def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> Iterator[Finished]:
     """The same, once."""
-    recover(project, say)
+    try:
+        recover(project, say)
+    except Conflict as error:
+        raise StageError(str(error)) from None
+    with contextlib.suppress(DvcException):  # a recipe that cannot be read: DVC will say why
+        forget(project, say)
     if not upstream:
         fresh = _fresh(project, stages)
         yield from (Finished(name, False, "unchanged, not run") for name in fresh)
@@ -90,7 +99,7 @@ def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstrea
     follower = Follower(project, "Dagster")
     why = "interrupted"
     try:
-        for line in lines(project, command):
+        for line in lines(project, command, without_secrets(environment())):
             ended = follower.running
             progress = follower.line(line)
             if progress is not None:
@@ -142,13 +151,14 @@ def _fresh(project: Path, stages: list[str]) -> dict[str, None]:
     return {}
 
 
-def lines(project: Path, command: list[str]) -> Iterator[str]:
-    """What `command` prints in the project's folder, a line at a time. Raises `StageError` if it fails."""
+def lines(project: Path, command: list[str], variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """What `command` prints in the project's folder, a line at a time; `variables`: its whole environment, by default ours.
+    Raises `StageError` if it fails."""
     tail: deque[str] = deque(maxlen=TAIL)
     process = subprocess.Popen(
         [sys.executable, "-I", guard.__file__, *command],
         cwd=project,
-        env=environment(),
+        env=environment() if variables is None else variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,4 +1,7 @@
-"""Sensors: what is watched for. All are off until they are turned on in the UI (Automation) or, what retrains, in params.yaml."""
+"""Sensors: what is watched for. Off until they are turned on in the UI (Automation) or, what retrains, in params.yaml.
+
+`alerts.py` has one more, which is on as soon as params.yaml or the environment says whom to tell.
+"""
 
 import json
 from collections.abc import Mapping
@@ -61,11 +64,17 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
     )
     def sensor(context: dg.SensorEvaluationContext):
+        if gone := folders.away(project):
+            return dg.SkipReason(f"not there: {', '.join(gone)}; looking again when it is")
         now, count = folders.signature(project)
         before = json.loads(context.cursor) if context.cursor else {"seen": now, "trained": now}
         at_rest = now == before["seen"]
         due = at_rest and now != before["trained"]
-        context.update_cursor(json.dumps({"seen": now, "trained": now if due else before["trained"]}))
+        waiting = folders.uncommitted(project) if due else []
+        trained = now if due and not waiting else before["trained"]
+        context.update_cursor(json.dumps({"seen": now, "trained": trained}))
+        if waiting:
+            return dg.SkipReason(f"a retraining starts from the last commit: commit {', '.join(waiting)} first")
         if due:
             return dg.RunRequest(run_key=now, tags={"conservatory/data": now})
         if not at_rest:

@@ -7,6 +7,7 @@ place; the bytes are DVC's own (tests/test_dvc_lock.py). DVC itself, without thi
 
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from dvc.dvcfile import Lockfile
@@ -31,6 +32,24 @@ def splice(text: str, name: str, entry: dict) -> str | None:
         return text + block
     after = ENTRY.search(text, begin + len(key))
     return text[:begin] + block + (text[after.start() :] if after else "")
+
+
+def names(text: str) -> list[str]:
+    """The stages that a dvc.lock's `text` has entries of."""
+    return [line[2:-1].strip("'\"") for line in text.splitlines() if line.endswith(":") and ENTRY.match(line)]
+
+
+def without(text: str, gone: Collection[str]) -> str:
+    """A dvc.lock's `text` without the entries of these stages."""
+    kept, skipping = [], False
+    for line in text.splitlines(keepends=True):
+        if ENTRY.match(line):
+            skipping = bool(set(names(line)) & set(gone))
+        elif not line.startswith(" "):
+            skipping = False
+        if not skipping:
+            kept.append(line)
+    return "".join(kept) if len(kept) > HEAD.count("\n") else "schema: '2.0'\nstages: {}\n"
 
 
 def _apart(value):

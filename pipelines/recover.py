@@ -10,6 +10,7 @@ Nothing is lost by it: outputs of finished stages come back from DVC's cache, th
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -20,17 +21,27 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
 from pipelines import recipe
+from pipelines.store.files import atomic
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
 RUNS = Path(".dvc/cache/runs")
 KNOWN = Path(".dvc/tmp/cache-known")
+CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
 
 
+class Conflict(ValueError):
+    """dvc.lock holds both sides of a merge; the message says what to do."""
+
+
 def recover(project: Path = Path(), say=print) -> None:
-    """Remove what stands in the way of `dvc repro` in `project`, and say what. Leaves alone what a living DVC wrote."""
-    if spoilt(project / LOCK, _locked):
+    """Remove what stands in the way of `dvc repro` in `project`, and say what. Leaves alone what a living DVC wrote.
+
+    Raises `Conflict` for a dvc.lock in the middle of a merge: which side is meant only its user knows.
+    """
+    unmerged(project)
+    if unreadable(project):
         aside = project / "dvc.lock.spoilt"
         (project / LOCK).replace(aside)
         say(f"dvc.lock was cut off in the middle and is now {aside.name}: finished stages are taken from DVC's cache")
@@ -46,6 +57,21 @@ def recover(project: Path = Path(), say=print) -> None:
         say(f"{run} held no run: DVC was killed, or its disk full, before it could write that down; removed")
     for spoilt_copy in distrust(project):
         say(f"{spoilt_copy} in DVC's cache was not what it should be and is removed: it is made again, or pulled")
+
+
+def unmerged(project: Path = Path()) -> None:
+    """Raise `Conflict` if git has left both sides of a merge in dvc.lock."""
+    path = project / LOCK
+    if path.exists() and CONFLICT.search(path.read_bytes()):
+        raise Conflict(
+            "dvc.lock holds both sides of a merge (<<<<<<<). Take one, `git checkout --ours dvc.lock` or `--theirs`, then "
+            "`git add dvc.lock`; the next run makes what the other side's stages lack."
+        )
+
+
+def unreadable(project: Path = Path()) -> bool:
+    """Is dvc.lock nothing that DVC would take, and not because it is being written?"""
+    return spoilt(project / LOCK, _locked)
 
 
 def forgotten(project: Path = Path()) -> list[Path]:
@@ -110,9 +136,13 @@ def forget(project: Path = Path(), say=print) -> list[str]:
     path = project / LOCK
     if not path.exists():
         return []
-    from dvc.utils.serialize import modify_yaml  # a second to import
+    from dvc.lock import make_lock  # a second to import
+
+    from pipelines import dvc_lock
 
     living = recipe.resolver(project).resolve()["stages"]
+    if set(dvc_lock.names(path.read_text(encoding="utf-8"))) <= set(living):
+        return []
     kept = {out for entry in living.values() for out in recipe.paths(entry, *recipe.OUTS)}
     locked = recipe.parse_lock(path.read_text(encoding="utf-8"))
     gone = {name: entry for name, entry in locked.items() if name not in living}
@@ -122,9 +152,12 @@ def forget(project: Path = Path(), say=print) -> list[str]:
         else:
             (project / out).unlink(missing_ok=True)
     if gone:
-        with modify_yaml(str(path)) as document:
-            for name in gone:
-                del document["stages"][name]
+        # DVC's own lock of the repository, under which it writes entries
+        with (
+            make_lock(str(project / ".dvc/tmp/lock"), tmp_dir=str(project / ".dvc/tmp"), wait=True),
+            atomic(path) as new,
+        ):
+            new.write_text(dvc_lock.without(path.read_text(encoding="utf-8"), gone), encoding="utf-8")
         say(f"put away what the recipe no longer makes (DVC's cache keeps it): {', '.join(sorted(gone))}")
     return sorted(gone)
 

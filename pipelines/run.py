@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines import params, recover
 from pipelines.datasets import listing
 from pipelines.runs import follow
-from pipelines.runs.call import call
+from pipelines.runs.call import call, without_secrets
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
@@ -87,7 +87,10 @@ def alone(say=print) -> Iterator[None]:
 
 def _repro(targets: list[str], force: bool) -> int:
     began = time.monotonic()
-    recover.recover()
+    try:
+        recover.recover()
+    except recover.Conflict as error:
+        raise SystemExit(str(error)) from None
     recover.forget()
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
@@ -105,7 +108,7 @@ def _repro(targets: list[str], force: bool) -> int:
 
     status = None
     try:
-        status = 0 if due == [] else call(command, environment(), line, follower.line)
+        status = 0 if due == [] else call(command, without_secrets(environment()), line, follower.line)
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
     if status:

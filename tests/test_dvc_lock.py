@@ -99,3 +99,13 @@ def test_a_run_writes_what_dvc_writes(tmp_path):
             written.setdefault(n, []).append((folder / "dvc.lock").read_bytes())
         assert not list(folder.glob("*.tmp"))
     assert all(one == other for one, other in written.values())
+
+
+def test_entries_are_taken_out_of_the_real_lock():
+    text = (PROJECT / "dvc.lock").read_text()
+    before = yaml.safe_load(text)["stages"]
+    assert dvc_lock.names(text) == list(before)
+    gone = ["raw@scores", "report"]
+    left = yaml.safe_load(dvc_lock.without(text, gone))["stages"]
+    assert left == {name: entry for name, entry in before.items() if name not in gone}
+    assert yaml.safe_load(dvc_lock.without(text, before)) == {"schema": "2.0", "stages": {}}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from helpers import PROJECT, run_in
 
-from pipelines.recover import forget, recover
+from pipelines.recover import Conflict, forget, recover
 
 DVC = (sys.executable, "-m", "dvc")
 RECIPE = """
@@ -195,3 +195,12 @@ def test_an_output_that_moved_to_another_stage_stays(project):
     (project / "dvc.yaml").write_text(recipe.replace("  three:", "  four:"))
     assert forget(project, lambda line: None) == ["three"]
     assert (project / "three").exists()
+
+
+def test_both_sides_of_a_merge_are_neither_set_aside_nor_guessed_at(project):
+    lock = project / "dvc.lock"
+    text = lock.read_text().replace("  two:", "<<<<<<< HEAD\n  two:\n=======\n  two:\n>>>>>>> theirs")
+    lock.write_text(text)
+    with pytest.raises(Conflict, match="git checkout --ours dvc.lock"):
+        recover(project, pytest.fail)
+    assert lock.read_text() == text and not (project / "dvc.lock.spoilt").exists()

@@ -93,10 +93,13 @@ def _carry(work) -> None:
     from dvc.repo import Repo  # a second to import
 
     try:
+        recover.unmerged(HERE)
+        if recover.unreadable(HERE):
+            raise RemoteError("dvc.lock cannot be read: `git checkout dvc.lock` brings back the committed one.")
         recover.recover(HERE)
         with Repo(str(HERE.absolute())) as repo:
             work(repo)
-    except (RemoteError, RegistryError) as error:
+    except (RemoteError, RegistryError, recover.Conflict) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
     except (OSError, sqlite3.Error) as error:  # DVC keeps notes in a database, which a full disk stops too

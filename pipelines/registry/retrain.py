@@ -87,8 +87,8 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     try:
         found = _work(project, name, lock, say)
         status, why = 0, ""
-    except RegistryError as error:
-        why = worktree.failure(project, name) or str(error)
+    except Exception as error:
+        why = worktree.failure(project, name) or str(error) or type(error).__name__
         alert(project, "failed", "retraining", why, f"retraining {name}", str(error), say)
         raise
     finally:

@@ -20,7 +20,7 @@ from pipelines.store.files import atomic
 
 JOBS = 8
 BLOCK = 1 << 20
-FULL = ("InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "No space left", "507")
+FULL = ("InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "No space left", "(507)")
 GONE = (
     "Could not connect",
     "Connect call failed",

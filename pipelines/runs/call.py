@@ -8,9 +8,18 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pipelines.runs.lines import Copied, bounded
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for stages, which read other people's files and need no password: neither Postgres's nor those of alerts."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name != "PGPASSWORD" and not name.startswith("CONSERVATORY_ALERTS_")
+    }
 
 
 def call(command: list[str], env: dict[str, str], line: Callable[[str], None], error: Callable[[str], None]) -> int:

@@ -25,7 +25,8 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
         yield _clean(f"  {run['door']} goes on, for {_ago(run['since'], now)} now. {run['now']}")
     if found["disk"]["low"]:
         yield paint(
-            f"  Only {size(found['disk']['free'])} left on this disk: conservatory cache --prune, dvc gc -w", FAILED
+            f"  Only {size(found['disk']['free'])} left on this disk: conservatory cache --prune, conservatory prune",
+            FAILED,
         )
     by_state = {state: [stage for stage in found["stages"] if stage["state"] == state] for state in ORDER}
     for state in (FAILED, STALE, NEVER, GONE):

@@ -88,8 +88,29 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path):
     (tmp_path / ".dvc/cache").mkdir(parents=True)
     (tmp_path / ".dvc/cache/of a run").write_text("made")
     assert "have not changed" in look(sensor, cursor)[1]  # or a retraining would start the next
-    shutil.rmtree(music)  # a disk that is not mounted is no new data to fail on
-    look(sensor, cursor)
+    music.rename(tmp_path / "elsewhere")  # a disk that is not mounted is no new data
+    for _ in range(2):
+        requests, why, cursor = look(sensor, cursor)
+        assert not requests and why == f"not there: {music}; looking again when it is"
+    (tmp_path / "elsewhere").rename(music)
+    assert "have not changed" in look(sensor, cursor)[1]
+
+
+def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path):
+    """A retraining starts from the commit: it would find nothing new, and nobody would ask again."""
+    sensor = sensors.new_data(project, retraining.job(project), on=False)
+    _, _, cursor = look(sensor, None)
+    archive = tmp_path / "more.zip"
+    archive.write_text("music")
+    small.edit(project, "datasets:\n", f"datasets:\n  more: {{local: {archive}}}\n")
+    _, _, cursor = look(sensor, cursor)
+    for _ in range(2):
+        requests, why, cursor = look(sensor, cursor)
+        assert not requests and why == "a retraining starts from the last commit: commit more first"
+    small.commit(project)
+    requests, _, cursor = look(sensor, cursor)
+    assert len(requests) == 1
+    assert "have not changed" in look(sensor, cursor)[1]
 
 
 def test_off_unless_params_say_otherwise(project):
