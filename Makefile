@@ -72,5 +72,5 @@ sbom: $(VENV)/.audit  ## write sbom.json (CycloneDX) of what constraints.txt pin
 	  --output-file sbom.json constraints.txt
 	@echo "sbom.json: $$(grep -c '"bom-ref"' sbom.json) components"
 
-clean:  ## remove what can be made again (not your data, not .dvc/cache)
-	rm -rf $(VENV) .cache *.egg-info
+clean:  ## remove the environment and the cache of clips (not your data, .dvc/cache, downloads, nor what a training or retraining goes on from)
+	rm -rf $(VENV) .cache/clips *.egg-info

@@ -1,4 +1,4 @@
-"""dvc.lock: what DVC recorded of each stage, read with care, because DVC writes it in place and not at once."""
+"""dvc.lock: what DVC recorded of each stage, read with care, because a plain `dvc repro` writes it in place and not at once."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

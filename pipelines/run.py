@@ -113,14 +113,15 @@ def _repro(targets: list[str], force: bool) -> int:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
     if status:
         _alert(follower)
-    ran, skipped = follower.counts["ran"], follower.counts["unchanged"]
+    ran, skipped, restored = (follower.counts[state] for state in ("ran", "unchanged", "restored"))
     minutes, seconds = divmod(int(time.monotonic() - began), 60)
     took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    if status == 0 and not ran and _lock_state() == before:
+    if status == 0 and not ran and not restored and _lock_state() == before:
         print(f"Nothing to do: all {skipped} stages are up to date ({took}).")
     elif status == 0:
         same = "; the outputs are the same as before" if _lock_state() == before else ""
-        print(f"Done in {took}: {ran} stages ran, {skipped} were up to date already{same}.")
+        cached = f"{restored} were restored from DVC's cache, " if restored else ""
+        print(f"Done in {took}: {ran} stages ran, {cached}{skipped} were up to date already{same}.")
     else:
         print(
             f"Stopped after {took}: the error is above. What was finished is kept, and once that is mended the same "

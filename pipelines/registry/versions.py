@@ -5,6 +5,8 @@ Everything is read from git and DVC's cache, nothing from the working tree: what
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from pipelines import recipe
@@ -48,12 +50,21 @@ def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, boo
         if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
             return version, False
     version = max(history.stages(events), default=0) + 1
-    card = objects.file(project, record["hashes"], f"{MODELS}/{name}/README.md")
+    written = objects.file(project, record["hashes"], f"{MODELS}/{name}/README.md")
     with atomic(path(project, name, version).with_suffix(".md")) as temporary:
-        shutil.copyfile(card, temporary)
+        if not _card(project, name, record["commit"], temporary):
+            shutil.copyfile(written, temporary)  # training's own words
     write_json(path(project, name, version), {"version": version, **record})
     history.append(project, name, "registered", version, f"from commit {record['commit'][:12]}")
     return version, True
+
+
+def _card(project: Path, name: str, commit: str, to: Path) -> bool:
+    """Write the model's whole card, with licences, metrics and lineage; False where it cannot be put together."""
+    trace = ["trace", f"{MODELS}/{name}", "--rev", commit, "--card", str(to.absolute())]
+    # a process of its own: lineage reads the project it stands in
+    done = subprocess.run([sys.executable, "-m", "pipelines.cli", *trace], cwd=project, capture_output=True)
+    return done.returncode == 0
 
 
 def _predictions(record: dict) -> str:

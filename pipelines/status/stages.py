@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines import recipe
 
 FRESH, STALE, NEVER, GONE = "fresh", "stale", "never run", "gone"
-SETTLED = 2.0  # seconds; DVC writes dvc.lock in place, and one that cannot be read for so long is not being written
+SETTLED = 2.0  # seconds; a plain `dvc repro` writes dvc.lock in place, and what cannot be read for so long is not being written
 
 
 class StatusError(ValueError):
