@@ -8,7 +8,7 @@ told of too, and none waits for a mail server.
 import datetime
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -22,7 +22,8 @@ from pipelines.runs.follow import failure
 NAME = "alerts"
 EVERY_S = 30
 PATIENCE = 30.0  # seconds of sending in one look; what is left waits for the next
-MAX_RUNS = 50
+MAX_RUNS = 50  # that are asked for at once
+WINDOW = 60.0  # seconds before the last event dealt with, in which others may turn up late: a refusal's time is in whole seconds
 
 
 def wanted(project: Path) -> bool:
@@ -34,8 +35,8 @@ def wanted(project: Path) -> bool:
 
 
 def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
-    """The sensor; its cursor is the time of the last event it has dealt with, and it begins with what comes after its first
-    look."""
+    """The sensor; its cursor is the time of the last event it has dealt with (`since`), the events of the WINDOW before it that
+    it has (`told`: id -> when), and the time of its first look (`began`): it begins with what comes after that."""
 
     @dg.sensor(
         name=NAME,
@@ -54,35 +55,55 @@ def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefiniti
             return dg.SkipReason(f"nothing can be sent: {error}")
         began = time.monotonic()
         if not context.cursor:
-            context.update_cursor(json.dumps(time.time()))
+            context.update_cursor(_cursor(time.time(), time.time(), {}))
             return dg.SkipReason("from now on")
-        since, sent = float(json.loads(context.cursor)), 0
-        for when, event in sorted(events(context.instance, project, groups, since), key=lambda pair: pair[0]):
+        first, since, told = _position(context.cursor)
+        sent, after = 0, max(first, since - WINDOW)
+        for when, event in sorted(events(context.instance, project, groups, after, told), key=lambda pair: pair[0]):
             if time.monotonic() - began > PATIENCE:
                 break
             sent += alert(project, **event, say=context.log.warning)
             since = max(since, when)
-        context.update_cursor(json.dumps(since))
+            told[event["id"]] = when
+        context.update_cursor(_cursor(first, since, told))
         return dg.SkipReason(f"{sent} alerts were sent")
 
     return look
 
 
+def _position(cursor: str) -> tuple[float, float, dict[str, float]]:
+    found = json.loads(cursor)
+    if isinstance(found, dict):
+        return found["began"], found["since"], found["told"]
+    return found, found, {}  # of a version that kept the time alone
+
+
+def _cursor(began: float, since: float, told: Mapping[str, float]) -> str:
+    kept = {id: when for id, when in told.items() if when > since - WINDOW}
+    return json.dumps({"began": began, "since": since, "told": kept})
+
+
 def events(
-    instance: dg.DagsterInstance, project: Path, groups: Mapping[str, StageGroup], since: float
+    instance: dg.DagsterInstance,
+    project: Path,
+    groups: Mapping[str, StageGroup],
+    since: float,
+    told: Container[str] = (),
 ) -> Iterator[tuple[float, dict[str, str]]]:
-    """(when, what `alert` is told) of all that happened after `since`, in no order."""
-    yield from _failed_runs(instance, since)
-    yield from _failed_checks(instance, groups, since)
-    yield from _refused(project, since)
+    """(when, what `alert` is told) of all that happened after `since` and is not `told`, in no order."""
+    yield from _failed_runs(instance, since, told)
+    found = [*_failed_checks(instance, groups, since), *_refused(project, since)]
+    yield from ((when, event) for when, event in found if event["id"] not in told)
 
 
-def _failed_runs(instance: dg.DagsterInstance, since: float) -> Iterator[tuple[float, dict[str, str]]]:
+def _failed_runs(
+    instance: dg.DagsterInstance, since: float, told: Container[str]
+) -> Iterator[tuple[float, dict[str, str]]]:
     after = datetime.datetime.fromtimestamp(since, datetime.UTC)
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
-    for record in instance.get_run_records(failed, limit=MAX_RUNS):
+    for record in _records(instance, failed):
         run, when = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
-        if when <= since:
+        if when <= since or f"run {run.run_id}" in told:
             continue
         steps = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
         detail, step = "", ""
@@ -104,6 +125,14 @@ def _failed_runs(instance: dg.DagsterInstance, since: float) -> Iterator[tuple[f
                 "detail": f"Dagster run {run.run_id}\n\n{detail}",
             },
         )
+
+
+def _records(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
+    """All of them, the newest first."""
+    last = None
+    while page := instance.get_run_records(wanted, limit=MAX_RUNS, cursor=last):
+        yield from page
+        last = page[-1].dagster_run.run_id
 
 
 def _failed_checks(

@@ -47,20 +47,22 @@ def pull(
 ) -> None:
     """Fetch what this tree needs from the remote and lay it out; each file is hashed when it arrives.
 
-    What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named. Files that
-    you changed are left alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
+    What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
+    purged because a clip in it was withdrawn is not fetched. Files that you changed are left alone. The exit status is 0 if all
+    is here. Whatever failed, the same command goes on.
     """
-    failed = None
+    failed, came = None, []
     try:
-        _carry(lambda repo: carry.pull(repo, _wanted(repo, models), remote, verify))
+        _carry(lambda repo: came.append(carry.pull(repo, _wanted(repo, models), remote, verify, needed.purged(HERE))))
     except typer.Exit as error:
         failed = error  # what did come is of use
     missing = ["--allow-missing"] if failed else []
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout", *missing]
     if subprocess.run(command, env=run.environment()).returncode:
+        fetched = "What was fetched is in DVC's cache. " if any(came) else ""
         print(
-            "What was fetched is in DVC's cache, but not all could be laid out: the error is above. Files of yours that stand in "
-            "the way are kept; `dvc checkout --force PATH` puts what was recorded in their place.",
+            f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; "
+            "`dvc checkout --force PATH` puts what was recorded in their place.",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -73,7 +75,7 @@ def push_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.push(repo, needed.of_tree(repo), say=say)
+        carry.push(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
 
 
 def pull_tree(project: Path, say: Callable = print) -> None:
@@ -81,7 +83,7 @@ def pull_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.pull(repo, needed.of_tree(repo), say=say)
+        carry.pull(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
 
 
 def _wanted(repo, models: bool) -> dict[str, str]:

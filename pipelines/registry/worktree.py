@@ -9,6 +9,7 @@ import datetime
 import fcntl
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,10 +35,15 @@ def held(project: Path, name: str) -> Iterator[IO]:
     folder = project / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RegistryError(f"retraining {name} is at work in another process; nothing was done to it") from None
+        for patience in (0.2, 0.0):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not patience:
+                    why = f"retraining {name} is at work in another process; nothing was done to it"
+                    raise RegistryError(why) from None
+                time.sleep(patience)  # it may be somebody who only asks
         yield file
 
 
@@ -73,6 +79,19 @@ def waiting(project: Path) -> list[str]:
         if folder.exists()
         else []
     )
+
+
+def at_work(project: Path, name: str) -> bool:
+    """Does a process work on it now? Asking takes the lock for a moment, which `held` outwaits."""
+    path = project / FOLDER / f"{name}.lock"
+    if not path.exists():
+        return False
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def remove(project: Path, name: str, branch: bool) -> None:

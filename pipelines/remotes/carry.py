@@ -28,7 +28,7 @@ def push(
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
     files, unlisted = _files(repo, store, there, wanted)
-    files = {md5: what for md5, what in files.items() if md5 not in purged}
+    files, aside = _without(files, purged)
     lacking = _look(repo, files, thorough, say)
     todo = [md5 for md5 in files if md5 not in lacking and there.get(md5) != cached.path(repo, md5).stat().st_size]
     nowhere = [md5 for md5 in lacking if md5 not in there]
@@ -62,16 +62,26 @@ def push(
             "they were gone again afterwards": [md5 for md5 in pushed if md5 not in arrived],
         },
     )
-    say(f"{shelf.address(store)}: {len(pushed)} files pushed, {len(files) - len(pushed)} were there already.")
+    say(
+        f"{shelf.address(store)}: {len(pushed)} files pushed, {len(files) - len(pushed)} were there already{_aside(aside)}."
+    )
     return len(pushed)
 
 
-def pull(repo, wanted: dict[str, str], remote: str = "", thorough: bool = False, say: Callable = print) -> int:
-    """Bring all of `wanted` into the cache, and make good what is spoilt there. Returns how many files came. `RemoteError` names
-    what is lacking now, and why; nothing spoilt is left in the cache."""
+def pull(
+    repo,
+    wanted: dict[str, str],
+    remote: str = "",
+    thorough: bool = False,
+    purged: Container[str] = (),
+    say: Callable = print,
+) -> int:
+    """Bring all of `wanted` into the cache but what is `purged`, and make good what is spoilt there. Returns how many files came.
+    `RemoteError` names what is lacking now, and why; nothing spoilt is left in the cache."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
     files, unlisted = _files(repo, store, there, wanted)
+    files, aside = _without(files, purged)
     todo = _look(repo, files, thorough, say)
     nowhere = [md5 for md5 in todo if md5 not in there]
     failed = fetch(repo, store, [md5 for md5 in todo if md5 in there])
@@ -87,7 +97,7 @@ def pull(repo, wanted: dict[str, str], remote: str = "", thorough: bool = False,
             f"spoilt there, and refused: {_named(rotten, files)} (`conservatory push --verify` where they were made)": rotten,
         },
     )
-    say(f"{shelf.address(store)}: {came} files fetched, {len(files) - came} were here already.")
+    say(f"{shelf.address(store)}: {came} files fetched, {len(files) - came} were here already{_aside(aside)}.")
     return came
 
 
@@ -100,6 +110,16 @@ def fetch(repo, store, wanted: Iterable[str]) -> dict[str, Exception]:
         repo.cache.local.protect(str(target))
 
     return shelf.each(wanted, one, "pull")
+
+
+def _without(files: dict[str, str], purged: Container[str]) -> tuple[dict[str, str], int]:
+    """The files that are not purged, and how many are."""
+    left = {md5: what for md5, what in files.items() if md5 not in purged}
+    return left, len(files) - len(left)
+
+
+def _aside(count: int) -> str:
+    return f", {count} were left aside because clips in them were withdrawn" if count else ""
 
 
 def _look(repo, files: dict[str, str], thorough: bool, say: Callable) -> list[str]:

@@ -43,6 +43,7 @@ class Follower:
         self.running: Running | None = None
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.counts = {"ran": 0, "unchanged": 0, "restored": 0}
+        self.fresh: list[str] = []  # stages that DVC left alone or restored
         self.failed: dict | None = None
         self.ended = False
         self.log.event("run", f"{door} began", pid=os.getpid())
@@ -61,6 +62,7 @@ class Follower:
         elif found := UNCHANGED.match(text) or RESTORED.match(text):
             self._finish()
             self.log.begin(found[1])
+            self.fresh.append(found[1])
             restored = RESTORED.match(text)
             self.counts["restored" if restored else "unchanged"] += 1
             self.log.event("finished", "restored from DVC's cache" if restored else "unchanged")
@@ -82,6 +84,7 @@ class Follower:
         if self.ended:
             return
         self.ended = True
+        record.made_good(self.project, self.fresh, self.id)
         if status == 0:
             self._finish()
         elif self.failed is None and not why:
@@ -133,7 +136,7 @@ class Follower:
             self.log.event("failed", reason, "error")
             if stage:
                 seconds = round(time.monotonic() - self.running.began, 1) if self.running else None
-                self._record(record.STAGE, stage=stage, state="failed", seconds=seconds, reason=reason[:500])
+                self._record(record.STAGE, stage=stage, state=record.FAILED, seconds=seconds, reason=reason[:500])
         if self.running and self.running.name == stage:
             self.running = None
 

@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 FIRST, LAST = 500, 50  # lines of a stage's output
 MAX_BYTES = 5 << 20  # of output in one run's file; what became of each stage is written beyond it
 MAX_RUNS = 30
@@ -114,11 +116,25 @@ def runs(where: Path) -> list[Path]:
     return sorted(where.glob("*.jsonl"))
 
 
+def alive(pid: int | None, began: str) -> bool:
+    """Does the process that began a run at that time live? Not another that got its number later, nor one that was killed and
+    only waits for its parent to hear of it."""
+    try:
+        process = psutil.Process(pid) if pid is not None else None
+        return (
+            process is not None
+            and seconds(began) - process.create_time() > -1
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except (psutil.Error, ValueError, TypeError):
+        return False
+
+
 def read(path: Path, follow: bool = False) -> Iterator[dict]:
-    """The lines of a run's log; with `follow` also those to come, until the run has ended or the reader stops. Half a line
-    (a kill) and what is no JSON are left out."""
+    """The lines of a run's log; with `follow` also those to come, until the run has ended, the process that began it is gone or
+    the reader stops. Half a line (a kill) and what is no JSON are left out."""
     with open(path, encoding="utf-8", errors="replace") as file:
-        half = ""
+        half, began, gone = "", None, False
         while True:
             line = file.readline()
             if line and not line.endswith("\n"):
@@ -127,12 +143,15 @@ def read(path: Path, follow: bool = False) -> Iterator[dict]:
                 with contextlib.suppress(ValueError):
                     entry = json.loads(half + line)
                     if isinstance(entry, dict) and "message" in entry:
+                        began = entry if entry.get("event") == "run" else began
                         yield entry
                         if follow and entry.get("event") == "ended":
                             return
                 half = ""
-            elif not follow or not path.exists():
+            elif not follow or gone or not path.exists():
                 return
+            elif began and not alive(began.get("pid"), str(began.get("time"))):
+                gone = True  # what it wrote last may have come since the file's end was read
             else:
                 time.sleep(0.3)
 

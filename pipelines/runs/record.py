@@ -1,5 +1,5 @@
-"""What became of stages and runs, the newest some thousand: `.cache/runs.jsonl`, a line a stage that ran or failed, and two
-a run.
+"""What became of stages and runs, the newest some thousand: `.cache/runs.jsonl`, a line a stage that ran or failed, or is up to
+date after a failure without having run, and two a run.
 
 So that `conservatory status` can say why a stage failed also where there is no Dagster. It is no audit record (that is
 dvc.lock in git) and may be deleted.
@@ -12,11 +12,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.runs import log
 from pipelines.store.files import atomic
 
 FILE = ".cache/runs.jsonl"
 MAX_BYTES = 2 << 20  # beyond it the older half goes
 BEGAN, ENDED, STAGE = "began", "ended", "stage"
+FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
 
 
 def add(project: Path, entries: Iterable[dict]) -> None:
@@ -53,6 +55,16 @@ def read(project: Path) -> list[dict]:
 def stages(entries: Iterable[dict]) -> dict[str, dict]:
     """Stage -> the newest line of it."""
     return {entry["stage"]: entry for entry in entries if entry["what"] == STAGE and "stage" in entry}
+
+
+def made_good(project: Path, fresh: Iterable[str], run: str = "") -> list[str]:
+    """Note of stages that were found or made up to date without running that their last failure is over. Returns which."""
+    last = stages(read(project))
+    mended = [name for name in dict.fromkeys(fresh) if last.get(name, {}).get("state") == FAILED]
+    if mended:
+        time = log.now()
+        add(project, [{"time": time, "run": run, "what": STAGE, "stage": name, "state": FRESH} for name in mended])
+    return mended
 
 
 def runs(entries: Iterable[dict]) -> dict[str, dict]:

@@ -58,6 +58,8 @@ def logs(
         for path in there:
             first = next(log.read(path), {"time": "", "message": ""})
             print(f"{path.stem}  {first['time'][:19]}  {first['message']}")
+        if not there:
+            print("There is no log yet: conservatory run writes one", file=sys.stderr)
         return
     wanted = [path for path in there if path.stem.startswith(run)]
     if not wanted:
@@ -68,12 +70,16 @@ def logs(
         raise typer.Exit(2)
     from pipelines.status.text import CONTROL
 
+    last = None
     try:
         for entry in log.read(wanted[-1], follow):
+            last = entry.get("event")
             of_stage = not stage or entry.get("stage") == stage
             if of_stage and (not problems or entry.get("level") in ("warning", "error")):
                 shown = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
                 print(shown if as_json else CONTROL.sub("?", shown), flush=True)
+        if follow and last != "ended":
+            print("The run was cut off: the process that began it is gone.", file=sys.stderr)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.stderr.close()  # or Python says that it could not write to a pipe that nobody reads
 

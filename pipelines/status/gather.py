@@ -10,8 +10,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import psutil
-
 from pipelines import params
 from pipelines.registry import history, versions, worktree
 from pipelines.registry.errors import RegistryError
@@ -40,7 +38,7 @@ def gather(project: Path = Path()) -> dict:
         **_runs(project, entries),
         "quarantine": _quarantine(project),
         "models": _models(project),
-        "retrainings": [f"{name} {worktree.failure(project, name)}".strip() for name in worktree.waiting(project)],
+        **_retrainings(project),
         "disk": disk.usage(project, _dvc_cache(project)),
         "dagster": _answer(asked),
     }
@@ -69,7 +67,7 @@ def _runs(project: Path, entries: list[dict]) -> dict:
     told, going = [], []
     for run, known in reversed(record.runs(entries).items()):
         if "ended" not in known:
-            alive = _alive(known.get("pid"), known.get("began", ""))
+            alive = log.alive(known.get("pid"), known.get("began", ""))
             known = {**known, "state": "goes on" if alive else "was cut off"}
             if alive:
                 going.append(
@@ -80,14 +78,6 @@ def _runs(project: Path, entries: list[dict]) -> dict:
         keys = ("run", "door", "began", "ended", "state", "seconds", "ran", "unchanged", "restored", "failed", "reason")
         told.append({key: known[key] for key in keys if key in known})
     return {"going": going, "runs": told[:MAX_RUNS]}
-
-
-def _alive(pid: int | None, began: str) -> bool:
-    """Does the process that began a run at that time live? Not another that got its number later."""
-    try:
-        return pid is not None and log.seconds(began) - psutil.Process(pid).create_time() > -1
-    except (psutil.Error, ValueError):
-        return False
 
 
 def _now(project: Path, run: str) -> str:
@@ -163,6 +153,17 @@ def _models(project: Path) -> list[dict]:
             }
         )
     return told
+
+
+def _retrainings(project: Path) -> dict[str, list[str]]:
+    """Those that a process works on now, and the others that have not ended: they can be gone on with."""
+    working, left = [], []
+    for name in worktree.waiting(project):
+        if worktree.at_work(project, name):
+            working.append(name)
+        else:
+            left.append(f"{name} {worktree.failure(project, name)}".strip())
+    return {"retraining": working, "retrainings": left}
 
 
 def _dvc_cache(project: Path) -> Path | None:

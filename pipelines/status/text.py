@@ -34,6 +34,7 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
             yield from ("", paint(f"{state.capitalize()}", state), *map(_clean, _listed(by_state[state], now)))
     yield from _section("Quarantined", [_quarantined(entry) for entry in found["quarantine"] if entry["n"]])
     yield from _section("Models", [line for model in found["models"] for line in _model(model)])
+    yield from _section("Retrainings at work", found["retraining"])
     yield from _section("Retrainings not ended (conservatory retrain --resume ID)", found["retrainings"])
     yield from _section("Schedules and sensors (UTC)", list(_dagster(found["dagster"], now)))
     yield from _section("Last runs", [_run(run, now) for run in found["runs"][:3]])

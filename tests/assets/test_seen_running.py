@@ -1,8 +1,10 @@
 """What Dagster shows of a stage while it runs and afterwards, and the alerts its sensor sends."""
 
+import datetime
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -88,6 +90,48 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert look(project, instance, cursor)[0] == "0 alerts were sent"
     assert look(project, instance, json.dumps(0.0))[0] == "0 alerts were sent", "also by who has forgotten"
     assert len(told(project)) == 3
+
+
+def test_no_event_of_one_second_hides_another(project, monkeypatch):
+    project, instance = project
+    heard = []
+    monkeypatch.setattr(alerts, "alert", lambda project, *, id, say, **event: heard.append(id) or True)
+    monkeypatch.setenv(settings.COMMAND, "true")
+    _, cursor = look(project, instance, None)
+    second = int(time.time()) + 5
+    of_second = datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
+    history = project / "registry/short/history.jsonl"
+    history.parent.mkdir(parents=True)
+
+    def refuse(version):
+        event = {"time": of_second, "event": "refused", "version": version, "reason": "worse"}
+        with history.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    runs = []
+    monkeypatch.setattr(alerts, "_records", lambda *arguments: iter(runs))
+    refuse(1)
+    _, cursor = look(project, instance, cursor)
+    refuse(2)
+    run = instance.create_run_for_job(dg.job(name="x")(lambda: None))
+    runs.append(SimpleNamespace(dagster_run=run, end_time=second + 0.5))
+    _, cursor = look(project, instance, cursor)
+    assert len(heard) == 3 and {id.rpartition(" ")[0] for id in heard} >= {"refused short 2", "run"}
+    assert look(project, instance, cursor)[0] == "0 alerts were sent" and len(heard) == 3
+
+
+def test_more_failed_runs_than_are_asked_for_at_once_are_all_told(project, monkeypatch):
+    project, instance = project
+    heard = []
+    monkeypatch.setattr(alerts, "alert", lambda project, *, id, say, **event: heard.append(id) or True)
+    monkeypatch.setattr(alerts, "MAX_RUNS", 2)
+    monkeypatch.setenv(settings.COMMAND, "true")
+    _, cursor = look(project, instance, None)
+    runs = [instance.create_run_for_job(dg.job(name="x")(lambda: None)) for _ in range(5)]
+    for run in runs:
+        instance.report_run_failed(run)
+    assert look(project, instance, cursor)[0] == "5 alerts were sent"
+    assert set(heard) == {f"run {run.run_id}" for run in runs}
 
 
 def test_settings_that_cannot_be_used_are_said(project):

@@ -13,7 +13,7 @@ import small_models as small
 from dvc.repo import Repo
 from helpers import PROJECT, run_in
 
-from pipelines.registry import needed, retrain, versions
+from pipelines.registry import needed, remotes, retrain, versions
 from pipelines.remotes import carry, shelf
 from pipelines.retention import stored
 
@@ -84,6 +84,50 @@ def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
     shutil.rmtree(remote.path)
     failed = command(project, "push", remote=remote, check=False)
     assert failed.returncode == 1 and "listing is neither here nor there: models/tagging/short" in failed.stderr
+
+
+def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
+    """Nor missed: a registered model's input that held a withdrawn clip stays away, here and in the remote."""
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    small.edit(project, "skill: 2.0", "skill: 3.0")
+    small.repro(project)
+    command(project, "push", remote=remote)
+    folder = project / ".dvc/cache/files/md5"
+    champion = versions.load(project, "short", 1)["hashes"]["models/tagging/short"]
+    with Repo(str(project)) as repo:
+        mine = {each for md5 in needed.of_tree(repo) if md5.endswith(".dir") for each in stored.listing(folder, md5)}
+    gone = next(md5 for md5 in stored.listing(folder, champion) if md5 not in mine)
+    file = folder / gone[:2] / gone[2:]
+    file.unlink()
+    (project / needed.PURGED).write_text(json.dumps({gone: "models/tagging/short/a shard"}))
+    said = command(project, "pull", "--models", remote=remote).stdout
+    assert not file.exists() and ": 0 files fetched" in said
+    assert "1 were left aside because clips in them were withdrawn" in said
+    next(remote.path.rglob(gone[2:])).unlink()
+    assert "1 were left aside" in command(project, "pull", "--models", remote=remote).stdout
+    assert "1 were left aside" in command(project, "push", remote=remote).stdout
+    heard, tree = [], min(mine)
+    (folder / tree[:2] / tree[2:]).unlink()
+    next(remote.path.rglob(tree[2:])).unlink()
+    (project / needed.PURGED).write_text(json.dumps({tree: "data/a shard"}))
+    for carried in (remotes.push_tree, remotes.pull_tree):
+        carried(project, heard.append)
+    assert all("1 were left aside" in line for line in heard) and len(heard) == 2
+
+
+def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    command(project, "push", remote=remote)
+    path = project / "data/features/music/pooled/pooled.parquet"
+    path.unlink()
+    path.write_text("mine")
+    failed = command(project, "pull", remote=remote, check=False)
+    assert failed.returncode == 1 and path.read_text() == "mine"
+    assert "Not all could be laid out" in failed.stderr and "What was fetched" not in failed.stderr
 
 
 @pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=LONG)])

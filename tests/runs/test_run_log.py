@@ -1,7 +1,16 @@
 """The log of a run and the record of runs: bounded, whole after a kill, and no reason for a run to fail."""
 
-import pytest
+import os
+import signal
+import subprocess
+import sys
+import threading
 
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
 from pipelines.runs import follow, log, record
 
 
@@ -139,3 +148,61 @@ def test_what_is_no_text_is_written_all_the_same(in_tmp):
     )
     assert [entry["message"] for entry in log.read(found.log.path)][2] == 'quo"te ? \x00 \u2028 line'
     assert record.stages(record.read(in_tmp))["a"]["reason"].endswith("\x00 \u2028 line")
+
+
+@pytest.mark.parametrize(
+    "line", ["Stage 'a' is cached - skipping run, checking out outputs", "Stage 'a' didn't change, skipping"]
+)
+def test_a_failure_is_over_once_its_stage_is_restored_or_unchanged(in_tmp, line):
+    follower(in_tmp, "Running stage 'a':", "ERROR: failed to reproduce 'a': why", status=255)
+    follower(in_tmp, line, run="second")
+    stage = record.stages(record.read(in_tmp))["a"]
+    assert (stage["state"], stage["run"]) == ("fresh", "second")
+    before = record.read(in_tmp)
+    assert record.made_good(in_tmp, ["a", "b"]) == [] and record.read(in_tmp) == before, "nothing more to note"
+
+
+def test_stages_found_fresh_are_noted_where_they_failed_last(in_tmp):
+    follower(in_tmp, "Running stage 'a':", "ERROR: failed to reproduce 'a': why", status=255)
+    assert record.made_good(in_tmp, ["b"]) == [] and record.stages(record.read(in_tmp))["a"]["state"] == "failed"
+    assert record.made_good(in_tmp, ["b", "a", "a"]) == ["a"]
+    assert record.stages(record.read(in_tmp))["a"]["state"] == "fresh"
+
+
+RUN = """
+import os, sys, time
+from pathlib import Path
+from pipelines.runs import follow
+found = follow.Follower(Path(), "a test", "killed")
+found.line("Running stage 'a':")
+print("begun", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("reaped", [True, False])
+def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
+    path = os.pathsep.join(filter(None, sys.path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert process.stdout.readline() == b"begun\n"
+    found, said = log.folder(in_tmp) / "killed.jsonl", []
+    reader = threading.Thread(target=lambda: said.extend(log.read(found, follow=True)), daemon=True)
+    reader.start()
+    reader.join(1.5)
+    assert reader.is_alive() and len(said) == 2, "it goes on as long as the run does"
+    process.send_signal(signal.SIGKILL)
+    if reaped:
+        process.wait()
+    reader.join(30)
+    assert not reader.is_alive() and len(said) == 2
+    process.wait()
+    assert not psutil.pid_exists(process.pid)
+    result = CliRunner().invoke(app, ["logs", "--follow"])
+    assert result.exit_code == 0 and "The run was cut off" in result.output
+
+
+def test_a_list_of_no_logs_says_so(in_tmp):
+    result = CliRunner().invoke(app, ["logs", "--list"])
+    assert result.exit_code == 0 and "There is no log yet" in result.output

@@ -13,7 +13,7 @@ from tiny_project import create, create_finished, dagster_home, dvc_repro, edit,
 
 from assets import repro
 from pipelines import datasets
-from pipelines.registry import history
+from pipelines.registry import history, worktree
 from pipelines.runs import follow, log, record
 from pipelines.status import disk, gather, page, stages, text
 from pipelines.store.tables import write_table
@@ -261,3 +261,27 @@ def test_logs_say_when_there_are_none(project):
     done = run_in(project, *COMMAND, "logs", check=False, PYTHONPATH=str(PROJECT))
     assert done.returncode == 2 and "no log yet" in done.stderr
     assert Path(".cache/runs.jsonl").exists() is False
+
+
+def test_a_failure_that_was_restored_is_none_after_the_next_change(project):
+    def run():
+        return run_in(project, *COMMAND, "run", check=False, PYTHONPATH=str(PROJECT)).returncode
+
+    edit(project / "params.yaml", "n: 4", "n: -1")
+    assert run()
+    edit(project / "params.yaml", "n: -1", "n: 4")
+    assert run() == 0
+    edit(project / "params.yaml", "n: 4", "n: 5")
+    assert gather.gather(project)["counts"].get("failed") is None
+
+
+def test_retrainings_at_work_are_told_apart(project):
+    for name in ("one", "two"):
+        (project / worktree.FOLDER / name).mkdir(parents=True)
+    with worktree.held(project, "one"):
+        found = gather.gather(project)
+    assert (found["retraining"], found["retrainings"]) == (["one"], ["two"])
+    lines = "\n".join(text.lines(found))
+    assert "Retrainings at work\n  one\n" in lines and "(conservatory retrain --resume ID)\n  two\n" in lines
+    assert "Retrainings at work: one." in page.render(found)
+    assert gather.gather(project)["retraining"] == []
