@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipelines import params, recover
 from pipelines.datasets import listing
-from pipelines.runs import follow
+from pipelines.runs import follow, record
 from pipelines.runs.call import call, without_secrets
 
 REPORT = Path("reports/index.html")
@@ -95,11 +95,12 @@ def _repro(targets: list[str], force: bool) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
-    due, fresh = (None, 0) if force or targets else _due()
+    due, fresh = (None, []) if force or targets else _due()
     options = ["--force", "--single-item"] if force else ["--single-item"] if due else []
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *(due or targets)]
     follower = follow.Follower(Path(), "conservatory run")
-    follower.counts["unchanged"] += fresh
+    follower.counts["unchanged"] += len(fresh)
+    record.made_good(Path(), fresh, follower.id)
 
     def line(text: str) -> None:
         follower.line(text)
@@ -130,18 +131,18 @@ def _repro(targets: list[str], force: bool) -> int:
     return status
 
 
-def _due() -> tuple[list[str] | None, int]:
-    """The stages that are not up to date, each after what it needs, and how many others there are. Asked of all at once, they
-    cost a tenth of what DVC spends on each that it leaves alone. (None, 0) where the recipe cannot be read: DVC will say why.
+def _due() -> tuple[list[str] | None, list[str]]:
+    """The stages that are not up to date, each after what it needs, and the others. Asked of all at once, they cost a tenth of
+    what DVC spends on each that it leaves alone. (None, []) where the recipe cannot be read: DVC will say why.
     """
     from pipelines.status import stages  # a second to import
 
     try:
         found = stages.states()
     except stages.StatusError:
-        return None, 0
+        return None, []
     due = [name for name, state in found.items() if state.state != stages.FRESH]
-    return due, len(found) - len(due)
+    return due, [name for name in found if name not in due]
 
 
 def _alert(follower: follow.Follower) -> None:

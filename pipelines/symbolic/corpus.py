@@ -35,6 +35,9 @@ TOO_LARGE = re.compile(
     | <ending\b[^>]*\bnumber\s*=\s*["'][^"']*\d{4} | [|\[][\d,-]*\d{4}""",
     re.VERBOSE,
 )
+# a note or rest of an ABC tune, in a line of music, chord names aside
+CHORD_NAME = re.compile(rb'"[^"\n]*"')
+TOO_LONG = re.compile(rb"(?m)^(?![A-Za-z]:)[^%\n]*?[A-Ga-gxyzZ][,']*\d{4}")
 
 
 class Piece(NamedTuple):
@@ -193,8 +196,8 @@ def read(piece: Piece) -> Music:
 
 
 def check(path: Path) -> None:
-    """Raise `ValueError` for a score that would fill the memory: one that unpacks to too much, or with a metre or an ending whose
-    number music21 counts up to."""
+    """Raise `ValueError` for a score that would fill the memory: one that unpacks to too much, or with a metre, an ending or, in
+    ABC, a length whose number music21 counts up to."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
@@ -205,7 +208,10 @@ def check(path: Path) -> None:
             raise ValueError(f"{path.name} has more than {MAX_BYTES:,} bytes")
         texts = [path.read_bytes()]
     for text in texts:
-        if found := TOO_LARGE.search(text):
+        found = TOO_LARGE.search(text)
+        if not found and path.suffix == ".abc":
+            found = TOO_LONG.search(CHORD_NAME.sub(b"", text))
+        if found:
             raise ValueError(
                 f"{path.name} has a number that no music has: {found[0].decode(errors='replace').strip()!r:.60}"
             )

@@ -23,7 +23,8 @@ TUNES = {
     "a metre of a thousand million": (TUNE.replace("4/4", "999999999/1").format("C"), "no music has"),
     "a metre in the tune": (TUNE.format("C [M:999999999/1] D |"), "no music has"),
     "an ending for each of a thousand million turns": (TUNE.format("|: C4 |1-99999999 D4 :|2 E4|]"), "no music has"),
-    "a note of ages": (TUNE.format("C99999999999999999999 | D |"), "music21 cannot read"),
+    "a note of a thousand million": (TUNE.format('"D7"d2 e999999999 f | D |'), "no music has"),
+    "a note of ages": (TUNE.format("C99999999999999999999 | D |"), "no music has"),
     "nothing": ("", "music21 cannot read"),
     "no tune of that number": (TUNE.replace("X:1", "X:2").format("C"), "music21 cannot read"),
 }
