@@ -4,17 +4,23 @@ A clip is withdrawn by `conservatory remove CLIP`, which writes its SHA-256 to `
 everything without it. What older results were made of still holds it, in DVC's cache: the file as published, and the shards of
 samples and frames it lies in. These go, also where an older result or a registered model was made from them: that model's
 weights, predictions and scores stay, so that it can be promoted, rolled back to and exported; its input cannot be laid out again.
+
+The same bytes go from the worktrees of retrainings that have not ended (while one is at work nothing is purged at all), and from
+among what was put aside as spoilt. A worktree that somebody made is left and named.
 """
 
 import io
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipelines import params, recipe
 from pipelines.lineage.revision import remotes
-from pipelines.registry import git, history, needed, versions
+from pipelines.registry import git, history, needed, versions, worktree
+from pipelines.remotes import cached
 from pipelines.retention.policy import row
 from pipelines.retention.stored import references
 from pipelines.store import cache as clips
@@ -37,13 +43,14 @@ def find(project: Path, cache: Path) -> list[dict]:
     if not gone:
         return []
     used = _files(cache, recipe.parse_lock(_text(project / recipe.LOCK)))
-    for md5, what in sorted(_holding(project, cache, set(gone)).items(), key=lambda pair: pair[1]):
-        kept = ""
-        if md5 in used and used[md5].startswith("data/raw/"):
-            kept = "published data are kept whole until the dataset is removed: conservatory remove DATASET"
-        elif md5 in used:
-            kept = f"{used[md5]} of this tree is it: conservatory run first, which makes all without the clip"
-        found.append(_row(what, [cache / md5[:2] / md5[2:]], kept, what={md5: what}))
+    holding = _holding(project, cache, set(gone))
+    for md5, what in sorted(holding.items(), key=lambda pair: pair[1]):
+        if (cache / md5[:2] / md5[2:]).is_file():
+            found.append(_row(what, [cache / md5[:2] / md5[2:]], _in_use(md5, used), what={md5: what}))
+    holding = needed.purged(project) | holding
+    for file, md5, kept in _copies(project, holding):
+        name = str(file.relative_to(project) if file.is_relative_to(project) else file)
+        found.append(_row(name, [file], kept or _in_use(md5, used), what={md5: holding[md5]}))
     if kept_clips := list((project / clips.folder()).glob("*/??/*")):
         found.append(
             _row(f"{clips.folder()}, all of it: entries do not say whose they are (it costs time alone)", kept_clips)
@@ -56,6 +63,38 @@ def find(project: Path, cache: Path) -> list[dict]:
             found.append(_row(str(file.relative_to(project)), [file], kept))
     pushed = "what was pushed stays there: docs/retention.md says how it goes"
     return found + [_row(f"remote {name} ({url})", [], pushed) for name, url in remotes().items()]
+
+
+def _in_use(md5: str, used: dict[str, str]) -> str:
+    """Why a file must stay because of this tree; "" where it need not."""
+    if md5 not in used:
+        return ""
+    if used[md5].startswith("data/raw/"):
+        return "published data are kept whole until the dataset is removed: conservatory remove DATASET"
+    return f"{used[md5]} of this tree is it: conservatory run first, which makes all without the clip"
+
+
+def _copies(project: Path, holding: dict[str, str]) -> Iterator[tuple[Path, str, str]]:
+    """(file, its hash, why it must stay) of copies outside DVC's cache. What is a link to the cache is none."""
+    for file in sorted((project / cached.ASIDE).glob("*")):
+        if file.name in holding:  # spoilt, it has no hash that tells, but the name of what it was
+            yield file, file.name, ""
+    for tree, kept in _worktrees(project):
+        for place in (*SHARDED, "data/raw/"):
+            for file in sorted((tree / place).rglob("*")):
+                if file.is_file() and not file.is_symlink() and (md5 := cached.digest(file)) in holding:
+                    yield file, md5, kept
+
+
+def _worktrees(project: Path) -> list[tuple[Path, str]]:
+    """The project's git worktrees but itself, and why a file in them must stay."""
+    trees = [project / worktree.FOLDER / name for name in worktree.waiting(project)]
+    found, ours = [(tree, "") for tree in trees], {project.resolve(), *(tree.resolve() for tree in trees)}
+    listed = git.run(project, "worktree", "list", "--porcelain", check=False).stdout or ""
+    for line in re.findall(r"^worktree (.+)$", listed, re.M):
+        if Path(line).resolve() not in ours:
+            found.append((Path(line), "in a worktree that somebody made: conservatory run there, or remove it"))
+    return found
 
 
 def _row(name: str, paths: list[Path], kept: str = "", what: dict[str, str] | None = None) -> dict:
@@ -74,8 +113,8 @@ def remove(project: Path, each: dict) -> None:
 
 
 def _holding(project: Path, cache: Path, gone: set[str]) -> dict[str, str]:
-    """md5 -> what it is, of each file of DVC's cache that is a withdrawn clip or a shard that holds one, in any result that a
-    reference of git or the registry names."""
+    """md5 -> what it is, of each file that is a withdrawn clip or a shard that holds one, in any result that a reference of git
+    or the registry names. A shard may have gone from DVC's cache."""
     ids, found = {content[:ID] for content in gone}, {}
     locks = {_text(project / recipe.LOCK)}
     commits = (
@@ -101,7 +140,7 @@ def _holding(project: Path, cache: Path, gone: set[str]) -> dict[str, str]:
                     file = cache / md5[:2] / md5[2:]
                     if file.is_file() and sha256(file) in gone:
                         found[md5] = f"{path}/{name}"
-    return {md5: what for md5, what in found.items() if (cache / md5[:2] / md5[2:]).is_file()}
+    return found
 
 
 def _shards(cache: Path, inside: dict[str, str], ids: set[str]) -> set[str]:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.lineage import withdraw
-from pipelines.registry import needed
+from pipelines.registry import needed, worktree
+from pipelines.remotes import cached
 from pipelines.retention import stored, withdrawn
 
 CLIP = "sound 3"
@@ -62,6 +63,41 @@ def test_its_bytes_leave_older_results(project):
     assert all(row["kept"] for row in withdrawn.find(project, stored.folder(project))), "nothing more to purge"
     assert "Goes: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
+
+
+def test_copies_outside_the_cache_go_too_or_are_named(project, tmp_path):
+    withdraw.write({CONTENT: "a letter"})
+    shard = next(path for path in sorted(Path("data/audio/one").glob("shard-*")) if CLIP in path.read_text())
+    shards = {path.name: path.read_bytes() for path in Path("data/audio/one").glob("shard-*")}
+    name = cached.digest(shard)
+    trees = [Path(".cache/retrain/idle"), Path(".cache/retrain/busy"), tmp_path / "mine"]
+    audit_project.git(project, "worktree", "add", "-q", str(trees[2]))
+    for tree in trees:
+        (tree / "data/audio/one").mkdir(parents=True, exist_ok=True)
+        for each, content in shards.items():
+            (tree / "data/audio/one" / each).write_bytes(content)
+    (trees[0] / "data/audio/one/a link").symlink_to(Path(".dvc/cache/files/md5", name[:2], name[2:]).absolute())
+    cached.ASIDE.mkdir(parents=True)
+    (cached.ASIDE / name).write_text(f"half of {CLIP}")
+    (cached.ASIDE / ("0" * 32)).write_text("another")
+    assert "conservatory run first" in prune()
+    audit_project.repro(project)
+    audit_project.commit(project, "withdrawn")
+
+    copies = [tree / "data/audio/one" / shard.name for tree in trees]
+    with worktree.held(project, "busy"):
+        assert "retraining busy is at work" in prune("--yes") and all(copy.exists() for copy in copies)
+    cache = Path(".dvc/cache/files/md5", name[:2], name[2:])
+    cache.unlink()  # the copies are known although it is gone
+    said = prune("--yes")
+    assert [copy.exists() for copy in copies] == [False, False, True] and "in a worktree that somebody made" in said
+    assert [path.name for path in cached.ASIDE.iterdir()] == ["0" * 32]
+    for tree in trees[:2]:
+        assert len(list((tree / "data/audio/one").glob("shard-*"))) == len(shards) - 1, "the others stay"
+    assert name in json.loads(needed.PURGED.read_text())
+    copies[0].write_bytes(shards[shard.name])
+    prune("--yes")
+    assert not copies[0].exists(), "the next time too"
 
 
 def test_without_a_withdrawn_clip_there_is_nothing_to_purge(project):
