@@ -26,6 +26,8 @@ while [ "$1" != -- ]; do data="$data $1"; shift; done; shift
 said=$( { echo "$words"; [ -z "$data" ] || find $data -type f | LC_ALL=C sort | xargs cat; } | md5sum)
 for out; do
   case $out in
+  *.json) mkdir -p "$(dirname "$out")"
+    echo "{\\"figures\\": {}, \\"table\\": null, \\"checks\\": {}, \\"said\\": \\"$said\\"}" > "$out" ;;
   *.*) mkdir -p "$(dirname "$out")"; echo "$said" > "$out" ;;
   *) mkdir -p "$out"; echo "$said" > "$out/index.parquet" ;;
   esac
