@@ -64,7 +64,7 @@ def test_a_version_says_what_it_was_made_from(project):
         k: report[s] for k, s in (("n", "n"), ("value", "roc_auc"), ("ci95", "roc_auc_ci95"))
     }
     card = (project / "registry/short/1.md").read_text()
-    assert card.startswith("# short\n\nof skill 2.0\n") and f"{report['roc_auc']:.3f}"[1:] in card
+    assert card.startswith("# short\n\nof skill 2.0\n") and f"| {report['roc_auc']:.4f} |" in card
     assert all(f"\n## {part}\n" in card for part in ("Intended use", "Data", "Metrics", "Lineage"))
 
 
