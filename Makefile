@@ -33,7 +33,7 @@ ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 
 # two at once where there are two cores: most of a test is one thread that waits for another process
 test: install  ## run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 test-deployment: install  ## run a team's deployment for real: Postgres, schedule, sensor, retries, pools, strangers (docs/deployment.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy]'

@@ -1,9 +1,18 @@
 """Shared fixtures: small real sound files, and a copy of the project to run in."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+
+# Tests call librosa in several processes, and numba's cache does not bear two that fill it at once (numba issue 10128:
+# segmentation faults): each process has its own. Set here, before anything imports numba.
+os.environ["NUMBA_CACHE_DIR"] = str(
+    Path(__file__).parents[1] / ".cache" / "numba" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+)
 
 
 @pytest.fixture

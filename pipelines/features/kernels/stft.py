@@ -107,7 +107,21 @@ def _spectra(
         yield scipy.fft.rfft(_windowed(piece, hop_length, taper, windowed[:n]), axis=1)
 
 
-@numba.njit(nogil=True, cache=True)
+# All its types are named, so that every process compiles them in one order. Two that met different types first would
+# both write theirs as the first into numba's cache, and every later process would fail on code for other types.
+_TYPES = [
+    (
+        numba.types.Array(sample, 1, "C", readonly=True),
+        numba.int64,
+        numba.types.Array(precision, 1, "C"),
+        numba.types.Array(precision, 2, "C"),
+    )
+    for sample in (numba.int16, numba.float32)
+    for precision in (numba.float32, numba.float64)
+]
+
+
+@numba.njit(_TYPES, nogil=True, cache=True)
 def _windowed(piece, hop_length, taper, out):
     """Frames times the window, read from int16 or float32 as they are."""
     for frame in range(out.shape[0]):
