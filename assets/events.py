@@ -16,21 +16,22 @@ from assets import metadata, partitions
 from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
+SOME = 500  # events are asked for at a time
 LOCK_TAG = "conservatory/lock"
 """Digest of the entry in dvc.lock an event speaks of: how the sensor knows what Dagster has been told already."""
 
 
 def materialization(
-    instance: dg.DagsterInstance,
     project: Path,
     groups: Mapping[str, StageGroup],
     stage: Stage,
     entries: Mapping[str, Mapping],
+    latest: Mapping[str, int | None],
     status: str,
     seconds: float | None = None,
     measured: Mapping[str, object] | None = None,
 ) -> dg.AssetMaterialization:
-    """The event for `stage` as it stands in `entries`, those of dvc.lock.
+    """The event for `stage` as it stands in `entries`, those of dvc.lock; `latest`: `pointers` of its group.
 
     `status` is a sentence on what became of it, `seconds` how long its command ran, if it did, `measured` what its progress was.
     """
@@ -48,7 +49,7 @@ def materialization(
             "dagster/code_version": recipe.code_version(entry),
             LOCK_TAG: digest(entry),
             **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
-            **_inputs(instance, groups, stage, entries),
+            **_inputs(groups, stage, entries, latest),
         },
     )
 
@@ -62,24 +63,39 @@ def digest(entry: Mapping) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def told(instance: dg.DagsterInstance, group: StageGroup, stage: Stage) -> str | None:
-    """The digest of the lock entry that Dagster's latest event for the stage's partition speaks of, or None."""
-    partition = partitions.key(group, stage)
-    wanted = dg.AssetRecordsFilter(dg.AssetKey(group.name), asset_partitions=[partition] if partition else None)
-    records = instance.fetch_materializations(wanted, limit=1).records
-    return (records[0].asset_materialization.tags or {}).get(LOCK_TAG) if records else None
+def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, str | None]:
+    """Partition (None of an asset without) -> the digest of the lock entry that Dagster's latest event for it speaks of."""
+    asset, found = dg.AssetKey(group.name), {}
+    if group.dimensions:
+        event = dg.DagsterEventType.ASSET_MATERIALIZATION
+        latest = list(instance.get_latest_storage_id_by_partition(asset, event).values())
+        wanted = [dg.AssetRecordsFilter(asset, storage_ids=latest[n : n + SOME]) for n in range(0, len(latest), SOME)]
+    else:
+        wanted = [dg.AssetRecordsFilter(asset)]
+    for records in wanted:
+        for record in instance.fetch_materializations(records, limit=SOME if group.dimensions else 1).records:
+            found[record.partition_key] = (record.asset_materialization.tags or {}).get(LOCK_TAG)
+    return found
 
 
-def _inputs(instance, groups: Mapping[str, StageGroup], stage: Stage, entries: Mapping) -> dict[str, str]:
+def pointers(instance: dg.DagsterInstance, group: StageGroup) -> dict[str, int | None]:
+    """Asset that the group needs -> Dagster's latest event of it."""
+    records = instance.get_asset_records([dg.AssetKey(name) for name in group.upstream])
+    return {
+        record.asset_entry.asset_key.to_user_string(): record.asset_entry.last_materialization_storage_id
+        for record in records
+    }
+
+
+def _inputs(
+    groups: Mapping[str, StageGroup], stage: Stage, entries: Mapping, latest: Mapping[str, int | None]
+) -> dict[str, str]:
     """Tags naming, for each asset the group needs, the version read and Dagster's latest event of it."""
     tags = {}
-    upstream = groups[stage.group].upstream
-    records = instance.get_asset_records([dg.AssetKey(name) for name in upstream])
-    pointers = {record.asset_entry.asset_key: record.asset_entry.last_materialization_storage_id for record in records}
-    for name, pairs in upstream.items():
-        read = sorted(other for one, other in pairs if one == stage.name)
+    for name, pairs in groups[stage.group].upstream.items():
+        read = {other for one, other in pairs if one == stage.name}
         versions = [version(other, entries) for other in groups[name].stages if other.name in read]
-        tags[f"dagster/input_event_pointer/{name}"] = str(pointers.get(dg.AssetKey(name)) or "NULL")
+        tags[f"dagster/input_event_pointer/{name}"] = str(latest.get(name) or "NULL")
         tags[f"dagster/input_data_version/{name}"] = (
             versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
         )

@@ -16,10 +16,7 @@ T = TypeVar("T")
 
 def read(project: Path) -> dict[str, dict]:
     """Stage -> its entry (cmd, deps, params, outs); empty before the first run. Raises `yaml.YAMLError` if it is spoilt."""
-    path = project / recipe.LOCK
-    if not path.exists():
-        return {}
-    return whole(project, lambda: recipe.parse_lock(path.read_text(encoding="utf-8")))
+    return whole(project, lambda: recipe.locked_stages(project))
 
 
 def read_with(project: Path, stage: str, outs: Iterable[str]) -> dict[str, dict]:

@@ -74,7 +74,7 @@ def run(
     before = recipe.ancestors(groups, {stage.group for stage in stages})
     needed = {stage.name for name in before for stage in groups[name].stages}
     first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
-    outside.report(instance, project, groups, lock.read(project), needed)
+    outside.report(instance, project, groups, lock.read(project), needed, say)
     try:
         folders.refresh(project, None if upstream else first, say)
         for finished in repro.repro(project, sorted(wanted, key=list(known).index), say, upstream):
@@ -82,8 +82,9 @@ def run(
             if stage and (finished.changed or finished.stage in wanted):
                 say(f"{finished.stage}: {finished.status}")
                 entries = lock.read_with(project, stage.name, stage.outs)
+                latest = events.pointers(instance, groups[stage.group])
                 yield events.materialization(
-                    instance, project, groups, stage, entries, finished.status, finished.seconds, finished.measured
+                    project, groups, stage, entries, latest, finished.status, finished.seconds, finished.measured
                 )
     except repro.StageError as error:
         raise dg.Failure(str(error), allow_retries=False) from None

@@ -3,13 +3,15 @@
 dvc.lock is the record; Dagster's database is an index of it that may be lost, and is made good here.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, events, lock
+from assets import checks, events, lock, partitions
 from assets.recipe import StageGroup
+
+MANY = 100  # events that take a while
 
 
 def report(
@@ -18,6 +20,7 @@ def report(
     groups: Mapping[str, StageGroup],
     entries: Mapping[str, Mapping],
     names: Collection[str],
+    say: Callable[[str], None] = print,
 ) -> list[str]:
     """Tell Dagster of those of the stages `names` whose entry among `entries`, those of dvc.lock, is news. Returns which.
 
@@ -25,15 +28,19 @@ def report(
     """
     reported = []
     for group in groups.values():
+        known = events.told(instance, group)
         new = [
             stage
             for stage in group.stages
             if stage.name in names
             and lock.holds(entries, stage.name, stage.outs)
-            and events.told(instance, group, stage) != events.digest(entries[stage.name])
+            and known.get(partitions.key(group, stage)) != events.digest(entries[stage.name])
         ]
+        latest = events.pointers(instance, group) if new else {}
+        if len(new) >= MANY:
+            say(f"telling Dagster of {len(new)} stages of {group.name} that were run without it")
         for stage in new:
-            event = events.materialization(instance, project, groups, stage, entries, "run outside Dagster")
+            event = events.materialization(project, groups, stage, entries, latest, "run outside Dagster")
             instance.report_runless_asset_event(event)
         for evaluation in checks.evaluations(project, group) if new else ():
             instance.report_runless_asset_event(evaluation)

@@ -14,10 +14,8 @@ from dvc.dvcfile import Lockfile
 from dvc.stage import serialize
 from dvc.utils.serialize import dumps_yaml
 
+from pipelines.recipe import ENTRY, HEAD
 from pipelines.store.files import atomic
-
-HEAD = "schema: '2.0'\nstages:\n"
-ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)
 
 
 def splice(text: str, name: str, entry: dict) -> str | None:

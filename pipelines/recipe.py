@@ -1,7 +1,7 @@
 """The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
 
-Standard library and PyYAML only, and DVC where it reads dvc.yaml: `assets/` imports this module, to read the same facts the same
-way.
+Standard library and YAML only, and DVC where it reads dvc.yaml: `assets/` imports this module, to read the same facts the
+same way.
 """
 
 import hashlib
@@ -9,12 +9,20 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import yaml
+from ruamel.yaml.resolver import implicit_resolvers
 
 LOCK = Path("dvc.lock")
 CODE = ("pipelines/",)
+HEAD = "schema: '2.0'\nstages:\n"
+"""How dvc.lock begins."""
+ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)
+"""The line on which the entry of a stage begins in it."""
 OUTS = ("outs", "metrics", "plots")
 """Under what dvc.yaml lists outputs."""
 
@@ -38,23 +46,45 @@ def paths(entry: dict, *lists: str) -> list[str]:
     return [path if isinstance(path, str) else next(iter(path)) for path in written]
 
 
-def locked_stages() -> dict[str, dict]:
+def locked_stages(project: Path = Path()) -> dict[str, dict]:
     """Stage name -> its entry in dvc.lock (cmd, deps, params, outs); empty before the first run."""
-    return parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
+    path = project / LOCK
+    return parse_lock(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML it would be a word."""
+    """Words are what YAML 1.2 says, which DVC writes: 1e-05 is a number, and `no` is not false."""
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+for _versions, _tag, _pattern, _first in implicit_resolvers:
+    if (1, 2) in _versions:
+        _Loader.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def parse_lock(text: str) -> dict[str, dict]:
-    """The stages of a dvc.lock. Raises `yaml.YAMLError`."""
+    """The stages of a dvc.lock. Raises `yaml.YAMLError`. The entries are shared with later calls: they are only for reading.
+
+    An entry that was read before is not parsed again: of thousands of stages a run changes a few, and it looks after each.
+    """
+    try:
+        return {name: entry for part in apart(text) for name, entry in _stages(part).items()}
+    except yaml.YAMLError:  # an alias may point into another part
+        return _stages.__wrapped__(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _stages(text: str) -> dict[str, dict]:
     return (yaml.load(text, Loader=_Loader) or {}).get("stages") or {}
+
+
+def apart(text: str) -> list[str]:
+    """A dvc.lock's text as one document for each entry; in one piece where it is not laid out as DVC writes it."""
+    if not text.startswith(HEAD) or not text.endswith("\n") or re.search(r"^\S", text[len(HEAD) :], re.MULTILINE):
+        return [text]
+    starts = [match.start() for match in ENTRY.finditer(text, len(HEAD))]
+    return [HEAD + text[start:end] for start, end in pairwise([*starts, len(text)])] or [text]
 
 
 def is_code(path: str) -> bool:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -209,6 +210,15 @@ def _locked(text: str) -> None:
     """Raise unless `text` is a dvc.lock that DVC would take, and whole: its last line ends."""
     if not text.endswith("\n"):
         raise ValueError("cut off")
+    try:
+        for part in recipe.apart(text):
+            _taken(part)
+    except yaml.YAMLError:  # an alias may point into another part
+        _taken(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _taken(text: str) -> None:
     COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 

@@ -109,7 +109,7 @@ def _repro(targets: list[str], force: bool) -> int:
 
     status = None
     try:
-        status = 0 if due == [] else call(command, without_secrets(environment()), line, follower.line)
+        status = 0 if due == [] else call(command, without_secrets(environment()), line, follower.error)
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
     if status:

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 import yaml
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import dumps_yaml, modify_yaml
 from helpers import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from pipelines import dvc_lock
+from pipelines import dvc_lock, recipe
 
 NAMES = st.text(string.ascii_lowercase + "_-@0123456789", min_size=1, max_size=12).filter(
     lambda name: name[0].isalpha()
@@ -47,6 +47,30 @@ def test_the_same_bytes_as_dvc(tmp_path_factory, changes):
     for name, entry in changes:
         text = dvc_lock.splice(text, name, entry)
         assert text == by_dvc(path, name, entry)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.dictionaries(NAMES, ENTRIES, min_size=1, max_size=6))
+def test_read_as_dvc_reads_it(stages):
+    text = dumps_yaml({"schema": "2.0", "stages": stages})
+    assert recipe.parse_lock(text) == recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]
+
+
+@pytest.mark.parametrize("word", ["no", "on", "1:30", "1e-05", "0o17", "2026-11-22", "~", "1_000", ".5"])
+def test_words_are_what_dvc_takes_them_for(word):
+    text = f"{dvc_lock.HEAD}  a:\n    cmd: c\n    params:\n      params.yaml:\n        x: {word}\n"
+    assert recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]
+
+
+def test_an_alias_into_another_entry_is_followed():
+    text = f"{dvc_lock.HEAD}  a:\n    cmd: &same c\n  b:\n    cmd: *same\n"
+    assert recipe.parse_lock(text) == {"a": {"cmd": "c"}, "b": {"cmd": "c"}}
+
+
+def test_the_real_lock_is_read_as_dvc_reads_it():
+    text = (PROJECT / "dvc.lock").read_text()
+    assert recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]
+    assert len(recipe.apart(text)) == len(recipe.parse_lock(text))
 
 
 def test_any_entry_of_the_real_lock_is_put_back_in_its_place():

@@ -16,6 +16,7 @@ UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
 RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
 FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
+ASIDE = ("> ", "WARNING: ")  # begins what is not why a stage failed
 ID = "CONSERVATORY_RUN"  # names the run, where whoever began it has a name for it
 
 
@@ -31,7 +32,8 @@ class Running:
 
 
 class Follower:
-    """One run. `line` takes what DVC and its stages print, in order; `end` says how it ended.
+    """One run. `line` takes what DVC and its stages print, in order, or where it comes on two channels `error` what comes on
+    standard error; `end` says how the run ended.
 
     door: who began it, for instance "conservatory run" or "dagster".
     """
@@ -44,6 +46,7 @@ class Follower:
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.counts = {"ran": 0, "unchanged": 0, "restored": 0}
         self.fresh: list[str] = []  # stages that DVC left alone or restored
+        self.said = ""  # the stage's last word on standard error
         self.failed: dict | None = None
         self.ended = False
         self.log.event("run", f"{door} began", pid=os.getpid())
@@ -56,7 +59,7 @@ class Follower:
             text = COLOURS.sub("", text)
         if found := RUNNING.match(text):
             self._finish()
-            self.running = Running(found[1])
+            self.running, self.said = Running(found[1]), ""
             self.log.begin(found[1])
             self.log.event("started", text)
         elif found := UNCHANGED.match(text) or RESTORED.match(text):
@@ -78,6 +81,14 @@ class Follower:
                     self.running.tail.append(text)
             self.log.output(text)
         return None
+
+    def error(self, text: str) -> str | None:
+        """The same for a line of standard error. Its last is why a stage failed, whichever channel is read first."""
+        told = self.line(text)
+        text = COLOURS.sub("", text)
+        if told is None and text.strip() and not text.startswith((*ASIDE, "ERROR: ")):
+            self.said = text
+        return told
 
     def end(self, status: int, why: str = "") -> None:
         """The run has ended, 0: well. `why` is for an end that is no stage's. A second call does nothing."""
@@ -129,8 +140,8 @@ class Follower:
 
     def _fail(self, stage: str, why: str) -> None:
         seen = self.running.tail if self.running and self.running.name == stage else self.tail
-        said = [line for line in seen if not line.startswith(("> ", "WARNING: "))]
-        reason = (said[-1] if said else "") or why or "it ended without a word (killed?)"
+        said = [line for line in seen if not line.startswith(ASIDE)]
+        reason = self.said or (said[-1] if said else "") or why or "it ended without a word (killed?)"
         if self.failed is None:
             self.failed = {"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]}
             self.log.event("failed", reason, "error")

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from pipelines import recipe
 
 FRESH, STALE, NEVER, GONE = "fresh", "stale", "never run", "gone"
@@ -43,7 +45,7 @@ def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[st
     while True:
         try:
             return _states(project) if only is None else _own(project, only)
-        except DvcException as error:
+        except (DvcException, yaml.YAMLError) as error:
             if time.monotonic() > until:
                 raise StatusError(f"The recipe cannot be read: {' '.join(str(error).split())}") from error
             time.sleep(0.1)
@@ -72,7 +74,10 @@ def _own(project: Path, names: Iterable[str]) -> dict[str, State]:
     from dvc.repo import Repo
 
     with Repo(str(project)) as repo:
-        written = load_file(repo, str(project.absolute() / "dvc.yaml")).stages
+        file = load_file(repo, str(project.absolute() / "dvc.yaml"))
+        written = file.LOADER(
+            file, file.contents, {"stages": recipe.locked_stages(project)}
+        )  # DVC reads all of dvc.lock
         stages = {name: written[name] for name in names}
         look = _Look(stages.values(), recipe.Graph({}))
         return {name: look.at(stage) for name, stage in stages.items()}

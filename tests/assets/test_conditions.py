@@ -63,10 +63,9 @@ def test_training_never_starts_by_itself(tiny):
 def test_an_input_that_was_looked_at_and_left_alone_asks_for_nothing(tiny):
     project, instance = tiny
     _, cursor = look(project, instance)
-    group = recipe.load(project)["raw"]
-    event = events.materialization(
-        instance, project, recipe.load(project), group.stages[0], lock.read(project), "unchanged"
-    )
+    groups = recipe.load(project)
+    latest = events.pointers(instance, groups["raw"])
+    event = events.materialization(project, groups, groups["raw"].stages[0], lock.read(project), latest, "unchanged")
     instance.report_runless_asset_event(event)
     assert look(project, instance, cursor, timedelta(minutes=1))[0] == {}
 

@@ -50,6 +50,18 @@ def test_a_run_is_told_stage_by_stage(in_tmp):
     assert told[4]["message"] == "features@one-sum: 384 of 768 clips, 43 a second, about 9 s left"
 
 
+def test_the_reason_is_the_last_word_on_standard_error_whichever_channel_is_read_first(in_tmp):
+    found = follow.Follower(in_tmp, "a test")
+    found.line("Running stage 'raw@two':")
+    found.error("WARNING: it is late")
+    found.error("\x1b[31mtwo: no such file")
+    found.line("raw two: looked at 3 files")
+    found.error(BAR)
+    found.error("ERROR: failed to reproduce 'raw@two': failed to run: python step.py, exited with 1")
+    found.end(1)
+    assert (found.failed["stage"], found.failed["reason"]) == ("raw@two", "two: no such file")
+
+
 @pytest.mark.parametrize("colour", ["", "\x1b[31m"])
 def test_a_failure_has_its_stage_and_reason(in_tmp, colour):
     found = follower(
