@@ -5,8 +5,10 @@ What trains (`meta: {trains: true}` in dvc.yaml) is left out: a model changes by
 """
 
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from assets.recipe import StageGroup
 
@@ -14,6 +16,13 @@ EVERY_NIGHT = "0 2 * * *"
 NIGHTLY_DAYS = 2
 WEEKLY_DAYS = 8
 """Days after which what runs every night, or every week, is late."""
+
+
+def wanted(project: Path, section: str) -> bool:
+    """Does `automatic` in a section of params.yaml turn on what it is about, without the UI?"""
+    params = project / "params.yaml"
+    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
+    return ((settings or {}).get(section) or {}).get("automatic") is True
 
 
 def condition(group: StageGroup) -> dg.AutomationCondition | None:

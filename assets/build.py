@@ -24,7 +24,7 @@ def build(project: Path) -> dg.Definitions:
     except SystemExit as error:
         raise ValueError(str(error)) from None
     groups = recipe.load(project)
-    retrain, on = retraining.job(project), retraining.wanted(project)
+    retrain, on = retraining.job(project), automation.wanted(project, "registry")
     prune = pruning.job(project)
     study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []
     return dg.Definitions(
@@ -34,7 +34,10 @@ def build(project: Path) -> dg.Definitions:
         ],
         asset_checks=[checks.definition(project, group) for group in groups.values() if checks.specs(group)],
         jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, prune, *study],
-        schedules=[schedules.weekly_retrain(retrain, on), schedules.weekly_prune(prune, pruning.wanted(project))],
+        schedules=[
+            schedules.weekly_retrain(retrain, on),
+            schedules.weekly_prune(prune, automation.wanted(project, "retention")),
+        ],
         sensors=[
             sensors.plain_runs(project, groups),
             sensors.new_data(project, retrain, on),

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-import yaml
 
 from assets import repro, retraining
 
@@ -29,10 +28,3 @@ def job(project: Path) -> dg.JobDefinition:
 
     graph = dg.GraphDefinition(f"{JOB}_steps", description=description, node_defs=[step])
     return graph.to_job(JOB, description=description, executor_def=dg.in_process_executor)
-
-
-def wanted(project: Path) -> bool:
-    """Does params.yaml's `retention.automatic` turn the schedule on, without the UI?"""
-    params = project / "params.yaml"
-    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
-    return ((settings or {}).get("retention") or {}).get("automatic") is True

@@ -8,7 +8,6 @@ told of a finished stage (`events.py`).
 """
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -22,8 +21,8 @@ from dvc.exceptions import DvcException
 
 from assets import guard, lock
 from pipelines.recover import Conflict, forget, recover
-from pipelines.runs.call import without_secrets
-from pipelines.runs.follow import RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
+from pipelines.runs import call
+from pipelines.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
 from pipelines.runs.lines import bounded
 from pipelines.runs.progress import duration
 from pipelines.status.stages import FRESH, StatusError, states
@@ -31,8 +30,6 @@ from pipelines.status.stages import FRESH, StatusError, states
 SAID = 500  # lines of a stage that are passed on
 BUSY = re.compile(r"'(.+)' is busy, it is being blocked by:")
 AGAIN = 2.0  # seconds until a stage is tried again whose files another run reads or writes
-CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
-           "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 
 
 class StageError(RuntimeError):
@@ -99,7 +96,7 @@ def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstrea
     follower = Follower(project, "Dagster")
     why = "interrupted"
     try:
-        for line in lines(project, command, without_secrets(environment())):
+        for line in lines(project, command, call.without_secrets(environment())):
             ended = follower.running
             progress = follower.line(line)
             if progress is not None:
@@ -180,10 +177,8 @@ def lines(project: Path, command: list[str], variables: Mapping[str, str] | None
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this interpreter's folder first on PATH: stages say `python`. What Dagster starts sends no
-    alerts: its sensor does."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1", "CONSERVATORY_ALERTS": "off"}
+    """That of stages. What Dagster starts sends no alerts: its sensor does."""
+    return {**call.environment(), "CONSERVATORY_ALERTS": "off"}
 
 
 def _ran(stage: str, began: float, seen: Running | None) -> Finished:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
-import yaml
 
 from assets import automation, pools, repro
 from assets.recipe import StageGroup
@@ -67,10 +66,3 @@ def champion(groups: Mapping[str, StageGroup], on: bool) -> dg.AssetSpec:
         kinds={"git"},
         freshness_policy=automation.freshness(automation.WEEKLY_DAYS, on),
     )
-
-
-def wanted(project: Path) -> bool:
-    """Do params.yaml's `registry.automatic` turn the schedule and the sensor on, without the UI?"""
-    params = project / "params.yaml"
-    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
-    return ((settings or {}).get("registry") or {}).get("automatic") is True

@@ -46,6 +46,11 @@ def recover(project: Path = Path(), say=print) -> None:
         aside = project / "dvc.lock.spoilt"
         (project / LOCK).replace(aside)
         say(f"dvc.lock was cut off in the middle and is now {aside.name}: finished stages are taken from DVC's cache")
+    clear(project, say)
+
+
+def clear(project: Path = Path(), say=print) -> None:
+    """The same beside dvc.lock: what a killed DVC had locked, half a memory of a run, what is spoilt in the cache."""
     path = project / RWLOCK
     if spoilt(path, json.loads):
         path.unlink()

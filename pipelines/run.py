@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines import params, recover
 from pipelines.datasets import listing
 from pipelines.runs import follow, record
-from pipelines.runs.call import call, without_secrets
+from pipelines.runs.call import call, environment, without_secrets
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
@@ -37,12 +37,6 @@ def refresh(say=print) -> list[str]:
             say(f"{name}: {entry['path']} has changed since it was last read")
             changed.append(name)
     return changed
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def repro(targets: list[str], force: bool = False) -> int:
@@ -104,7 +98,7 @@ def _repro(targets: list[str], force: bool) -> int:
 
     def line(text: str) -> None:
         follower.line(text)
-        if not follow.UNCHANGED.match(text) and not _chatter(text):
+        if text.strip() and not follow.UNCHANGED.match(text) and not text.startswith(follow.CHATTER):
             print(text, flush=True)
 
     status = None
@@ -141,8 +135,8 @@ def _due() -> tuple[list[str] | None, list[str]]:
         found = stages.states()
     except stages.StatusError:
         return None, []
-    due = [name for name, state in found.items() if state.state != stages.FRESH]
-    return due, [name for name in found if name not in due]
+    fresh = [name for name, state in found.items() if state.state == stages.FRESH]
+    return [name for name, state in found.items() if state.state != stages.FRESH], fresh
 
 
 def _alert(follower: follow.Follower) -> None:
@@ -152,21 +146,6 @@ def _alert(follower: follow.Follower) -> None:
     failed = follower.failed or {"stage": "", "reason": "", "detail": ""}
     reason = failed["reason"] or "the error is in its log: conservatory logs"
     alert(Path(), "failed", failed["stage"] or "the run", reason, f"run {follower.id}", failed["detail"])
-
-
-def _chatter(line: str) -> bool:
-    """Advice of DVC's that would send a user of `conservatory run` the wrong way."""
-    advice = (
-        "To track the changes with git",
-        "\tgit add",
-        "To enable auto staging",
-        "\tdvc config",
-        "Use `dvc push`",
-        "Updating lock file",
-        "Generating lock file",
-        "Data and pipelines are up to date",
-    )
-    return not line.strip() or line.startswith(advice)
 
 
 def _lock_state() -> bytes:

@@ -98,7 +98,7 @@ def _carry(work) -> None:
         recover.unmerged(HERE)
         if recover.unreadable(HERE):
             raise RemoteError("dvc.lock cannot be read: `git checkout dvc.lock` brings back the committed one.")
-        recover.recover(HERE)
+        recover.clear(HERE)
         with Repo(str(HERE.absolute())) as repo:
             work(repo)
     except (RemoteError, RegistryError, recover.Conflict) as error:

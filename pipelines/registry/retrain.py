@@ -60,18 +60,10 @@ def clean(project: Path, say: Callable = print) -> list[str]:
     """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs.
     Those at work are left alone. Returns which were taken away."""
     gone = []
-    registered = {
-        versions.load(project, name, v)["commit"]
-        for name in history.names(project)
-        for v in history.stages(history.read(project, name))
-    }
+    registered = versions.commits(project)
     for name in worktree.waiting(project):
         try:
-            with worktree.held(project, name):
-                tip = git.run(
-                    project, "rev-parse", "--verify", "--quiet", worktree.BRANCH + name, check=False
-                ).stdout.strip()
-                worktree.remove(project, name, branch=tip not in registered)
+            worktree.take_away(project, name, registered)
         except RegistryError as error:
             say(error)
             continue

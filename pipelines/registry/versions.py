@@ -37,6 +37,15 @@ def load(project: Path, name: str, version: int) -> dict:
         ) from error
 
 
+def commits(project: Path) -> dict[str, str]:
+    """Commit -> the version it is of, for every version whatever its stage."""
+    found = {}
+    for name in history.names(project):
+        for version, stage in history.stages(history.read(project, name)).items():
+            found[load(project, name, version)["commit"]] = f"{name} {version}, {stage}"
+    return found
+
+
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
     """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
     predictions is registered once. Call it inside `history.alone`.

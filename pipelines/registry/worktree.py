@@ -10,7 +10,7 @@ import fcntl
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -104,6 +104,14 @@ def remove(project: Path, name: str, branch: bool) -> None:
         if branch:
             git.run(project, "branch", "--quiet", "-D", BRANCH + name, check=False)
     (project / FOLDER / f"{name}.lock").unlink(missing_ok=True)
+
+
+def take_away(project: Path, name: str, registered: Container[str]) -> None:
+    """Remove what a retraining left, its branch too unless that ends in one of the commits `registered`. `RegistryError` if it is
+    at work."""
+    with held(project, name):
+        tip = git.run(project, "rev-parse", "--verify", "--quiet", BRANCH + name, check=False).stdout.strip()
+        remove(project, name, branch=tip not in registered)
 
 
 def failure(project: Path, name: str) -> str:

@@ -4,28 +4,18 @@ import re
 import time
 from pathlib import Path
 
-from pipelines.registry import git, history, versions, worktree
-from pipelines.registry.errors import RegistryError
+from pipelines.registry import git, versions, worktree
 from pipelines.retention.policy import row
 
 EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 BRANCH = f"refs/heads/{worktree.BRANCH}"
 
 
-def registered(project: Path) -> dict[str, str]:
-    """Commit -> the version it is of, for every version whatever its stage."""
-    found = {}
-    for name in history.names(project):
-        for version, stage in history.stages(history.read(project, name)).items():
-            found[versions.load(project, name, version)["commit"]] = f"{name} {version}, {stage}"
-    return found
-
-
 def find(project: Path) -> list[dict]:
     """A row for each commit that experiments or branches of retrainings point at."""
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
         return []
-    models, unfinished = registered(project), set(worktree.waiting(project))
+    models, unfinished = versions.commits(project), set(worktree.waiting(project))
     held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
     told = "--format=%(refname) %(objectname) %(committerdate:unix)"
     commits: dict[str, dict] = {}
@@ -62,21 +52,10 @@ def unfinished(project: Path) -> list[dict]:
         when = max((stat.st_mtime for stat in stats), default=time.time())
         # links into DVC's cache free nothing
         size = sum(stat.st_size for stat in stats if stat.st_nlink == 1)
-        found.append(row("retraining", name, when, size, "at work" if at_work(project, name) else ""))
+        found.append(row("retraining", name, when, size, "at work" if worktree.at_work(project, name) else ""))
     return found
 
 
 def remove_unfinished(project: Path, each: dict) -> None:
     """As `conservatory retrain --clean` does, for one. `RegistryError` if it is at work by now."""
-    name = each["name"]
-    with worktree.held(project, name):
-        tip = git.run(project, "rev-parse", "--verify", "--quiet", worktree.BRANCH + name, check=False).stdout.strip()
-        worktree.remove(project, name, branch=tip not in registered(project))
-
-
-def at_work(project: Path, name: str) -> bool:
-    try:
-        with worktree.held(project, name):
-            return False
-    except RegistryError:
-        return True
+    worktree.take_away(project, each["name"], versions.commits(project))

@@ -17,7 +17,6 @@ from pathlib import Path
 from pipelines import recover
 from pipelines.registry import git, history, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
-from pipelines.retention.experiments import at_work
 from pipelines.retention.policy import DAY, row
 
 HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
@@ -34,7 +33,7 @@ def why_not(project: Path, cache: Path) -> str:
     """Why the cache must be left alone now; "" if it need not."""
     if not cache.resolve().is_relative_to(project.resolve()):
         return f"it lies outside the project, in {cache}, where others may use it"
-    if busy := [name for name in worktree.waiting(project) if at_work(project, name)]:
+    if busy := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
         return f"retraining {busy[0]} is at work"
     with contextlib.suppress(OSError, ValueError):
         locks = json.loads((project / recover.RWLOCK).read_text())

@@ -9,8 +9,15 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from pipelines.runs.lines import Copied, bounded
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,9 @@ RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
 UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
 RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
 FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
+CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
+           "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
+"""Begins advice of DVC's that would send a user of ours the wrong way."""
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
 ASIDE = ("> ", "WARNING: ")  # begins what is not why a stage failed
 ID = "CONSERVATORY_RUN"  # names the run, where whoever began it has a name for it

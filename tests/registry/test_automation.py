@@ -8,7 +8,7 @@ import pytest
 import small_models as small
 from helpers import PROJECT
 
-from assets import folders, retraining, schedules, sensors
+from assets import automation, folders, retraining, schedules, sensors
 from pipelines.registry import history
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -115,9 +115,11 @@ def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path):
 
 def test_off_unless_params_say_otherwise(project):
     job = retraining.job(project)
-    assert retraining.wanted(project) is False and retraining.wanted(project / "nowhere") is False
+    assert (
+        automation.wanted(project, "registry") is False and automation.wanted(project / "nowhere", "registry") is False
+    )
     small.edit(project, "n_bootstrap: 200", "n_bootstrap: 200\n  automatic: true")
-    assert retraining.wanted(project) is True
+    assert automation.wanted(project, "registry") is True
     for on, status in ((True, "RUNNING"), (False, "STOPPED")):
         assert schedules.weekly_retrain(job, on).default_status.value == status
         assert sensors.new_data(project, job, on).default_status.value == status
