@@ -146,9 +146,10 @@ def forget(project: Path = Path(), say=print) -> list[str]:
 
     from pipelines import dvc_lock
 
-    living = recipe.resolver(project).resolve()["stages"]
-    if set(dvc_lock.names(path.read_text(encoding="utf-8"))) <= set(living):
+    resolver = recipe.resolver(project)
+    if set(dvc_lock.names(path.read_text(encoding="utf-8"))) <= set(resolver.get_keys()):
         return []
+    living = resolver.resolve()["stages"]
     kept = {out for entry in living.values() for out in recipe.paths(entry, *recipe.OUTS)}
     locked = recipe.parse_lock(path.read_text(encoding="utf-8"))
     gone = {name: entry for name, entry in locked.items() if name not in living}

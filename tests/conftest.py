@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+os.environ.pop("DAGSTER_HOME", None)  # `make` names the project's own, and tests make theirs
 # Tests call librosa in several processes, and numba's cache does not bear two that fill it at once (numba issue 10128:
 # segmentation faults): each process has its own. Set here, before anything imports numba.
 os.environ["NUMBA_CACHE_DIR"] = str(

@@ -63,10 +63,8 @@ def show(rows: list[dict]) -> None:
 
 def _dagster(rules: dict, really: bool) -> int:
     """The same of Dagster's runs, in a process of its own: nothing here imports it."""
-    if (
-        not ("DAGSTER_HOME" in os.environ or (HERE / ".dagster").is_dir())
-        or importlib.util.find_spec("dagster") is None
-    ):
+    home = Path(os.environ.get("DAGSTER_HOME") or HERE / ".dagster")
+    if not home.is_dir() or importlib.util.find_spec("dagster") is None:
         return 0
     command = [
         sys.executable,

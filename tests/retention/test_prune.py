@@ -68,7 +68,8 @@ def closure(project, hashes) -> set[str]:
     return set(hashes) | {inside for md5 in hashes if md5.endswith(".dir") for inside in stored.listing(folder, md5)}
 
 
-def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path):
+def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "no history yet"))
     models = closure(project, needed.of_versions(project))
     before, refs = cache(project), small.git(project, "for-each-ref")
     listed = small.conservatory(project, "prune")
