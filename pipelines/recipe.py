@@ -76,7 +76,11 @@ def parse_lock(text: str) -> dict[str, dict]:
 
 @lru_cache(maxsize=1 << 14)
 def _stages(text: str) -> dict[str, dict]:
-    return (yaml.load(text, Loader=_Loader) or {}).get("stages") or {}
+    document = yaml.load(text, Loader=_Loader) or {}
+    stages = (document.get("stages") or {}) if isinstance(document, dict) else None
+    if not isinstance(stages, dict) or not all(isinstance(entry, dict) for entry in stages.values()):
+        raise yaml.YAMLError("dvc.lock holds no entries of stages")
+    return stages
 
 
 def apart(text: str) -> list[str]:

@@ -67,6 +67,12 @@ def test_an_alias_into_another_entry_is_followed():
     assert recipe.parse_lock(text) == {"a": {"cmd": "c"}, "b": {"cmd": "c"}}
 
 
+@pytest.mark.parametrize("text", ["stages", "[a]", "stages: x", "stages: [a]", f"{dvc_lock.HEAD}  a: b\n"])
+def test_what_holds_no_entries_is_an_error_of_yaml(text):
+    with pytest.raises(yaml.YAMLError, match="no entries"):
+        recipe.parse_lock(text)
+
+
 def test_the_real_lock_is_read_as_dvc_reads_it():
     text = (PROJECT / "dvc.lock").read_text()
     assert recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]

@@ -40,13 +40,13 @@ def read(project: Path, name: str) -> list[dict]:
     path = project / FOLDER / name / "history.jsonl"
     if not path.exists():
         return []
-    events, text = [], path.read_text(encoding="utf-8")
-    # not splitlines(), which would also cut a reason at a U+2028 in it
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
+    events, content = [], path.read_bytes()
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
         try:
-            event = json.loads(line)
-            event["version"], event["event"]
-        except (ValueError, TypeError, KeyError) as error:
+            event = json.loads(line.decode())
+            if type(event["version"]) is not int or not isinstance(event["event"], str):
+                raise TypeError(f"a version is a number, and an event a word: {line.decode():.80}")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RegistryError(
                 f"{path}, line {number}, is no event (a merge left unfinished?): mend it, or take it from git: "
                 f"git checkout HEAD -- {FOLDER}/{name}/history.jsonl"

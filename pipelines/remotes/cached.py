@@ -36,9 +36,10 @@ def state(repo, md5: str, thorough: bool = False) -> str:
 def entries(repo, folder: str) -> dict[str, str] | None:
     """Relative path -> hash of the files of a folder, by the listing that has its hash; None where that is absent or spoilt."""
     try:
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(path(repo, folder).read_bytes())}
-    except (OSError, ValueError, TypeError, KeyError):
+        found = {entry["relpath"]: entry["md5"] for entry in json.loads(path(repo, folder).read_bytes())}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    return found if all(isinstance(word, str) for pair in found.items() for word in pair) else None
 
 
 def keep(repo, md5: str, source: Path) -> None:

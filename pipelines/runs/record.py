@@ -45,7 +45,7 @@ def read(project: Path) -> list[dict]:
     found = []
     if path.exists():
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 entry = json.loads(line)
                 if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys():
                     found.append(entry)

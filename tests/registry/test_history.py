@@ -53,13 +53,18 @@ def test_append_and_read(tmp_path):
     assert history.names(tmp_path) == ["short"]
 
 
-def test_a_line_that_is_no_event_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "line",
+    [b"<<<<<<< HEAD", b"\xff", b"[" * 5000, b'{"event": "promoted", "version": [1]}', b'{"event": 1, "version": 1}'],
+    ids=["conflict", "bytes", "depth", "version", "event"],
+)
+def test_a_line_that_is_no_event_is_named(tmp_path, line):
     history.append(tmp_path, "short", "registered", 1, "")
     path = tmp_path / "registry/short/history.jsonl"
-    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+    path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(RegistryError, match=r"history.jsonl, line 2, is no event.*git checkout"):
         history.append(tmp_path, "short", "promoted", 1, "")
-    assert "<<<<<<<" in path.read_text()
+    assert line in path.read_bytes()
 
 
 def test_many_writers_lose_nothing(tmp_path):
