@@ -4,11 +4,10 @@ What trains (`meta: {trains: true}` in dvc.yaml) is left out: a model changes by
 (`assets/retraining.py`), not because a clip came in.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
-import yaml
 
 from assets.recipe import StageGroup
 
@@ -18,11 +17,10 @@ WEEKLY_DAYS = 8
 """Days after which what runs every night, or every week, is late."""
 
 
-def wanted(project: Path, section: str) -> bool:
+def wanted(settings: Mapping, section: str) -> bool:
     """Does `automatic` in a section of params.yaml turn on what it is about, without the UI?"""
-    params = project / "params.yaml"
-    settings = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else None
-    return ((settings or {}).get(section) or {}).get("automatic") is True
+    found = settings.get(section)
+    return isinstance(found, Mapping) and found.get("automatic") is True
 
 
 def condition(group: StageGroup) -> dg.AutomationCondition | None:

@@ -20,11 +20,11 @@ def build(project: Path) -> dg.Definitions:
     # partitions of two dimensions are called beta, for years now
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     try:
-        params.load(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
+        settings = params.load(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
     except SystemExit as error:
         raise ValueError(str(error)) from None
     groups = recipe.load(project)
-    retrain, on = retraining.job(project), automation.wanted(project, "registry")
+    retrain, on = retraining.job(project), automation.wanted(settings, "registry")
     prune = pruning.job(project)
     study = [jobs.study(project, groups)] if set(jobs.STUDY) <= set(groups) else []
     return dg.Definitions(
@@ -36,7 +36,7 @@ def build(project: Path) -> dg.Definitions:
         jobs=[jobs.demo(project, groups), jobs.retrain(project, groups), retrain, prune, *study],
         schedules=[
             schedules.weekly_retrain(retrain, on),
-            schedules.weekly_prune(prune, automation.wanted(project, "retention")),
+            schedules.weekly_prune(prune, automation.wanted(settings, "retention")),
         ],
         sensors=[
             sensors.plain_runs(project, groups),

@@ -11,6 +11,7 @@ import tiny_project as tiny
 from helpers import PROJECT
 
 from assets import automation, prune, pruning
+from pipelines import params
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -47,10 +48,10 @@ def test_the_job_runs_the_command_and_one_parameter_turns_it_on(tmp_path, monkey
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     project = tiny.create(tmp_path)
     result = pruning.job(project).execute_in_process()
-    assert result.success and not automation.wanted(project, "retention")
+    assert result.success and not automation.wanted(params.load(project / "params.yaml"), "retention")
     with (project / "params.yaml").open("a") as file:
         file.write("retention: {automatic: true}\n")
-    assert automation.wanted(project, "retention")
+    assert automation.wanted(params.load(project / "params.yaml"), "retention")
     schedules = {each.name: each.default_status for each in tiny.build(project).get_repository_def().schedule_defs}
     assert schedules["weekly_prune"] == dg.DefaultScheduleStatus.RUNNING
     Path(project / "params.yaml").write_text("datasets: {}\nretention: 9\n")

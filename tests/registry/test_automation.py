@@ -9,6 +9,7 @@ import small_models as small
 from helpers import PROJECT
 
 from assets import automation, folders, retraining, schedules, sensors
+from pipelines import params
 from pipelines.registry import history
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -115,11 +116,10 @@ def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path):
 
 def test_off_unless_params_say_otherwise(project):
     job = retraining.job(project)
-    assert (
-        automation.wanted(project, "registry") is False and automation.wanted(project / "nowhere", "registry") is False
-    )
+    assert automation.wanted(params.load(project / "params.yaml"), "registry") is False
+    assert automation.wanted({}, "registry") is False and automation.wanted({"registry": 9}, "registry") is False
     small.edit(project, "n_bootstrap: 200", "n_bootstrap: 200\n  automatic: true")
-    assert automation.wanted(project, "registry") is True
+    assert automation.wanted(params.load(project / "params.yaml"), "registry") is True
     for on, status in ((True, "RUNNING"), (False, "STOPPED")):
         assert schedules.weekly_retrain(job, on).default_status.value == status
         assert sensors.new_data(project, job, on).default_status.value == status
