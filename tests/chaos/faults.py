@@ -68,7 +68,7 @@ FAULTS = {
         "restored a spoilt file of its cache. All are checked by hash now",
     ),
     "the clock jumps": Fault(clocks.one, 4, lacking=_no_faketime),
-    "two runs at once": Fault(together.one, 4),
+    "two runs at once": Fault(together.one, 6),
     "memory ends": Fault(memory.one, 6),
     "the network goes away": Fault(network.one, 10),
 }

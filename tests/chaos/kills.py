@@ -117,7 +117,7 @@ def _is_stage(process: psutil.Process) -> bool:
 
 
 def _is_dvc(process: psutil.Process) -> bool:
-    return words(process)[1:3] == ["-m", "dvc"]
+    return words(process)[1:3] in (["-m", "dvc"], ["-m", "pipelines.dvc_lock"])
 
 
 def targets(process: subprocess.Popen, whom: str) -> list[psutil.Process]:
