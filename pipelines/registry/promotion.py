@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipelines.registry import gate, history, versions
+from pipelines.registry import gate, history, needed, objects, versions
 from pipelines.registry.errors import RegistryError
+from pipelines.remotes import cached
 
 
 def promote(project: Path, name: str, version: int, options: dict, reason: str = "", gated: bool = True) -> dict:
@@ -11,7 +12,8 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
 
     The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate
     is not asked. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` where there is nothing to
-    decide (it is champion already, or was retired) or where the two cannot be compared; the history is then as it was.
+    decide (it is champion already, or was retired), its files are not at hand or the two cannot be compared; the history is then
+    as it was.
     """
     record = versions.load(project, name, version)
     events = history.read(project, name)
@@ -21,12 +23,14 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
     if not gated:
         if not reason:
             raise RegistryError("without the gate, a reason is needed: --reason 'the test set was drawn anew'")
+        _at_hand(project, name, record)
         return history.append(project, name, "promoted", version, f"without the gate: {reason}", replaces=champion)
     if stage == "retired":
         raise RegistryError(
             f"version {version} of {name} is retired: {_last(events, version)['reason']}. To go back to a former champion: "
             f"conservatory models rollback {name} --to {version} --reason '...'"
         )
+    _at_hand(project, name, record)
     if champion is None:
         return history.append(
             project, name, "promoted", version, "the first version: there is nothing to compare it with"
@@ -41,7 +45,7 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
 
 def rollback(project: Path, name: str, reason: str, to: int | None = None) -> dict:
     """Make a former champion champion again, the one before this unless `to` names another. Returns the event. Call it inside
-    `history.alone`. `RegistryError` where there is none, or `to` never was one."""
+    `history.alone`. `RegistryError` where there is none, `to` never was one, or its files are not at hand."""
     events = history.read(project, name)
     champion = history.champion(events)
     if champion is None:
@@ -54,8 +58,23 @@ def rollback(project: Path, name: str, reason: str, to: int | None = None) -> di
     if target not in history.champions(events):
         were = ", ".join(map(str, sorted({*history.champions(events)} - {champion}))) or "none"
         raise RegistryError(f"version {target} of {name} never was champion; former champions: {were}")
-    versions.load(project, name, target)  # its record must be there
+    _at_hand(project, name, versions.load(project, name, target))
     return history.append(project, name, "rolled_back", target, reason, replaces=champion)
+
+
+def _at_hand(project: Path, name: str, record: dict) -> None:
+    """Every file of a version's model is here, or in the remote and then fetched, with the bytes it was registered with; or
+    `RegistryError`."""
+    out, gone = f"{versions.MODELS}/{name}", needed.purged(project)
+    folder = record["hashes"][out]
+    files = {} if folder in gone else objects.listing(project, folder, out)
+    if folder in gone or any(md5 in gone for md5 in files.values()):
+        raise RegistryError(f"version {record['version']} of {name} was purged, because a clip in it was withdrawn")
+    for path, md5 in files.items():
+        if cached.digest(objects.find(project, md5, f"{out}/{path}")) != md5:
+            raise RegistryError(
+                f"{out}/{path} ({md5}) is spoilt in DVC's cache: `conservatory pull --models` makes it good"
+            )
 
 
 def _last(events: list[dict], version: int) -> dict:

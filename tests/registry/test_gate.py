@@ -12,8 +12,9 @@ from helpers import run_in
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipelines import datasets
-from pipelines.registry import gate, history, promotion, versions
+from pipelines.registry import gate, history, needed, objects, promotion, versions
 from pipelines.registry.errors import RegistryError
+from pipelines.store.files import write_json
 from pipelines.store.tables import write_table
 
 OPTIONS = small.options()
@@ -134,6 +135,30 @@ def test_promoted_refused_and_rolled_back(project):
     with pytest.raises(RegistryError, match="nothing to go back to"):
         promotion.rollback(project, "short", "it hums still")
     assert promotion.rollback(project, "short", "it does not hum", to=2)["replaces"] == 1
+
+
+def test_nobody_goes_back_to_a_model_that_is_spoilt_gone_or_purged(project):
+    for version in (1, 2):
+        promotion.promote(project, "short", version, OPTIONS)
+    before = history.read(project, "short")
+    folder = versions.load(project, "short", 1)["hashes"]["models/tagging/short"]
+    path, md5 = sorted(objects.listing(project, folder, "models/tagging/short").items())[0]
+    file = objects.find(project, md5, path)
+    content = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(content + b"x")
+    with pytest.raises(RegistryError, match=rf"models/tagging/short/{path} .* is spoilt in DVC's cache"):
+        promotion.rollback(project, "short", "it hums")
+    file.unlink()
+    with pytest.raises(RegistryError, match="not in DVC's cache"):
+        promotion.rollback(project, "short", "it hums")
+    file.write_bytes(content)
+    write_json(project / needed.PURGED, {md5: path})
+    with pytest.raises(RegistryError, match=r"version 1 of short was purged, .* withdrawn"):
+        promotion.rollback(project, "short", "it hums")
+    assert history.read(project, "short") == before
+    (project / needed.PURGED).unlink()
+    assert promotion.rollback(project, "short", "it hums")["version"] == 1
 
 
 def test_new_clips_are_left_aside_and_drift_is_told(project):
