@@ -2,9 +2,11 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import webbrowser
 from collections import Counter
 from pathlib import Path
@@ -316,13 +318,24 @@ def main() -> None:
     try:
         app()
     except (OSError, sqlite3.OperationalError) as error:  # of DVC's own tables the latter
-        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and "disk is full" not in str(error):
+        if not _full(error):
             raise
         print(
             f"The disk is full: {error}. Nothing is lost: make room (conservatory cache --prune) and try again.",
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def _full(error: OSError | sqlite3.OperationalError) -> bool:
+    """Did it end at a full disk? SQLite then says "disk is full", or where it maps a file no more than "disk I/O error"."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    from dvc.dirs import site_cache_dir  # where DVC keeps its tables
+
+    places = [place for place in (".", tempfile.gettempdir(), site_cache_dir()) if os.path.isdir(place)]
+    without_room = any(shutil.disk_usage(place).free < 1 << 20 for place in places)
+    return "disk is full" in str(error) or ("disk I/O error" in str(error) and without_room)
 
 
 if __name__ == "__main__":

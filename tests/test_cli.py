@@ -1,15 +1,18 @@
 """What the command line says to a user who gets something wrong, and that params.yaml keeps its comments."""
 
+import errno
 import queue
 import re
 import shutil
+import sqlite3
 import threading
+from types import SimpleNamespace
 
 import pytest
 from helpers import PROJECT, copy_params
 from typer.testing import CliRunner
 
-from pipelines import params, run
+from pipelines import cli, params, run
 from pipelines.cli import app
 
 
@@ -85,6 +88,27 @@ def test_a_name_that_means_something_else_in_yaml(project, songs, name):
     status, text = call("add", songs[0], "--name", name)
     assert status == 2 and "cannot be a dataset's name" in text
     assert set(params.load()["datasets"]) == {"scores"}
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 10**9, True),
+        (sqlite3.OperationalError("database or disk is full"), 10**9, True),
+        (sqlite3.OperationalError("disk I/O error"), 8192, True),  # what SQLite says where it maps a file
+        (sqlite3.OperationalError("disk I/O error"), 10**9, False),
+        (OSError(errno.EACCES, "Permission denied"), 8192, False),
+    ],
+)
+def test_a_full_disk_is_a_sentence(project, monkeypatch, capsys, error, free, full):
+    def end():
+        raise error
+
+    monkeypatch.setattr(cli, "app", end)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=free))
+    with pytest.raises(SystemExit if full else type(error)):
+        cli.main()
+    assert ("The disk is full" in capsys.readouterr().err) == full
 
 
 def test_outside_a_project(in_tmp):

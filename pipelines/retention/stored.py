@@ -96,6 +96,8 @@ def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
         ref, *commits = line.split()
         if ref not in going:
             found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))
+    for commit in git.run(project, "stash", "list", "--format=%H").stdout.split():  # its reference is the last one's
+        found.setdefault(commit, "stash")
     for line in git.run(project, "worktree", "list", "--porcelain").stdout.splitlines():
         if line.startswith("HEAD "):
             found.setdefault(line.split()[1], "HEAD")

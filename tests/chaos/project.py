@@ -78,7 +78,11 @@ def run(folder: Path, *command: str, check: bool = True, **variables: str) -> su
 
 def settings(folder: Path) -> dict[str, str]:
     """Variables for every command of the project: what DVC keeps outside a project is inside it, and goes with it."""
-    return {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site"), "OMP_NUM_THREADS": "1"}
+    return {
+        "DVC_SITE_CACHE_DIR": str(folder / ".dvc/site"),
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),  # or the report would name the commit of whatever it lies in
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def environment(folder: Path) -> dict[str, str]:
