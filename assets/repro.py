@@ -8,7 +8,6 @@ told of a finished stage (`events.py`).
 """
 
 import contextlib
-import re
 import subprocess
 import sys
 import time
@@ -28,8 +27,10 @@ from pipelines.runs.progress import duration
 from pipelines.status.stages import FRESH, StatusError, states
 
 SAID = 500  # lines of a stage that are passed on
-BUSY = re.compile(r"'(.+)' is busy, it is being blocked by:")
-AGAIN = 2.0  # seconds until a stage is tried again whose files another run reads or writes
+AGAIN, LONGEST = (
+    2.0,
+    30.0,
+)  # seconds until a stage is tried again whose files another run reads or writes: at first, at last
 
 
 class StageError(RuntimeError):
@@ -55,46 +56,54 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
     finished before the failure.
     """
     done: set[str] = set()
-    waiting = False
-    while True:
-        try:
-            for finished in _repro(project, stages, say, upstream):
-                if finished.changed or finished.stage not in done:
-                    yield finished
-                done.add(finished.stage)
-            return
-        except StageError as error:
+    follower, why, pause = None, "interrupted", AGAIN
+    try:
+        while True:
+            fresh = _prepare(project, stages, say, upstream)
+            yield from (Finished(name, False, "unchanged, not run") for name in fresh if name not in done)
+            done.update(fresh)
+            due = [name for name in stages if name not in fresh]
+            if due:
+                follower = follower or Follower(project, "Dagster")
+                told, follower.busy = follower.busy, ""
+                for finished in _repro(project, due, say, upstream, follower):
+                    if finished.changed or finished.stage not in done:
+                        yield finished
+                    done.add(finished.stage)
+            if not due or not follower.busy:
+                why = ""
+                return
             # `--wait-for-lock` waits for the lock of the repository alone; at a file in use DVC ends
-            busy = BUSY.search(str(error))
-            if not busy:
-                raise
-            if not waiting:
-                say(f"another run is at work on {busy[1]}: waiting for its end")
-            waiting = True
-        time.sleep(AGAIN)
+            if not told:
+                say(f"another run is at work on {follower.busy}: waiting for its end")
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+    finally:
+        if follower:
+            follower.end(1 if why else 0, why)
 
 
-def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> Iterator[Finished]:
-    """The same, once."""
+def _prepare(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> dict[str, None]:
+    """Put right what stands in the way, and return those of the stages that are up to date. With `upstream` that is DVC's to
+    find out."""
     try:
         recover(project, say)
     except Conflict as error:
         raise StageError(str(error)) from None
     with contextlib.suppress(DvcException):  # a recipe that cannot be read: DVC will say why
         forget(project, say)
-    if not upstream:
-        fresh = _fresh(project, stages)
-        yield from (Finished(name, False, "unchanged, not run") for name in fresh)
-        stages = [name for name in stages if name not in fresh]
-        if not stages:
-            return
+    return {} if upstream else _fresh(project, stages)
+
+
+def _repro(
+    project: Path, stages: list[str], say: Callable[[str], None], upstream: bool, follower: Follower
+) -> Iterator[Finished]:
+    """One `dvc repro`. Where another run has files of these stages in use it ends early, and `follower.busy` names one."""
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *stages]
     before = lock.read(project)
     running, began, said = None, time.monotonic(), 0
     finished: list[Finished] = []
-    follower = Follower(project, "Dagster")
-    why = "interrupted"
     try:
         for line in lines(project, command, call.without_secrets(environment())):
             ended = follower.running
@@ -103,7 +112,7 @@ def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstrea
                 if progress:
                     say(progress)
                 continue
-            if not line.strip() or line.startswith(CHATTER):
+            if follower.busy or not line.strip() or line.startswith(CHATTER):
                 continue
             started, unchanged, restored = RUNNING.match(line), UNCHANGED.match(line), RESTORED.match(line)
             if running and (started or unchanged or restored):
@@ -127,17 +136,14 @@ def _repro(project: Path, stages: list[str], say: Callable[[str], None], upstrea
                 )
         if running:
             finished.append(_ran(running, began, follower.running))
-        why = ""
     except StageError:
-        why = ""
         # it may be a later stage that failed, before it began
         if running and lock.read(project).get(running, before.get(running)) != before.get(running):
             finished.append(_ran(running, began, follower.running))
-        follower.end(1)
-        yield from finished
-        raise
-    finally:
-        follower.end(1 if why else 0, why)
+        if not follower.busy:
+            follower.end(1)
+            yield from finished
+            raise
     yield from finished
 
 

@@ -106,7 +106,7 @@ def _repro(targets: list[str], force: bool) -> int:
         status = 0 if due == [] else call(command, without_secrets(environment()), line, follower.error)
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
-    if status:
+    if status and not follower.busy:
         _alert(follower)
     ran, skipped, restored = (follower.counts[state] for state in ("ran", "unchanged", "restored"))
     minutes, seconds = divmod(int(time.monotonic() - began), 60)

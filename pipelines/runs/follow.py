@@ -18,6 +18,7 @@ FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*)
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 """Begins advice of DVC's that would send a user of ours the wrong way."""
+BUSY = re.compile(r"'([^']+)' is busy, it is being blocked by:")  # who, and advice to remove a lock in use, follow
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
 ASIDE = ("> ", "WARNING: ")  # begins what is not why a stage failed
 ID = "CONSERVATORY_RUN"  # names the run, where whoever began it has a name for it
@@ -50,6 +51,7 @@ class Follower:
         self.counts = {"ran": 0, "unchanged": 0, "restored": 0}
         self.fresh: list[str] = []  # stages that DVC left alone or restored
         self.said = ""  # the stage's last word on standard error
+        self.busy = ""  # the file at which DVC ended, because another run has it in use
         self.failed: dict | None = None
         self.ended = False
         self.log.event("run", f"{door} began", pid=os.getpid())
@@ -62,7 +64,7 @@ class Follower:
             text = COLOURS.sub("", text)
         if found := RUNNING.match(text):
             self._finish()
-            self.running, self.said = Running(found[1]), ""
+            self.running = Running(found[1])
             self.log.begin(found[1])
             self.log.event("started", text)
         elif found := UNCHANGED.match(text) or RESTORED.match(text):
@@ -76,7 +78,14 @@ class Follower:
         elif self.running and (found := progress.parse(text)):
             return self._progress(found)
         elif text.strip():
-            if found := FAILED.match(text):
+            if self.busy:
+                return None
+            found = FAILED.match(text)
+            if found and (held := BUSY.search(found[2] or "")):
+                self.busy, self.running = held[1], None
+                self.log.event("waiting", f"another run is at work on {self.busy}")
+                return None
+            if found:
                 self._fail(found[1], found[2] or "")
             else:
                 self.tail.append(text)
@@ -97,6 +106,7 @@ class Follower:
         """The run has ended, 0: well. `why` is for an end that is no stage's. A second call does nothing."""
         if self.ended:
             return
+        why = why or (self.busy and f"another run is at work on {self.busy}")
         self.ended = True
         record.made_good(self.project, self.fresh, self.id)
         if status == 0:
@@ -129,6 +139,7 @@ class Follower:
 
     def _finish(self) -> None:
         """The stage that ran has ended well: DVC goes on."""
+        self.said = self.busy = ""
         if self.running is None:
             return
         running, self.running = self.running, None
@@ -144,7 +155,7 @@ class Follower:
     def _fail(self, stage: str, why: str) -> None:
         seen = self.running.tail if self.running and self.running.name == stage else self.tail
         said = [line for line in seen if not line.startswith(ASIDE)]
-        reason = self.said or (said[-1] if said else "") or why or "it ended without a word (killed?)"
+        reason = _reason(why, self.said or (said[-1] if said else "")) or "it ended without a word (killed?)"
         if self.failed is None:
             self.failed = {"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]}
             self.log.event("failed", reason, "error")
@@ -159,14 +170,19 @@ class Follower:
 
 
 def failure(lines: Iterable[str]) -> tuple[str, str]:
-    """(stage, reason) of the end of a failed run's output: the last that the stage said. Stage "" where DVC names none."""
+    """(stage, reason) of the end of a failed run's output. Stage "" where DVC names none."""
     said = ""
     for line in lines:
         if found := FAILED.match(line):
-            return found[1], said or found[2] or ""
+            return found[1], _reason(found[2] or "", said)
         if line.strip() and not progress.parse(line):
             said = line
     return "", said
+
+
+def _reason(why: str, said: str) -> str:
+    """What DVC says; where that is only that the command failed, what the stage said last."""
+    return why if why and not (said and why.startswith("failed to run")) else said
 
 
 def measured(main: progress.Progress | None) -> dict[str, object]:

@@ -3,6 +3,8 @@
 import datetime
 import json
 import os
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -90,6 +92,35 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert look(project, instance, cursor)[0] == "0 alerts were sent"
     assert look(project, instance, json.dumps(0.0))[0] == "0 alerts were sent", "also by who has forgotten"
     assert len(told(project)) == 3
+
+
+def test_waiting_for_files_in_use_is_one_run_and_no_failure(project, monkeypatch):
+    project, _ = project
+    monkeypatch.setattr(repro, "AGAIN", 0.1)
+    edit(project / "params.yaml", "n: 3", "n: 5")
+    held = subprocess.Popen([sys.executable, "-c", "input()", "dvc", "repro"], stdin=subprocess.PIPE)
+    info = {"pid": held.pid, "cmd": "dvc repro"}
+    out = recipe.load(project)["raw"].stages[0].outs[0]
+    (project / ".dvc/tmp/rwlock").write_text(json.dumps({"write": {str(project / out): info}, "read": {}}))
+    attempts, prepare = [], repro._prepare
+
+    def watched(*arguments):
+        attempts.append(arguments)
+        if len(attempts) == 4:
+            held.communicate()
+        return prepare(*arguments)
+
+    monkeypatch.setattr(repro, "_prepare", watched)
+    said = []
+    (finished,) = repro.repro(project, ["raw@one"], said.append)
+    assert finished.changed and len(attempts) == 4
+    assert [line for line in said if "another run" in line] == [
+        f"another run is at work on {project / out}: waiting for its end"
+    ]
+    assert not any("rwlock" in line or "ERROR" in line for line in said if "released" not in line)
+    lines = record.read(project)
+    assert [line["what"] for line in lines] == [record.BEGAN, record.STAGE, record.ENDED]
+    assert lines[1]["state"] == "ran" and lines[2]["status"] == 0
 
 
 def test_no_event_of_one_second_hides_another(project, monkeypatch):

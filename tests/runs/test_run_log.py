@@ -62,6 +62,33 @@ def test_the_reason_is_the_last_word_on_standard_error_whichever_channel_is_read
     assert (found.failed["stage"], found.failed["reason"]) == ("raw@two", "two: no such file")
 
 
+def test_what_dvc_says_comes_before_the_words_of_a_stage_that_ended_well(in_tmp):
+    found = follow.Follower(in_tmp, "a test")
+    found.line("Running stage 'a':")
+    found.error("UserWarning: it is late")
+    found.error("ERROR: failed to reproduce 'a': [Errno 28] No space left on device: '.dvc/cache'")
+    found.end(1)
+    assert found.failed["reason"] == "[Errno 28] No space left on device: '.dvc/cache'"
+    assert follow.failure(["x", "ERROR: failed to reproduce 'a': no space"]) == ("a", "no space")
+
+
+def test_a_file_in_use_is_no_failure(in_tmp):
+    found = follow.Follower(in_tmp, "a test")
+    found.line("Running stage 'a':")
+    found.error("a: saw 12 odd files")
+    found.line("Stage 'c' didn't change, skipping")
+    for line in (
+        "ERROR: failed to reproduce 'b': '/x/data/one' is busy, it is being blocked by:",
+        "  (PID 12): dvc repro",
+        "If there are no processes with such PIDs, you can manually remove '.dvc/tmp/rwlock' and try again.",
+    ):
+        found.error(line)
+    found.end(1)
+    assert found.busy == "/x/data/one" and found.failed is None
+    assert {line.get("state") for line in record.read(in_tmp)} == {None, "ran"}
+    assert not any("rwlock" in entry["message"] for entry in log.read(found.log.path))
+
+
 @pytest.mark.parametrize("colour", ["", "\x1b[31m"])
 def test_a_failure_has_its_stage_and_reason(in_tmp, colour):
     found = follower(
