@@ -29,5 +29,5 @@ def one(seed: int, reference: Path, folder: Path) -> str:
     else:
         tried = project.run(place, *jumped, check=False)
         assert tried.returncode == 0, f"{done}: it failed\n{tried.stdout[-2000:]}\n{tried.stderr[-3000:]}"
-    kills.rerun(place, reference, done, stage)
+    kills.rerun(place, reference, done)
     return done

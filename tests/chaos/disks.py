@@ -68,7 +68,7 @@ def _full(seed: int, reference: Path, folder: Path) -> str:
     assert failed.returncode == 0 or any(text in told for text in FULL), (
         f"{done}, without a clear reason:\n{told[-3000:]}"
     )
-    kills.rerun(place, reference, f"{done}\n{told[-2000:]}", stage)
+    kills.rerun(place, reference, f"{done}\n{told[-2000:]}")
     return done
 
 
@@ -94,7 +94,7 @@ def _read_only(seed: int, reference: Path, folder: Path) -> str:
     done = f"{which}, {stage}: {'went on' if tried.returncode == 0 else 'stopped'}"
     assert tried.returncode == 0 or "Read-only" in told, f"{done}, without a clear reason:\n{told[-3000:]}"
     assert which != ".cache/clips" or tried.returncode == 0, f"{done}:\n{told[-3000:]}"
-    kills.rerun(place, reference, f"{done}\n{told[-2000:]}", stage)
+    kills.rerun(place, reference, f"{done}\n{told[-2000:]}")
     return done
 
 

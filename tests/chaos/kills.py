@@ -43,7 +43,7 @@ def one(seed: int, reference: Path, folder: Path, number: int = signal.SIGKILL) 
             ended = True
             if stage in stages(place):
                 project.forget(place, stage, cold)
-    rerun(place, reference, "; ".join(done), stage)
+    rerun(place, reference, "; ".join(done))
     return "; ".join(done)
 
 
@@ -152,9 +152,9 @@ def settle(place: Path) -> None:
         time.sleep(0.05)
 
 
-def rerun(place: Path, reference: Path, done: str, *targets: str) -> None:
-    """`conservatory run`, and until nobody works here any more; all must then be as in the reference."""
-    again = project.run(place, *project.CLI, "run", *(targets or project.targets(reference)), check=False)
+def rerun(place: Path, reference: Path, done: str) -> None:
+    """A plain `conservatory run`, and until nobody works here any more; all must then be as in the reference."""
+    again = project.run(place, *project.CLI, "run", *project.targets(reference), check=False)
     said = f"after {done}\n{again.stdout[-3000:]}\n{again.stderr[-3000:]}"
     assert again.returncode == 0, f"the next run failed {said}"
     settle(place)

@@ -49,5 +49,5 @@ def _limit(draw: random.Random, reference: Path, folder: Path) -> str:
     limited = f'ulimit -v {limit * 1000}; exec "$@"'
     tried = project.run(place, "bash", "-c", limited, "bash", *project.CLI, "run", stage, check=False)
     done = f"{stage} with {limit} MB: {'enough' if tried.returncode == 0 else 'stopped'}"
-    kills.rerun(place, reference, done, stage)
+    kills.rerun(place, reference, done)
     return done

@@ -41,5 +41,5 @@ def one(seed: int, reference: Path, folder: Path) -> str:
     said = (place / "said").read_text()[-3000:]
     # a plain `dvc repro` may be told that files are in use
     assert not any(code for words, code in ended if "repro" not in words), f"{done}: {ended}\n{said}"
-    kills.rerun(place, reference, done, *names)
+    kills.rerun(place, reference, done)
     return done
