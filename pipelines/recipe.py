@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
@@ -68,6 +69,8 @@ def parse_lock(text: str) -> dict[str, dict]:
 
     An entry that was read before is not parsed again: of thousands of stages a run changes a few, and it looks after each.
     """
+    if found := doubled(text):
+        raise yaml.YAMLError(f"dvc.lock has two entries of {', '.join(found)}, as a merge may leave it: delete one")
     try:
         return {name: entry for part in apart(text) for name, entry in _stages(part).items()}
     except yaml.YAMLError:  # an alias may point into another part
@@ -81,6 +84,12 @@ def _stages(text: str) -> dict[str, dict]:
     if not isinstance(stages, dict) or not all(isinstance(entry, dict) for entry in stages.values()):
         raise yaml.YAMLError("dvc.lock holds no entries of stages")
     return stages
+
+
+def doubled(text: str) -> list[str]:
+    """The stages of which a dvc.lock's text has more than one entry. DVC refuses it."""
+    names = Counter(part[len(HEAD) :].partition(":\n")[0] for part in apart(text))
+    return [name.strip() for name, count in names.items() if count > 1]
 
 
 def apart(text: str) -> list[str]:

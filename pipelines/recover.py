@@ -27,7 +27,7 @@ from pipelines.store.files import atomic
 RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
 RUNS = Path(".dvc/cache/runs")
-KNOWN = Path(".dvc/tmp/cache-known")
+KNOWN = "looked-at"  # beside DVC's cache, whoever shares it: the time up to which its files have been looked at
 CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
 
@@ -66,9 +66,15 @@ def clear(project: Path = Path(), say=print) -> None:
 
 
 def unmerged(project: Path = Path()) -> None:
-    """Raise `Conflict` if git has left both sides of a merge in dvc.lock."""
+    """Raise `Conflict` if git has left both sides of a merge in dvc.lock, or a merge two entries of one stage."""
     path = project / LOCK
-    if path.exists() and CONFLICT.search(path.read_bytes()):
+    content = path.read_bytes() if path.exists() else b""
+    if doubled := recipe.doubled(content.decode("utf-8", "replace")):
+        raise Conflict(
+            f"dvc.lock has two entries of {', '.join(doubled)}, as a merge may leave it. Delete one of them, or take one side, "
+            "`git checkout --ours dvc.lock` or `--theirs`; the next run makes what is lacking."
+        )
+    if CONFLICT.search(content):
         raise Conflict(
             "dvc.lock holds both sides of a merge (<<<<<<<). Take one, `git checkout --ours dvc.lock` or `--theirs`, then "
             "`git add dvc.lock`; the next run makes what the other side's stages lack."
@@ -104,22 +110,28 @@ def distrust(project: Path = Path()) -> list[str]:
     from dvc_data.hashfile.db import HashFileDB
     from dvc_objects.errors import ObjectFormatError
 
-    known, gone = _known(project / KNOWN), []
-    newest = known
     with Repo(str(project)) as repo:
-        cache = repo.cache.local
+        cache, gone = repo.cache.local, []
+        mark = Path(cache.path).parents[1] / KNOWN  # <cache.dir>/files/md5
+        newest = known = _known(mark)
         for path in Path(cache.path).glob("??/*"):
             with contextlib.suppress(FileNotFoundError):  # another DVC was here
-                touched = path.stat().st_ctime_ns
-                if touched <= known or path.name.endswith(".tmp"):
+                before = path.stat()
+                if before.st_ctime_ns <= known or path.name.endswith(".tmp"):
                     continue
-                newest = max(newest, touched)
+                newest = max(newest, before.st_ctime_ns)
                 try:
                     HashFileDB.check(cache, path.parent.name + path.name)  # not its own, which looks at the mode first
                 except ObjectFormatError:
                     gone.append(str(path))
-    with contextlib.suppress(OSError):  # a full disk: all is looked at again
-        (project / KNOWN).write_text(str(newest))
+                    continue
+                after = path.stat()  # it was write-protected, which changes this time too
+                if (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size):
+                    newest = max(newest, after.st_ctime_ns)
+    with contextlib.suppress(OSError):  # a full disk, or a cache that may only be read: all is looked at again
+        if newest > known:
+            with atomic(mark) as new:
+                new.write_text(str(newest))
     return gone
 
 

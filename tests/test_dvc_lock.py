@@ -73,6 +73,14 @@ def test_what_holds_no_entries_is_an_error_of_yaml(text):
         recipe.parse_lock(text)
 
 
+def test_two_entries_of_a_stage_are_an_error_as_to_dvc():
+    text = (PROJECT / "dvc.lock").read_text()
+    entry = recipe.apart(text)[1].removeprefix(dvc_lock.HEAD)
+    assert recipe.doubled(text) == [] and recipe.doubled(text + entry) == [entry.partition(":\n")[0].strip()]
+    with pytest.raises(yaml.YAMLError, match="two entries of"):
+        recipe.parse_lock(text + entry)
+
+
 def test_the_real_lock_is_read_as_dvc_reads_it():
     text = (PROJECT / "dvc.lock").read_text()
     assert recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ import time
 import psutil
 import pytest
 import yaml
+from dvc_data.hashfile.db import HashFileDB
 from helpers import PROJECT, run_in
 
-from pipelines.recover import Conflict, forget, recover
+from pipelines.recover import Conflict, distrust, forget, recover
 
 DVC = (sys.executable, "-m", "dvc")
 RECIPE = """
@@ -204,3 +206,28 @@ def test_both_sides_of_a_merge_are_neither_set_aside_nor_guessed_at(project):
     with pytest.raises(Conflict, match="git checkout --ours dvc.lock"):
         recover(project, pytest.fail)
     assert lock.read_text() == text and not (project / "dvc.lock.spoilt").exists()
+
+
+def test_two_entries_of_a_stage_are_not_guessed_at(project):
+    lock = project / "dvc.lock"
+    text = lock.read_text() + "  two:\n    cmd: another\n"
+    lock.write_text(text)
+    assert "two" in run_in(project, *DVC, "status", check=False).stderr, "DVC refuses it"
+    with pytest.raises(Conflict, match="dvc.lock has two entries of two"):
+        recover(project, pytest.fail)
+    assert lock.read_text() == text and not (project / "dvc.lock.spoilt").exists()
+
+
+def test_another_tree_over_the_same_cache_does_not_read_all_of_it_again(project, tmp_path, monkeypatch):
+    """As each retraining is one."""
+    assert distrust(project) == []
+    other = tmp_path / "another tree"
+    shutil.copytree(project, other, ignore=shutil.ignore_patterns("cache", "tmp"))
+    run_in(other, *DVC, "cache", "dir", "--local", str(project / ".dvc/cache"))
+    with monkeypatch.context() as patch:
+        patch.setattr(HashFileDB, "check", lambda *arguments: pytest.fail("read again"))
+        assert distrust(other) == []
+    spoilt = next((project / ".dvc/cache/files/md5").glob("??/*"))
+    spoilt.chmod(0o644)
+    spoilt.write_text("other")
+    assert distrust(other) == [str(spoilt)]

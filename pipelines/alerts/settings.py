@@ -112,9 +112,19 @@ def _section(project: Path) -> dict:
 
 
 def _webhook(url: str) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        port = parts and parts.port
+    except ValueError:  # of a bracket that is not closed, or such a port
+        parts = port = None
     local = parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
-    if parts is None or not parts.hostname or not (parts.scheme == "https" or local) or any(map(str.isspace, url)):
+    if (
+        parts is None
+        or port == 0
+        or not parts.hostname
+        or not (parts.scheme == "https" or local)
+        or any(map(str.isspace, url))
+    ):
         raise AlertsError(
             "the webhook must be an address https://..., or http:// on this machine (127.0.0.1, localhost)"
         )

@@ -19,6 +19,8 @@ FILE = ".cache/runs.jsonl"
 MAX_BYTES = 2 << 20  # beyond it the older half goes
 BEGAN, ENDED, STAGE = "began", "ended", "stage"
 FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
+WORDS = ("time", "run", "what", "stage", "state", "door", "reason", "failed", "unit")
+NUMBERS = ("seconds", "items", "per_second", "pid", "status", "ran", "unchanged", "restored")
 
 
 def add(project: Path, entries: Iterable[dict]) -> None:
@@ -47,9 +49,17 @@ def read(project: Path) -> list[dict]:
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             with contextlib.suppress(ValueError, RecursionError):
                 entry = json.loads(line)
-                if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys():
+                if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys() and _sound(entry):
                     found.append(entry)
     return found
+
+
+def _sound(entry: dict) -> bool:
+    """Is each value of the kind that is written here? Raises `ValueError` for a time that is none."""
+    words = all(isinstance(entry.get(key, ""), str) for key in WORDS)
+    return (
+        words and all(isinstance(entry.get(key, 0), int | float) for key in NUMBERS) and log.seconds(entry["time"]) > 0
+    )
 
 
 def stages(entries: Iterable[dict]) -> dict[str, dict]:

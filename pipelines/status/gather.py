@@ -97,6 +97,8 @@ def _quarantine(project: Path) -> list[dict]:
         datasets = params.load(project / params.PARAMS).get("datasets") or {}
     except FileNotFoundError:
         return []
+    except SystemExit as error:  # a value that no stage takes
+        raise stages.StatusError(str(error)) from None
     for name in datasets:
         count = _n_quarantined(project, name)
         if count:

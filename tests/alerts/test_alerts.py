@@ -121,6 +121,15 @@ def test_a_server_that_recovers_is_tried_again(in_tmp):
 
 
 @pytest.mark.parametrize(
+    "address", ["https://[x", "https://host:abc", "https://host:99999", "https://host:0", "ftp://h", 7]
+)
+def test_no_address_of_a_webhook(in_tmp, address):
+    configure(in_tmp, webhook=address)
+    with pytest.raises(settings.AlertsError, match="webhook must be an address"):
+        settings.load(in_tmp, {})
+
+
+@pytest.mark.parametrize(
     ("manner", "why"), [(404, "the webhook answered 404"), (302, "the webhook answered 302"), ("endless", "")]
 )
 def test_answers_of_a_webhook(in_tmp, manner, why):

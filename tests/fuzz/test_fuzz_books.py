@@ -17,7 +17,9 @@ from pipelines.registry import history
 from pipelines.registry.errors import RegistryError
 from pipelines.remotes import cached
 from pipelines.runs import record
+from pipelines.status import gather, text
 
+TIME = "2026-11-22T07:00:00+00:00"
 EVENTS = ("registered", "promoted", "refused", "rolled_back", "retired", "another")
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
@@ -77,20 +79,25 @@ def test_record_of_runs(tmp_path):
     path = tmp_path / record.FILE
     path.parent.mkdir()
     lines = [
-        {"time": "t", "run": "a", "what": record.BEGAN, "door": "conservatory run", "pid": 1},
-        {"time": "t", "run": "a", "what": record.STAGE, "stage": "raw@one", "state": "ran", "seconds": 1.5},
-        {"time": "t", "run": "a", "what": record.ENDED, "status": 0, "ran": 1},
+        {"time": TIME, "run": "a", "what": record.BEGAN, "door": "conservatory run", "pid": 1},
+        {"time": TIME, "run": "a", "what": record.STAGE, "stage": "raw@one", "state": "ran", "seconds": 1.5},
+        {"time": TIME, "run": "a", "what": record.ENDED, "status": 0, "ran": 1},
     ]
 
     @fuzz
     @given(
-        files("".join(json.dumps(line) + "\n" for line in lines).encode(), words=(b"[" * 3000, b"[]", b"{}", b"null"))
+        files(
+            "".join(json.dumps(line) + "\n" for line in lines).encode(),
+            words=(b"[" * 3000, b"[]", b"{}", b"null", b"NaN", b'"pid": "1",', b'"time": 5,'),
+        )
     )
     def target(content):
         path.write_bytes(content)
         entries = record.read(tmp_path)
         assert all(isinstance(entry, dict) for entry in entries)
-        record.stages(entries), record.runs(entries)
+        record.stages(entries)
+        told = gather._runs(tmp_path, entries)
+        assert [text._run(run, 1e9) for run in told["runs"]] or not record.runs(entries)
 
     target()
 
@@ -137,7 +144,8 @@ def test_listing_of_a_folder(tmp_path):
 @pytest.mark.parametrize("environment", [{}, {settings.SMTP: "smtp://user@host:587", settings.PASSWORD: "x"}])
 def test_alerts(tmp_path, environment):
     email = st.fixed_dictionaries({}, optional={key: VALUES for key in settings.EMAIL_KEYS})
-    keys = {"webhook": VALUES | st.just("https://example.org/x"), "every_s": VALUES, "email": VALUES | email}
+    urls = st.sampled_from(["https://example.org/x", "https://[x", "https://h:abc", "https://h:99999", "https://h:0"])
+    keys = {"webhook": VALUES | urls, "every_s": VALUES, "email": VALUES | email}
 
     @fuzz
     @given(st.fixed_dictionaries({}, optional=keys) | VALUES)

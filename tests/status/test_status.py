@@ -110,6 +110,13 @@ def test_a_recipe_that_cannot_be_read_is_an_error(project):
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
+def test_a_value_that_no_stage_takes_is_an_error(project):
+    with (project / "params.yaml").open("a") as file:
+        file.write("audio: {channels: 7}\n")
+    done = run_in(project, *COMMAND, "status", check=False, PYTHONPATH=str(PROJECT))
+    assert done.returncode == 2 and "audio.channels in params.yaml is 7" in done.stderr
+
+
 def test_it_can_be_asked_while_dvc_holds_its_lock(project):
     from dvc.repo import Repo
 
