@@ -314,6 +314,7 @@ def main() -> None:
     """Entry point: stages and parameters are found from the project's folder."""
     project = Path(__file__).parents[1]
     if not Path("params.yaml").exists() and os.access(project / "params.yaml", os.R_OK):
+        print(f"(in {project})", file=sys.stderr)  # paths are meant from there
         os.chdir(project)
     try:
         app()

@@ -12,6 +12,10 @@ TRIALS = [
     ("a file that changed where it lies", 0),  # a PCM shard
     ("a file that changed where it lies", 7),  # the cache of clips
     ("a file that changed where it lies", 12),  # dvc.lock
+    ("SIGTERM", 0),
+    ("the clock jumps", 0),
+    ("two runs at once", 2),  # one of them Dagster's
+    ("the network goes away", 0),
 ]
 
 
