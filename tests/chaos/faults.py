@@ -42,7 +42,8 @@ FAULTS = {
         kills.one,
         20,
         '`conservatory` killed alone: its DVC went on, and the next run ended with "busy" and DVC\'s advice to remove a lock in '
-        "use; it waits now",
+        "use; it waits now. A plain `dvc repro` killed while it writes dvc.lock takes other stages' entries along: the next "
+        "plain run makes or restores them",
     ),
     "kill -9 of a deployment's worker, daemon, Postgres or code server": Fault(
         deployment.one, 40, lacking=_no_postgres
@@ -52,7 +53,8 @@ FAULTS = {
         disks.full,
         32,
         "tracebacks of `conservatory run` itself, now a sentence; an empty place in DVC's memory of runs (a trial's own clearing "
-        "made it; DVC leaves one if it ends between two steps) ended every later run of that stage: cleared now",
+        "made it; DVC leaves one if it ends between two steps) ended every later run of that stage: cleared now. SQLite calls a "
+        "full disk an I/O error where it maps a file: the sentence for that too",
         _no_mounts,
     ),
     "read-only cache": Fault(
