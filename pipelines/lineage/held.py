@@ -29,14 +29,18 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
                 found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
     if (kept := cache.folder()).is_dir():
         found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
-                            "conservatory prune --withdrawn --yes empties it (it costs time, nothing else)"))  # fmt: skip
+                            "`conservatory prune --withdrawn --yes` empties it (it costs time, nothing else)"))  # fmt: skip
     entries = revision.settings.get("datasets") or {}
     if any(
         "sources" in str(entries.get(dataset, {}).get("imports")) and "local" not in entries[dataset]
         for dataset, _ in rows
     ):
         found.append(
-            _place("the archives it came in", [f"{DOWNLOADS}/"], "rm -r that folder; a later run downloads again")
+            _place(
+                "the archives it came in",
+                [f"{DOWNLOADS}/"],
+                "`conservatory prune --also downloads --yes` empties that folder; a later run downloads again",
+            )
         )
     if "reports/index.html" in revision.graph.maker:
         excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
@@ -44,7 +48,8 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
             _place(
                 "perhaps an excerpt to play in the report",
                 excerpt,
-                "the next run makes another; copies given away stay",
+                "the next run makes another; `conservatory prune --withdrawn --yes` then takes this one from DVC's cache; "
+                "copies given away stay",
             )
         )
     if pushed := remotes():

@@ -153,7 +153,7 @@ def listing(md5: str) -> dict[str, str]:
         return {}
     try:
         return {row["relpath"]: row["md5"] for row in json.loads(object_path(md5).read_bytes())}
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, KeyError):
         return {}
 
 

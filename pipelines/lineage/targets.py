@@ -41,7 +41,10 @@ def find(revision: Revision, asked: str) -> dict:
     rows = clips.find(revision, path) or (path != asked and clips.find(revision, asked)) or []
     if rows:
         return _clip(asked, rows)
-    if revision.read(path) is not None and git("ls-files", "--error-unmatch", "--", path) is not None:
+    # of a revision, `read` gives what its tree holds; of the working tree any file, tracked or not
+    if revision.read(path) is not None and (
+        revision.name or git("ls-files", "--error-unmatch", "--", path) is not None
+    ):
         return {"asked": asked, "kind": "code", "path": path}
     raise LineageError(f"{asked!r} is nothing that {revision} knows. {HOW}{_away(revision)}")
 

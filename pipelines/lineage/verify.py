@@ -1,9 +1,9 @@
 """Hash again everything a trace names, and say what is no longer what dvc.lock and the manifests recorded.
 
-What is looked at: every output (the file here, or where there is none DVC's cache; at another revision the cache, or git), every
-link between an output and the stage that read it, code and parameters against the revision, each clip's file against its
-manifest, and, of the working tree, the installed packages against the pinned ones. Commands are not: DVC alone can fill in
-dvc.yaml, and `dvc status` says whether they changed.
+What is looked at: every output (the file here, and in DVC's cache where that holds a copy and no link to the same bytes; at
+another revision the cache, or git), every link between an output and the stage that read it, code and parameters against the
+revision, each clip's file against its manifest, and, of the working tree, the installed packages against the pinned ones.
+Commands are not: DVC alone can fill in dvc.yaml, and `dvc status` says whether they changed.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ def verify(revision: Revision, found: dict) -> dict:
 
     for name, _, path, md5 in progress(outs, "verify", unit="file"):
         digests[path] = _digests(revision, path, md5)
-        note("output", path, _problem(digests[path], md5, 0), name)
+        note("output", path, _output(revision, path, md5, digests[path]), name)
     for name, path, problem in _folders(revision, stages):
         note("output", path, problem, name)
     for name, stage in stages.items():
@@ -77,8 +77,11 @@ def _digests(revision: Revision, path: str, md5: str | None) -> tuple[str, str] 
         content = revision.read(path) if not Path(path).is_absolute() else None
         return content and (hashlib.md5(content).hexdigest(), hashlib.sha256(content).hexdigest())
     file = next((file for file in ([] if revision.name and md5 else [here]) + [kept] if file and file.is_file()), None)
-    if file is None:
-        return None
+    return _hashes(file) if file else None
+
+
+def _hashes(file: Path) -> tuple[str, str] | None:
+    """(md5, SHA-256) of a file; None where it cannot be read."""
     md5_of, sha256_of = hashlib.md5(), hashlib.sha256()
     try:
         with open(file, "rb") as content:
@@ -88,6 +91,24 @@ def _digests(revision: Revision, path: str, md5: str | None) -> tuple[str, str] 
     except OSError:
         return None
     return md5_of.hexdigest(), sha256_of.hexdigest()
+
+
+def _output(revision: Revision, path: str, md5: str, had: tuple[str, str] | None) -> str | None:
+    """What is wrong with a file of an output (`had`: its hashes), here and in DVC's cache: of two copies one may be spoilt, and
+    the cache's is what is checked out and pushed."""
+    here, kept = Path(path), object_path(md5)
+    problem = _problem(had, md5, 0)
+    if revision.name or not here.is_file() or not kept.is_file():
+        return f"in DVC's cache {problem}" if problem and had and kept.is_file() else problem
+    if here.samefile(kept):
+        return f"here and in DVC's cache, which are one file, {problem}" if problem else None
+    copy = _hashes(kept)
+    spoilt = "it cannot be read" if copy is None else _problem(copy, md5, 0)
+    if problem and spoilt:
+        return f"here {problem}; in DVC's cache {spoilt}"
+    if problem:
+        return f"here {problem}; DVC's cache has it as recorded"
+    return f"in DVC's cache {spoilt}; here it is as recorded" if spoilt else None
 
 
 def _problem(digests: tuple[str, str] | None, wanted: str, which: int) -> str | None:
@@ -103,7 +124,7 @@ def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str |
             if not out["md5"].endswith(".dir"):
                 continue
             listed = revision.listing(out["path"])
-            if not listed:
+            if not listed and not object_path(out["md5"]).is_file():
                 there = _folder_here(out["path"]) if not revision.name else {}
                 same = there and folder_hash(there) == out["md5"]
                 yield (

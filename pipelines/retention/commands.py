@@ -24,7 +24,10 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list; as without --yes.")] = False,
     withdrawn: Annotated[
         bool,
-        typer.Option("--withdrawn", help="Also the bytes of withdrawn clips, in older results and the cache of clips."),
+        typer.Option(
+            "--withdrawn",
+            help="Also the bytes of withdrawn clips: in older results, reports and the cache of clips.",
+        ),
     ] = False,
     also: Annotated[
         list[str] | None,
@@ -46,7 +49,8 @@ def prune(
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
     status = _dagster(rules["runs"], really)
-    print("Done." if really else "Nothing was touched: conservatory prune --yes does it.")
+    given = " ".join([*(["--withdrawn"] if withdrawn else []), *(f"--also {name}" for name in also or ()), "--yes"])
+    print("Done." if really else f"Nothing was touched: conservatory prune {given} does it.")
     raise typer.Exit(status)
 
 

@@ -32,7 +32,7 @@ def find(project: Path, rules: dict, also: list[str] = (), purge: bool = False) 
     for name, folder in ALSO.items():
         if (project / folder).is_dir():
             files = [file for file in (project / folder).rglob("*") if file.is_file()]
-            kept = why if name in also else f"only if named: --also {name}"
+            kept = stored.busy(project) if name in also else f"only if named: --also {name}"
             found.append(row("folder", str(folder), 0, sum(file.stat().st_size for file in files), kept))
     return found
 

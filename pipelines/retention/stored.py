@@ -33,8 +33,13 @@ def why_not(project: Path, cache: Path) -> str:
     """Why the cache must be left alone now; "" if it need not."""
     if not cache.resolve().is_relative_to(project.resolve()):
         return f"it lies outside the project, in {cache}, where others may use it"
-    if busy := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
-        return f"retraining {busy[0]} is at work"
+    return busy(project)
+
+
+def busy(project: Path) -> str:
+    """Why nothing that a run uses may go now; "" where nothing is at work."""
+    if retrainings := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
+        return f"retraining {retrainings[0]} is at work"
     with contextlib.suppress(OSError, ValueError):
         locks = json.loads((project / recover.RWLOCK).read_text())
         if living := [pid for pid in recover.holders(locks) if recover.alive(pid)]:

@@ -67,7 +67,7 @@ stages:
     outs: [{reports/clustering.json: {cache: false}}]
   report:
     cmd: python pipelines/step.py report
-    deps: [pipelines/step.py, reports/clustering.json, "data/audio/one"]
+    deps: [pipelines/step.py, reports/clustering.json, data/audio]
     outs: [reports/index.html]
 """
 PARAMS = """# numbers
@@ -171,7 +171,8 @@ elif stage == "metrics":
     write("reports/clustering.json", {
         name: json.loads(Path(f"data/clusters/{name}/scores.json").read_text()) for name in settings["datasets"]})
 elif stage == "report":
-    Path("reports/index.html").write_text(Path("reports/clustering.json").read_text())
+    heard = [path.read_text() for path in sorted(Path("data/audio").glob("*/shard-*"))]
+    Path("reports/index.html").write_text(Path("reports/clustering.json").read_text() + "".join(heard))
 """
 FILES = {
     ".dvc/config": "[core]\n    analytics = false\n",

@@ -158,6 +158,37 @@ def test_a_lock_that_is_not_whole(project, call, text):
     assert call("trace", FIGURE, "--rev", "second")[0] == 0
 
 
+DOUBLED = "schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs: []\n  a:\n    cmd: y\n    outs: []\n"
+
+
+@pytest.mark.parametrize("command", [("trace", FIGURE), ("impact", "short"), ("diff", "first")])
+def test_a_lock_that_is_refused_is_said_in_a_sentence(project, call, command, monkeypatch):
+    """As one in which a merge left two entries of a stage."""
+    real = recipe.parse_lock
+
+    def parse_lock(text):
+        if text == DOUBLED:
+            raise yaml.YAMLError("dvc.lock has two entries of a")
+        return real(text)
+
+    monkeypatch.setattr(recipe, "parse_lock", parse_lock)
+    Path("dvc.lock").write_text(DOUBLED)
+    status, _, errors = call(*command)
+    assert status == 2 and "dvc.lock of the working tree is not whole" in errors and "two entries of a" in errors
+
+
+def test_a_file_that_is_gone_since_is_traced_where_it_was(project, call):
+    Path("pipelines/kit/two.py").unlink()
+    audit_project.commit(project, "Two is gone")
+    for rev in ("second", "HEAD~1"):
+        status, out, errors = call("trace", "pipelines/kit/two.py", "--rev", rev)
+        assert status == 0 and hashlib.md5(b"second = 2\n").hexdigest() in out, errors
+        assert "train@short" in call("impact", "pipelines/kit/two.py", "--rev", rev)[1]
+    assert "is nothing that the working tree knows" in call("trace", "pipelines/kit/two.py")[2]
+    Path("pipelines/kit/new.py").write_text("")
+    assert "is nothing that second knows" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
+
+
 def test_without_data_what_is_recorded_is_still_answered(project, call):
     """A fresh clone, before `dvc pull`."""
     clone = project.parent / "clone"

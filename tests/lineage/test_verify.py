@@ -134,3 +134,50 @@ def test_a_cache_in_another_place_is_found(project):
     revision._configured.cache_clear()
     assert cache_folder().resolve() == (project.parent / "kept").resolve()
     assert not check(rev="first")[0]
+
+
+def test_which_of_two_copies_is_spoilt_is_said(project):
+    """The file here and the one in DVC's cache, where they are not one."""
+    path = "models/tagging/short/weights.json"
+    kept, good = object_path(Revision().hash(path)), Path(path).read_text()
+    overwrite(path, good)
+    os.chmod(kept, 0o644)
+    kept.write_text("spoilt")
+    (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
+    assert row["path"] == path and "in DVC's cache its hash is" in row["problem"]
+    assert "here it is as recorded" in row["problem"]
+    overwrite(path, "spoilt too")
+    (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
+    assert row["problem"].startswith("here its hash is") and "; in DVC's cache its hash is" in row["problem"]
+    kept.write_text(good)
+    (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
+    assert row["problem"].startswith("here its hash is") and "DVC's cache has it as recorded" in row["problem"]
+    Path(path).unlink()
+    os.link(kept, path)
+    kept.write_text("spoilt")
+    (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
+    assert "which are one file" in row["problem"]
+    Path(path).unlink()
+    (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
+    assert row["problem"].startswith("in DVC's cache its hash is") and "here" not in row["problem"]
+
+
+def test_one_file_is_hashed_once(project, monkeypatch):
+    path = "models/tagging/short/weights.json"
+    kept = object_path(Revision().hash(path))
+    hashed = []
+    real = verify._hashes
+    monkeypatch.setattr(verify, "_hashes", lambda file: hashed.append(file) or real(file))
+    Path(path).unlink()
+    os.link(kept, path)
+    assert not check("short")[0] and kept not in hashed and Path(path) in hashed
+    overwrite(path, kept.read_text())
+    assert not check("short")[0] and kept in hashed
+
+
+@pytest.mark.parametrize("content", ["half of [", "5", "[1]"])
+def test_a_spoilt_listing_beside_a_good_folder_is_said(project, content):
+    listing = object_path(Revision().hash("models/tagging/short"))
+    os.chmod(listing, 0o644)
+    listing.write_text(content)
+    assert check("short")[0] == {("output", "models/tagging/short")}

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.lineage import withdraw
+from pipelines.lineage.revision import Revision
 from pipelines.registry import needed, worktree
 from pipelines.remotes import cached
 from pipelines.retention import stored, withdrawn
@@ -59,7 +60,8 @@ def test_its_bytes_leave_older_results(project):
     assert not list(Path(".cache/clips").glob("*/??/*")) and not Path(".cache/downloads/3.wav").exists()
     assert Path(".cache/downloads/music.zip").exists()
     purged = json.loads(needed.PURGED.read_text())
-    assert all(path.startswith("data/audio/one/shard-") for path in purged.values()) and purged
+    kinds = {path.rpartition("-")[0] or path for path in purged.values()}
+    assert kinds == {"data/audio/one/shard", "reports/index.html"}
     assert all(row["kept"] for row in withdrawn.find(project, stored.folder(project))), "nothing more to purge"
     assert "Goes: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
@@ -101,4 +103,76 @@ def test_copies_outside_the_cache_go_too_or_are_named(project, tmp_path):
 
 
 def test_without_a_withdrawn_clip_there_is_nothing_to_purge(project):
-    assert "withdrawn " not in prune()
+    assert "  withdrawn " not in prune()
+
+
+def cached_report() -> Path:
+    md5 = Revision().hash("reports/index.html")
+    return Path(".dvc/cache/files/md5", md5[:2], md5[2:])
+
+
+def test_reports_that_may_play_it_go_and_the_present_one_stays(project):
+    """Also what no reference names: of an older commit of a branch, and of a run that nobody committed."""
+    audit_project.git(project, "tag", "-d", "first", "second")
+    audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05")
+    audit_project.repro(project)
+    old, before = cached_report(), {Path(path) for path in holding()}
+    assert old in before and len(before) == 5, "as published, a shard, three reports"
+    withdraw.write({CONTENT: "a letter"})
+    assert "reports/index.html of this tree is it: conservatory run first" in prune()
+    audit_project.repro(project, "manifest", "audio")  # and no further: the report is older than what lies beside it
+    assert "reports/index.html of this tree is it: conservatory run first" in prune("--yes") and old.exists()
+    audit_project.repro(project)
+    audit_project.commit(project, "withdrawn")
+    new = cached_report()
+    assert CLIP not in new.read_text()
+    assert prune().count("reports/index.html") == 1, "two went before, and this one's is not named"
+    prune("--yes")
+    assert [path.read_text() for path in before if path.exists()] == [CLIP], "as published"
+    assert new.exists() and Path("reports/index.html").exists()
+    assert "reports/index.html" not in prune() and "Goes: nothing" in prune()
+    assert old.parent.name + old.name in json.loads(needed.PURGED.read_text())
+
+
+def test_a_report_of_which_nothing_is_known_goes(project):
+    """The audio it was made of has gone from the cache."""
+    old = cached_report()
+    md5 = Revision().hash("data/audio/one")
+    audit_project.edit(Path("params.yaml"), "one: {n: 6}", "one: {n: 5}")
+    audit_project.repro(project)
+    audit_project.commit(project, "fewer")
+    new = cached_report()
+    Path(".dvc/cache/files/md5", md5[:2], md5[2:]).unlink()
+    withdraw.write({hashlib.sha256(b"sound z").hexdigest(): "before it came"})
+    prune("--yes")
+    assert not old.exists() and new.exists()
+
+
+def test_what_to_do_repeats_what_was_asked(project):
+    assert "conservatory prune --withdrawn --yes does it" in prune()
+    said = prune("--also", "downloads", "--also", "corrupt", "--dry-run")
+    assert "conservatory prune --withdrawn --also downloads --also corrupt --yes does it" in said
+    assert "conservatory prune --yes does it" in CliRunner().invoke(app, ["prune"]).stdout
+
+
+def test_archives_go_as_it_is_said(project, tmp_path):
+    """Also where DVC's cache lies outside the project, and is left alone."""
+    Path(".dvc/cache").rename(tmp_path / "cache")
+    Path(".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path / 'cache'}\n")
+    Path(".cache/downloads").mkdir(parents=True)
+    Path(".cache/downloads/music.zip").write_bytes(b"many clips")
+    assert "outside the project" in prune("--also", "downloads", "--yes")
+    assert not Path(".cache/downloads").exists()
+
+
+def test_locks_that_cannot_be_read_are_named(project):
+    lock = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text("<<<<<<< HEAD\nstages: [\n")
+    audit_project.commit(project, "A merge in a hurry")
+    bad = audit_project.git(project, "rev-parse", "HEAD")
+    withdraw.write({CONTENT: "a letter"})
+    result = CliRunner().invoke(app, ["prune", "--withdrawn"])
+    assert result.exit_code == 2 and "dvc.lock is not whole" in result.stderr
+    Path("dvc.lock").write_text(lock)
+    audit_project.commit(project, "mended")
+    assert f"dvc.lock of {bad[:12]}" in prune()
