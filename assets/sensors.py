@@ -4,6 +4,7 @@
 """
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from assets import events, folders, lock, outside
 from assets.recipe import StageGroup
 
 LOOK_EVERY = 300  # seconds
+DATA, TRY = "conservatory/data", "conservatory/try"
+TRIES = 3  # of a retraining on the same data
+TRY_AFTER = 3600  # seconds since the last has failed
 BUSY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -58,7 +62,8 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
         job=job,
         description=(
             "Retrains when files came, changed or went in a dataset's folder or archive, or a .dvc file did, and nothing has "
-            "moved since the last look: a copy that goes on is waited for."
+            "moved since the last look: a copy that goes on is waited for. A retraining that failed is tried again, an hour "
+            f"later, {TRIES} times in all."
         ),
         minimum_interval_seconds=LOOK_EVERY,
         default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
@@ -76,11 +81,29 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
         if waiting:
             return dg.SkipReason(f"a retraining starts from the last commit: commit {', '.join(waiting)} first")
         if due:
-            return dg.RunRequest(run_key=now, tags={"conservatory/data": now})
+            return dg.RunRequest(run_key=now, tags={DATA: now, TRY: "1"})
         if not at_rest:
             return dg.SkipReason(
                 f"{count} files, and they have changed since the last look: waiting until they are at rest"
             )
-        return dg.SkipReason(f"{count} watched files have not changed")
+        return _once_more(context.instance, now) or dg.SkipReason(f"{count} watched files have not changed")
 
     return sensor
+
+
+def _once_more(instance: dg.DagsterInstance, data: str) -> dg.RunRequest | dg.SkipReason | None:
+    """What to do about the retraining on these data if it failed; None where it did not, or nobody asked for one. A run that
+    somebody started again from Dagster's own pages counts as well, and one that was canceled is not asked for again."""
+    records = instance.get_run_records(dg.RunsFilter(tags={DATA: data}))
+    last = max(records, key=lambda record: record.create_timestamp, default=None)
+    if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+        return None
+    tried = max(int(record.dagster_run.tags.get(TRY, "1")) for record in records)
+    if tried >= TRIES:
+        return dg.SkipReason(
+            f"the retraining on these data failed {tried} times and waits until they change; its run says why, and how to go on"
+        )
+    wait = (last.end_time or last.update_timestamp.timestamp()) + TRY_AFTER - time.time()
+    if wait > 0:
+        return dg.SkipReason(f"the retraining on these data failed; it is tried again in {wait / 60:.0f} minutes")
+    return dg.RunRequest(run_key=f"{data}-{tried + 1}", tags={DATA: data, TRY: str(tried + 1)})

@@ -17,13 +17,17 @@ from pipelines import datasets
 from pipelines.datasets import heard
 from pipelines.evaluation import before_after, drift, probes, tagging
 from pipelines.registry import objects
-from pipelines.registry.errors import RegistryError
+from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.store import embeddings, shards
 from pipelines.store.tables import read_table
 from pipelines.training.chunks import tag_matrix
 
 GUARDED = ("roc_auc", "pr_auc", "probe")
 FEW = 5  # clip ids that a message names
+PREDICTED = ("predictions/tagging", embeddings.PREDICTIONS, "scores")
+EMBEDDED = ("embeddings", embeddings.EMBEDDINGS, "embedding")
+WRONG = {"champion": RegistryError, "challenger": Incomparable}
+"""What is raised where a version lacks what its code should have made: training again mends no champion."""
 
 
 def options(settings: dict) -> dict:
@@ -48,24 +52,27 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
 
     Returns champion, challenger (their versions), test_set `{"sha256", "n", "n_groups", "n_tags", "left_aside"}` (test clips
     that the challenger has beyond it), metrics: name -> `{"champion", "challenger", "difference", "difference_ci95", "margin",
-    "holds"}`, drift (`drift.compare` of training clips), or why there is none. Raises `RegistryError` where the test sets differ.
+    "holds"}`, unmeasured (what is guarded and cannot be measured there), drift (`drift.compare` of training clips), or why there
+    is none. Raises `Incomparable` where the test sets differ or the challenger's predictions are none, and `RegistryError` where
+    the bytes to compare cannot be had or read.
     """
     before, after = _clips(project, champion), _clips(project, challenger)
     test = _frozen(before, after, champion, challenger)
     truth, groups = tag_matrix(test, champion["tags"]), test["group"].to_numpy()
     scores = {
-        side: _scores(project, record, test["clip_id"].tolist())[
+        side: _vectors(project, record, PREDICTED, test["clip_id"].tolist(), WRONG[side])[
             :, [record["tags"].index(tag) for tag in champion["tags"]]
         ]
         for side, record in (("champion", champion), ("challenger", challenger))
     }
     draws = options["n_bootstrap"], options["seed"]
+    n_tags = int(((truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))).sum())
     measured = {
         name: before_after.compare(
             functools.partial(_macro, measure, truth, scores), [*scores], groups, len(test), *draws
         )
         for name, measure in (("roc_auc", tagging.roc_auc), ("pr_auc", tagging.pr_auc))
-        if name in options["margins"]
+        if name in options["margins"] and n_tags
     }
     if "probe" in options["margins"]:
         measured |= _probes(project, champion, challenger, test, options)
@@ -76,21 +83,30 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
             "sha256": digest(test, champion["tags"]),
             "n": len(test),
             "n_groups": len(np.unique(groups)),
-            "n_tags": int(((truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))).sum()),
+            "n_tags": n_tags,
             "left_aside": int(len(after["test"]) - len(test)),
         },
         "metrics": {name: _judged(name, found, options["margins"]) for name, found in measured.items()},
+        "unmeasured": sorted({*options["margins"]} - {_guard(name) for name in measured}),
         "drift": _drift(project, champion, challenger, before["train"], after["train"], options["drift"]),
     }
 
 
 def decide(comparison: dict) -> tuple[bool, str]:
-    """(promote?, the reason in a sentence)."""
+    """(promote?, the reason in a sentence). `Incomparable` where nothing that is guarded could be measured."""
+    if not comparison["metrics"]:
+        raise Incomparable(
+            f"no guarded metric ({', '.join(comparison['unmeasured'])}) could be measured on the test set of version "
+            f"{comparison['champion']}: it has no tag, and no target, that some clips have and others not. Nothing was promoted. "
+            "Guard a metric that can be (registry.margins in params.yaml), or decide yourself: conservatory models promote NAME "
+            f"{comparison['challenger']} --no-gate --reason '...'"
+        )
     failed = [_in_words(name, found) for name, found in comparison["metrics"].items() if not found["holds"]]
     if failed:
         return False, f"worse than version {comparison['champion']}, or not surely as good: {'; '.join(failed)}"
     passed = "; ".join(_in_words(name, found) for name, found in comparison["metrics"].items())
-    return True, f"not worse than version {comparison['champion']} on any guarded metric: {passed}"
+    aside = f"; not measured: {', '.join(comparison['unmeasured'])}" if comparison["unmeasured"] else ""
+    return True, f"not worse than version {comparison['champion']} on any guarded metric: {passed}{aside}"
 
 
 def digest(test: pd.DataFrame, tags: list[str]) -> str:
@@ -107,10 +123,10 @@ def _columns(test: pd.DataFrame) -> list[list]:
 
 def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
     """A version's test and training clips, without those that were left out, as its own data had them."""
-    dataset, hashes = record["dataset"], record["hashes"]
-    manifest = read_table(objects.file(project, hashes, f"data/manifests/{dataset}.parquet"), datasets.MANIFEST)
-    index = objects.file(project, hashes, f"data/audio/{dataset}/index.parquet")
-    usable = manifest[manifest["clip_id"].isin(read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"])]
+    dataset = record["dataset"]
+    manifest = _table(project, record, f"data/manifests/{dataset}.parquet", datasets.MANIFEST)
+    index = _table(project, record, f"data/audio/{dataset}/index.parquet", shards.INDEX, ["clip_id"])
+    usable = manifest[manifest["clip_id"].isin(index["clip_id"])]
     known = usable[~heard.left_out(usable, record["leave_out"])]
     return {split: known[known["split"] == split].reset_index(drop=True) for split in ("test", "train")}
 
@@ -125,19 +141,19 @@ def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.D
         f"conservatory models promote {champion['name']} {challenger['version']} --no-gate --reason '...'"
     )
     if champion["dataset"] != challenger["dataset"]:
-        raise RegistryError(
+        raise Incomparable(
             f"{versions} were tested on {champion['dataset']} and {challenger['dataset']}: they {way_out}"
         )
     if set(champion["tags"]) != set(challenger["tags"]):
         changed = sorted(set(champion["tags"]) ^ set(challenger["tags"]))
-        raise RegistryError(f"{versions} know different tags ({_few(changed)}): they {way_out}")
+        raise Incomparable(f"{versions} know different tags ({_few(changed)}): they {way_out}")
     test = before["test"]
     if test.empty:
-        raise RegistryError(f"{champion['dataset']} has no test clips: without them two versions {way_out}")
+        raise Incomparable(f"{champion['dataset']} has no test clips: without them two versions {way_out}")
     there = after["test"].set_index("clip_id")
     missing = [clip for clip in test["clip_id"] if clip not in there.index]
     if missing:
-        raise RegistryError(
+        raise Incomparable(
             f"{versions} have different test sets: {len(missing)} of the {len(test)} test clips of version {champion['version']} "
             f"are not test clips of version {challenger['version']} ({_few(missing)}). They {way_out}"
         )
@@ -147,33 +163,49 @@ def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.D
     )
     relabelled = [clip for clip, one, other in zip(test["clip_id"], old, new, strict=True) if one != other]
     if relabelled:
-        raise RegistryError(
+        raise Incomparable(
             f"{versions} have different test sets: the labels or groups of {len(relabelled)} of {len(test)} clips have changed "
             f"({_few(relabelled)}). They {way_out}"
         )
     learnt = sorted(set(after["train"]["group"]) & set(test["group"]) - set(before["train"]["group"]))
     if learnt:
-        raise RegistryError(
+        raise Incomparable(
             f"{versions}: version {challenger['version']} was trained on clips of works or artists that are in the test set "
             f"({_few(learnt)}). They {way_out}"
         )
     return test
 
 
-def _scores(project: Path, record: dict, clip_ids: list[str]) -> np.ndarray:
-    """`(clips, tags)` probabilities of a version, in the order of its own tags."""
-    where = f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
-    table = read_table(objects.file(project, record["hashes"], where), embeddings.PREDICTIONS).set_index("clip_id")
+def _table(project: Path, record: dict, path: str, schema, columns: list[str] | None = None) -> pd.DataFrame:
+    """A version's table. Its bytes are those that were registered, so what cannot be read is of another code."""
+    file = objects.file(project, record["hashes"], path)
+    try:
+        return read_table(file, schema, columns)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RegistryError(
+            f"{path} of version {record['version']} cannot be read ({error}). If older code has made it, decide yourself: "
+            f"conservatory models promote {record['name']} VERSION --no-gate --reason '...'"
+        ) from error
+
+
+def _vectors(project: Path, record: dict, kind: tuple, clip_ids: list[str], wrong: type[RegistryError]) -> np.ndarray:
+    """`(clips, d)` of a version: its tags' probabilities, in the order of its own tags, or its embeddings."""
+    folder, schema, column = kind
+    where = f"data/{folder}/{record['dataset']}/{record['name']}.parquet"
+    table = _table(project, record, where, schema).set_index("clip_id")
+    way_out = (
+        "nothing was promoted. Train it again"
+        if wrong is Incomparable
+        else f"choose another champion: conservatory models promote {record['name']} VERSION --no-gate --reason '...'"
+    )
     if missing := [clip for clip in clip_ids if clip not in table.index]:
-        raise RegistryError(
-            f"version {record['version']} has no prediction for {len(missing)} test clips ({_few(missing)})"
+        raise wrong(
+            f"version {record['version']} has no {folder} of {len(missing)} test clips ({_few(missing)}): {way_out}"
         )
-    scores = np.stack(table.loc[clip_ids, "scores"].to_list())
-    if not np.isfinite(scores).all():
-        raise RegistryError(
-            f"version {record['version']} predicts NaN or infinity; train it again, nothing was promoted"
-        )
-    return scores
+    found = np.stack(table.loc[clip_ids, column].to_list())
+    if not np.isfinite(found).all():
+        raise wrong(f"version {record['version']} has NaN or infinity among its {folder}: {way_out}")
+    return found
 
 
 def _macro(measure, truth: np.ndarray, scores: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
@@ -191,10 +223,7 @@ def _probes(project: Path, champion: dict, challenger: dict, test: pd.DataFrame,
     clips may be others than the challenger's, the test set is the same. Targets with too few clips or groups are left out."""
     found = {}
     vectors = {
-        side: embeddings.read(
-            objects.file(project, record["hashes"], f"data/embeddings/{record['dataset']}/{record['name']}.parquet"),
-            test["clip_id"].tolist(),
-        )
+        side: _vectors(project, record, EMBEDDED, test["clip_id"].tolist(), WRONG[side])
         for side, record in (("champion", champion), ("challenger", challenger))
     }
     for column in [name for name in test if name.startswith("target_")]:
@@ -214,8 +243,13 @@ def _probes(project: Path, champion: dict, challenger: dict, test: pd.DataFrame,
     return found
 
 
+def _guard(name: str) -> str:
+    """The key of registry.margins that a measured metric belongs to."""
+    return "probe" if "_probe_" in name else name
+
+
 def _judged(name: str, found: dict, margins: dict) -> dict:
-    margin = float(margins["probe" if "_probe_" in name else name])
+    margin = float(margins[_guard(name)])
     challenger = found["challenger"]
     low, high = challenger["difference_ci95"]
     return {
@@ -239,7 +273,7 @@ def _drift(
             for record, clips in ((champion, before), (challenger, after))
         )
         found = drift.compare(reference, present, **options)
-    except (RegistryError, ValueError, KeyError) as error:
+    except (RegistryError, OSError, ValueError, KeyError) as error:
         return {"none": str(error)}
     shared = len(set(before["clip_id"]) & set(after["clip_id"]))
     return {"clips_new": len(after) - shared, "clips_gone": len(before) - shared, **found}

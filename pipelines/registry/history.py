@@ -18,6 +18,7 @@ from pipelines.store.files import atomic
 FOLDER = "registry"
 LOCK = ".cache/registry.lock"
 PROMOTING = ("promoted", "rolled_back")
+WORDS = ("time", "event", "reason")
 
 
 @contextmanager
@@ -36,19 +37,24 @@ def names(project: Path) -> list[str]:
 
 
 def read(project: Path, name: str) -> list[dict]:
-    """A model's events, the oldest first; none for a model that was never registered. `RegistryError` if a line is no event."""
+    """A model's events, the oldest first, each with time, event, version and reason; none for a model that was never registered.
+    `RegistryError` if a line is no event."""
     path = project / FOLDER / name / "history.jsonl"
     if not path.exists():
         return []
-    events, content = [], path.read_bytes()
+    try:
+        events, content = [], path.read_bytes()
+    except OSError as error:
+        raise RegistryError(f"{path} cannot be read: {error.strerror or error}") from error
     for number, line in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
         try:
             event = json.loads(line.decode())
-            if type(event["version"]) is not int or not isinstance(event["event"], str):
-                raise TypeError(f"a version is a number, and an event a word: {line.decode():.80}")
+            if type(event["version"]) is not int or not all(isinstance(event[key], str) for key in WORDS):
+                raise TypeError(f"a version is a number, and {', '.join(WORDS)} are words")
         except (ValueError, TypeError, KeyError, RecursionError) as error:
+            why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise RegistryError(
-                f"{path}, line {number}, is no event (a merge left unfinished?): mend it, or take it from git: "
+                f"{path}, line {number}, is no event (a merge left unfinished?), {why}: mend it, or take it from git: "
                 f"git checkout HEAD -- {FOLDER}/{name}/history.jsonl"
             ) from error
         events.append(event)
@@ -89,15 +95,31 @@ def champions(events: list[dict]) -> list[int]:
 
 
 def before(events: list[dict]) -> int | None:
-    """The version to roll back to: that which was champion before this one came, rollbacks taken back; None if there is none."""
-    reigns: list[int] = []
+    """The version to roll back to: that which was champion directly before the present one's reign began; None if there is none.
+
+    A promotion puts a version at the end of the line of champions. A rollback takes the line back to the last reign of the
+    version it names; if that was taken back itself, to the line as it was in its last reign. So a promotion that is rolled back
+    changes nothing, and who goes back again and again comes to the first champion.
+    """
+    line: list[int] = []
+    then: dict[int, list[int]] = {}  # version -> the line in its last reign
     for event in events:
-        if event["event"] == "promoted":
-            reigns.append(event["version"])
-        elif event["event"] == "rolled_back" and event["version"] in reigns:
-            while reigns[-1] != event["version"]:
-                reigns.pop()
-    return reigns[-2] if len(reigns) > 1 else None
+        version = event["version"]
+        if event["event"] not in PROMOTING:
+            continue
+        if event["event"] == "rolled_back" and version in line:
+            line = line[: len(line) - line[::-1].index(version)]
+        elif event["event"] == "rolled_back" and version in then:
+            line = then[version]
+        elif line[-1:] != [version]:
+            line = [*line, version]
+        then[version] = line
+    return line[-2] if len(line) > 1 else None
+
+
+def unsaved(project: Path) -> bool:
+    """Is there anything in the registry that is not committed?"""
+    return bool(git.run(project, "status", "--porcelain", "--", FOLDER).stdout)
 
 
 def save(project: Path, message: str, say=print) -> None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pipelines.registry import history, versions
+from voluptuous import Schema
+
+from pipelines.registry import history, kept, versions
 from pipelines.registry.errors import RegistryError
-from pipelines.store.files import read_json
 
 OUTPUTS = ("data/", "models/")
 PURGED = Path("registry/purged.json")
@@ -38,6 +39,8 @@ def of_version(record: dict) -> dict[str, str]:
 
 
 def purged(project: Path) -> dict[str, str]:
-    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it."""
+    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it. `RegistryError` where
+    that cannot be read."""
     path = project / PURGED
-    return read_json(path) if path.exists() else {}
+    way_out = f"mend it, or take it from git: git checkout HEAD -- {PURGED}"
+    return kept.read(path, Schema({str: str}), way_out) if path.exists() else {}

@@ -5,24 +5,33 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.registry.errors import RegistryError
-from pipelines.remotes import carry, shelf
+from pipelines.remotes import cached, carry, shelf
 
 
 def find(project: Path, md5: str, what: str) -> Path:
     """The cached file with this hash, fetched from the default remote if need be; read it, never write it.
 
-    what: its path, for the message. `RegistryError` if it is in neither.
+    what: its path, for the message. `RegistryError` if it is in neither, or spoilt.
     """
     store = _store(str(project.absolute()))
     path = Path(store.cache.local.oid_to_path(md5))
     if not path.exists():
         _fetch(store, md5, what)
+    try:
+        sound = cached.digest(path) == md5.partition(".")[0]
+    except OSError as error:
+        raise RegistryError(f"{what} ({md5}) cannot be read in DVC's cache: {error.strerror or error}") from error
+    if not sound:
+        raise RegistryError(f"{what} ({md5}) is spoilt in DVC's cache: `conservatory pull --models` makes it good")
     return path
 
 
 def listing(project: Path, md5: str, what: str) -> dict[str, str]:
     """Relative path -> hash of the files of a folder, as DVC wrote it down."""
-    return {entry["relpath"]: entry["md5"] for entry in json.loads(find(project, md5, what).read_bytes())}
+    try:
+        return {entry["relpath"]: entry["md5"] for entry in json.loads(find(project, md5, what).read_bytes())}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise RegistryError(f"{what} ({md5}) is no folder's listing: it was not registered as a folder") from error
 
 
 def file(project: Path, hashes: dict[str, str], path: str) -> Path:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pipelines.registry import gate, history, needed, objects, versions
 from pipelines.registry.errors import RegistryError
-from pipelines.remotes import cached
 
 
 def promote(project: Path, name: str, version: int, options: dict, reason: str = "", gated: bool = True) -> dict:
@@ -12,8 +11,8 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
 
     The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate
     is not asked. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` where there is nothing to
-    decide (it is champion already, or was retired), its files are not at hand or the two cannot be compared; the history is then
-    as it was.
+    decide (it is champion already, or was retired) or its files are not at hand, and `Incomparable` where the two cannot be
+    compared; the history is then as it was.
     """
     record = versions.load(project, name, version)
     events = history.read(project, name)
@@ -71,10 +70,7 @@ def _at_hand(project: Path, name: str, record: dict) -> None:
     if folder in gone or any(md5 in gone for md5 in files.values()):
         raise RegistryError(f"version {record['version']} of {name} was purged, because a clip in it was withdrawn")
     for path, md5 in files.items():
-        if cached.digest(objects.find(project, md5, f"{out}/{path}")) != md5:
-            raise RegistryError(
-                f"{out}/{path} ({md5}) is spoilt in DVC's cache: `conservatory pull --models` makes it good"
-            )
+        objects.find(project, md5, f"{out}/{path}")
 
 
 def _last(events: list[dict], version: int) -> dict:

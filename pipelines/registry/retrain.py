@@ -19,7 +19,7 @@ from pipelines import params, run
 from pipelines.alerts import settings as alerts
 from pipelines.alerts.send import alert, refusal
 from pipelines.registry import gate, git, history, promotion, remotes, versions, worktree
-from pipelines.registry.errors import RegistryError
+from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, record
 
@@ -120,8 +120,14 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             except RemoteError as error:
                 raise RegistryError(f"{error} No champion has changed. {go_on}") from error
     settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
-    decided = judge(project, params.trained_names(settings), commit, gate.options(settings), f"retraining {name}", say)
-    new = commit != plan["base"] and any(decided.values())
+    try:
+        options = gate.options(settings)
+        decided = judge(project, params.trained_names(settings), commit, options, f"retraining {name}", say)
+        # of a retraining that was cut off after the decision, it is the registry that says what it brought
+        registered = versions.commits(project)
+    except RegistryError as error:
+        raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
+    new = commit != plan["base"] and (any(decided.values()) or worktree.holds(project, name, registered))
     if commit == plan["base"]:
         say("Nothing was new: no data, no code and no parameter has changed since that commit.")
     elif not new:
@@ -134,28 +140,37 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
     """Register a commit's models and let the gate decide on those that are challengers; the registry is committed once.
 
     Returns name -> event, None for a model that was decided on before. Where two cannot be compared, that is a refusal and its
-    reason.
+    reason. `RegistryError` where one could not be decided on for another reason: it stays a challenger, the others are decided.
     """
-    decided = {}
+    decided, undecided = {}, []
     with history.alone(project):
         told = []
         for name in names:
-            version, _ = versions.register(project, name, commit)
-            stage = history.stages(history.read(project, name))[version]
-            if stage != "challenger":
-                say(f"{name}: the same model as version {version} ({stage}); nothing to decide")
-                decided[name] = None
-                continue
             try:
-                event = promotion.promote(project, name, version, options)
+                event = decided[name] = _decide(project, name, commit, options, say)
             except RegistryError as error:
-                champion = history.champion(history.read(project, name))
-                event = history.append(project, name, "refused", version, str(error), champion=champion)
-            decided[name] = event
-            told.append(f"{name} {version} {event['event']}")
-        if told:
-            history.save(project, f"Registry: {', '.join(told)} ({why})", say)
+                undecided.append(f"{name}: {error}")
+                continue
+            if event:
+                told.append(f"{name} {event['version']} {event['event']}")
+        if told or history.unsaved(project):
+            history.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+    if undecided:
+        raise RegistryError("; ".join(undecided))
     return decided
+
+
+def _decide(project: Path, name: str, commit: str, options: dict, say: Callable) -> dict | None:
+    version, _ = versions.register(project, name, commit)
+    stage = history.stages(history.read(project, name))[version]
+    if stage != "challenger":
+        say(f"{name}: the same model as version {version} ({stage}); nothing to decide")
+        return None
+    try:
+        return promotion.promote(project, name, version, options)
+    except Incomparable as error:
+        champion = history.champion(history.read(project, name))
+        return history.append(project, name, "refused", version, str(error), champion=champion)
 
 
 def set_parameter(path: Path, change: str) -> None:

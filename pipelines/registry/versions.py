@@ -9,12 +9,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
+
 from pipelines import recipe
-from pipelines.registry import git, history, objects
+from pipelines.registry import git, history, kept, objects
 from pipelines.registry.errors import RegistryError
-from pipelines.store.files import atomic, read_json, write_json
+from pipelines.store.files import atomic, write_json
 
 MODELS = "models/tagging"
+NUMBER = Any(int, float)
+MD5 = Match(r"[0-9a-f]{32}(\.dir)?\Z", "should be DVC's hash")
+HASH = Any("", MD5, msg=MD5.msg)
+RECORD = {
+    "commit": kept.COMMIT,
+    "dataset": str,
+    "tags": [str],
+    "leave_out": Any(dict, None),
+    "stage": str,
+    "code": str,
+    "params": dict,
+    "metrics": {
+        Optional(str): {"n": int, "value": NUMBER, "ci95": ExactSequence([NUMBER, NUMBER], msg="should be two numbers")}
+    },
+}
 
 
 def path(project: Path, name: str, version: int) -> Path:
@@ -22,19 +39,18 @@ def path(project: Path, name: str, version: int) -> Path:
 
 
 def load(project: Path, name: str, version: int) -> dict:
-    """A version's record. `RegistryError` names the versions there are where it is none of them."""
+    """A version's record (see `describe`). `RegistryError` names the versions there are where it is none of them, and what is
+    wrong in a record that is not what it should be."""
     known = history.stages(history.read(project, name))
     if not known:
         there = ", ".join(history.names(project)) or "none yet: conservatory models register"
         raise RegistryError(f"no model {name!r} is registered; there is {there}")
     if version not in known:
         raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
-    try:
-        return read_json(path(project, name, version))
-    except (OSError, ValueError) as error:
-        raise RegistryError(
-            f"{path(project, name, version)} cannot be read: git checkout HEAD -- {history.FOLDER}"
-        ) from error
+    hashes = {f"{MODELS}/{name}": MD5, Optional(str): HASH}
+    schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
+    file = path(project, name, version)
+    return kept.read(file, schema, f"mend it, or take it from git: git checkout HEAD -- {file.relative_to(project)}")
 
 
 def commits(project: Path) -> dict[str, str]:

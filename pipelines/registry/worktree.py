@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipelines.registry import git
+from voluptuous import ALLOW_EXTRA, Schema
+
+from pipelines.registry import git, kept
 from pipelines.registry.errors import RegistryError
 from pipelines.runs import record
-from pipelines.store.files import read_json, write_json
+from pipelines.store.files import write_json
 
 FOLDER = Path(".cache/retrain")
 BRANCH = "retrain/"
+PLAN = Schema({"base": kept.COMMIT, "changes": [str], "stages": [str]}, required=True, extra=ALLOW_EXTRA)
 
 
 def new_id() -> str:
@@ -63,12 +66,15 @@ def create(project: Path, name: str, revision: str, plan: dict) -> Path:
 
 
 def plan(project: Path, name: str) -> dict:
-    """What a retraining was begun with. `RegistryError` where there is none of that name, or it never was set up."""
-    try:
-        return read_json(_plan(project, name))
-    except FileNotFoundError:
+    """What a retraining was begun with: base (a commit), changes and stages. `RegistryError` where there is none of that name, it
+    never was set up, or that cannot be read."""
+    if not _plan(project, name).exists():
         there = ", ".join(waiting(project)) or "none"
-        raise RegistryError(f"there is no retraining {name!r} to go on with; there is {there}") from None
+        raise RegistryError(f"there is no retraining {name!r} to go on with; there is {there}")
+    way_out = "it cannot be gone on with; conservatory retrain --clean takes it away"
+    if not (project / FOLDER / name).is_dir():
+        raise RegistryError(f"the worktree of retraining {name} is gone: {way_out}")
+    return kept.read(_plan(project, name), PLAN, way_out)
 
 
 def waiting(project: Path) -> list[str]:
@@ -107,11 +113,18 @@ def remove(project: Path, name: str, branch: bool) -> None:
 
 
 def take_away(project: Path, name: str, registered: Container[str]) -> None:
-    """Remove what a retraining left, its branch too unless that ends in one of the commits `registered`. `RegistryError` if it is
+    """Remove what a retraining left, its branch too unless that holds one of the commits `registered`. `RegistryError` if it is
     at work."""
     with held(project, name):
-        tip = git.run(project, "rev-parse", "--verify", "--quiet", BRANCH + name, check=False).stdout.strip()
-        remove(project, name, branch=tip not in registered)
+        remove(project, name, branch=not holds(project, name, registered))
+
+
+def holds(project: Path, name: str, registered: Container[str]) -> bool:
+    """Would one of the commits `registered` be lost with the retraining's branch?"""
+    branch = BRANCH + name
+    others = ("--not", "HEAD", f"--exclude={branch}", "--branches", "--tags")
+    done = git.run(project, "rev-list", f"refs/heads/{branch}", *others, check=False)
+    return bool(done.returncode) or any(commit in registered for commit in done.stdout.split())
 
 
 def failure(project: Path, name: str) -> str:

@@ -51,13 +51,19 @@ def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
     assert history.champion(history.read(project, "short")) == 1
 
 
-def look(sensor, cursor):
-    with dg.build_sensor_context(cursor=cursor) as context:
+@pytest.fixture(scope="module")
+def instance():
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def look(sensor, cursor, instance):
+    with dg.build_sensor_context(cursor=cursor, instance=instance) as context:
         data = sensor.evaluate_tick(context)
         return data.run_requests, data.skip_message, data.cursor
 
 
-def test_new_data_are_waited_for_and_start_one_run(tmp_path):
+def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     music = tmp_path / "music"
     (music / "rock").mkdir(parents=True)
     (music / "rock/a.wav").write_text("a")
@@ -70,7 +76,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path):
     }
     (tmp_path / "params.yaml").write_text(json.dumps({"datasets": entries}))
     sensor = sensors.new_data(tmp_path, retraining.job(tmp_path), on=False)
-    requests, why, cursor = look(sensor, None)
+    requests, why, cursor = look(sensor, None, instance)
     assert not requests and why == "2 watched files have not changed"
     for change in (
         lambda: (music / "rock/c.wav").write_text("c"),
@@ -80,38 +86,72 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path):
         lambda: (tmp_path / "raw.dvc").write_text("outs: []"),
     ):
         change()
-        requests, why, cursor = look(sensor, cursor)
+        requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and "waiting until they are at rest" in why
-        requests, _, cursor = look(sensor, cursor)
+        requests, _, cursor = look(sensor, cursor, instance)
         assert len(requests) == 1 and requests[0].run_key == folders.signature(tmp_path)[0]
-        requests, why, cursor = look(sensor, cursor)
+        requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and "have not changed" in why
     (tmp_path / ".dvc/cache").mkdir(parents=True)
     (tmp_path / ".dvc/cache/of a run").write_text("made")
-    assert "have not changed" in look(sensor, cursor)[1]  # or a retraining would start the next
+    assert "have not changed" in look(sensor, cursor, instance)[1]  # or a retraining would start the next
     music.rename(tmp_path / "elsewhere")  # a disk that is not mounted is no new data
     for _ in range(2):
-        requests, why, cursor = look(sensor, cursor)
+        requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and why == f"not there: {music}; looking again when it is"
     (tmp_path / "elsewhere").rename(music)
-    assert "have not changed" in look(sensor, cursor)[1]
+    assert "have not changed" in look(sensor, cursor, instance)[1]
 
 
-def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path):
+def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path, instance):
     """A retraining starts from the commit: it would find nothing new, and nobody would ask again."""
     sensor = sensors.new_data(project, retraining.job(project), on=False)
-    _, _, cursor = look(sensor, None)
+    _, _, cursor = look(sensor, None, instance)
     archive = tmp_path / "more.zip"
     archive.write_text("music")
     small.edit(project, "datasets:\n", f"datasets:\n  more: {{local: {archive}}}\n")
-    _, _, cursor = look(sensor, cursor)
+    _, _, cursor = look(sensor, cursor, instance)
     for _ in range(2):
-        requests, why, cursor = look(sensor, cursor)
+        requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and why == "a retraining starts from the last commit: commit more first"
     small.commit(project)
-    requests, _, cursor = look(sensor, cursor)
+    requests, _, cursor = look(sensor, cursor, instance)
     assert len(requests) == 1
-    assert "have not changed" in look(sensor, cursor)[1]
+    assert "have not changed" in look(sensor, cursor, instance)[1]
+
+
+@dg.job
+def mended():
+    dg.op(name="nothing")(lambda: None)()
+
+
+def test_a_retraining_that_failed_is_tried_again_and_not_for_ever(tmp_path, monkeypatch):
+    music = tmp_path / "music"
+    music.mkdir()
+    (tmp_path / "params.yaml").write_text(json.dumps({"datasets": {"mine": {"path": str(music)}}}))
+    job = retraining.job(tmp_path)  # not under git: it fails
+    sensor = sensors.new_data(tmp_path, job, on=False)
+    with dg.instance_for_test() as instance:
+        _, _, cursor = look(sensor, None, instance)
+        (music / "a.wav").write_text("a")
+        _, _, cursor = look(sensor, cursor, instance)
+        requests, _, cursor = look(sensor, cursor, instance)
+        keys = []
+        for _ in range(sensors.TRIES - 1):
+            keys.append(requests[0].run_key)
+            assert not job.execute_in_process(instance=instance, tags=requests[0].tags, raise_on_error=False).success
+            monkeypatch.setattr(sensors, "TRY_AFTER", 3600)
+            requests, why, cursor = look(sensor, cursor, instance)
+            assert not requests and "tried again in 60 minutes" in why
+            monkeypatch.setattr(sensors, "TRY_AFTER", 0)
+            requests, _, cursor = look(sensor, cursor, instance)
+        keys.append(requests[0].run_key)
+        job.execute_in_process(instance=instance, tags=requests[0].tags, raise_on_error=False)
+        requests, why, cursor = look(sensor, cursor, instance)
+        assert not requests and "failed 3 times" in why and len({*keys}) == 3
+        # what was started again by hand, and came to its end, is the end of it
+        assert mended.execute_in_process(instance=instance, tags={sensors.DATA: keys[0]}).success
+        assert look(sensor, cursor, instance)[1] == "1 watched files have not changed"
 
 
 def test_off_unless_params_say_otherwise(project):

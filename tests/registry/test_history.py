@@ -37,6 +37,60 @@ def test_stages_by_hand():
     assert history.before(again) == 1 and history.champion([]) is None and history.before([]) is None
 
 
+def test_going_back_to_who_was_taken_back():
+    """A rollback may name a champion that a rollback took back before: it has the champions before it that it had then."""
+    back = events(("promoted", 1), ("promoted", 2), ("rolled_back", 1))
+    undone = [*back, *events(("rolled_back", 2))]
+    assert history.champion(undone) == 2 and history.before(undone) == 1
+    third = [*undone, *events(("promoted", 3))]
+    assert history.before(third) == 2
+    far = events(("promoted", 1), ("promoted", 2), ("promoted", 3), ("rolled_back", 1), ("rolled_back", 3))
+    assert history.before(far) == 2
+
+
+@st.composite
+def lives(draw):
+    """Events that `promotion` can write: who is promoted is not champion, who is gone back to was one."""
+    found = []
+    for number in range(draw(st.integers(0, 12))):
+        champion, former = history.champion(found), sorted({*history.champions(found)} - {history.champion(found)})
+        fresh = number + 1
+        if former and draw(st.booleans()):
+            found += events(("rolled_back", draw(st.sampled_from(former))))
+        else:
+            found += events(("promoted", draw(st.sampled_from([fresh, *former]))))
+        assert history.champion(found) != champion
+    return found
+
+
+def gone_back(life):
+    """`conservatory models rollback`, once."""
+    return [*life, *events(("rolled_back", history.before(life)))]
+
+
+@given(lives())
+def test_before_is_who_was_champion_before(life):
+    champion, fresh = history.champion(life), 99
+    later = [*life, *events(("promoted", fresh))]
+    assert history.before(later) == champion
+    if champion is None:
+        return
+    # a promotion that is rolled back changes nothing, and neither does a rollback to a version that is undone
+    assert history.champion(gone_back(later)) == champion and history.before(gone_back(later)) == history.before(life)
+    undone = [*gone_back(later), *events(("rolled_back", fresh))]
+    assert history.champion(undone) == fresh and history.before(undone) == champion
+    assert history.before(life) != champion
+
+
+@given(lives())
+def test_going_back_again_and_again_ends_with_the_first_champion(life):
+    for _ in range(len(life) + 1):
+        if history.before(life) is None:
+            break
+        life = gone_back(life)
+    assert history.before(life) is None and history.champion(life) in (None, *history.champions(life)[:1])
+
+
 @given(st.lists(st.tuples(st.sampled_from(["registered", "promoted", "refused", "rolled_back"]), st.integers(1, 4))))
 def test_there_is_never_more_than_one_champion(pairs):
     found = history.stages(events(*pairs))
@@ -55,8 +109,16 @@ def test_append_and_read(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    [b"<<<<<<< HEAD", b"\xff", b"[" * 5000, b'{"event": "promoted", "version": [1]}', b'{"event": 1, "version": 1}'],
-    ids=["conflict", "bytes", "depth", "version", "event"],
+    [
+        b"<<<<<<< HEAD",
+        b"\xff",
+        b"[" * 5000,
+        b'{"time": "t", "reason": "r", "event": "promoted", "version": [1]}',
+        b'{"time": "t", "reason": "r", "event": 1, "version": 1}',
+        b'{"reason": "r", "event": "promoted", "version": 1}',
+        b'{"time": "t", "reason": null, "event": "promoted", "version": 1}',
+    ],
+    ids=["conflict", "bytes", "depth", "version", "event", "time", "reason"],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path, line):
     history.append(tmp_path, "short", "registered", 1, "")

@@ -194,8 +194,19 @@ def test_quarantine_models_runs_and_room(project, monkeypatch):
     (project / "data/records/audio").mkdir()
     (project / "data/records/audio/one.json").write_text('{"figures": {"quarantined": 3}}')
     (project / "registry/short").mkdir(parents=True)
+    made = {
+        "commit": "a" * 40,
+        "dataset": "one",
+        "tags": [],
+        "leave_out": {},
+        "stage": "train",
+        "code": "c",
+        "params": {},
+    }
+    metrics = {"roc_auc": {"n": 9, "value": 0.91234, "ci95": [0.9, 0.92]}}
+    hashes = {"models/tagging/short": "b" * 32 + ".dir"}
     (project / "registry/short/1.json").write_text(
-        '{"metrics": {"roc_auc": {"n": 9, "value": 0.91234, "ci95": [0.9, 0.92]}}}'
+        json.dumps({"version": 1, "name": "short", **made, "metrics": metrics, "hashes": hashes})
     )
     history.append(project, "short", "registered", 1, "from a commit")
     history.append(project, "short", "promoted", 1, "the first")
