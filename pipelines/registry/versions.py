@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
 
 from pipelines import recipe
@@ -100,7 +101,10 @@ def describe(project: Path, name: str, revision: str) -> dict:
     """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
     same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics."""
     commit = git.commit_id(project, revision)
-    stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
+    try:
+        stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
+    except yaml.YAMLError as error:
+        raise RegistryError(f"dvc.lock of {commit[:12]} cannot be read: {' '.join(str(error).split())}") from error
     made = recipe.Graph(stages).maker
     model = f"{MODELS}/{name}"
     trained = recipe.origin(model, stages)

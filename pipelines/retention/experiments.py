@@ -29,6 +29,8 @@ def find(project: Path) -> list[dict]:
         each["refs"][ref] = commit
         if commit in models:
             each["kept"] = f"registered: {models[commit]}"
+        elif not match and worktree.holds(project, name.removeprefix(worktree.BRANCH), models):
+            each["kept"] = "a registered version is of a commit before it"
         elif name.removeprefix(worktree.BRANCH).removeprefix("retrain-") in unfinished:
             each["kept"] = "its retraining has not ended"
         elif ref in held:

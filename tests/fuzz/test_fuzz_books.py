@@ -64,7 +64,10 @@ def test_registry_history(tmp_path):
 def test_registry_history_of_other_values(tmp_path):
     path = tmp_path / "registry/short/history.jsonl"
     path.parent.mkdir(parents=True)
-    event = st.fixed_dictionaries({"event": st.sampled_from(EVENTS) | VALUES, "version": st.integers(1, 3) | VALUES})
+    said = {"time": st.just(TIME), "reason": st.just("r")}
+    event = st.fixed_dictionaries(
+        {**said, "event": st.sampled_from(EVENTS) | VALUES, "version": st.integers(1, 3) | VALUES}
+    )
 
     @fuzz
     @given(st.lists(event, max_size=8))
