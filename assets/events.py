@@ -6,7 +6,6 @@ Dagster's own events would not do: they give all partitions of a run one data ve
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def materialization(
             "dagster/data_version": version(stage, entries),
             "dagster/data_version_is_user_provided": "true",
             "dagster/code_version": recipe.code_version(entry),
-            LOCK_TAG: digest(entry),
+            LOCK_TAG: recipe.digest(entry),
             **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
             **_inputs(groups, stage, entries, latest),
         },
@@ -57,10 +56,6 @@ def materialization(
 def version(stage: Stage, entries: Mapping[str, Mapping]) -> str:
     """DVC's hash of what a stage made; NULL, as Dagster says, if it has not run."""
     return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else "NULL"
-
-
-def digest(entry: Mapping) -> str:
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, str | None]:

@@ -87,7 +87,7 @@ def _step(
     )
     def step(context: dg.OpExecutionContext):
         done = set()
-        for event in materialize.run(context.instance, context.log.info, project, groups, list(group.stages), upstream):
+        for event in materialize.run(context, project, groups, list(group.stages), upstream):
             done.add(event.asset_key.to_user_string())
             yield event
         for name in groups:

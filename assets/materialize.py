@@ -4,7 +4,7 @@ One `dvc repro` for all partitions of a run, with no regard to what they need (D
 alone what has not changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -51,15 +51,14 @@ def definition(
     def materialize(context: dg.AssetExecutionContext):
         wanted = set(context.partition_keys) if group.dimensions else {None}
         stages = [stage for stage in group.stages if partitions.key(group, stage) in wanted]
-        yield from run(context.instance, context.log.info, project, groups, stages)
+        yield from run(context, project, groups, stages)
         yield dg.MaterializeResult(metadata=SAID)
 
     return materialize
 
 
 def run(
-    instance: dg.DagsterInstance,
-    say: Callable[[str], None],
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
     project: Path,
     groups: Mapping[str, StageGroup],
     stages: list[Stage],
@@ -69,15 +68,17 @@ def run(
 
     Raises `dagster.Failure` with the end of the output if one fails; those finished before keep their event.
     """
+    instance, say = context.instance, context.log.info
     known = {stage.name: stage for group in groups.values() for stage in group.stages}
     wanted = {stage.name for stage in stages}
     before = recipe.ancestors(groups, {stage.group for stage in stages})
     needed = {stage.name for name in before for stage in groups[name].stages}
     first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
     outside.report(instance, project, groups, lock.read(project), needed, say)
+    door = f"Dagster run {context.run_id}"
     try:
         folders.refresh(project, None if upstream else first, say)
-        for finished in repro.repro(project, sorted(wanted, key=list(known).index), say, upstream):
+        for finished in repro.repro(project, sorted(wanted, key=list(known).index), say, upstream, door):
             stage = known.get(finished.stage)
             if stage and (finished.changed or finished.stage in wanted):
                 say(f"{finished.stage}: {finished.status}")

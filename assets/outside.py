@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets import checks, events, lock, partitions
 from assets.recipe import StageGroup
+from pipelines import recipe
 
 MANY = 100  # events that take a while
 
@@ -34,7 +35,7 @@ def report(
             for stage in group.stages
             if stage.name in names
             and lock.holds(entries, stage.name, stage.outs)
-            and known.get(partitions.key(group, stage)) != events.digest(entries[stage.name])
+            and known.get(partitions.key(group, stage)) != recipe.digest(entries[stage.name])
         ]
         latest = events.pointers(instance, group) if new else {}
         if len(new) >= MANY:

@@ -48,8 +48,10 @@ class Finished:
     measured: Mapping[str, object] = field(default_factory=dict)  # of its progress: items, unit, per_second
 
 
-def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False) -> Iterator[Finished]:
-    """Bring `stages` up to date and yield each as it is finished; with `upstream`, what they need as well.
+def repro(
+    project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False, door: str = "Dagster"
+) -> Iterator[Finished]:
+    """Bring `stages` up to date and yield each as it is finished; with `upstream`, what they need as well. `door`: who asks.
 
     Waits while another `dvc repro` holds DVC's lock, or works on files that these stages read or write. If the consumer stops
     early, is interrupted or killed, the subprocess and what it started end too. Raises `StageError` after yielding what was
@@ -64,7 +66,7 @@ def repro(project: Path, stages: list[str], say: Callable[[str], None], upstream
             done.update(fresh)
             due = [name for name in stages if name not in fresh]
             if due:
-                follower = follower or Follower(project, "Dagster")
+                follower = follower or Follower(project, door)
                 told, follower.busy = follower.busy, ""
                 for finished in _repro(project, due, say, upstream, follower):
                     if finished.changed or finished.stage not in done:

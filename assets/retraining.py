@@ -13,6 +13,7 @@ import dagster as dg
 
 from assets import automation, pools, repro
 from assets.recipe import StageGroup
+from pipelines.runs import made
 
 JOB = "retrain_and_promote"
 COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
@@ -33,7 +34,8 @@ def job(project: Path) -> dg.JobDefinition:
         with TemporaryDirectory() as folder:
             told = Path(folder) / "told.json"
             try:
-                for line in repro.lines(project, [*COMMAND, "--json", str(told)]):
+                variables = {**repro.environment(), made.FOR: f"Dagster run {context.run_id}"}
+                for line in repro.lines(project, [*COMMAND, "--json", str(told)], variables):
                     context.log.info(line)
             except repro.StageError as error:
                 raise dg.Failure(str(error), allow_retries=False) from None

@@ -11,8 +11,9 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import events, folders, lock, outside
+from assets import folders, lock, outside
 from assets.recipe import StageGroup
+from pipelines import recipe
 
 LOOK_EVERY = 300  # seconds
 DATA, TRY = "conservatory/data", "conservatory/try"
@@ -44,7 +45,7 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
         seen = json.loads(context.cursor or "{}")
         # of stages this process knows: those of a dataset added since are news when the definitions are loaded again
         known = {stage.name for group in groups.values() for stage in group.stages}
-        now = {name: events.digest(entry) for name, entry in entries.items() if name in known}
+        now = {name: recipe.digest(entry) for name, entry in entries.items() if name in known}
         changed = {name for name, digest in now.items() if seen.get(name) != digest}
         reported = outside.report(context.instance, project, groups, entries, changed)
         context.update_cursor(json.dumps(now))

@@ -9,7 +9,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -98,6 +98,25 @@ def apart(text: str) -> list[str]:
         return [text]
     starts = [match.start() for match in ENTRY.finditer(text, len(HEAD))]
     return [HEAD + text[start:end] for start, end in pairwise([*starts, len(text)])] or [text]
+
+
+def locked_stage(text: str, name: str) -> dict | None:
+    """One stage's entry in a dvc.lock's `text`, found without parsing the others; None where there is none, or it is spoilt."""
+    for key in (f"\n  {name}:\n", f"\n  '{name}':\n", f'\n  "{name}":\n'):
+        begin = text.find(key, len(HEAD) - 1) + 1
+        if text.startswith(HEAD) and begin:
+            after = ENTRY.search(text, begin + len(key) - 1)
+            text = HEAD + text[begin : after.start() if after else None]
+            break
+    try:
+        return parse_lock(text).get(name)
+    except yaml.YAMLError:
+        return None
+
+
+def digest(entry: Mapping) -> str:
+    """16 hex digits of a stage's entry: command, dependencies, parameters and outputs with their hashes."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def is_code(path: str) -> bool:

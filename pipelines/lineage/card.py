@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from pipelines.datasets import heard
-from pipelines.lineage import clips
+from pipelines.lineage import clips, text
 from pipelines.lineage.revision import LineageError, Revision
 
 SCORES = ("reports/tagging.json", "reports/clustering.json")
@@ -90,6 +90,8 @@ def _lineage(revision: Revision, found: dict, name: str) -> Iterator[str]:
     for file, md5 in revision.files(path).items():
         yield f"  - {file}: md5 {md5}"
     yield f"- Recorded {run['date']} in {run['commit']}" if run else "- In no commit yet"
+    if stage["ran"]:
+        yield f"- By {text.ran(stage['ran'])}"
     yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {locked['file']}, sha256 {locked['sha256']}"
     for dep in stage["inputs"]:
         yield f"- From {dep['path']}: {dep['md5']}"

@@ -1,11 +1,13 @@
 """A trace as OpenLineage run events (https://openlineage.io, spec 2-0-2), a JSON line each, for a catalogue such as Marquez.
 
-Each stage is a job, its entry in dvc.lock a run. dvc.lock has no clock: both events of a run, START and COMPLETE, carry the
-time of the commit that recorded it, or of the revision where none did.
+Each stage is a job, its entry in dvc.lock a run. dvc.lock has no clock: where the run is not known (`runs/made.py`), both of its
+events, START and COMPLETE, carry the time of the commit that recorded it, or of the revision where none did.
 """
 
 import json
 import uuid
+
+from pipelines.runs import made
 
 NAMESPACE = "conservatory"
 SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
@@ -46,7 +48,7 @@ def _event(found: dict, name: str, kind: str) -> dict:
     environment = {key: found["environment"][key] for key in ("file", "sha256", "packages")}
     return {
         "eventType": kind,
-        "eventTime": (stage["run"] or found["revision"])["date"],
+        "eventTime": _time(found, stage, kind),
         "producer": producer,
         "schemaURL": SPEC + "RunEvent",
         "run": {
@@ -54,7 +56,9 @@ def _event(found: dict, name: str, kind: str) -> dict:
             "facets": {
                 "conservatory_parameters": facet({"parameters": stage["parameters"]}, SPEC + "RunFacet"),
                 "conservatory_environment": facet(environment, SPEC + "RunFacet"),
-                "conservatory_record": facet({"commit": stage["run"], "figures": stage["figures"]}, SPEC + "RunFacet"),
+                "conservatory_record": facet(
+                    {"commit": stage["run"], "ran": stage["ran"], "figures": stage["figures"]}, SPEC + "RunFacet"
+                ),
             },
         },
         "job": {
@@ -76,3 +80,10 @@ def _event(found: dict, name: str, kind: str) -> dict:
         else [],
         "outputs": outputs if kind == "COMPLETE" else [],
     }
+
+
+def _time(found: dict, stage: dict, kind: str) -> str:
+    ran = stage["ran"]
+    if not ran:
+        return (stage["run"] or found["revision"])["date"]
+    return ran["time"] if kind == "COMPLETE" else made.began(ran)

@@ -23,6 +23,7 @@ def render(found: dict) -> str:
         tree=tree(found),
         anchor=lambda name: f"stage-{numbers[name]}",
         known=numbers,
+        ran=text.ran,
         title=text.title(found["target"]).splitlines(),
         verified=list(verify.lines(verified)) if verified else [],
         broken=bool(verified and verified["wrong"]),

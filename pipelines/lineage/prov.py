@@ -8,6 +8,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.runs.made import began
+
 PREFIXES = {
     name: f"urn:conservatory:{name}:" for name in ("data", "clip", "code", "parameters", "environment", "run", "agent")
 }
@@ -46,6 +48,10 @@ def document(found: dict) -> dict[str, Any]:
             author = f"agent:{_safe(stage['run']['author'])}"
             made["agent"].setdefault(author, {"prov:type": _name("prov:Person"), "prov:label": stage["run"]["author"]})
             relation("wasAssociatedWith", activity=run, agent=author)
+        if stage["ran"]:
+            times = {"prov:startTime": began(stage["ran"]), "prov:endTime": stage["ran"]["time"]}
+            made_by = {f"conservatory:{key}": stage["ran"][key] for key in ("run", "door", "host")}
+            made["activity"][run] |= times | made_by
         relation("wasAssociatedWith", activity=run, agent=SOFTWARE)
         for dep in stage["inputs"]:
             relation("used", activity=run, entity=entity("data", dep["path"], dep["md5"]))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipelines.lineage import verify
 from pipelines.lineage.trace import tree
+from pipelines.runs.progress import duration
 
 
 def lines(found: dict) -> Iterator[str]:
@@ -60,6 +61,8 @@ def _tree(found: dict) -> Iterator[str]:
             return
         below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
         yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
+        if stage["ran"]:
+            yield f"{below}by {ran(stage['ran'])}"
         for key, value in stage["parameters"].items():
             yield f"{below}  {key}: {_short(value)}"
         for number, child in enumerate(node["made_from"]):
@@ -71,6 +74,12 @@ def _tree(found: dict) -> Iterator[str]:
     nodes = tree(found)
     for number, node in enumerate(nodes):
         yield from walk(node, "", number == len(nodes) - 1)
+
+
+def ran(run: dict) -> str:
+    """The run that made something, in words."""
+    took = f", {duration(run['seconds'])}" if run["seconds"] is not None else ""
+    return f"run {run['run']} ({run['door']}) on {run['host']}, finished {run['time'][:19].replace('T', ' ')} UTC{took}"
 
 
 def _run(run: dict | None) -> str:

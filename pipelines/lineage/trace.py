@@ -9,6 +9,7 @@ from typing import Any
 from pipelines import recipe
 from pipelines.lineage import clips, figures, runs, targets
 from pipelines.lineage.revision import LOCK, Revision, git
+from pipelines.runs import made
 
 CHANGED = ("pipelines", "params.yaml", "dvc.yaml", "dvc.lock", "constraints.txt", "reports")
 RAW = "data/raw/"
@@ -20,7 +21,8 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
     `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`),
-    `run` (as `runs.recorded` gives it), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
+    `run` (as `runs.recorded` gives it), `ran` (as `made.known`: the run that made it, None where that is not known here),
+    `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
     source and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
@@ -29,8 +31,8 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     target = targets.find(revision, asked)
     roots, only = _roots(revision, target)
     names = _reached(revision, roots, only)
-    recorded = runs.recorded(revision, names)
-    stages = {name: _stage(revision, name, recorded[name], only) for name in names}
+    recorded, ran = runs.recorded(revision, names), made.known()
+    stages = {name: _stage(revision, name, recorded[name], ran, only) for name in names}
     return {
         "target": target | {"md5": _hash(revision, target)} | _in_git(revision, target),
         "revision": {
@@ -87,7 +89,7 @@ def _reached(revision: Revision, roots: list[str], only: dict[str, str]) -> list
     return list(dict.fromkeys([*graph.upstream(copied), *roots])) if only else graph.upstream(roots)
 
 
-def _stage(revision: Revision, name: str, run: dict | None, only: dict[str, str]) -> dict:
+def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict], only: dict[str, str]) -> dict:
     graph, entry = revision.graph, revision.graph.stages[name]
     inputs = []
     for dep in graph.inputs(name):
@@ -107,6 +109,7 @@ def _stage(revision: Revision, name: str, run: dict | None, only: dict[str, str]
         ],
         "code": runs.code(entry, (run or {}).get("commit") or revision.commit),
         "run": run,
+        "ran": ran.get(recipe.digest(entry)),
         "figures": _figures(revision, entry),
     }
 

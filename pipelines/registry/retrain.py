@@ -21,7 +21,7 @@ from pipelines.alerts.send import alert, refusal
 from pipelines.registry import gate, git, history, promotion, remotes, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
-from pipelines.runs import log, record
+from pipelines.runs import log, made, record
 
 CLIPS = ".cache/clips"
 PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
@@ -209,6 +209,7 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
         "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
         "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
         **run.environment(),
+        made.FOR: ", for ".join(filter(None, [f"retraining {path.name}", os.environ.get(made.FOR)])),
         alerts.OFF: "off",  # one alert, from here
     }
     before = signal.signal(signal.SIGTERM, _interrupted)

@@ -15,6 +15,7 @@ from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
 from pipelines import recipe
 from pipelines.registry import git, history, kept, objects
 from pipelines.registry.errors import RegistryError
+from pipelines.runs import made
 from pipelines.store.files import atomic, write_json
 
 MODELS = "models/tagging"
@@ -99,7 +100,8 @@ def _predictions(record: dict) -> str:
 
 def describe(project: Path, name: str, revision: str) -> dict:
     """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
-    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics."""
+    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics, and
+    runs (which made those, as far as it is known here: `made.of`)."""
     commit = git.commit_id(project, revision)
     try:
         stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
@@ -122,6 +124,7 @@ def describe(project: Path, name: str, revision: str) -> dict:
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
         )
+    needed = [model, *scored, f"data/features/{config['dataset']}/pooled"]
     return {
         "name": name,
         "commit": commit,
@@ -132,7 +135,8 @@ def describe(project: Path, name: str, revision: str) -> dict:
         "code": trained["code"],
         "params": trained["params"],
         "metrics": _metrics(project, commit, config["dataset"], name),
-        "hashes": lineage(stages, [model, *scored, f"data/features/{config['dataset']}/pooled"]),
+        "hashes": lineage(stages, needed),
+        "runs": _runs(project, stages, needed),
     }
 
 
@@ -157,6 +161,13 @@ def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
     for name in names:
         found |= {out["path"]: out["md5"] for out in stages[name]["outs"]}
     return dict(sorted(found.items()))
+
+
+def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str, dict]:
+    """Which runs made the outputs `paths` and all before them (`made.of`), those that are known here."""
+    graph = recipe.Graph(stages)
+    names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
+    return made.of(project, {name: stages[name] for name in names})
 
 
 def _metrics(project: Path, commit: str, dataset: str, name: str) -> dict[str, dict]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.runs import log, progress, record
+from pipelines.runs import log, made, progress, record
 
 TAIL = 40  # lines of output that a failure quotes
 RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
@@ -39,11 +39,12 @@ class Follower:
     """One run. `line` takes what DVC and its stages print, in order, or where it comes on two channels `error` what comes on
     standard error; `end` says how the run ended.
 
-    door: who began it, for instance "conservatory run" or "dagster".
+    door: who began it, for instance "conservatory run" or "Dagster run 1b2c...".
     """
 
     def __init__(self, project: Path, door: str, run: str = ""):
         self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
+        self.door = f"{door}, for {os.environ[made.FOR]}" if os.environ.get(made.FOR) else door
         self.began = time.monotonic()
         self.log = log.Log(self.id, project)
         self.running: Running | None = None
@@ -54,8 +55,8 @@ class Follower:
         self.busy = ""  # the file at which DVC ended, because another run has it in use
         self.failed: dict | None = None
         self.ended = False
-        self.log.event("run", f"{door} began", pid=os.getpid())
-        self._record(record.BEGAN, door=door, pid=os.getpid())
+        self.log.event("run", f"{self.door} began", pid=os.getpid())
+        self._record(record.BEGAN, door=self.door, pid=os.getpid())
 
     def line(self, text: str) -> str | None:
         """Take a line. Returns a sentence on the stage's progress if it is one of progress and due, "" if it is and is not due,
@@ -146,6 +147,9 @@ class Follower:
         self.counts["ran"] += 1
         seconds = time.monotonic() - running.began
         figures = measured(running.main.longest)
+        made.add(
+            self.project, running.name, self.id, self.door, round(seconds, 1)
+        )  # DVC writes dvc.lock before it goes on
         self.log.end_output()
         told = f"ran in {progress.duration(seconds)}"
         self.log.event("finished", told, seconds=round(seconds, 1), **figures)

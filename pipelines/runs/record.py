@@ -19,13 +19,17 @@ FILE = ".cache/runs.jsonl"
 MAX_BYTES = 2 << 20  # beyond it the older half goes
 BEGAN, ENDED, STAGE = "began", "ended", "stage"
 FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
-WORDS = ("time", "run", "what", "stage", "state", "door", "reason", "failed", "unit")
+WORDS = ("time", "run", "what", "stage", "state", "door", "host", "entry", "reason", "failed", "unit")
 NUMBERS = ("seconds", "items", "per_second", "pid", "status", "ran", "unchanged", "restored")
 
 
 def add(project: Path, entries: Iterable[dict]) -> None:
     """Add lines. What cannot be written (a full disk) is not: a record is no reason for a run to fail."""
-    path = project / FILE
+    append(project / FILE, entries, MAX_BYTES)
+
+
+def append(path: Path, entries: Iterable[dict], max_bytes: int) -> None:
+    """Add lines to a file of this kind; where it grows beyond `max_bytes` its older half goes."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path.with_suffix(".lock"), "w") as lock:
@@ -35,7 +39,7 @@ def add(project: Path, entries: Iterable[dict]) -> None:
                 if file.tell() and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
                     file.write(b"\n")  # a write was cut off
                 file.write(text.encode("utf-8", "replace"))
-            if path.stat().st_size > MAX_BYTES:
+            if path.stat().st_size > max_bytes:
                 lines = path.read_bytes().splitlines(keepends=True)
                 with atomic(path) as temporary:
                     temporary.write_bytes(b"".join(lines[len(lines) // 2 :]))
@@ -43,7 +47,11 @@ def add(project: Path, entries: Iterable[dict]) -> None:
 
 def read(project: Path) -> list[dict]:
     """All lines, the oldest first; what a kill cut off is left out."""
-    path = project / FILE
+    return lines(project / FILE)
+
+
+def lines(path: Path) -> list[dict]:
+    """The same of any file of this kind."""
     found = []
     if path.exists():
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):

@@ -80,6 +80,9 @@ def test_promoted_and_refused_beside_a_user_at_work(project):
     branch = f"retrain/{told['id']}"
     assert small.git(project, "rev-parse", branch) == told["commit"] == versions.load(project, "short", 2)["commit"]
     assert "skill: 3.0" in small.git(project, "show", f"{branch}:params.yaml")
+    # the worktree is gone, and the audit still knows which run trained it
+    runs = versions.load(project, "short", 2)["runs"].values()
+    assert f"conservatory run, for retraining {told['id']}" in {run["door"] for run in runs}
     assert f"retrain-{told['id']}" in run_in(project, "dvc", "exp", "list", "-A", "--name-only").stdout
 
 
