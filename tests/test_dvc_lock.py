@@ -1,5 +1,6 @@
 """dvc.lock as pipelines/dvc_lock.py writes it, beside DVC's own writing of it."""
 
+import json
 import string
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 import yaml
 from dvc.utils.serialize import dumps_yaml, modify_yaml
-from helpers import PROJECT
+from helpers import PROJECT, run_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -147,3 +148,43 @@ def test_entries_are_taken_out_of_the_real_lock():
     left = yaml.safe_load(dvc_lock.without(text, gone))["stages"]
     assert left == {name: entry for name, entry in before.items() if name not in gone}
     assert yaml.safe_load(dvc_lock.without(text, before)) == {"schema": "2.0", "stages": {}}
+
+
+def dvc_reads(folder, ours):
+    """Stage -> entry as `Lockfile.load` gives them, with or without ours in its place, or the sentence that it ends with."""
+    code = (
+        "import json, sys; from dvc.repo import Repo; from dvc.dvcfile import Lockfile; from pipelines import dvc_lock\n"
+        "from dvc.exceptions import DvcException\n"
+        "dvc_lock.install() if sys.argv[1] == 'ours' else None\n"
+        "try:\n    found = Lockfile(Repo('.'), 'dvc.lock').load()\n"
+        "    print(json.dumps({name: found['stages'][name] for name in found['stages']}))\n"
+        "except DvcException as error:\n    print(json.dumps(str(error)))\n"
+    )
+    done = run_in(folder, sys.executable, "-c", code, "ours" if ours else "dvc", PYTHONPATH=str(PROJECT))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+HASHED = {"cmd": "x", "outs": [{"path": "out", "hash": "md5", "md5": "0" * 32, "size": 1}]}
+LOCKS = {
+    "plain": dumps_yaml({"schema": "2.0", "stages": {"raw@a-b": HASHED, "manifest": {"cmd": "y"}}}),
+    "odd names": dumps_yaml(
+        {"schema": "2.0", "stages": {"it's": HASHED, "x" * 200: HASHED, "5": HASHED, "no": HASHED}}
+    ),
+    "an alias": "schema: '2.0'\nstages:\n  a:\n    cmd: &c x\n  b:\n    cmd: *c\n",
+    "a key DVC does not know": "schema: '2.0'\nstages:\n  a:\n    cmd: x\n  b:\n    cmd: y\n    colour: red\n",
+    "no command": "schema: '2.0'\nstages:\n  a:\n    cmd: x\n  b:\n    deps: []\n",
+    "no YAML": "schema: '2.0'\nstages:\n  a:\n    cmd: x\n  b:\n    cmd: [\n",
+    "twice": "schema: '2.0'\nstages:\n  a:\n    cmd: x\n  a:\n    cmd: y\n",
+    "datasets": "schema: '2.0'\nstages:\n  a:\n    cmd: x\ndatasets: []\n",
+    "empty": "",
+    "no stage": "schema: '2.0'\nstages: {}\n",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_dvc_reads_the_same_and_finds_the_same_wrong(tmp_path, lock):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+    (tmp_path / "dvc.lock").write_text(lock)
+    assert dvc_reads(tmp_path, ours=True) == dvc_reads(tmp_path, ours=False)

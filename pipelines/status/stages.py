@@ -41,6 +41,9 @@ def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[st
     """
     from dvc.exceptions import DvcException  # half a second to import
 
+    from pipelines import dvc_lock
+
+    dvc_lock.install()
     until = time.monotonic() + SETTLED
     while True:
         try:
@@ -74,10 +77,7 @@ def _own(project: Path, names: Iterable[str]) -> dict[str, State]:
     from dvc.repo import Repo
 
     with Repo(str(project)) as repo:
-        file = load_file(repo, str(project.absolute() / "dvc.yaml"))
-        written = file.LOADER(
-            file, file.contents, {"stages": recipe.locked_stages(project)}
-        )  # DVC reads all of dvc.lock
+        written = load_file(repo, str(project.absolute() / "dvc.yaml")).stages
         stages = {name: written[name] for name in names}
         look = _Look(stages.values(), recipe.Graph({}))
         return {name: look.at(stage) for name, stage in stages.items()}
