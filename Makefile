@@ -31,9 +31,10 @@ demo: install  ## run the main job; ends with the report's path
 ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 	@$(BIN)/conservatory ui
 
-# two at once where there are two cores: most of a test is one thread that waits for another process
+# two at once where there are two cores: most of a test is one thread that waits for another process. A file's tests stay together,
+# which share what takes minutes to make; tests/conftest.py puts the longest files first, or one process would end up alone with them
 test: install  ## run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-deployment: install  ## run a team's deployment for real: Postgres, schedule, sensor, retries, pools, strangers (docs/deployment.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy]'

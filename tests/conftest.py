@@ -16,6 +16,25 @@ os.environ["NUMBA_CACHE_DIR"] = str(
 )
 
 
+LONGEST = (
+    "test_end_to_end.py",
+    "deploy/test_team.py",
+    "registry/test_retrain.py",
+    "registry/test_undecided.py",
+    "chaos/test_chaos.py",
+    "remotes/test_round_trip.py",
+    "stages/test_robustness.py",
+    "stages/test_ood.py",
+)
+"""Files that take minutes, the longest first. They begin first (see the Makefile's `test`)."""
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    place = {str(here / name): number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(str(item.path), len(place)))
+
+
 @pytest.fixture
 def in_tmp(tmp_path, monkeypatch):
     """An empty working folder: stages and the hash cache write relative to it."""

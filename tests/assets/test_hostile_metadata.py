@@ -1,11 +1,11 @@
 """What other people's labels, file names and parameters can do to Dagster's page: be read there, and nothing else."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 import tiny_project
+from helpers import run_in
 from hypothesis import example, given
 from hypothesis.strategies import text
 from markdown_it import MarkdownIt
@@ -66,8 +66,7 @@ def project(tmp_path_factory):
 
 
 def test_in_the_real_page(project, browser):
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro", "raw"], cwd=project, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_in(project, sys.executable, "-m", "dvc", "repro", "raw")
     with served(project) as url:
         page = browser.new_page(viewport={"width": 1600, "height": 3000})
         page.set_default_timeout(PATIENCE * 1000)
