@@ -3,7 +3,6 @@
 import base64
 import http.client
 import json
-import shutil
 import socket
 import ssl
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import services
-from helpers import PROJECT
+from proxies import PROXIES
 from test_ui import PATIENCE, browser
 
 __all__ = ["browser"]  # a fixture
@@ -165,47 +164,11 @@ def other_page(folder: Path):
         server.wait()
 
 
-@pytest.fixture(scope="module")
-def proxy(team, tmp_path_factory):
-    """The documented proxy before both pages; the names in it lead to this machine."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if not nginx or not shutil.which("openssl"):
-        pytest.skip("no nginx or openssl here (apt-get install nginx-light openssl)")
-    folder = tmp_path_factory.mktemp("nginx")
-    key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem"]
-    subprocess.run(
-        [*key, "-days", "2", "-subj", "/CN=dagster.example.org"], cwd=folder, check=True, capture_output=True
-    )
-    for who in ("team", "guests"):
-        secret = subprocess.run(["openssl", "passwd", "-6", who], capture_output=True, text=True, check=True).stdout
-        (folder / f"{who}.passwords").write_text(f"{who}:{secret}")
-    port = services.free_port()
-    text = (PROJECT / "deploy/proxy/nginx.conf").read_text()
-    for old, new in {
-        "listen 443": f"listen 127.0.0.1:{port}",
-        "/etc/ssl/conservatory": str(folder),
-        "/etc/conservatory": str(folder),
-        "http://127.0.0.1:3000": team.url,
-        "http://127.0.0.1:3001": team.guests_url,
-    }.items():
-        assert old in text
-        text = text.replace(old, new)
-    user = "user root;\n" if psutil.Process().username() == "root" else ""
-    settings = f"{user}daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n"
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(f"{settings}access_log off;\n{temporary}{text}\n}}\n")
-    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert tested.returncode == 0, tested.stderr
-    server = subprocess.Popen(command)
-    try:
-        services.wait_for(lambda: services.listens(port), "nginx")
+@pytest.fixture(scope="module", params=PROXIES)
+def proxy(request, team, tmp_path_factory):
+    """Each documented proxy before both pages, on a port; the names in it lead to this machine."""
+    with PROXIES[request.param](team, tmp_path_factory.mktemp(request.param)) as port:
         yield port
-    finally:
-        server.terminate()
-        server.wait()
 
 
 class Named(ssl.SSLContext):

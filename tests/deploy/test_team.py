@@ -149,6 +149,17 @@ def test_a_run_whose_code_server_is_killed_is_tried_again(team, hold, finished):
 
 
 @long
+def test_a_run_that_finds_no_code_server_goes_back_to_the_queue(team, finished):
+    team.daemon.stop()
+    run = team.launch("demo")
+    team.code.kill()
+    team.daemon.start()
+    wait_for(lambda: "re-submitting the run" in team.said(run), "the run to go back", team.tails)
+    team.code.start()
+    assert team.wait(run)["status"] == "SUCCESS", team.tails()
+
+
+@long
 def test_postgres_is_killed(team, hold, finished):
     changed(team, 7)
     held = hold("train")
