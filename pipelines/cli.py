@@ -20,7 +20,7 @@ from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
-from pipelines.registry import remotes
+from pipelines.registry import owed, remotes
 from pipelines.retention import commands as retention
 from pipelines.status import commands as status
 
@@ -154,6 +154,7 @@ def run_stages(
     except listing.SourceError as error:
         _fail(str(error))
     ended = run.repro(targets, force)
+    owed.tell(Path())
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(ended)
