@@ -1,7 +1,6 @@
 """Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
 
 import fcntl
-import os
 import shutil
 import sys
 import time
@@ -28,10 +27,11 @@ def refresh(say=print) -> list[str]:
     for name, entry in params.load()["datasets"].items():
         if "fingerprint" not in entry:
             continue
-        if not os.path.exists(entry["path"]):
+        source = listing.place(entry["path"])
+        if not source.exists():
             say(f"{name}: {entry['path']} is not there; going on with what was read from it before")
             continue
-        found = listing.fingerprint(listing.scan(entry["path"]))
+        found = listing.fingerprint(listing.scan(source))
         if found != entry["fingerprint"]:
             params.set_dataset(name, {"fingerprint": found})
             say(f"{name}: {entry['path']} has changed since it was last read")

@@ -205,6 +205,7 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
     is told to end, it is told first, and waited for."""
     environment = {
         "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
+        "CONSERVATORY_PROJECT": str(project.absolute()),  # from where relative paths of datasets are meant
         "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
         **run.environment(),
         alerts.OFF: "off",  # one alert, from here

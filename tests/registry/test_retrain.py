@@ -214,6 +214,22 @@ def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop)
     assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
 
 
+def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
+    """Music beside the recipe, which git does not have: a retraining reads it where it lies."""
+    (project / "music/rock").mkdir(parents=True)
+    (project / "music/rock/a.wav").write_bytes(b"sound")
+    (project / ".git/info/exclude").write_text("/music\n")
+    small.edit(project, "datasets:\n", "datasets:\n  mine: {path: music, fingerprint: x}\n")
+    read = "from pipelines.datasets import listing; assert len(listing.scan(listing.place('music'))) == 1\n"
+    small.edit(project, 'if stage == "manifest":\n', f'{read}if stage == "manifest":\n', "steps.py")
+    small.commit(project)
+    done = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")
+    assert "mine: music has changed since it was last read" in done.stdout and "is not there" not in done.stdout
+    name = small.git(project, "branch", "--format=%(refname:short)", "--list", "retrain/*")
+    entry = yaml.safe_load(small.git(project, "show", f"{name}:params.yaml"))["datasets"]["mine"]
+    assert entry["path"] == "music" and len(entry["fingerprint"]) == 16
+
+
 def test_two_at_once(project):
     both = [small.start(project, "retrain", "--set", f"{SKILL}={skill}") for skill in ("3.0", "3.5")]
     said = [process.communicate()[0] for process in both]
