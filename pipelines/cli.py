@@ -130,12 +130,13 @@ def run_stages(
         list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need: cluster, cluster@mine.")
     ] = None,
     dataset: Annotated[str, typer.Option(help="Only this dataset's clustering, with what it needs.")] = "",
-    force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
+    force: Annotated[bool, typer.Option(help="Run the named stages once more, even if nothing changed.")] = False,
 ) -> None:
     """Run what is stale: everything, or the stages named and what they depend on.
 
     Folders of your own are looked at first: new, changed and removed files count. A run that was interrupted goes on where
-    it stopped. The same as `dvc repro`, with the folders refreshed.
+    it stopped. The same as `dvc repro`, with the folders refreshed. With --force what the named stages need is brought up to date
+    first, as without; what is made of them is left to the next run.
     """
     settings = _settings()
     targets = list(stages or [])
