@@ -1,8 +1,9 @@
-"""Delete old runs of Dagster: `python -m assets.prune --keep-days N --keep-last N [--yes]`, in the project's folder.
+"""Delete old runs and events of Dagster: `python -m assets.prune --keep-days N --keep-last N [--yes]`, in the project's folder.
 
 A run goes with its events and its logs. It stays while it is not finished, is recent, or made the latest materialization of a
 partition of an asset: without that event the graph would show the partition as never made. Events of `conservatory run` outside
-Dagster belong to no run and stay; there is one a stage and change. What sensors and schedules did is bounded by dagster.yaml.
+Dagster belong to no run and go by the same policy, but for the latest of a partition or check (`prune_events.py`). What sensors
+and schedules did is bounded by dagster.yaml.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import serve
+from assets import prune_events, serve
 
 DAY = 86_400.0
 PAGE = 1000
@@ -44,8 +45,8 @@ def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tupl
 
 
 def latest_runs(instance: dg.DagsterInstance) -> set[str]:
-    """The runs that made the latest materialization of some partition of some asset."""
-    found = set()
+    """The runs that made the latest materialization of some partition of some asset, or one that the latest are compared with."""
+    found = set(prune_events.compared(instance).values()) if prune_events.known(instance) else set()
     for key in instance.all_asset_keys():
         ids = set(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).values())
         records = instance.get_asset_records([key])
@@ -74,11 +75,24 @@ def main() -> None:
         os.environ["DAGSTER_HOME"] = str(serve.prepare(project))
     with dg.DagsterInstance.get() as instance:
         going, kept = find(instance, arguments.keep_days, int(arguments.keep_last))
-        print(f"Dagster's runs: {len(going)} go{' (with their events and logs)' if going else ''}")
-        for reason, count in kept.items():
-            print(f"  {count} stay: {reason}")
+        _say(f"Dagster's runs: {len(going)} go{' (with their events and logs)' if going else ''}", kept)
         if arguments.yes:
             remove(instance, going)
+        if not prune_events.known(instance):
+            print(
+                "Dagster's events of what ran outside it: they stay, its event log is of a kind that is not known here"
+            )
+            return
+        events, kept = prune_events.find(instance, arguments.keep_days, int(arguments.keep_last))
+        _say(f"Dagster's events of what ran outside it: {len(events)} go", kept)
+        if arguments.yes:
+            prune_events.remove(instance, events)
+
+
+def _say(what: str, kept: dict[str, int]) -> None:
+    print(what)
+    for reason, count in kept.items():
+        print(f"  {count} stay: {reason}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
-from pipelines.registry import remotes
+from pipelines.registry import owed, remotes
 from pipelines.retention import commands as retention
 from pipelines.status import commands as status
 
@@ -130,12 +130,13 @@ def run_stages(
         list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need: cluster, cluster@mine.")
     ] = None,
     dataset: Annotated[str, typer.Option(help="Only this dataset's clustering, with what it needs.")] = "",
-    force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
+    force: Annotated[bool, typer.Option(help="Run the named stages once more, even if nothing changed.")] = False,
 ) -> None:
     """Run what is stale: everything, or the stages named and what they depend on.
 
     Folders of your own are looked at first: new, changed and removed files count. A run that was interrupted goes on where
-    it stopped. The same as `dvc repro`, with the folders refreshed.
+    it stopped. The same as `dvc repro`, with the folders refreshed. With --force what the named stages need is brought up to date
+    first, as without; what is made of them is left to the next run.
     """
     settings = _settings()
     targets = list(stages or [])
@@ -154,6 +155,7 @@ def run_stages(
     except listing.SourceError as error:
         _fail(str(error))
     ended = run.repro(targets, force)
+    owed.tell(Path())
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(ended)

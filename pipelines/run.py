@@ -1,12 +1,12 @@
 """Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
 
 import fcntl
-import os
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from pipelines import params, recover
@@ -17,6 +17,8 @@ from pipelines.runs.call import call, environment, without_secrets
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
+ALONE, FORCED = ["--single-item"], ["--force", "--single-item"]
+Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it is given
 
 
 def refresh(say=print) -> list[str]:
@@ -28,10 +30,11 @@ def refresh(say=print) -> list[str]:
     for name, entry in params.load()["datasets"].items():
         if "fingerprint" not in entry:
             continue
-        if not os.path.exists(entry["path"]):
+        source = listing.place(entry["path"])
+        if not source.exists():
             say(f"{name}: {entry['path']} is not there; going on with what was read from it before")
             continue
-        found = listing.fingerprint(listing.scan(entry["path"]))
+        found = listing.fingerprint(listing.scan(source))
         if found != entry["fingerprint"]:
             params.set_dataset(name, {"fingerprint": found})
             say(f"{name}: {entry['path']} has changed since it was last read")
@@ -41,7 +44,7 @@ def refresh(say=print) -> list[str]:
 
 def repro(targets: list[str], force: bool = False) -> int:
     """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
-    targets are up to date."""
+    targets are up to date. With `force` they are run once more, after what they need was brought up to date."""
     with alone():
         _let_others_end()
         status = _repro(targets, force)
@@ -89,9 +92,8 @@ def _repro(targets: list[str], force: bool) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
-    due, fresh = (None, []) if force or targets else _due()
-    options = ["--force", "--single-item"] if force else ["--single-item"] if due else []
-    command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *(due or targets)]
+    calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due()
+    command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro"]
     follower = follow.Follower(Path(), "conservatory run")
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
@@ -103,7 +105,11 @@ def _repro(targets: list[str], force: bool) -> int:
 
     status = None
     try:
-        status = 0 if due == [] else call(command, without_secrets(environment()), line, follower.error)
+        ended = 0
+        for options, names in calls:
+            if ended := call([*command, *options, *names], without_secrets(environment()), line, follower.error):
+                break
+        status = ended
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
     if status and not follower.busy:
@@ -125,18 +131,49 @@ def _repro(targets: list[str], force: bool) -> int:
     return status
 
 
-def _due() -> tuple[list[str] | None, list[str]]:
-    """The stages that are not up to date, each after what it needs, and the others. Asked of all at once, they cost a tenth of
-    what DVC spends on each that it leaves alone. (None, []) where the recipe cannot be read: DVC will say why.
+def _due() -> tuple[list[Call], list[str]]:
+    """A call with the stages that are not up to date, each after what it needs, and the others. Asked of all at once, they cost a
+    tenth of what DVC spends on each that it leaves alone. Where the recipe cannot be read, DVC will say why.
     """
     from pipelines.status import stages  # a second to import
 
     try:
         found = stages.states()
     except stages.StatusError:
-        return None, []
+        return [([], [])], []
     fresh = [name for name, state in found.items() if state.state == stages.FRESH]
-    return [name for name, state in found.items() if state.state != stages.FRESH], fresh
+    due = [name for name, state in found.items() if state.state != stages.FRESH]
+    return [(ALONE, due)] if due else [], fresh
+
+
+def _forced(targets: list[str]) -> tuple[list[Call], list[str]]:
+    """The calls that run these stages once more: first what they need and is not up to date, since DVC forces all that it is
+    given and looks at nothing else; then they, and between two of them what lies there. And what of their needs is up to date.
+    """
+    from pipelines.status import stages
+
+    try:
+        found = stages.states()
+    except stages.StatusError:
+        return [(FORCED, targets)], []
+    named = {
+        target: [name for name in found if name.partition("@")[0] == target or name == target] for target in targets
+    }
+    if not all(named.values()):
+        return [(FORCED, targets)], []  # DVC says that there is no such stage
+    forced = {name for names in named.values() for name in names}
+    wanted, after = set(forced), set[str]()
+    for name in reversed(found):
+        wanted.update(found[name].needs if name in wanted else ())
+    for name, state in found.items():
+        if not (forced | after).isdisjoint(state.needs):
+            after.add(name)
+    before = [name for name in found if name in wanted - forced - after]
+    due = [name for name in before if found[name].state != stages.FRESH]
+    rest = [name for name in found if name in wanted & (forced | after)]
+    calls = [(ALONE, due)] if due else []
+    calls += [(FORCED if again else ALONE, list(names)) for again, names in groupby(rest, forced.__contains__)]
+    return calls, [name for name in before if name not in due]
 
 
 def _alert(follower: follow.Follower) -> None:

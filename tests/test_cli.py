@@ -50,6 +50,13 @@ def test_add_and_remove_leave_the_file_as_it_was(project, songs):
     assert (project / "params.yaml").read_text() == before
 
 
+def test_a_relative_path_is_written_down_whole(project, songs):
+    """It was meant from where the user stood, which the recipe does not know."""
+    songs[0].rename(project / "songs")
+    assert call("add", "songs", "--name", "mine")[0] == 0
+    assert params.load()["datasets"]["mine"]["path"] == str(project / "songs")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

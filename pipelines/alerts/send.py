@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from pipelines.alerts import senders
 from pipelines.alerts.message import Alert, one_line
 from pipelines.alerts.settings import AlertsError, load
+from pipelines.runs import log
 from pipelines.store.files import read_json, write_json
 
 MEMORY = ".cache/alerts.json"
@@ -57,29 +59,35 @@ def refusal(model: str, event: dict) -> dict[str, str]:
 def _send(project: Path, settings, told: Alert, say: Callable) -> bool:
     with _memory(project) as memory:
         known = memory["kinds"].get(told.key, {"sent": 0.0, "since": 0})
-        if told.id in memory["ids"]:
+        sender = memory["sending"].get(told.id)
+        cut_off = sender is not None and not log.alive(sender["pid"], sender["began"])
+        if told.id in memory["ids"] and not cut_off:
             return False
         now = time.time()
         # a clock that was set back must not silence alerts
-        if 0 <= now - known["sent"] < settings.every_s:
+        if 0 <= now - known["sent"] < settings.every_s and not cut_off:
             _remember(memory, told, {**known, "since": known["since"] + 1})
             return False
         # remembered before it is sent, and not while: two processes must not send one event, nor wait for each other's servers
         _remember(memory, told, {"sent": now, "since": 0})
+        # and that it is being sent: a sender that was killed has told nobody, and the next who knows of the event sends it
+        sending = {**memory["sending"], told.id: {"pid": os.getpid(), "began": log.now()}}
+        memory["sending"] = dict([*sending.items()][-MAX_KEYS:])
     outcome = senders.deliver(settings, replace(told, repeated=known["since"]))
     for way, why in outcome.items():
         if why:
             say(f"An alert could not be sent by {way}: {why}")
-    if any(not why for why in outcome.values()):
-        return True
+    sent = any(not why for why in outcome.values())
     with _memory(project) as memory:
-        memory["kinds"][told.key] = known
-        memory["ids"] = [id for id in memory["ids"] if id != told.id]
-    return False
+        memory["sending"].pop(told.id, None)
+        if not sent:
+            memory["kinds"][told.key] = known
+            memory["ids"] = [id for id in memory["ids"] if id != told.id]
+    return sent
 
 
 def _remember(memory: dict, told: Alert, entry: dict) -> None:
-    memory["ids"] = [*memory["ids"], told.id][-MAX_IDS:]
+    memory["ids"] = [*(id for id in memory["ids"] if id != told.id), told.id][-MAX_IDS:]
     memory["kinds"].pop(told.key, None)
     memory["kinds"] = dict([*memory["kinds"].items(), (told.key, entry)][-MAX_KEYS:])
 
@@ -91,13 +99,17 @@ def _memory(project: Path) -> Iterator[dict]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        memory = {"ids": [], "kinds": {}}
+        memory = {"ids": [], "kinds": {}, "sending": {}}
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             found = read_json(path)
             kinds = {
                 key: {"sent": float(value["sent"]), "since": int(value["since"])}
                 for key, value in found["kinds"].items()
             }
-            memory = {"ids": list(map(str, found["ids"])), "kinds": kinds}
+            sending = {
+                id: {"pid": int(value["pid"]), "began": str(value["began"])}
+                for id, value in found.get("sending", {}).items()
+            }
+            memory = {"ids": list(map(str, found["ids"])), "kinds": kinds, "sending": sending}
         yield memory
         write_json(path, memory)

@@ -74,9 +74,14 @@ class Settings:
         return told
 
 
+def off(environment: Mapping[str, str] = os.environ) -> bool:
+    """Did whoever started this process say that it sends nothing?"""
+    return environment.get(OFF, "").lower() == "off"
+
+
 def load(project: Path = Path(), environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of a project; empty ones where nothing is configured, or CONSERVATORY_ALERTS is off. Raises `AlertsError`."""
-    if environment.get(OFF, "").lower() == "off":
+    if off(environment):
         return Settings()
     wanted = _section(project)
     if unknown := set(wanted) - KEYS:

@@ -17,7 +17,7 @@ LICENSE_INFO = "the user's own"
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Record what lies in `entry["path"]`. Raises `SourceError` if it is not what `entry["fingerprint"]` says."""
-    files = listing.scan(entry["path"])
+    files = listing.scan(listing.place(entry["path"]))
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:
         raise listing.SourceError(
@@ -32,7 +32,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
 def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     """A row a file; `problem` tells the manifest stage what the listing already found wrong."""
     files = read_table(raw_dir / "files.parquet", listing.LISTING)
-    source = Path(entry["path"])
+    source = listing.place(entry["path"])
     root = source.parent if source.suffix.lower() == ".csv" and not source.is_dir() else source
     return pd.DataFrame(
         {
@@ -41,7 +41,7 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
             "tags": [[] for _ in range(len(files))],
             "split": files["split"],
             "group": files["group"],
-            "source": str(source),
+            "source": str(Path(entry["path"])),
             "licence": LICENSE_INFO,
             "target_label": files["label"],
             "sha256": files["sha256"],

@@ -104,7 +104,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
     dropped = VARIANTS[published.option(entry, "variant", "published", VARIANTS)]
     must_match = published.option(entry, "checksums", "index", ("index", "ignore")) == "index"
     index = read_index(published.metadata(INDEX, entry, "gtzan", OTHERWISE))
-    folds = read_folds(entry["artist_folds"], index) if entry.get("artist_folds") else {}
+    folds = read_folds(published.given(entry["artist_folds"]), index) if entry.get("artist_folds") else {}
     sides = _sides(split, entry, index, folds)
     copies = same_bytes(index)
     # among those of the split: the fault-filtered lists hold the second of most pairs, and not the first

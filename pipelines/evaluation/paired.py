@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import numpy as np
-from scipy.signal import fftconvolve
 from scipy.stats import binom
 
 from pipelines.evaluation.checks import numbered
@@ -61,16 +60,17 @@ def sign_flip(differences: np.ndarray) -> float:
     """Two-sided p of the sum of integer `differences` `(groups,)`, were each as likely to have the other sign (Fisher 1935).
 
     Exact, no sampling: a p found by resampling could not be below 2 / resamples, which no Holm correction over many pairs
-    leaves significant. With one clip a group it is McNemar's exact test. Down to about 1e-15.
+    leaves significant. With one clip a group it is McNemar's exact test. Right to a relative 1e-11 down to 1e-300: only what is
+    not negative is added and multiplied. (A convolution by FFT is right to 1e-15 of the whole, and makes noise of a smaller p.)
     """
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
-    law = np.ones(1)  # law[i]: probability that the flipped differences sum to i, counted from the lowest sum
+    law = np.ones(1)  # law[i]: probability that the differences that are positive after the flips sum to i
     for size, count in zip(sizes, counts, strict=True):
-        steps = np.zeros(2 * size * count + 1)
-        steps[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
-        law = fftconvolve(law, steps) if len(law) > 1 else steps
-    sums = np.arange(len(law)) - len(law) // 2
-    return float(np.clip(law[np.abs(sums) >= abs(differences.sum())].sum(), 0, 1))
+        before, law = law, np.zeros(len(law) + size * count)
+        for positive, probability in enumerate(binom.pmf(np.arange(count + 1), count, 0.5)):
+            law[size * positive : size * positive + len(before)] += probability * before
+    sums = 2 * np.arange(len(law)) - (len(law) - 1)
+    return float(min(law[np.abs(sums) >= abs(differences.sum())].sum(), 1))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -53,11 +53,8 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
             )
         )
     if pushed := remotes():
-        found.append(
-            _place(
-                "what was pushed", list(pushed.values()), "by hand, once for each remote: docs/retention.md says how"
-            )
-        )
+        how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
+        found.append(_place("what was pushed", list(pushed.values()), how))
     return found
 
 

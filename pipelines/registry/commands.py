@@ -215,9 +215,11 @@ def retrain(
     once. What it made is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is
     one; the decision is written to registry/, whichever it is. A refusal is a result, not an error: the exit status is 0.
     """
+    from pipelines.registry import owed
     from pipelines.registry import retrain as retraining
 
     with _said():
+        owed.tell(HERE)
         if clean:
             gone = retraining.clean(HERE)
             print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")

@@ -17,8 +17,7 @@ import yaml
 
 from pipelines import params, run
 from pipelines.alerts import settings as alerts
-from pipelines.alerts.send import alert, refusal
-from pipelines.registry import gate, git, history, promotion, remotes, versions, worktree
+from pipelines.registry import gate, git, history, owed, promotion, remotes, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, made, record
@@ -72,22 +71,20 @@ def clean(project: Path, say: Callable = print) -> list[str]:
 
 
 def _steps(project: Path, name: str, lock, say: Callable) -> dict:
-    """Work, and tell whom the user named of a failure or a refusal."""
-    began = time.monotonic()
-    _record(project, name, record.BEGAN, door="conservatory retrain", pid=os.getpid())
+    """Work, and tell whom the user named of a failure. The end is noted after it was told: who is killed in between is found."""
+    start, began = time.monotonic(), log.now()
+    silent = {"alerts": "off"} if alerts.off() else {}
+    _record(project, name, record.BEGAN, time=began, door="conservatory retrain", pid=os.getpid(), **silent)
     status, why = 1, "interrupted"
     try:
         found = _work(project, name, lock, say)
         status, why = 0, ""
     except Exception as error:
         why = worktree.failure(project, name) or str(error) or type(error).__name__
-        alert(project, "failed", "retraining", why, f"retraining {name}", str(error), say)
+        owed.failed(project, name, began, why, str(error), say)
         raise
     finally:
-        _record(project, name, record.ENDED, status=status, seconds=round(time.monotonic() - began, 1), reason=why)
-    for model, event in found["models"].items():
-        if event and event["event"] == "refused":
-            alert(project, **refusal(model, event), say=say)
+        _record(project, name, record.ENDED, status=status, seconds=round(time.monotonic() - start, 1), reason=why)
     return found
 
 
@@ -127,6 +124,7 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
         registered = versions.commits(project)
     except RegistryError as error:
         raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
+    owed.refusals(project, name, commit, say)  # before the worktree goes: who is killed in between is found
     new = commit != plan["base"] and (any(decided.values()) or worktree.holds(project, name, registered))
     if commit == plan["base"]:
         say("Nothing was new: no data, no code and no parameter has changed since that commit.")
@@ -207,6 +205,7 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
     is told to end, it is told first, and waited for."""
     environment = {
         "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
+        "CONSERVATORY_PROJECT": str(project.absolute()),  # from where relative paths of datasets are meant
         "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
         **run.environment(),
         made.FOR: ", for ".join(filter(None, [f"retraining {path.name}", os.environ.get(made.FOR)])),

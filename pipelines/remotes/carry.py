@@ -27,7 +27,7 @@ def push(
     there already is read and hashed too, and pushed again if it is spoilt. `RemoteError` names what is not there now, and why."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
-    files, unlisted = _files(repo, store, there, wanted)
+    files, unlisted = expanded(repo, store, there, wanted)
     files, aside = _without(files, purged)
     lacking = _look(repo, files, thorough, say)
     todo = [md5 for md5 in files if md5 not in lacking and there.get(md5) != cached.path(repo, md5).stat().st_size]
@@ -80,7 +80,7 @@ def pull(
     `RemoteError` names what is lacking now, and why; nothing spoilt is left in the cache."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
-    files, unlisted = _files(repo, store, there, wanted)
+    files, unlisted = expanded(repo, store, there, wanted)
     files, aside = _without(files, purged)
     todo = _look(repo, files, thorough, say)
     nowhere = [md5 for md5 in todo if md5 not in there]
@@ -146,7 +146,7 @@ def _read(store, there: list[str]) -> list[str]:
     return list(failed)
 
 
-def _files(repo, store, there: dict[str, int], wanted: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+def expanded(repo, store, there: dict[str, int], wanted: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     """`wanted` and the files of its folders, each hash once; and the folders of which there is no listing, here or there."""
     folders, files, unlisted = [md5 for md5 in wanted if md5.endswith(".dir")], {}, []
     for md5 in folders:

@@ -116,6 +116,15 @@ def get(shelf, md5: str, target: Path) -> None:
             raise Spoilt(md5)
 
 
+def remove(shelf, md5: str) -> None:
+    """Delete a file of the remote. `FileNotFoundError` where it is not there, if that kind of remote says so."""
+    target = shelf.oid_to_path(md5)
+    if _local(shelf):
+        Path(target).unlink()
+    else:
+        shelf.fs.fs.rm_file(target)
+
+
 def check(shelf, md5: str) -> None:
     """Read a file of the remote to its end. `Spoilt` where it has another hash than its name."""
     found = hashlib.md5()

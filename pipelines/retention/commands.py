@@ -29,6 +29,14 @@ def prune(
             help="Also the bytes of withdrawn clips: in older results, reports and the cache of clips.",
         ),
     ] = False,
+    remote: Annotated[
+        str,
+        typer.Option(
+            "--remote",
+            "-r",
+            help="With --withdrawn: delete from this remote, and only there, what registry/purged.json says was purged here.",
+        ),
+    ] = "",
     also: Annotated[
         list[str] | None,
         typer.Option(help=f"Also this, which otherwise stays: {', '.join(pruning.ALSO)}. Again for more."),
@@ -37,8 +45,12 @@ def prune(
     """Make room: old experiments, interrupted retrainings, what nothing names in DVC's cache, old runs of Dagster.
 
     `retention` in params.yaml says what is old. What any registered model needs stays, whatever its stage, as does what a branch,
-    a tag, a kept experiment or a worktree names. Remotes are not touched. Killed in the middle, the same command goes on.
+    a tag, a kept experiment or a worktree names. Remotes are not touched, but by --withdrawn --remote NAME, which deletes there
+    what --withdrawn has purged here. Killed in the middle, the same command goes on.
     """
+    if remote:
+        _shelved(remote, yes and not dry_run, withdrawn and not also)
+        return
     try:
         if unknown := set(also or ()) - set(pruning.ALSO):
             raise RegistryError(f"--also {unknown.pop()}: it takes {', '.join(pruning.ALSO)}")
@@ -52,6 +64,30 @@ def prune(
     given = " ".join([*(["--withdrawn"] if withdrawn else []), *(f"--also {name}" for name in also or ()), "--yes"])
     print("Done." if really else f"Nothing was touched: conservatory prune {given} does it.")
     raise typer.Exit(status)
+
+
+def _shelved(remote: str, really: bool, alone: bool) -> None:
+    """Withdrawn clips on a remote. Exit status 1 where not all could be deleted or the remote cannot be asked."""
+    from dvc.exceptions import DvcException
+
+    from pipelines.remotes.shelf import RemoteError
+    from pipelines.retention import shelved
+
+    try:
+        if not alone:
+            raise RegistryError(
+                "--remote goes with --withdrawn and nothing else: of a remote, only withdrawn clips are deleted"
+            )
+        shelved.prune(HERE, remote, really, show)
+    except RemoteError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except (RegistryError, FileNotFoundError, DvcException) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(
+        "Done." if really else f"Nothing was touched: conservatory prune --withdrawn --remote {remote} --yes does it."
+    )
 
 
 def show(rows: list[dict]) -> None:

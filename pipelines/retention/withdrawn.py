@@ -58,8 +58,8 @@ def find(project: Path, cache: Path) -> list[dict]:
     for commit in unread:
         kept = "it cannot be read, so what it alone names was not looked at"
         found.append(_row(f"dvc.lock of {commit[:12] or 'this tree'}", [], kept))
-    pushed = "what was pushed stays there: docs/retention.md says how it goes"
-    return found + [_row(f"remote {name} ({url})", [], pushed) for name, url in remotes().items()]
+    pushed = "what was pushed stays there until conservatory prune --withdrawn --remote"
+    return found + [_row(f"remote {name} ({url})", [], f"{pushed} {name}") for name, url in remotes().items()]
 
 
 def _in_use(md5: str, used: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ params.yaml is read once, so that a stage costs milliseconds. No lock is taken: 
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -25,10 +25,11 @@ class StatusError(ValueError):
 @dataclass(frozen=True)
 class State:
     """What a stage is: FRESH; STALE, it would run; NEVER run; GONE, files are away that DVC can bring back or make again, and
-    nothing else has changed (a clone before `dvc pull`)."""
+    nothing else has changed (a clone before `dvc pull`). `needs`: the stages whose outputs it reads, where all were asked for."""
 
     state: str
     why: tuple[str, ...] = ()
+    needs: tuple[str, ...] = field(default=(), compare=False)
 
 
 def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[str, State]:
@@ -65,10 +66,11 @@ def _states(project: Path) -> dict[str, State]:
     ordered: dict[str, State] = {}
     for name in graph.upstream(stages):
         own = found[name]
-        after = [up for up in graph.needs(name) if up in ordered and ordered[up].state in (STALE, NEVER)]
+        needs = graph.needs(name)
+        after = [up for up in needs if up in ordered and ordered[up].state in (STALE, NEVER)]
         if after and own.state in (FRESH, GONE):
             own = State(STALE, tuple(f"after {up}" for up in after))
-        ordered[name] = own
+        ordered[name] = replace(own, needs=tuple(needs))
     return ordered
 
 

@@ -2,12 +2,16 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from email import message_from_bytes, policy
 
 import pytest
 import servers
 import yaml
+from helpers import PROJECT
 from typer.testing import CliRunner
 
 from pipelines.alerts import senders, settings
@@ -252,6 +256,24 @@ def test_off(in_tmp, monkeypatch):
     assert settings.load(in_tmp)
     monkeypatch.setenv(settings.OFF, "off")
     assert not settings.load(in_tmp)
+
+
+def test_a_sender_that_was_killed_has_told_nobody_and_one_at_work_is_left_alone(in_tmp, monkeypatch):
+    for end in ("begun", "go"):
+        os.mkfifo(in_tmp / end)
+    script = "from pathlib import Path; from test_alerts import tell; tell(Path())"
+    path = os.pathsep.join(map(str, (PROJECT, PROJECT / "tests", PROJECT / "tests/alerts")))
+    slow = {"PYTHONPATH": path, settings.COMMAND: "echo > begun; read line < go"}
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=in_tmp, env={**os.environ, **slow})
+    (in_tmp / "begun").read_text()
+    monkeypatch.setenv(settings.COMMAND, f"(cat; echo) >> {in_tmp}/told")
+    assert not tell(in_tmp), "it is being sent"
+    process.kill()
+    process.wait()
+    (in_tmp / "go").write_text("")  # the end of the slow command
+    assert tell(in_tmp) and not tell(in_tmp), "it was told nobody, and now is"
+    assert not tell(in_tmp, 1), "and counts as one of its kind"
+    assert len((in_tmp / "told").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"ids": 3, "kinds": {"a": []}}'])

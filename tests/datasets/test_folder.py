@@ -152,3 +152,27 @@ def test_a_file_without_a_label_or_with_an_undecodable_name(songs, in_tmp):
     problems = listing.scan(root)["problem"].tolist()
     assert sum("not in a label's folder" in problem for problem in problems) == 1
     assert sum("not UTF-8" in problem for problem in problems) == 1
+
+
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_a_relative_path_is_of_the_project_in_its_worktrees_too(songs, in_tmp, monkeypatch, as_csv):
+    """A retraining works elsewhere, and must find the same music and write the same manifest; and so does the project."""
+    root, _ = songs
+    given = os.path.relpath(root, in_tmp)
+    if as_csv:
+        lines = [f"{path.relative_to(root)},{path.parent.name}" for path in sorted(root.rglob("a*.wav"))]
+        (root / "list.csv").write_text("\n".join(["path,label", *lines]))
+        given = f"{given}/list.csv"
+    entry = {"path": given, "fingerprint": listing.fingerprint(listing.scan(in_tmp / given))}
+    worktree = in_tmp / ".cache/retrain/x"
+    found = []
+    for place in (in_tmp, worktree):
+        (place / "raw").mkdir(parents=True)
+        monkeypatch.chdir(place)
+        figures = folder.build(Path("raw"), entry)
+        clips = folder.clips(Path("raw"), entry)
+        good, bad = manifest.build(clips, Path("raw"), {"workers": 1})
+        found.append((figures, clips.to_dict(), good.to_dict(), bad.to_dict()))
+        monkeypatch.setenv("CONSERVATORY_PROJECT", str(in_tmp))  # as `conservatory retrain` has it
+    assert found[0] == found[1]
+    assert len(good) and all(os.path.isabs(path) and os.path.exists(path) for path in good["path"])

@@ -1,6 +1,7 @@
 """GTZAN: real rows of its index and lists; splits, variants, copies, and files that are not what they should be."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -199,3 +200,15 @@ def test_a_list_that_is_nowhere_is_to_be_put_into_the_local_folder(entry, monkey
     text = str(error.value)
     assert f"anywhere in {entry['local']}" in text and remote.checksums[0] in text
     assert "name its folder in params.yaml" not in text
+
+
+def test_a_relative_folder_is_of_the_project_in_its_worktrees_too(entry, in_tmp, monkeypatch):
+    local = os.path.relpath(entry["local"])
+    entry |= {"local": local, "artist_folds": local, "split": "artist_folds", "fold": 1}
+    clips, figures = build(entry)
+    (in_tmp / "worktree").mkdir()
+    monkeypatch.chdir(in_tmp / "worktree")
+    monkeypatch.setenv("CONSERVATORY_PROJECT", str(in_tmp))
+    again, the_same = build(entry)
+    assert again.equals(clips) and the_same == figures
+    assert all(os.path.isabs(path) and os.path.exists(path) for path in clips.loc[clips["problem"] == "", "path"])

@@ -1,12 +1,12 @@
-"""Paired comparisons against exact tests, brute force over signs, and a worked Holm example."""
+"""Paired comparisons against exact tests in whole numbers, brute force over signs, and a worked Holm example."""
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from pipelines.evaluation import paired
 
@@ -20,11 +20,34 @@ def test_sign_flip_is_the_share_of_all_signs(differences):
     assert paired.sign_flip(differences) == pytest.approx(np.mean(np.array(sums) >= abs(differences.sum())))
 
 
+EXACT = {"rel": 1e-11, "abs": 1e-300}  # what `sign_flip` promises; below, floats themselves lose digits
+
+
+def share(ways, total, least):
+    """The share of 2 ** n flips whose sum is `least` away from 0 or more; ways[i]: how many give i positive ones of `total`."""
+    return float(Fraction(sum(way for i, way in enumerate(ways) if abs(2 * i - total) >= least), sum(ways)))
+
+
 @given(st.integers(0, 3000), st.integers(0, 3000))
 def test_with_clips_alone_it_is_mcnemars(only_a, only_b):
+    # in whole numbers, and not scipy's binomtest: that is right to 1e-14, and so would be no judge of a small p
+    n = only_a + only_b
+    ways = [1]
+    for k in range(1, n + 1):
+        ways.append(ways[-1] * (n - k + 1) // k)
     differences = np.repeat([1, -1, 0], [only_a, only_b, 50])
-    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert paired.sign_flip(differences) == pytest.approx(expected, abs=1e-12)
+    assert paired.sign_flip(differences) == pytest.approx(share(ways, n, abs(only_a - only_b)), **EXACT)
+
+
+@pytest.mark.parametrize("losses", [0, 5, 40, 100])
+def test_a_small_p_of_groups_is_exact_too(losses):
+    # 200 works of 1 to 8 clips, of which `losses` speak for the other
+    differences = np.tile(np.arange(1, 9), 25) * np.repeat([-1, 1], [losses, 200 - losses])
+    ways = [1]
+    for size in np.abs(differences):
+        ways = [a + b for a, b in zip(ways + [0] * size, [0] * size + ways, strict=True)]
+    expected = share(ways, np.abs(differences).sum(), abs(differences.sum()))
+    assert paired.sign_flip(differences) == pytest.approx(expected, **EXACT)
 
 
 def test_holm_by_hand():

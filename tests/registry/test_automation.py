@@ -1,6 +1,7 @@
 """Dagster's side: the job that retrains and promotes, and the sensor that starts it."""
 
 import json
+import os
 import shutil
 
 import dagster as dg
@@ -89,7 +90,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
         requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and "waiting until they are at rest" in why
         requests, _, cursor = look(sensor, cursor, instance)
-        assert len(requests) == 1 and requests[0].run_key == folders.signature(tmp_path)[0]
+        assert len(requests) == 1 and requests[0].run_key.startswith(folders.signature(tmp_path)[0])
         requests, why, cursor = look(sensor, cursor, instance)
         assert not requests and "have not changed" in why
     (tmp_path / ".dvc/cache").mkdir(parents=True)
@@ -101,6 +102,66 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
         assert not requests and why == f"not there: {music}; looking again when it is"
     (tmp_path / "elsewhere").rename(music)
     assert "have not changed" in look(sensor, cursor, instance)[1]
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """The sensor, and a function that gives the watched music other bytes, or back those it had, to the nanosecond."""
+    music = tmp_path / "music"
+    music.mkdir()
+    (tmp_path / "params.yaml").write_text(json.dumps({"datasets": {"mine": {"path": str(music)}}}))
+
+    def put(text):
+        (music / "a.wav").write_text(text)
+        os.utime(music / "a.wav", (1_000_000_000, 1_000_000_000))
+
+    put("x")
+    return sensors.new_data(tmp_path, retraining.job(tmp_path), on=False), put
+
+
+def asked(sensor, cursor, instance):
+    """The request of the look at which data that have changed are at rest; and the cursors before and after it."""
+    requests, why, before = look(sensor, cursor, instance)
+    assert not requests and "waiting until they are at rest" in why
+    (request,), _, after = look(sensor, before, instance)
+    assert "have not changed" in look(sensor, after, instance)[1]
+    return request, before, after
+
+
+def test_data_that_come_back_are_asked_for_anew(watched, instance):
+    """Dagster leaves a request alone whose run key it has seen, however long ago."""
+    sensor, put = watched
+    _, _, cursor = look(sensor, None, instance)
+    requests = []
+    for text in ("other", "x", "other", "x"):
+        put(text)
+        request, _, cursor = asked(sensor, cursor, instance)
+        requests.append(request)
+    assert len({request.run_key for request in requests}) == 4
+    assert len({request.tags[sensors.DATA] for request in requests}) == 4  # or tries of the first would count
+
+
+def test_a_look_that_is_done_again_asks_under_the_same_key(watched, instance):
+    """Killed between the request and the cursor, Dagster looks again from the cursor before."""
+    sensor, put = watched
+    _, _, cursor = look(sensor, None, instance)
+    put("other")
+    request, before, after = asked(sensor, cursor, instance)
+    (again,), _, cursor = look(sensor, before, instance)
+    assert again.run_key == request.run_key and cursor == after
+
+
+def test_a_cursor_of_before_there_were_numbers_is_read(watched, instance, tmp_path):
+    sensor, put = watched
+    now = folders.signature(tmp_path)[0]
+    old = json.dumps({"seen": now, "trained": now})
+    # the retraining that the old sensor asked for has failed: its tag was the signature alone
+    broken = retraining.job(tmp_path)
+    broken.execute_in_process(instance=instance, tags={sensors.DATA: now, sensors.TRY: "1"}, raise_on_error=False)
+    assert "tried again in" in look(sensor, old, instance)[1]
+    put("other")
+    request, _, _ = asked(sensor, old, instance)
+    assert request.run_key == f"{folders.signature(tmp_path)[0]}.1"
 
 
 def test_a_dataset_that_is_not_committed_is_waited_for(project, tmp_path, instance):

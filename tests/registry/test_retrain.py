@@ -116,6 +116,61 @@ def test_a_stage_of_a_retraining_that_fails_is_one_alert_with_its_reason(project
     assert worktree.failure(project, worktree.waiting(project)[0]) == "manifest@music no more disk"
 
 
+def killed_with(project, command, subject):
+    """Let git kill who calls it to commit, as soon as it has made a commit of that subject."""
+    hook = project / ".git/hooks/post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        f'#!/bin/sh\ncase "$(git log -1 --format=%s)" in "{subject}"*) kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")";; esac\n'
+    )
+    hook.chmod(0o755)
+    done = small.conservatory(project, *command, check=False)
+    assert done.returncode == -signal.SIGKILL
+    hook.unlink()
+
+
+def told(tmp_path):
+    path = tmp_path / "told"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize("opportunity", [["retrain", "--resume"], ["run"]])
+def test_killed_after_a_refusal_it_is_told_of_once_by_whoever_comes_next(project, tmp_path, monkeypatch, opportunity):
+    monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
+    killed_with(project, ["retrain", "--set", f"{SKILL}=0.1"], "Registry: ")
+    assert history.read(project, "short")[-1]["event"] == "refused" and told(tmp_path) == []
+    (name,) = worktree.waiting(project)
+    small.conservatory(project, *opportunity, *([name] if "--resume" in opportunity else []))
+    cut_off, refused = told(tmp_path)
+    assert (cut_off["kind"], cut_off["about"]) == ("failed", "retraining") and f"{name} was cut off" in cut_off[
+        "reason"
+    ]
+    assert (refused["kind"], refused["about"]) == ("refused", "short") and "worse than version 1" in refused["reason"]
+    small.conservatory(project, "run")
+    small.conservatory(project, "retrain", "--clean")
+    assert len(told(tmp_path)) == 2 and left(project) == []
+
+
+def test_a_retraining_that_was_killed_is_told_of_and_not_one_that_was_told_to_send_nothing(
+    project, tmp_path, monkeypatch
+):
+    """As Dagster tells its own, whose sensor sends."""
+    monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
+    for number, switch in enumerate(("on", "off"), 1):
+        monkeypatch.setenv("CONSERVATORY_ALERTS", switch)
+        killed_with(project, ["retrain", "--set", f"{SKILL}=3.{number}"], "Retraining")
+    monkeypatch.setenv("CONSERVATORY_ALERTS", "on")
+    name, other = worktree.waiting(project)
+    small.conservatory(project, "run")
+    small.conservatory(project, "run")
+    (alert,) = told(tmp_path)
+    assert alert["reason"] == f"retraining {name} was cut off: killed, or the machine went down"
+    assert f"conservatory retrain --resume {name}" in alert["detail"]
+    # what came to its end as it should owes nothing
+    assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", other).stdout
+    assert len(told(tmp_path)) == 1
+
+
 def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(project, stop):
     before = (project / "registry/short/history.jsonl").read_bytes()
     process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
@@ -160,6 +215,22 @@ def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop)
     assert left(project) == [] == branches(project) and small.git(project, "worktree", "list").count("\n") == 0
     assert (project / "registry/short/history.jsonl").read_bytes() == before
     assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
+
+
+def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
+    """Music beside the recipe, which git does not have: a retraining reads it where it lies."""
+    (project / "music/rock").mkdir(parents=True)
+    (project / "music/rock/a.wav").write_bytes(b"sound")
+    (project / ".git/info/exclude").write_text("/music\n")
+    small.edit(project, "datasets:\n", "datasets:\n  mine: {path: music, fingerprint: x}\n")
+    read = "from pipelines.datasets import listing; assert len(listing.scan(listing.place('music'))) == 1\n"
+    small.edit(project, 'if stage == "manifest":\n', f'{read}if stage == "manifest":\n', "steps.py")
+    small.commit(project)
+    done = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")
+    assert "mine: music has changed since it was last read" in done.stdout and "is not there" not in done.stdout
+    name = small.git(project, "branch", "--format=%(refname:short)", "--list", "retrain/*")
+    entry = yaml.safe_load(small.git(project, "show", f"{name}:params.yaml"))["datasets"]["mine"]
+    assert entry["path"] == "music" and len(entry["fingerprint"]) == 16
 
 
 def test_two_at_once(project):

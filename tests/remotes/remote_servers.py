@@ -66,8 +66,8 @@ def ssh(place: Path) -> Iterator[Remote]:
 
 
 @contextmanager
-def s3(place: Path, port: int = 0, quota: int = 0, die_at: int = 0) -> Iterator[Remote]:
-    """Moto's server in a process of its own, with an empty bucket; `s3_server.py` says what quota and die_at do."""
+def s3(place: Path, port: int = 0, quota: int = 0, die_at: int = 0, keep: bool = False) -> Iterator[Remote]:
+    """Moto's server in a process of its own, with an empty bucket; `s3_server.py` says what its faults are."""
     pytest.importorskip("dvc_s3", reason="pip install -c constraints.txt -e '.[s3]' brings it")
     pytest.importorskip("moto.server", reason="pip install -c constraints.txt -e '.[dev]' brings moto")
     import boto3
@@ -75,7 +75,9 @@ def s3(place: Path, port: int = 0, quota: int = 0, die_at: int = 0) -> Iterator[
     place.mkdir(parents=True, exist_ok=True)
     (place / "none").touch()
     port = port or free_port()
-    faults = [*(["--quota", str(quota)] if quota else []), *(["--die-at", str(die_at)] if die_at else [])]
+    faults = ["--quota", str(quota)] if quota else []
+    faults += ["--die-at", str(die_at)] if die_at else []
+    faults += ["--keep"] if keep else []
     command = [sys.executable, Path(__file__).with_name("s3_server.py"), str(port), *faults]
     variables = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
                  "AWS_CONFIG_FILE": str(place / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(place / "none")}  # fmt: skip

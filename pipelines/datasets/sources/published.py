@@ -107,9 +107,14 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"{path} is no text in UTF-8 ({error}): it is another file") from error
 
 
+def given(path: str | os.PathLike) -> Path:
+    """A path of params.yaml. A relative one is meant from the project's folder, also in a retraining's worktree."""
+    return Path(os.environ.get("CONSERVATORY_PROJECT", ""), Path(path).expanduser())
+
+
 def files_below(folder: str | os.PathLike) -> list[Path]:
     """The files below `folder`, sorted, without hidden ones (`._*` are what macOS leaves in archives)."""
-    root = Path(folder).expanduser()
+    root = given(folder)
     if not root.is_dir():
         raise DatasetError(f"local: {folder} is not a folder: give the one that holds the dataset, or mount its disk")
     found = []
