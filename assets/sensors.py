@@ -55,7 +55,10 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
 
 
 def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinition:
-    """Retrains when watched data have changed and are at rest. Its cursor: what was seen last, and what was retrained on."""
+    """Retrains when watched data have changed and are at rest. Its cursor: what was seen last, what was retrained on, and the
+    number of that request. The number makes a new request of data that come back, since Dagster starts one run a key for ever;
+    it follows from the cursor before, so that a look that is done again after a crash asks under the same key.
+    """
 
     @dg.sensor(
         name="new_data",
@@ -72,29 +75,33 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
         if gone := folders.away(project):
             return dg.SkipReason(f"not there: {', '.join(gone)}; looking again when it is")
         now, count = folders.signature(project)
-        before = json.loads(context.cursor) if context.cursor else {"seen": now, "trained": now}
+        # it counts from the time of the first look: numbers are not used again where a cursor is set back in the UI
+        first = {"seen": now, "trained": now, "number": int(time.time())}
+        before = {"number": 0} | json.loads(context.cursor) if context.cursor else first
         at_rest = now == before["seen"]
         due = at_rest and now != before["trained"]
         waiting = folders.uncommitted(project) if due else []
-        trained = now if due and not waiting else before["trained"]
-        context.update_cursor(json.dumps({"seen": now, "trained": trained}))
+        asked = {"trained": now, "number": before["number"] + 1} if due and not waiting else {}
+        after = before | {"seen": now} | asked
+        context.update_cursor(json.dumps(after))
+        request = f"{now}.{after['number']}" if after["number"] else now  # a cursor of before there were numbers
         if waiting:
             return dg.SkipReason(f"a retraining starts from the last commit: commit {', '.join(waiting)} first")
         if due:
-            return dg.RunRequest(run_key=now, tags={DATA: now, TRY: "1"})
+            return dg.RunRequest(run_key=request, tags={DATA: request, TRY: "1"})
         if not at_rest:
             return dg.SkipReason(
                 f"{count} files, and they have changed since the last look: waiting until they are at rest"
             )
-        return _once_more(context.instance, now) or dg.SkipReason(f"{count} watched files have not changed")
+        return _once_more(context.instance, request) or dg.SkipReason(f"{count} watched files have not changed")
 
     return sensor
 
 
-def _once_more(instance: dg.DagsterInstance, data: str) -> dg.RunRequest | dg.SkipReason | None:
-    """What to do about the retraining on these data if it failed; None where it did not, or nobody asked for one. A run that
+def _once_more(instance: dg.DagsterInstance, request: str) -> dg.RunRequest | dg.SkipReason | None:
+    """What to do about the retraining that was asked for if it failed; None where it did not, or nobody asked for one. A run that
     somebody started again from Dagster's own pages counts as well, and one that was canceled is not asked for again."""
-    records = instance.get_run_records(dg.RunsFilter(tags={DATA: data}))
+    records = instance.get_run_records(dg.RunsFilter(tags={DATA: request}))
     last = max(records, key=lambda record: record.create_timestamp, default=None)
     if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
         return None
@@ -106,4 +113,4 @@ def _once_more(instance: dg.DagsterInstance, data: str) -> dg.RunRequest | dg.Sk
     wait = (last.end_time or last.update_timestamp.timestamp()) + TRY_AFTER - time.time()
     if wait > 0:
         return dg.SkipReason(f"the retraining on these data failed; it is tried again in {wait / 60:.0f} minutes")
-    return dg.RunRequest(run_key=f"{data}-{tried + 1}", tags={DATA: data, TRY: str(tried + 1)})
+    return dg.RunRequest(run_key=f"{request}-{tried + 1}", tags={DATA: request, TRY: str(tried + 1)})
