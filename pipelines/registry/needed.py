@@ -1,10 +1,12 @@
 """Which of DVC's files are needed: by this tree, and by every registered version, whatever its stage. Hash -> path."""
 
+import contextlib
+import json
 from pathlib import Path
 
 from voluptuous import Schema
 
-from pipelines.registry import history, kept, versions
+from pipelines.registry import git, history, kept, versions
 from pipelines.registry.errors import RegistryError
 
 OUTPUTS = ("data/", "models/")
@@ -39,8 +41,22 @@ def of_version(record: dict) -> dict[str, str]:
 
 
 def purged(project: Path) -> dict[str, str]:
-    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it. `RegistryError` where
-    that cannot be read."""
+    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it. Where an older commit
+    is checked out, what was purged since counts too, or its bytes would come back with a pull. `RegistryError` where the file
+    here cannot be read."""
     path = project / PURGED
     way_out = f"mend it, or take it from git: git checkout HEAD -- {PURGED}"
-    return kept.read(path, Schema({str: str}), way_out) if path.exists() else {}
+    here = kept.read(path, Schema({str: str}), way_out) if path.exists() else {}
+    return _purged_since(project) | here
+
+
+def _purged_since(project: Path) -> dict[str, str]:
+    """The same as the newest commit on any branch says it, if that comes after the one that is checked out."""
+    newest = git.run(project, "log", "--all", "-1", "--format=%H", "--", PURGED.as_posix(), check=False).stdout.strip()
+    if not newest or git.run(project, "merge-base", "--is-ancestor", "HEAD", newest, check=False).returncode:
+        return {}
+    if newest == git.commit_id(project, "HEAD"):
+        return {}
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        return {str(md5): str(name) for md5, name in json.loads(git.show(project, newest, PURGED.as_posix())).items()}
+    return {}

@@ -117,6 +117,20 @@ def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
     assert all("1 were left aside" in line for line in heard) and len(heard) == 2
 
 
+def test_what_was_purged_does_not_come_back_with_an_older_commit(trained, tmp_path):
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    older = small.git(project, "rev-parse", "HEAD")
+    (project / needed.PURGED).write_text(json.dumps({"0" * 32: "data/a shard"}))
+    small.git(project, "add", str(needed.PURGED))
+    small.git(project, "commit", "-q", "-m", "Purged")
+    small.git(project, "checkout", "-q", older)
+    assert not (project / needed.PURGED).exists() and needed.purged(project) == {"0" * 32: "data/a shard"}
+    small.git(project, "checkout", "-q", "-")
+    (project / needed.PURGED).write_text("{}")  # the clip may be heard again
+    small.git(project, "commit", "-q", "-am", "Withdrawn by mistake")
+    assert needed.purged(project) == {}
+
+
 def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):
     project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
     remote = servers.folder(tmp_path)
