@@ -152,7 +152,10 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
             if event:
                 told.append(f"{name} {event['version']} {event['event']}")
         if told or history.unsaved(project):
-            history.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+            try:
+                history.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+            except RegistryError as error:
+                undecided.append(str(error))
     if undecided:
         raise RegistryError("; ".join(undecided))
     return decided
