@@ -59,13 +59,20 @@ def register(
 ) -> None:
     """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
     with _said(), history.alone(HERE):
-        added = []
-        for name in names or params.trained_names(params.load()):
-            version, new = versions.register(HERE, name, revision)
+        added, failed, wanted = [], [], names or params.trained_names(params.load())
+        for name in wanted:
+            try:
+                version, new = versions.register(HERE, name, revision)
+            except RegistryError as error:
+                failed.append(str(error))
+                continue
             print(f"{name}: version {version}, {'a challenger' if new else 'registered already'}")
             added += [f"{name} {version}"] if new else []
-        if added:
-            history.save(HERE, f"Registry: {', '.join(added)} registered")
+        # also what an earlier command has registered and could not commit
+        if len(failed) < len(wanted) and (added or history.unsaved(HERE)):
+            history.save(HERE, f"Registry: {', '.join(added)} registered" if added else "Registry: as it was left")
+        if failed:
+            raise RegistryError("\n".join(failed))
 
 
 @app.command()
@@ -91,7 +98,7 @@ def promote(
     gated: Annotated[
         bool, typer.Option("--gate/--no-gate", help="Ask the gate, or decide yourself with a --reason.")
     ] = True,
-    reason: Reason = "",
+    reason: Annotated[str | None, typer.Option(help="Why, in a sentence; it is kept.")] = None,
 ) -> None:
     """Make a challenger the champion, if it is not worse by more than registry.margins on any guarded metric.
 
@@ -231,11 +238,8 @@ def retrain(
                 if resume
                 else retraining.begin(HERE, revision, changes or [], stages or [])
             )
-        except KeyboardInterrupt:
-            print(
-                "Interrupted; no champion has changed. `conservatory retrain --help` says how to go on.",
-                file=sys.stderr,
-            )
+        except KeyboardInterrupt as error:
+            print(f"Interrupted; no champion has changed. {error or 'Nothing is left of it.'}", file=sys.stderr)
             raise typer.Exit(130) from None
         for name, event in found["models"].items():
             if event:

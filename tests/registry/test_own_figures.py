@@ -1,7 +1,5 @@
 """A version carries its own figures: after a retraining that ran some stages only, the other reports are of another model."""
 
-import json
-
 import pytest
 import small_models as small
 
