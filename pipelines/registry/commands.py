@@ -144,9 +144,9 @@ def rollback(
 
 def options() -> dict:
     """`registry` of params.yaml."""
-    from pipelines.registry import gate
+    from pipelines.registry import settings
 
-    return gate.options(params.load())
+    return settings.options(params.load())
 
 
 def tell(name: str, event: dict) -> None:
