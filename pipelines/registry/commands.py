@@ -79,16 +79,17 @@ def register(
 def compare(name: Name, champion: Version, challenger: Version, as_json: Json = False) -> None:
     """Two versions on the frozen test set of the first, by every guarded metric, and the drift between their training clips.
     Changes nothing."""
-    from pipelines.registry import gate
+    from pipelines.registry import gate, slide
 
     with _said():
         pair = (versions.load(HERE, name, version) for version in (champion, challenger))
         comparison = gate.compare(HERE, *pair, options())
+        passed, _ = slide.decide(comparison, history.read(HERE, name))
         if as_json:
             print(json.dumps(comparison, indent=2, ensure_ascii=False))
             return
         show(comparison)
-        print(f"The gate would {'promote' if gate.decide(comparison)[0] else 'refuse'} version {challenger}.")
+        print(f"The gate would {'promote' if passed else 'refuse'} version {challenger}.")
 
 
 @app.command()
@@ -165,9 +166,11 @@ def show(comparison: dict) -> None:
     )
     for metric, found in comparison["metrics"].items():
         low, high = found["difference_ci95"]
+        best = comparison.get("best", {}).get(metric, {"version": comparison["champion"]})
+        former = "" if best["version"] == comparison["champion"] else _former(best)
         print(
             f"  {metric:32s} {found['champion']:.4f} -> {found['challenger']:.4f}  {found['difference']:+.4f} "
-            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})"
+            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})" + former
         )
     drift = comparison["drift"]
     if "none" in drift:
@@ -178,6 +181,10 @@ def show(comparison: dict) -> None:
         f"{drift['psi']['mean']:.3f}, above 0.25 in {drift['psi']['n_shifted']} of {drift['n_features']} features; "
         f"KS different in {drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
     )
+
+
+def _former(best: dict) -> str:
+    return f"; best former champion: version {best['version']}, {best['value']:.4f} ({best['difference']:+.4f})"
 
 
 def _described(name: str) -> dict:

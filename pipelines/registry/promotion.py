@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.registry import gate, history, needed, objects, versions
+from pipelines.registry import gate, history, needed, objects, slide, versions
 from pipelines.registry.errors import RegistryError
 
 
@@ -39,7 +39,7 @@ def promote(
             project, name, "promoted", version, "the first version: there is nothing to compare it with"
         )
     comparison = gate.compare(project, versions.load(project, name, champion), record, options)
-    passed, why = gate.decide(comparison)
+    passed, why = slide.decide(comparison, events)
     also = {"replaces": champion} if passed else {"champion": champion}
     return history.append(
         project, name, "promoted" if passed else "refused", version, why, **also, comparison=comparison
