@@ -246,7 +246,9 @@ def retrain(
                 else retraining.begin(HERE, revision, changes or [], stages or [])
             )
         except KeyboardInterrupt as error:
-            print(f"Interrupted; no champion has changed. {error or 'Nothing is left of it.'}", file=sys.stderr)
+            # before there was one to go on with, it has no words
+            go_on = str(error) or "What is left of it, if anything: conservatory status"
+            print(f"Interrupted; no champion has changed. {go_on}", file=sys.stderr)
             raise typer.Exit(130) from None
         for name, event in found["models"].items():
             if event:
