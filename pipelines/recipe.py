@@ -9,7 +9,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -134,6 +134,12 @@ def data_version(entry: dict, path: str) -> str:
     return next(out["md5"] for out in entry["outs"] if out["path"] == path)
 
 
+def folder_hash(files: Mapping[str, str]) -> str:
+    """DVC's hash of a folder, from the md5 of each file by its path in it."""
+    rows = [{"md5": files[name], "relpath": name} for name in sorted(files)]
+    return hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
 def origin(path: str, stages: dict[str, dict]) -> dict | None:
     """`{"stage", "data", "code", "params"}` of the output at `path`, or None if no stage made it."""
     for name, entry in stages.items():
@@ -190,3 +196,36 @@ class Graph:
             if name not in hit and not hit.isdisjoint(self.needs(name)):
                 hit.add(name)
         return [name for name in order if name in hit]
+
+    def made_from(self, path: str, origin: str, listing: Callable[[str], Mapping[str, str]]) -> bool:
+        """Was the output `path` made from the output `origin` as both stand here? Each stage between the two must have read what
+        the entries of its makers say they made: where only some stages ran again, the others are of what was before.
+
+        listing: a folder's hash -> path in it -> md5, empty where that is not known; what cannot be checked is not true.
+        """
+        if path not in self.maker or origin not in self.maker:
+            return False
+        first, last = self.maker[origin], self.maker[path]
+        between = set(self.downstream([first])) & set(self.upstream([last]))
+        return last in between and all(
+            self._made_hash(dep["path"], listing) == dep.get("md5")
+            for name in between - {first}
+            for dep in self.inputs(name)
+            if any(self.maker[out] in between - {name} for out in self.outputs(dep["path"]))
+        )
+
+    def _made_hash(self, path: str, listing: Callable[[str], Mapping[str, str]]) -> str | None:
+        """The hash that `path` has by the entries of those who made it: an output, what lies in one, or the folder of several."""
+        if path in self.maker:
+            return data_version(self.stages[self.maker[path]], path)
+        files: dict[str, str] = {}  # by project path
+        for out in self.outputs(path):
+            md5 = data_version(self.stages[self.maker[out]], out)
+            inside = listing(md5) if md5.endswith(".dir") else {}
+            if md5.endswith(".dir") and not inside:
+                return None
+            files |= {f"{out}/{name}": each for name, each in inside.items()} or {out: md5}
+        if path in files:
+            return files[path]
+        below = {name[len(path) + 1 :]: md5 for name, md5 in files.items() if name.startswith(path + "/")}
+        return folder_hash(below) if below else None

@@ -12,7 +12,7 @@ import yaml
 
 from pipelines.datasets import heard
 from pipelines.lineage import clips, text
-from pipelines.lineage.revision import LineageError, Revision
+from pipelines.lineage.revision import LineageError, Revision, listing
 
 SCORES = ("reports/tagging.json", "reports/clustering.json")
 USE = """To tag and to embed music like what it was trained on, for study, teaching and search in a collection, where a person
@@ -32,7 +32,7 @@ def render(revision: Revision, found: dict) -> str:
         written.decode().strip() if written else f"# {name}",
         f"## Intended use\n\n{USE}",
         "\n".join(["## Data", "", *_data(revision, found, stage)]),
-        "\n".join(["## Metrics", "", *_metrics(revision, name)]),
+        "\n".join(["## Metrics", "", *_metrics(revision, path)]),
         "\n".join(["## Lineage", "", *_lineage(revision, found, stages[0])]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -57,16 +57,21 @@ def _data(revision: Revision, found: dict, stage: dict) -> Iterator[str]:
             yield f"  - {part['clips']} clips from {part['source']}{more}. Licence: {part['licence']}"
 
 
-def _metrics(revision: Revision, name: str) -> Iterator[str]:
-    rows = [(file, *row) for file in SCORES if file in revision.graph.maker
-            for row in _scores(json.loads(revision.data(file) or b"{}"), name)]  # fmt: skip
-    if not rows:
+def _metrics(revision: Revision, path: str) -> Iterator[str]:
+    """The scores of the model at `path`, of those reports that were made from it; the others are named."""
+    name, there = PurePosixPath(path).name, [file for file in SCORES if file in revision.graph.maker]
+    own = [file for file in there if revision.graph.made_from(file, path, listing)]
+    rows = [(file, *row) for file in own for row in _scores(json.loads(revision.data(file) or b"{}"), name)]
+    if rows:
+        yield "| figure | value | 95% interval | clips |"
+        yield "| --- | --- | --- | --- |"
+        for file, key, value, (low, high), n in rows:
+            yield f"| {file}#{key} | {value:.4f} | {low:.4f} to {high:.4f} | {n} |"
+    else:
         yield "No scores with intervals stand in reports/ for it."
-        return
-    yield "| figure | value | 95% interval | clips |"
-    yield "| --- | --- | --- | --- |"
-    for file, key, value, (low, high), n in rows:
-        yield f"| {file}#{key} | {value:.4f} | {low:.4f} to {high:.4f} | {n} |"
+    for file in there:
+        if file not in own:
+            yield f"\nLeft out: the figures of {file}. By dvc.lock it was made from another model, or that cannot be checked."
 
 
 def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, list, int]]:

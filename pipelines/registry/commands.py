@@ -59,29 +59,37 @@ def register(
 ) -> None:
     """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
     with _said(), history.alone(HERE):
-        added = []
-        for name in names or params.trained_names(params.load()):
-            version, new = versions.register(HERE, name, revision)
+        added, failed, wanted = [], [], names or params.trained_names(params.load())
+        for name in wanted:
+            try:
+                version, new = versions.register(HERE, name, revision)
+            except RegistryError as error:
+                failed.append(str(error))
+                continue
             print(f"{name}: version {version}, {'a challenger' if new else 'registered already'}")
             added += [f"{name} {version}"] if new else []
-        if added:
-            history.save(HERE, f"Registry: {', '.join(added)} registered")
+        # also what an earlier command has registered and could not commit
+        if len(failed) < len(wanted) and (added or history.unsaved(HERE)):
+            history.save(HERE, f"Registry: {', '.join(added)} registered" if added else "Registry: as it was left")
+        if failed:
+            raise RegistryError("\n".join(failed))
 
 
 @app.command()
 def compare(name: Name, champion: Version, challenger: Version, as_json: Json = False) -> None:
     """Two versions on the frozen test set of the first, by every guarded metric, and the drift between their training clips.
     Changes nothing."""
-    from pipelines.registry import gate
+    from pipelines.registry import gate, slide
 
     with _said():
         pair = (versions.load(HERE, name, version) for version in (champion, challenger))
         comparison = gate.compare(HERE, *pair, options())
+        passed, _ = slide.decide(comparison, history.read(HERE, name))
         if as_json:
             print(json.dumps(comparison, indent=2, ensure_ascii=False))
             return
         show(comparison)
-        print(f"The gate would {'promote' if gate.decide(comparison)[0] else 'refuse'} version {challenger}.")
+        print(f"The gate would {'promote' if passed else 'refuse'} version {challenger}.")
 
 
 @app.command()
@@ -91,7 +99,7 @@ def promote(
     gated: Annotated[
         bool, typer.Option("--gate/--no-gate", help="Ask the gate, or decide yourself with a --reason.")
     ] = True,
-    reason: Reason = "",
+    reason: Annotated[str | None, typer.Option(help="Why, in a sentence; it is kept.")] = None,
 ) -> None:
     """Make a challenger the champion, if it is not worse by more than registry.margins on any guarded metric.
 
@@ -137,9 +145,9 @@ def rollback(
 
 def options() -> dict:
     """`registry` of params.yaml."""
-    from pipelines.registry import gate
+    from pipelines.registry import settings
 
-    return gate.options(params.load())
+    return settings.options(params.load())
 
 
 def tell(name: str, event: dict) -> None:
@@ -158,9 +166,11 @@ def show(comparison: dict) -> None:
     )
     for metric, found in comparison["metrics"].items():
         low, high = found["difference_ci95"]
+        best = comparison.get("best", {}).get(metric, {"version": comparison["champion"]})
+        former = "" if best["version"] == comparison["champion"] else _former(best)
         print(
             f"  {metric:32s} {found['champion']:.4f} -> {found['challenger']:.4f}  {found['difference']:+.4f} "
-            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})"
+            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})" + former
         )
     drift = comparison["drift"]
     if "none" in drift:
@@ -171,6 +181,10 @@ def show(comparison: dict) -> None:
         f"{drift['psi']['mean']:.3f}, above 0.25 in {drift['psi']['n_shifted']} of {drift['n_features']} features; "
         f"KS different in {drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
     )
+
+
+def _former(best: dict) -> str:
+    return f"; best former champion: version {best['version']}, {best['value']:.4f} ({best['difference']:+.4f})"
 
 
 def _described(name: str) -> dict:
@@ -231,11 +245,10 @@ def retrain(
                 if resume
                 else retraining.begin(HERE, revision, changes or [], stages or [])
             )
-        except KeyboardInterrupt:
-            print(
-                "Interrupted; no champion has changed. `conservatory retrain --help` says how to go on.",
-                file=sys.stderr,
-            )
+        except KeyboardInterrupt as error:
+            # before there was one to go on with, it has no words
+            go_on = str(error) or "What is left of it, if anything: conservatory status"
+            print(f"Interrupted; no champion has changed. {go_on}", file=sys.stderr)
             raise typer.Exit(130) from None
         for name, event in found["models"].items():
             if event:

@@ -22,29 +22,11 @@ from pipelines.store import embeddings, shards
 from pipelines.store.tables import read_table
 from pipelines.training.chunks import tag_matrix
 
-GUARDED = ("roc_auc", "pr_auc", "probe")
 FEW = 5  # clip ids that a message names
 PREDICTED = ("predictions/tagging", embeddings.PREDICTIONS, "scores")
 EMBEDDED = ("embeddings", embeddings.EMBEDDINGS, "embedding")
 WRONG = {"champion": RegistryError, "challenger": Incomparable}
 """What is raised where a version lacks what its code should have made: training again mends no champion."""
-
-
-def options(settings: dict) -> dict:
-    """`registry` among the settings of a params.yaml. `RegistryError` where it is not there, or guards nothing."""
-    found = settings.get("registry")
-    if not found or not found.get("margins"):
-        raise RegistryError(
-            "params.yaml has no registry.margins: the gate must be told what to guard (docs/retraining.md)"
-        )
-    for metric, margin in found["margins"].items():
-        if metric not in GUARDED:
-            raise RegistryError(f"registry.margins in params.yaml names {metric!r}; there is {', '.join(GUARDED)}")
-        if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 1:
-            raise RegistryError(
-                f"registry.margins.{metric} in params.yaml is {margin!r}: it must be above 0, at most 1"
-            )
-    return found
 
 
 def compare(project: Path, champion: dict, challenger: dict, options: dict) -> dict:
@@ -122,13 +104,13 @@ def _columns(test: pd.DataFrame) -> list[list]:
 
 
 def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
-    """A version's test and training clips, without those that were left out, as its own data had them."""
+    """A version's test, training and validation clips, without those that were left out, as its own data had them."""
     dataset = record["dataset"]
     manifest = _table(project, record, f"data/manifests/{dataset}.parquet", datasets.MANIFEST)
     index = _table(project, record, f"data/audio/{dataset}/index.parquet", shards.INDEX, ["clip_id"])
     usable = manifest[manifest["clip_id"].isin(index["clip_id"])]
     known = usable[~heard.left_out(usable, record["leave_out"])]
-    return {split: known[known["split"] == split].reset_index(drop=True) for split in ("test", "train")}
+    return {split: known[known["split"] == split].reset_index(drop=True) for split in ("test", "train", "validation")}
 
 
 def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.DataFrame:
@@ -167,13 +149,22 @@ def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.D
             f"{versions} have different test sets: the labels or groups of {len(relabelled)} of {len(test)} clips have changed "
             f"({_few(relabelled)}). They {way_out}"
         )
-    learnt = sorted(set(after["train"]["group"]) & set(test["group"]) - set(before["train"]["group"]))
-    if learnt:
-        raise Incomparable(
-            f"{versions}: version {challenger['version']} was trained on clips of works or artists that are in the test set "
-            f"({_few(learnt)}). They {way_out}"
-        )
+    tested, trained, chosen = set(test["group"]), _groups(after, "train"), _groups(after, "validation")
+    # a model that was chosen by a clip has heard less of it than one that was trained on it
+    for near, known, how in (
+        (trained, _groups(before, "train"), "trained on"),
+        (chosen, _groups(before, "train", "validation"), "chosen by (validation)"),
+    ):
+        if learnt := sorted(near & tested - known):
+            raise Incomparable(
+                f"{versions}: version {challenger['version']} was {how} clips of works or artists that are in the test set "
+                f"({_few(learnt)}). They {way_out}"
+            )
     return test
+
+
+def _groups(clips: dict[str, pd.DataFrame], *splits: str) -> set[str]:
+    return {group for split in splits for group in clips[split]["group"]}
 
 
 def _table(project: Path, record: dict, path: str, schema, columns: list[str] | None = None) -> pd.DataFrame:
@@ -269,23 +260,31 @@ def _drift(
     """Pooled features of the challenger's training clips against the champion's; `{"none": why}` where that cannot be said."""
     try:
         reference, present = (
-            _pooled(project, record).loc[clips["clip_id"]]
+            _pooled(project, record, clips["clip_id"].tolist())
             for record, clips in ((champion, before), (challenger, after))
         )
         found = drift.compare(reference, present, **options)
-    except (RegistryError, OSError, ValueError, KeyError) as error:
+    except (RegistryError, OSError, ValueError) as error:
         return {"none": str(error)}
     shared = len(set(before["clip_id"]) & set(after["clip_id"]))
     return {"clips_new": len(after) - shared, "clips_gone": len(before) - shared, **found}
 
 
-def _pooled(project: Path, record: dict) -> pd.DataFrame:
-    folder = f"data/features/{record['dataset']}/pooled"
+def _pooled(project: Path, record: dict, clip_ids: list[str]) -> pd.DataFrame:
+    """A version's pooled features of its training clips. `RegistryError` where it has none of some."""
+    folder, number = f"data/features/{record['dataset']}/pooled", record["version"]
     if folder not in record["hashes"]:
+        raise RegistryError(f"version {number} was made without the feature `pooled` (params.yaml, features)")
+    table = pd.read_parquet(objects.file(project, record["hashes"], f"{folder}/pooled.parquet"))
+    if "clip_id" not in table:
+        raise RegistryError(f"{folder} of version {number} has no column clip_id: other code has made it")
+    table = table.set_index("clip_id")
+    if missing := [clip for clip in clip_ids if clip not in table.index]:
         raise RegistryError(
-            f"version {record['version']} was made without the feature `pooled` (params.yaml, features)"
+            f"{folder} of version {number} lacks {len(missing)} of its {len(clip_ids)} training clips ({_few(missing)}): it was "
+            "made before they came"
         )
-    return pd.read_parquet(objects.file(project, record["hashes"], f"{folder}/pooled.parquet")).set_index("clip_id")
+    return table.loc[clip_ids]
 
 
 def _in_words(name: str, found: dict) -> str:

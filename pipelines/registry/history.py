@@ -123,6 +123,16 @@ def unsaved(project: Path) -> bool:
 
 
 def save(project: Path, message: str, say=print) -> None:
-    """Commit the registry, and only it. Where git cannot now, the files stay changed and the user is told."""
+    """Commit the registry, and only it. Where git cannot now, the files stay changed and the user is told.
+
+    `RegistryError` where a file of it cannot be read: committed, that would be what `git checkout HEAD` brings back.
+    """
+    from pipelines.registry import needed  # which reads all of it, this module too
+
+    try:
+        needed.of_versions(project)
+        needed.purged(project)
+    except RegistryError as error:
+        raise RegistryError(f"{FOLDER}/ is not committed, for it cannot be read: {error}") from error
     if why := git.commit_only(project, FOLDER, message):
         say(f"{FOLDER}/ is written but not committed ({why}): git add {FOLDER} && git commit")

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from pipelines.registry import gate, history, needed, objects, versions
+from pipelines.registry import gate, history, needed, objects, slide, versions
 from pipelines.registry.errors import RegistryError
 
 
-def promote(project: Path, name: str, version: int, options: dict, reason: str = "", gated: bool = True) -> dict:
+def promote(
+    project: Path, name: str, version: int, options: dict, reason: str | None = None, gated: bool = True
+) -> dict:
     """Make a challenger champion if it passes the gate, and retire it if not; returns the event, "promoted" or "refused".
 
     The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate
@@ -14,13 +16,15 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
     decide (it is champion already, or was retired) or its files are not at hand, and `Incomparable` where the two cannot be
     compared; the history is then as it was.
     """
+    if reason is not None:
+        _said(reason)
     record = versions.load(project, name, version)
     events = history.read(project, name)
     champion, stage = history.champion(events), history.stages(events)[version]
     if stage == "champion":
         raise RegistryError(f"version {version} of {name} is the champion already")
     if not gated:
-        if not reason:
+        if reason is None:
             raise RegistryError("without the gate, a reason is needed: --reason 'the test set was drawn anew'")
         _at_hand(project, name, record)
         return history.append(project, name, "promoted", version, f"without the gate: {reason}", replaces=champion)
@@ -35,7 +39,7 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
             project, name, "promoted", version, "the first version: there is nothing to compare it with"
         )
     comparison = gate.compare(project, versions.load(project, name, champion), record, options)
-    passed, why = gate.decide(comparison)
+    passed, why = slide.decide(comparison, events)
     also = {"replaces": champion} if passed else {"champion": champion}
     return history.append(
         project, name, "promoted" if passed else "refused", version, why, **also, comparison=comparison
@@ -45,6 +49,7 @@ def promote(project: Path, name: str, version: int, options: dict, reason: str =
 def rollback(project: Path, name: str, reason: str, to: int | None = None) -> dict:
     """Make a former champion champion again, the one before this unless `to` names another. Returns the event. Call it inside
     `history.alone`. `RegistryError` where there is none, `to` never was one, or its files are not at hand."""
+    _said(reason)
     events = history.read(project, name)
     champion = history.champion(events)
     if champion is None:
@@ -59,6 +64,11 @@ def rollback(project: Path, name: str, reason: str, to: int | None = None) -> di
         raise RegistryError(f"version {target} of {name} never was champion; former champions: {were}")
     _at_hand(project, name, versions.load(project, name, target))
     return history.append(project, name, "rolled_back", target, reason, replaces=champion)
+
+
+def _said(reason: str) -> None:
+    if not reason.strip():
+        raise RegistryError("the reason is blank, and it is what is kept: a reason is needed, --reason 'it hums'")
 
 
 def _at_hand(project: Path, name: str, record: dict) -> None:

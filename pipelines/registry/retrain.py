@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import yaml
 
-from pipelines import params, run
+from pipelines import params, recipe, run
 from pipelines.alerts import settings as alerts
-from pipelines.registry import gate, git, history, owed, promotion, remotes, versions, worktree
+from pipelines.registry import git, history, owed, promotion, remotes, settings, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, made, record
@@ -40,6 +40,7 @@ def begin(project: Path, revision: str, changes: list[str], stages: list[str], s
             path = worktree.create(project, name, revision, {"changes": changes, "stages": stages})
             for change in changes:
                 set_parameter(path / params.PARAMS, change)
+            _settings(path)
         except BaseException:
             worktree.remove(project, name, branch=True)
             raise
@@ -52,6 +53,7 @@ def resume(project: Path, name: str, say: Callable = print) -> dict:
     with worktree.held(project, name) as lock:
         for change in plan["changes"]:
             set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
+        _settings(project / worktree.FOLDER / name)
         return _steps(project, name, lock, say)
 
 
@@ -79,6 +81,8 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     try:
         found = _work(project, name, lock, say)
         status, why = 0, ""
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_go_on(name)) from None
     except Exception as error:
         why = worktree.failure(project, name) or str(error) or type(error).__name__
         owed.failed(project, name, began, why, str(error), say)
@@ -88,6 +92,27 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
     return found
 
 
+def _settings(path: Path) -> tuple[dict, dict]:
+    """A worktree's params.yaml, and what the gate goes by. `RegistryError` where it could not: asked before hours of training."""
+    try:
+        found = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RegistryError(f"params.yaml of the retraining cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise RegistryError("params.yaml of the retraining holds no table of parameters")
+    return found, settings.options(found)
+
+
+def _wanted(path: Path, plan: dict) -> list[str]:
+    """The stages to run, all with none: those that were named, and what makes the features that drift is measured on."""
+    dataset = (_settings(path)[0].get("training") or {}).get("dataset")
+    try:
+        maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
+    except yaml.YAMLError:
+        maker = None  # the run says what is wrong with dvc.lock
+    return [*dict.fromkeys([*plan["stages"], maker])] if plan["stages"] and maker else plan["stages"]
+
+
 def _record(project: Path, name: str, what: str, **figures: object) -> None:
     record.add(project, [{"time": log.now(), "run": f"retraining-{name}", "what": what, **figures}])
 
@@ -95,7 +120,7 @@ def _record(project: Path, name: str, what: str, **figures: object) -> None:
 def _work(project: Path, name: str, lock, say: Callable) -> dict:
     path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
     say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
-    go_on = f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
+    go_on = _go_on(name)
     if worktree.has_remote(path):
         try:
             remotes.pull_tree(path, say)
@@ -103,7 +128,7 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             say(error)  # what is missing is computed
     if _child(path, lock, [sys.executable, "-m", "dvc", "checkout", "--allow-missing", "--quiet"], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
-    if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *plan["stages"]], project):
+    if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *_wanted(path, plan)], project):
         how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
         raise RegistryError(f"The retraining {how}; no champion has changed. {go_on}")
     commit = _commit(path, name)
@@ -116,10 +141,9 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
                 remotes.push_tree(path, say)
             except RemoteError as error:
                 raise RegistryError(f"{error} No champion has changed. {go_on}") from error
-    settings = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
+    found, options = _settings(path)
     try:
-        options = gate.options(settings)
-        decided = judge(project, params.trained_names(settings), commit, options, f"retraining {name}", say)
+        decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
         # of a retraining that was cut off after the decision, it is the registry that says what it brought
         registered = versions.commits(project)
     except RegistryError as error:
@@ -152,7 +176,10 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
             if event:
                 told.append(f"{name} {event['version']} {event['event']}")
         if told or history.unsaved(project):
-            history.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+            try:
+                history.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+            except RegistryError as error:
+                undecided.append(str(error))
     if undecided:
         raise RegistryError("; ".join(undecided))
     return decided
@@ -185,6 +212,10 @@ def set_parameter(path: Path, change: str) -> None:
             table[last] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
+
+
+def _go_on(name: str) -> str:
+    return f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
 
 
 def _commit(path: Path, name: str) -> str:

@@ -3,6 +3,7 @@
 Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
 """
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -107,11 +108,11 @@ def describe(project: Path, name: str, revision: str) -> dict:
         stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
     except yaml.YAMLError as error:
         raise RegistryError(f"dvc.lock of {commit[:12]} cannot be read: {' '.join(str(error).split())}") from error
-    made = recipe.Graph(stages).maker
+    graph = recipe.Graph(stages)
     model = f"{MODELS}/{name}"
     trained = recipe.origin(model, stages)
     if trained is None:
-        known = sorted(out.split("/")[-1] for out in made if out.startswith(f"{MODELS}/"))
+        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith(f"{MODELS}/"))
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
             "(conservatory run) and commit dvc.lock first"
@@ -120,7 +121,7 @@ def describe(project: Path, name: str, revision: str) -> dict:
     if "dataset" not in config:
         raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
     scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
-    if missing := [file for file in scored if file not in made]:
+    if missing := [file for file in scored if file not in graph.maker]:
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
         )
@@ -134,7 +135,7 @@ def describe(project: Path, name: str, revision: str) -> dict:
         "stage": trained["stage"],
         "code": trained["code"],
         "params": trained["params"],
-        "metrics": _metrics(project, commit, config["dataset"], name),
+        "metrics": _metrics(project, commit, graph, config["dataset"], name),
         "hashes": lineage(stages, needed),
         "runs": _runs(project, stages, needed),
     }
@@ -170,15 +171,15 @@ def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str,
     return made.of(project, {name: stages[name] for name in names})
 
 
-def _metrics(project: Path, commit: str, dataset: str, name: str) -> dict[str, dict]:
-    """Metric -> n, value, ci95, from the reports in the commit; those it has."""
-    scores = json.loads(git.show(project, commit, "reports/tagging.json") or "{}").get(dataset, {}).get(name, {})
+def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
+    """Metric -> n, value, ci95, from those reports in the commit that were made from this very model."""
+    scores = _report(project, commit, graph, "reports/tagging.json", name).get(dataset, {}).get(name, {})
     found = {
         metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
         for metric in ("roc_auc", "pr_auc")
         if metric in scores
     }
-    study = json.loads(git.show(project, commit, "reports/study.json") or "{}").get(dataset, {}).get("targets", {})
+    study = _report(project, commit, graph, "reports/study.json", name).get(dataset, {}).get("targets", {})
     for target, parts in study.items():
         for probe, records in parts.get("probes", {}).items():
             if name in records:
@@ -189,3 +190,20 @@ def _metrics(project: Path, commit: str, dataset: str, name: str) -> dict[str, d
                     "ci95": value["accuracy_ci95"],
                 }
     return found
+
+
+def _report(project: Path, commit: str, graph: recipe.Graph, path: str, name: str) -> dict:
+    """A report of a commit; empty where that has none, or its figures are of another model: of a retraining that ran some stages
+    only, the others' reports are those of the commit it began from."""
+
+    def listing(md5: str) -> dict[str, str]:
+        try:
+            return objects.listing(project, md5, path)
+        except RegistryError:
+            return {}  # it cannot be checked, and is then not taken
+
+    text = git.show(project, commit, path)
+    if text is None or not graph.made_from(path, f"{MODELS}/{name}", listing):
+        return {}
+    locked = recipe.data_version(graph.stages[graph.maker[path]], path)
+    return json.loads(text) if hashlib.md5(text.encode()).hexdigest() == locked else {}

@@ -7,14 +7,16 @@ that was killed and one that is at work can be told apart.
 
 import datetime
 import fcntl
+import os
 import secrets
 import shutil
 import time
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+import psutil
 from voluptuous import ALLOW_EXTRA, Schema
 
 from pipelines.registry import git, kept
@@ -44,10 +46,23 @@ def held(project: Path, name: str) -> Iterator[IO]:
                 break
             except BlockingIOError:
                 if not patience:
-                    why = f"retraining {name} is at work in another process; nothing was done to it"
-                    raise RegistryError(why) from None
+                    numbers = ", ".join(map(str, _holders(Path(file.name)))) or "of another user, or another machine"
+                    raise RegistryError(
+                        f"retraining {name} is at work in another process ({numbers}); nothing was done to it. Wait for its "
+                        "end, or end it"
+                    ) from None
                 time.sleep(patience)  # it may be somebody who only asks
         yield file
+
+
+def _holders(lock: Path) -> list[int]:
+    """Who has a lock's file open, we apart: who works on it, also after the one who took the lock was killed."""
+    found, path = [], str(lock.absolute())
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # it ended meanwhile, or is another user's
+            if process.pid != os.getpid() and any(file.path == path for file in process.open_files()):
+                found.append(process.pid)
+    return found
 
 
 def create(project: Path, name: str, revision: str, plan: dict) -> Path:

@@ -191,21 +191,48 @@ def test_other_test_sets_are_refused_and_nothing_changes(project, challenger, wo
     assert event["event"] == "promoted" and "another test set" in event["reason"]
 
 
-def test_what_was_heard_is_no_test(project):
-    champion, challenger = pair(project, "first", "first")
+def other_groups(project, record, groups):
+    """The version with a manifest in which the clips of these splits are of these works."""
     work = "data/manifests/music.parquet"
-    # the same test clips, but a work of theirs is trained on too
-    manifest = pd.read_parquet(gate.objects.file(project, champion["hashes"], work))
-    manifest.loc[manifest["split"] == "train", "group"] = "work1"
+    manifest = pd.read_parquet(gate.objects.file(project, record["hashes"], work))
+    for split, group in groups.items():
+        manifest.loc[manifest["split"] == split, "group"] = group
     write_table(manifest, project / "leak", datasets.MANIFEST)
     md5 = cached.digest(project / "leak")
     (project / f".dvc/cache/files/md5/{md5[:2]}").mkdir(exist_ok=True)
     (project / "leak").rename(project / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
-    challenger["hashes"] = {**challenger["hashes"], work: md5}
-    with pytest.raises(
-        RegistryError, match=r"was trained on clips of works or artists that are in the test set \(work1\)"
+    return {**record, "hashes": {**record["hashes"], work: md5}}
+
+
+def test_what_was_heard_is_no_test(project):
+    champion, challenger = pair(project, "first", "first")
+    trained, chosen = "was trained on clips of works .* in the test set", "was chosen by .validation. clips of works"
+    # the same test clips, but a work of theirs is heard too: by the champion, by the challenger, and is that refused?
+    for before, after, words in (
+        ({}, {"train": "work1"}, trained),
+        ({}, {"validation": "work1"}, chosen),
+        ({"validation": "work1"}, {"train": "work1"}, trained),
+        ({"train": "work4"}, {"validation": "work1"}, chosen),
+        ({"train": "work1"}, {"train": "work1"}, ""),
+        ({"validation": "work1"}, {"validation": "work1"}, ""),
+        ({"train": "work1"}, {"validation": "work1"}, ""),
     ):
-        gate.compare(project, champion, challenger, OPTIONS)
+        both = other_groups(project, champion, before), other_groups(project, challenger, after)
+        if words:
+            with pytest.raises(Incomparable, match=rf"{words}(.|\n)*\(work1\)"):
+                gate.compare(project, *both, OPTIONS)
+        else:
+            gate.compare(project, *both, OPTIONS)
+
+
+def test_drift_that_cannot_be_measured_says_which_clips_lack_features(project):
+    champion, challenger = pair(project, "first", "larger")
+    pooled = "data/features/music/pooled"
+    stale = {**challenger, "hashes": {**challenger["hashes"], pooled: champion["hashes"][pooled]}}
+    why = gate.compare(project, champion, stale, OPTIONS)["drift"]["none"]
+    assert (
+        why.startswith(f"{pooled} of version 4 lacks 24 of its 72 training clips (") and "made before they came" in why
+    )
 
 
 def test_bytes_come_from_the_remote_or_are_named(project, tmp_path):

@@ -182,7 +182,7 @@ def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(p
     # its children work on: nobody may take the folder away under them, or begin beside them
     for option in (["--resume", name], ["--clean"]):
         done = small.conservatory(project, "retrain", *option, check=False)
-        assert "is at work in another process" in done.stdout + done.stderr
+        assert f"is at work in another process ({children[0].pid})" in done.stdout + done.stderr
     for child in children:
         child.kill()
     psutil.wait_procs(children)

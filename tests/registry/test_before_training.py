@@ -1,0 +1,88 @@
+"""What a retraining looks at before it trains, what it runs besides what was named, and what it says of who works on it."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+import small_models as small
+import yaml
+
+from pipelines.registry import history, retrain, settings, worktree
+from pipelines.registry.errors import RegistryError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A champion; no training reads the features on which drift is measured."""
+    project = small.create(tmp_path_factory.mktemp("before") / "project")
+    small.edit(project, "data/features/music/pooled, data/audio", "data/audio", "dvc.yaml")
+    retrain.judge(project, ["short"], small.repro(project), small.options(), "first")
+    return project
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "project", symlinks=True)
+
+
+WRONG = {
+    "[1]": "registry in params.yaml is",
+    "{margins: [1]}": "registry.margins in params.yaml is [1]: it must be a table",
+    "{margins: high}": "registry.margins in params.yaml is 'high': it must be a table",
+    "{margins: {roc_auc: high}}": "registry.margins.roc_auc in params.yaml is 'high'",
+    "{probe: foo}": "registry.probe in params.yaml is 'foo'; there is linear, knn",
+    "{probe: [knn]}": "registry.probe in params.yaml is ['knn']",
+    "{drift: 5}": "registry.drift in params.yaml is 5: it must be a table",
+    "{drift: {bins: 10}}": "registry.drift.max_clips in params.yaml is None: it must be a whole number",
+    "{drift: {bins: 10, max_clips: 9, n_permutations: 9, seed: 1, bin: 1}}": "registry.drift in params.yaml names 'bin'",
+    "{n_bootstrap: 0}": "registry.n_bootstrap in params.yaml is 0: it must be a whole number, 1 or more",
+    "{seed: x}": "registry.seed in params.yaml is 'x'",
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_settings_that_the_gate_could_not_go_by(change):
+    given = yaml.safe_load(change)
+    found = {**small.options(), **given} if isinstance(given, dict) else given
+    with pytest.raises(RegistryError) as error:
+        settings.options({"registry": found})
+    assert WRONG[change] in str(error.value)
+
+
+def test_they_are_looked_at_before_anything_is_trained(project):
+    before = small.git(project, "for-each-ref")
+    with pytest.raises(RegistryError, match=r"registry.probe in params.yaml is 'foo'"):
+        retrain.begin(project, "HEAD", ["registry.probe=foo", "taggers.log_mel.short.skill=3.0"], [])
+    assert worktree.waiting(project) == [] and small.git(project, "for-each-ref") == before
+    # one that was begun before that was looked at
+    plan = {"changes": ["registry.drift={bins: 10}", "taggers.log_mel.short.skill=3.0"], "stages": []}
+    path = worktree.create(project, "a", "HEAD", plan)
+    with pytest.raises(RegistryError, match=r"registry.drift.max_clips in params.yaml is None"):
+        retrain.resume(project, "a")
+    assert not (path / "models").exists()
+
+
+def test_what_drift_is_measured_on_is_brought_up_to_date_too(project):
+    small.conservatory(project, "retrain", "--stage", "tagging", "--set", "datasets.music.works=65")
+    drift = history.read(project, "short")[-1]["comparison"]["drift"]
+    assert drift["clips_new"] == 4 and drift["n_present"] == drift["n_reference"] + 4
+
+
+def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, tmp_path):
+    for end in (".begun", ".go"):
+        os.mkfifo(f"{tmp_path / 'stop'}{end}")
+    arguments = ("retrain", "--set", "taggers.log_mel.short.skill=3.0")
+    process = small.start(project, *arguments, STOP_AT=f"{tmp_path / 'stop'}")
+    Path(f"{tmp_path / 'stop'}.begun").read_text()  # training has begun
+    (name,) = worktree.waiting(project)
+    both = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
+    for option in (["--resume", name], ["--clean"]):
+        done = small.conservatory(project, "retrain", *option, check=False)
+        (told,) = [line for line in (done.stdout + done.stderr).splitlines() if "is at work in another process" in line]
+        assert {*told.partition("(")[2].partition(")")[0].split(", ")} == {*map(str, both)}
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130 and f"To go on: conservatory retrain --resume {name}." in said
