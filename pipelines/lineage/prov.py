@@ -78,7 +78,7 @@ def _parts(found: dict, entity, relation) -> None:
     """A stage may read a folder of several outputs, or a file in one: what was read is derived from what was made."""
     for stage in found["stages"].values():
         for dep in stage["inputs"]:
-            for maker in dep["made_by"]:
+            for maker in dep["made_by"] if not dep["now"] else []:  # what was made anew since is not what was read
                 for out in found["stages"].get(maker, {"outputs": []})["outputs"]:
                     near = out["path"].startswith(dep["path"] + "/") or dep["path"].startswith(out["path"] + "/")
                     if near:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipelines.lineage import verify
-from pipelines.lineage.trace import tree
+from pipelines.lineage.trace import outdated, tree
 from pipelines.runs.progress import duration
 
 
@@ -23,6 +23,9 @@ def lines(found: dict) -> Iterator[str]:
     if locked["sha256"]:
         yield ""
         yield f"Environment: {len(locked['packages'])} packages pinned in {locked['file']}, sha256 {locked['sha256'][:16]}"
+    if told := outdated(found):
+        yield ""
+        yield from told
     if "verification" in found:
         yield ""
         yield from verify.lines(found["verification"])
@@ -56,7 +59,7 @@ def title(target: dict) -> str:
 def _tree(found: dict) -> Iterator[str]:
     def walk(node: dict, stem: str, last: bool) -> Iterator[str]:
         known = f"  (of {node['stage']}, above)" if node["seen"] else ""
-        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}"
+        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}{newer(node)}"
         if known or node["stage"] is None:
             return
         below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
@@ -74,6 +77,14 @@ def _tree(found: dict) -> Iterator[str]:
     nodes = tree(found)
     for number, node in enumerate(nodes):
         yield from walk(node, "", number == len(nodes) - 1)
+
+
+def newer(node: dict) -> str:
+    """Said of what its maker has made anew since it was read."""
+    if not node["now"]:
+        return ""
+    read, now = (node["md5"] or "")[:8], node["now"][:8]
+    return f"  (read {read}; {node['stage']} has since made {now}: what follows is of the newer one)"
 
 
 def ran(run: dict) -> str:

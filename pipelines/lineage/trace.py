@@ -20,9 +20,9 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
 
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
-    `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`),
-    `run` (as `runs.recorded` gives it), `ran` (as `made.known`: the run that made it, None where that is not known here),
-    `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
+    `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
+    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it), `ran`
+    (as `made.known`: the run that made it, None where that is not known here), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
     source and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
@@ -49,25 +49,49 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
 
 
 def tree(found: dict) -> list[dict]:
-    """The trace as a tree, a node for each root: `{"path", "md5", "stage", "seen", "made_from": [node, ...]}`. A stage's inputs
-    stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made."""
+    """The trace as a tree, a node for each root: `{"path", "md5", "now", "stage", "seen", "made_from": [node, ...]}`. A stage's
+    inputs stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made.
+
+    md5 is what was read. dvc.lock keeps only the last entry of its maker: where that made something else since, `now` is the hash
+    of that, and what stands below is of the newer one.
+    """
     stages, seen = found["stages"], set()
 
-    def node(name: str, path: str, md5: str | None) -> dict:
+    def node(name: str, path: str, md5: str | None, now: str | None = None) -> dict:
         outs = {out["path"]: out["md5"] for out in stages[name]["outputs"]}
-        if not any(path == out or path.startswith(out + "/") for out in outs):  # a folder of several outputs
+        if now is None and not any(
+            path == out or path.startswith(out + "/") for out in outs
+        ):  # a folder of several outputs
             path = next((out for out in outs if out.startswith(path + "/")), next(iter(outs)))
-            md5 = None
+            md5 = outs[path]
         known, _ = name in seen, seen.add(name)
         followed = [] if known else [dep for dep in stages[name]["inputs"] if dep["followed"]]
         below = [
-            node(maker, dep["path"], dep["md5"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
+            node(maker, dep["path"], dep["md5"], dep["now"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
             for dep in followed for maker in dep["made_by"] or [None] if maker is None or maker in stages
         ]  # fmt: skip
-        return {"path": path, "md5": outs.get(path, md5), "stage": name, "seen": known, "made_from": below}
+        return {"path": path, "md5": md5, "now": now, "stage": name, "seen": known, "made_from": below}
 
-    leaf = {"stage": None, "seen": False, "made_from": []}
+    leaf = {"now": None, "stage": None, "seen": False, "made_from": []}
     return [node(name, found["target"]["path"], found["target"]["md5"]) for name in found["roots"]]
+
+
+def outdated(found: dict) -> list[str]:
+    """Of a trace, what was read and has been made anew since, a sentence each; and last what follows from that."""
+    rows = [
+        (name, dep)
+        for name, stage in found["stages"].items()
+        for dep in stage["inputs"]
+        if dep["now"] and dep["followed"]
+    ]
+    said = [
+        f"{name} read {since(dep['path'], dep['md5'], dep['now'], ' and '.join(dep['made_by']))}" for name, dep in rows
+    ]
+    return [*said, "Below those this is the lineage of the newer bytes, not of what was read."] if said else []
+
+
+def since(path: str, md5: str | None, now: str, maker: str) -> str:
+    return f"{path} {(md5 or '')[:8]}; {maker} has since made {now[:8]}"
 
 
 def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]:
@@ -96,7 +120,11 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         outs = graph.outputs(dep["path"])
         followed = name not in only or any(out in graph.outputs(only[name]) for out in outs)
         made_by = [stage for stage in dict.fromkeys(graph.maker[out] for out in outs) if stage != name]
-        inputs.append({"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "followed": followed})
+        made = revision.made(dep["path"]) if made_by else None
+        now = made if made != dep.get("md5") else None
+        inputs.append(
+            {"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "now": now, "followed": followed}
+        )
     values = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     return {
         "command": entry["cmd"],

@@ -150,15 +150,8 @@ def _link(revision: Revision, dep: dict) -> str | None:
     """Did the stage read what its maker's entry says was made?"""
     if not dep["made_by"]:
         return None
-    made = revision.hash(dep["path"])
-    if made is None:  # a folder of several outputs
-        files = {}
-        for out in revision.graph.outputs(dep["path"]):
-            if not out.startswith(dep["path"] + "/"):
-                return None  # a file in an output whose listing is at no hand: said of that output
-            files |= {path[len(dep["path"]) + 1 :]: md5 for path, md5 in revision.files(out).items()}
-        made = folder_hash(files)
-    if made == dep["md5"]:
+    made = revision.made(dep["path"])
+    if made in (None, dep["md5"]):  # None: a listing is at no hand, which is said of that output
         return None
     return f"{' and '.join(dep['made_by'])} made {made[:16]}, but {(dep['md5'] or '')[:16]} was read: run it again"
 
