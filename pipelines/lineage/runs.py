@@ -74,8 +74,19 @@ def hashes(commit: str, deps: dict[str, str]) -> dict[str, str | None]:
 
 def environment(revision: Revision) -> dict:
     """`{"file", "sha256", "packages": {name: version}}`: the versions that the project pins at a revision."""
-    text = revision.read(ENVIRONMENT)
+    return _pins(revision.read(ENVIRONMENT))
+
+
+def environments(revision: Revision, recorded: dict[str, dict | None]) -> dict[str, dict]:
+    """Stage -> the same as of the commit that recorded it (`recorded`): a pin changed since made nothing of it. Of what is in no
+    commit yet, as of the revision."""
+    commits = {run["commit"] for run in recorded.values() if run}
+    there = {commit: _pins(blobs(commit, [ENVIRONMENT])[ENVIRONMENT]) for commit in commits}
+    return {name: there[run["commit"]] if run else environment(revision) for name, run in recorded.items()}
+
+
+def _pins(text: bytes | None) -> dict:
     if text is None:
         return {"file": ENVIRONMENT, "sha256": None, "packages": {}}
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text.decode(), re.MULTILINE)
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text.decode("utf-8", "replace"), re.MULTILINE)
     return {"file": ENVIRONMENT, "sha256": hashlib.sha256(text).hexdigest(), "packages": dict(pins)}

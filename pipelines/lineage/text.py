@@ -19,10 +19,9 @@ def lines(found: dict) -> Iterator[str]:
     yield from _tree(found)
     yield from _sources(found)
     yield from _code(found)
-    locked = found["environment"]
-    if locked["sha256"]:
+    if told := list(environments(found)):
         yield ""
-        yield f"Environment: {len(locked['packages'])} packages pinned in {locked['file']}, sha256 {locked['sha256'][:16]}"
+        yield from told
     if told := outdated(found):
         yield ""
         yield from told
@@ -77,6 +76,26 @@ def _tree(found: dict) -> Iterator[str]:
     nodes = tree(found)
     for number, node in enumerate(nodes):
         yield from walk(node, "", number == len(nodes) - 1)
+
+
+def environments(found: dict) -> Iterator[str]:
+    """The pins under which the stages were recorded: a line where they are the same, else one for each."""
+    now, stages = found["environment"], found["stages"]
+    by_lock: dict[str | None, list[str]] = {}
+    for name, stage in stages.items():
+        by_lock.setdefault(stage["environment"], []).append(name)
+    for sha256, names in by_lock.items() or [(now["sha256"], [])]:
+        pins = found["environments"].get(sha256) or now
+        said = (
+            f"{len(pins['packages'])} packages pinned in {pins['file']}, sha256 {sha256[:16]}"
+            if sha256
+            else "nothing pinned"
+        )
+        of = f", as recorded with {', '.join(names)}" if len(by_lock) > 1 else ""
+        if sha256 or len(by_lock) > 1:
+            yield f"Environment: {said}{of}"
+    if by_lock and now["sha256"] not in by_lock and now["sha256"]:
+        yield f"  no stage of these was recorded with {now['file']} as it is there now, sha256 {now['sha256'][:16]}"
 
 
 def newer(node: dict) -> str:

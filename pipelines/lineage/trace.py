@@ -16,14 +16,17 @@ RAW = "data/raw/"
 
 
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
-    """`{"target", "revision", "roots", "stages", "sources", "environment"}`.
+    """`{"target", "revision", "roots", "stages", "sources", "environment", "environments"}`.
 
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
     `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
-    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it), `ran`
-    (as `made.known`: the run that made it, None where that is not known here), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
-    source and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
+    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it),
+    `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (as `made.known`: the run that made
+    it, None where that is not known here), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
+    source and licence. environment: the pins as of the revision, `file`, `sha256`, `packages`; environments: sha256 -> the same
+    of those that stages were recorded under. An input that is not followed was read by the stage, but the figure was found to
+    be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
     `LineageError`.
@@ -32,7 +35,11 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     roots, only = _roots(revision, target)
     names = _reached(revision, roots, only)
     recorded, ran = runs.recorded(revision, names), made.known()
-    stages = {name: _stage(revision, name, recorded[name], ran, only) for name in names}
+    locked = runs.environments(revision, recorded)
+    stages = {
+        name: _stage(revision, name, recorded[name], ran, only) | {"environment": locked[name]["sha256"]}
+        for name in names
+    }
     return {
         "target": target | {"md5": _hash(revision, target)} | _in_git(revision, target),
         "revision": {
@@ -45,6 +52,7 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
         "stages": stages,
         "sources": {name: _source(revision, name) for name in _datasets(stages)},
         "environment": runs.environment(revision),
+        "environments": {pins["sha256"]: pins for pins in locked.values() if pins["sha256"]},
     }
 
 

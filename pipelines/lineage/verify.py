@@ -21,7 +21,8 @@ BLOCK = 1 << 20
 
 
 def verify(revision: Revision, found: dict) -> dict:
-    """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}]}` of a trace."""
+    """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}], "other_pins"}` of a trace. other_pins: the
+    stages recorded with another constraints.txt than the one that the installed packages were compared with."""
     stages = found["stages"]
     outs = [(name, out["path"], path, md5) for name, stage in stages.items() for out in stage["outputs"]
             for path, md5 in revision.files(out["path"]).items()]  # fmt: skip
@@ -54,7 +55,9 @@ def verify(revision: Revision, found: dict) -> dict:
     if not revision.name:
         for package, version in found["environment"]["packages"].items():
             note("package", package, _package(package, version))
-    return {"checked": dict(checked), "wrong": wrong}
+    now = found["environment"]["sha256"]
+    other = [name for name, stage in stages.items() if stage["environment"] != now] if checked["package"] else []
+    return {"checked": dict(checked), "wrong": wrong, "other_pins": other}
 
 
 def lines(result: dict) -> Iterator[str]:
@@ -62,6 +65,8 @@ def lines(result: dict) -> Iterator[str]:
     plural = {"output": "files", "link": "links", "parameter": "parameters", "code": "code files", "clip": "clips",
               "package": "installed packages"}  # fmt: skip
     counts = ", ".join(f"{count} {plural[kind]}" for kind, count in result["checked"].items())
+    if other := result.get("other_pins"):
+        yield f"Packages were compared with the pins as they are now; recorded with others: {', '.join(other)}"
     if not result["wrong"]:
         yield f"Verified: {counts}. All as recorded."
         return
