@@ -58,7 +58,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
                 "conservatory_parameters": facet({"parameters": stage["parameters"]}, SPEC + "RunFacet"),
                 "conservatory_environment": facet(environment, SPEC + "RunFacet"),
                 "conservatory_record": facet(
-                    {"commit": stage["run"], "ran": stage["ran"], "figures": stage["figures"]}, SPEC + "RunFacet"
+                    {"commit": stage["run"], "ran": stage["ran"], "again": stage["again"], "figures": stage["figures"]},
+                    SPEC + "RunFacet",
                 ),
             },
         },

@@ -15,8 +15,8 @@ ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
 
 def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
-    """Stage -> `{"commit", "date", "author", "subject"}` of the commit that brought in the stage's entry as this revision
-    has it; None where it is in no commit yet (or outside git)."""
+    """Stage -> `{"commit", "date", "committed", "author", "subject"}` of the commit that brought in the stage's entry as this
+    revision has it; None where it is in no commit yet (or outside git)."""
     text = (revision.read(LOCK) or b"").decode()
     wanted, found = _entries(text), dict.fromkeys(names)
     searching = set(names)
@@ -33,11 +33,11 @@ def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
 
 
 def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
-    """`{"commit", "date", "author", "subject"}` of the commits up to the revision's that changed a file, the latest first; none
-    outside git. options: of `git log`."""
-    log = git("log", *options, "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
+    """`{"commit", "date", "committed", "author", "subject"}` of the commits up to the revision's that changed a file, the latest
+    first; none outside git. options: of `git log`."""
+    log = git("log", *options, "--format=%H%x09%aI%x09%cI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
     for line in log.splitlines():
-        yield dict(zip(("commit", "date", "author", "subject"), line.split("\t", 3), strict=True))
+        yield dict(zip(("commit", "date", "committed", "author", "subject"), line.split("\t", 4), strict=True))
 
 
 def _entries(text: str) -> dict[str, str]:

@@ -65,6 +65,8 @@ def _tree(found: dict) -> Iterator[str]:
         yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
         if stage["ran"]:
             yield f"{below}by {ran(stage['ran'])}"
+        if stage["again"]:
+            yield f"{below}{again(stage['again'])}"
         for key, value in stage["parameters"].items():
             yield f"{below}  {key}: {_short(value)}"
         for number, child in enumerate(node["made_from"]):
@@ -110,6 +112,12 @@ def ran(run: dict) -> str:
     """The run that made something, in words."""
     took = f", {duration(run['seconds'])}" if run["seconds"] is not None else ""
     return f"run {run['run']} ({run['door']}) on {run['host']}, finished {run['time'][:19].replace('T', ' ')} UTC{took}"
+
+
+def again(later: dict) -> str:
+    """Those that came to what was made already."""
+    times = f"{later['times']} times, last " if later["times"] > 1 else ""
+    return f"made again {times}by {ran(later['last'])}"
 
 
 def _run(run: dict | None) -> str:

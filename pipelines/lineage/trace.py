@@ -22,11 +22,11 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
     `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
     `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it),
-    `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (as `made.known`: the run that made
-    it, None where that is not known here), `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
-    source and licence. environment: the pins as of the revision, `file`, `sha256`, `packages`; environments: sha256 -> the same
-    of those that stages were recorded under. An input that is not followed was read by the stage, but the figure was found to
-    be copied from another.
+    `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (the run that made it) and `again`
+    (those that came to the same later), as `made.by` has them, None where that is not known here, `figures`; in the order of
+    the work. sources: dataset -> its clips, each with hash, source and licence. environment: the pins as of the revision,
+    `file`, `sha256`, `packages`; environments: sha256 -> the same of those that stages were recorded under. An input that is
+    not followed was read by the stage, but the figure was found to be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
     `LineageError`.
@@ -128,11 +128,12 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         outs = graph.outputs(dep["path"])
         followed = name not in only or any(out in graph.outputs(only[name]) for out in outs)
         made_by = [stage for stage in dict.fromkeys(graph.maker[out] for out in outs) if stage != name]
-        made = revision.made(dep["path"]) if made_by else None
-        now = made if made != dep.get("md5") else None
+        there = revision.made(dep["path"]) if made_by else None
+        now = there if there != dep.get("md5") else None
         inputs.append(
             {"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "now": now, "followed": followed}
         )
+    first, again = made.by(ran.get(recipe.digest(entry)), run)
     values = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     return {
         "command": entry["cmd"],
@@ -145,7 +146,8 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         ],
         "code": runs.code(entry, (run or {}).get("commit") or revision.commit),
         "run": run,
-        "ran": ran.get(recipe.digest(entry)),
+        "ran": first,
+        "again": again,
         "figures": _figures(revision, entry),
     }
 
