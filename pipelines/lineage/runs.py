@@ -8,8 +8,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+import yaml
+
 from pipelines import recipe
-from pipelines.lineage.revision import ENVIRONMENT, LOCK, Revision, blobs, folder_hash, git, tracked
+from pipelines.lineage import figures
+from pipelines.lineage.revision import ENVIRONMENT, LOCK, LineageError, Revision, blobs, folder_hash, git, tracked
 
 ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
@@ -38,6 +41,22 @@ def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
     log = git("log", *options, "--format=%H%x09%aI%x09%cI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
     for line in log.splitlines():
         yield dict(zip(("commit", "date", "committed", "author", "subject"), line.split("\t", 4), strict=True))
+
+
+def brought(revision: Revision, path: str, key: str, value: object) -> dict | None:
+    """The commit that gave a parameter its value: the earliest of those, back from the revision's, in which it is that. None
+    where it is in no commit yet."""
+    found = None
+    for commit in commits(revision, path, "--first-parent"):
+        try:
+            settings = yaml.safe_load(blobs(commit["commit"], [path])[path] or b"") or {}
+            there = figures.lookup(settings, key)[1]
+        except (LineageError, yaml.YAMLError):  # not there, or not whole
+            break
+        if there != value:
+            break
+        found = commit
+    return found
 
 
 def _entries(text: str) -> dict[str, str]:

@@ -162,13 +162,14 @@ def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
 
 
 def _in_git(revision: Revision, target: dict) -> dict:
-    """Of a file in git `commit`, the last one that changed it, as `runs.recorded` gives commits; of a parameter `value` too."""
+    """Of a file in git `commit`, the last one that changed it, as `runs.commits` has them; of a parameter the last in which its
+    value changed, and `value`."""
     if target["kind"] not in ("code", "parameter"):
         return {}
-    commit = next(runs.commits(revision, target["path"], "-1"), None)
     if target["kind"] == "code":
-        return {"commit": commit}
-    return {"commit": commit, "value": figures.lookup(revision.settings, target["key"])[1]}
+        return {"commit": next(runs.commits(revision, target["path"], "-1"), None)}
+    value = figures.lookup(revision.settings, target["key"])[1]
+    return {"commit": runs.brought(revision, target["path"], target["key"], value), "value": value}
 
 
 def _hash(revision: Revision, target: dict) -> str | None:
