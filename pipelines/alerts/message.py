@@ -1,13 +1,12 @@
 """An alert, and how it reads."""
 
-import re
 import socket
 from dataclasses import asdict, dataclass, field
 
 from pipelines.runs import log
+from pipelines.store.plain import CONTROL, plain
 
 LONGEST = 6000  # characters of detail: the end of what a stage printed
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Alert:
     def body(self) -> str:
         """Plain text; nothing in it is HTML."""
         again = f"\n{self.repeated} more like it were not sent since the last alert.\n" if self.repeated else ""
-        detail = CONTROL.sub("?", self.detail[-LONGEST:])
+        detail = plain(self.detail[-LONGEST:])
         return (
             f"{one_line(self.about)} {self.kind} in {one_line(self.project)} on {self.host}, {self.time}\n\n"
             f"{one_line(self.reason)}\n{again}\n{detail}\n\n"
@@ -47,7 +46,7 @@ class Alert:
         """For a webhook or command. `text` is what Slack, Mattermost and their like show: `<` would begin a link or mention
         there."""
         text = self.subject().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        told = {**asdict(self), "detail": CONTROL.sub("?", self.detail[-LONGEST:])}
+        told = {**asdict(self), "detail": plain(self.detail[-LONGEST:])}
         return {"text": text, **told, "reason": one_line(self.reason), "about": one_line(self.about)}
 
 

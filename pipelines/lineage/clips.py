@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.datasets import heard
 from pipelines.lineage.revision import LineageError, Revision
 
 FOLDER = "data/manifests/"
@@ -38,14 +39,30 @@ def find(revision: Revision, asked: str) -> list[tuple[str, dict]]:
         table = read(revision, dataset)
         if table is None:
             continue
-        named = (table["clip_id"] == asked) | (table["sha256"] == asked) | (table["path"] == asked)
-        exact += [(dataset, row) for row in table[named].to_dict("records")]
-        ends = (table["title"] == asked) | table["path"].str.endswith("/" + asked)
+        is_it, ends = named(table, asked)
+        exact += [(dataset, row) for row in table[is_it].to_dict("records")]
         by_name += [(dataset, row) for row in table[ends].to_dict("records")]
     if not exact and len({row["sha256"] for _, row in by_name}) > 1:
         some = ", ".join(f"{row['clip_id']} ({row['path']})" for _, row in by_name[:5])
         raise LineageError(f"{asked!r} names {len(by_name)} clips: {some}, ... Give the id of one.")
     return exact or by_name
+
+
+def named(table: pd.DataFrame, asked: str) -> tuple[pd.Series, pd.Series]:
+    """Masks of a manifest's clips: those that `asked` names without doubt (id, SHA-256, path), those whose title or file's name
+    it is."""
+    exact = (table["clip_id"] == asked) | (table["sha256"] == asked) | (table["path"] == asked)
+    return exact, (table["title"] == asked) | table["path"].str.endswith("/" + asked)
+
+
+def role(table: pd.DataFrame, index: bytes | None, leave_out: dict | None, clip_id: str) -> str:
+    """What a clip was to a training on a manifest, as `heard.roles`; "unusable" where the index of what could be read (if that
+    is at hand) has it not."""
+    if index is not None:
+        usable = pq.read_table(io.BytesIO(index), columns=["clip_id"]).column("clip_id").to_pylist()
+        table = table[table["clip_id"].isin(usable)].reset_index(drop=True)
+    roles = pd.Series(heard.roles(table, leave_out).to_numpy(), index=table["clip_id"])
+    return roles.get(clip_id, "unusable")
 
 
 def licences(table: pd.DataFrame) -> list[dict]:

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from pipelines.lineage.revision import LineageError, Revision
 from pipelines.store.files import atomic, write_json
+from pipelines.store.plain import one_line, plain
 
 REV = typer.Option("--rev", help="A commit, branch, tag or experiment; the working tree without it.")
 JSON = typer.Option("--json", help="Also write everything here, for machines; - prints it instead of the text.")
@@ -22,7 +24,7 @@ def answered(command):
         try:
             return command(*args, **kwargs)
         except LineageError as error:
-            print(error, file=sys.stderr)
+            print(plain(str(error)), file=sys.stderr)
             raise typer.Exit(2) from error
 
     return wrapped
@@ -60,7 +62,7 @@ def trace(
 
         found["verification"] = verifying.verify(revision, found)
     if _wrote(json_file, found):
-        print("\n".join(text.lines(found)))
+        _say(text.lines(found))
     if html:
         from pipelines.lineage import page
 
@@ -100,7 +102,7 @@ def impact(
 
     found = impacts.impact(Revision(rev), target)
     if _wrote(json_file, found):
-        print("\n".join(impacts.lines(found)))
+        _say(impacts.lines(found))
 
 
 @answered
@@ -119,13 +121,13 @@ def diff(
 
     found = difference.difference(Revision(before), Revision(after))
     if _wrote(json_file, found):
-        print("\n".join(difference_text.lines(found)))
+        _say(difference_text.lines(found))
 
 
 @answered
 def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
     """Record a clip as withdrawn and say what follows; False where `asked` is no clip."""
-    from pipelines.lineage import held, withdraw
+    from pipelines.lineage import held, registered, withdraw
     from pipelines.lineage import impact as impacts
 
     revision = Revision()
@@ -138,7 +140,8 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
     for content, rows in found.items():
         print(f"{content[:16]}: {'withdrawn' if content in new else 'was withdrawn already'}")
         for dataset, row in rows:
-            print(f"  of {dataset}: {row['title']} ({row['path']})")
+            _say([f"  of {dataset}: {row['title']} ({row['path']})"])
+        _say(f"  {line}" for line in registered.lines(registered.find(content), impacts.ROLES))
     rows = [pair for rows in found.values() for pair in rows]
     if not rows:
         print("No manifest lists it; it is kept out of whatever comes.")
@@ -146,8 +149,8 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
     answers = [impacts.impact(revision, content) for content in found]
     models = {row["path"] for answer in answers for row in answer["models"] if row["must_retrain"]}
     stages = {stage for answer in answers for stage in answer["stages"]}
-    print(f"Models that heard it: {', '.join(sorted(models)) or 'none'}")
-    print("\n".join(held.lines(held.places(revision, rows))))
+    _say([f"Models that heard it: {', '.join(sorted(models)) or 'none'}"])
+    _say(held.lines(held.places(revision, rows)))
     print(
         f"params.yaml says so now. `conservatory run` makes all without it ({len(stages)} stages); then commit the result."
     )
@@ -157,6 +160,12 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
 def register(app: typer.Typer) -> None:
     for command in (trace, impact, diff):
         app.command(command.__name__)(command)
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print lines, a line each: titles and names of files are strangers' words."""
+    for line in lines:
+        print("\n".join(map(one_line, line.split("\n"))))
 
 
 def _wrote(file: Path | None, found: dict) -> bool:

@@ -16,16 +16,20 @@ from pipelines.lineage import clips, figures, runs
 from pipelines.lineage.revision import ENVIRONMENT, Revision, git
 
 OUTSIDE = "environment"
+PERHAPS = "perhaps the packages, which differ too"
+UNRECORDED = "first difference without a recorded cause: "
+GIVEN = ("pipelines", "params.yaml", "dvc.yaml", ENVIRONMENT)
 
 
 def difference(before: Revision, after: Revision) -> dict[str, Any]:
-    """`{"before", "after", "commits", "environment", "music", "stages", "figures"}`.
+    """`{"before", "after", "commits", "files", "environment", "music", "stages", "figures"}`.
 
-    environment: package -> [version, version]. music: dataset -> `{"added", "removed", "changed"}` clips. stages: name ->
-    `{"state", "causes": {parameters, code, command, inputs}, "outputs", "own", "through", "because"}` of each that is new, gone
-    or differs: `own` causes begin at it ("parameter k", "code file"), `through` are the stages whose outputs it read and that
-    differ, `because` is all that lies at the root of it. figures: file -> `{"numbers": [{"key", "before", "after"}], "same",
-    "because"}`, what moved most first. Raises `LineageError`.
+    files: of code and settings, that differ, run or not. environment: package -> [version, version]. music: dataset ->
+    `{"added", "removed", "changed"}` clips. stages: name -> `{"state", "causes": {parameters, code, command, inputs},
+    "outputs", "own", "through", "because"}` of each that is new, gone or differs: `own` causes begin at it ("parameter k",
+    "code file"), `through` are the stages whose outputs it read and that differ, `because` is all that lies at the root of it.
+    figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, what moved most first. Raises
+    `LineageError`.
     """
     first, second = before.graph, after.graph
     environments = runs.environment(before), runs.environment(after)
@@ -46,6 +50,7 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
         "before": {"name": str(before), "commit": before.commit},
         "after": {"name": str(after), "commit": after.commit},
         "commits": _commits(before, after),
+        "files": _files(before, after),
         "environment": changed_packages,
         "music": _music(before, after),
         "stages": {name: stages[name] for name in order if stages[name]["state"] != "the same"},
@@ -89,9 +94,9 @@ def _causes(name: str, stage: dict, packages: bool, inherited: bool) -> list[str
     found += [f"code {path}" for path in causes.get("code", [])]
     found += [f"command of {name}"] * bool(causes.get("command"))
     if stage["outputs"] and not found and not inherited and not causes.get("inputs"):
-        found.append(
-            OUTSIDE if packages else f"nothing recorded, at {name} (another machine, or a stage that is not repeatable)"
-        )
+        found.append(OUTSIDE if packages else f"{UNRECORDED}{name}")
+    if stage["outputs"] and packages and causes.get("code"):
+        found.append(PERHAPS)
     return found
 
 
@@ -179,14 +184,14 @@ def _size(row: dict) -> float:
 
 
 def _commits(before: Revision, after: Revision) -> list[str]:
-    log = git(
-        "log",
-        "--format=%h %s",
-        f"{before.commit}..{after.commit}",
-        "--",
-        "pipelines",
-        "params.yaml",
-        "dvc.yaml",
-        ENVIRONMENT,
-    )
-    return (log or "").splitlines()
+    """Those between the two, whichever is the older."""
+    return (git("log", "--format=%h %s", f"{before.commit}...{after.commit}", "--", *GIVEN) or "").splitlines()
+
+
+def _files(before: Revision, after: Revision) -> list[str]:
+    """The files that stages are given, of code and settings, that differ: whether a stage has run with them or not."""
+    ends = [before.commit or "HEAD", *([after.commit] if after.name and after.commit else [])]
+    found = (git("diff", "--name-only", "-z", *ends, "--", *GIVEN) or "").split("\0")
+    if not after.name:
+        found += (git("ls-files", "--others", "--exclude-standard", "-z", "--", *GIVEN) or "").split("\0")
+    return sorted({name for name in found if name})

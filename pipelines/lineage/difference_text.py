@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.lineage.difference import UNRECORDED
+
 MAX_LISTED = 12  # of clips, figures, files and packages; --json has all
 MAX_PARAMETERS = 40
 
@@ -11,6 +13,12 @@ MAX_PARAMETERS = 40
 def lines(found: dict) -> Iterator[str]:
     """The lines of a difference (`difference.difference`)."""
     yield f"From {_named(found['before'])} to {_named(found['after'])}:"
+    if not found["stages"] and found["files"]:
+        yield "dvc.lock is the same: no stage has run with what differs, and every output is as it was."
+        yield f"Files that differ: {_listed(found['files'], MAX_LISTED)}"
+        yield from (f"Environment: {line}" for line in _packages(found))
+        yield "conservatory status says what is stale."
+        return
     if not found["stages"] and not found["environment"]:
         yield "Nothing changed: every stage has the same data, parameters, code and outputs."
         return
@@ -43,9 +51,12 @@ def _given(found: dict) -> Iterator[str]:
             yield f"  {line}"
         if len(found["commits"]) > MAX_LISTED:
             yield f"  and {len(found['commits']) - MAX_LISTED} commits before"
+    yield from (f"Environment: {line}" for line in _packages(found))
+
+
+def _packages(found: dict) -> list[str]:
     packages = [f"{name} {old or 'none'} -> {new or 'none'}" for name, (old, new) in found["environment"].items()]
-    if packages:
-        yield f"Environment: {_listed(packages, MAX_LISTED)}"
+    return [_listed(packages, MAX_LISTED)] if packages else []
 
 
 def _stages(stages: dict) -> Iterator[str]:
@@ -54,6 +65,9 @@ def _stages(stages: dict) -> Iterator[str]:
     for name, stage in moved.items():
         if stage["state"] != "run again":
             yield f"Stage {name} is {stage['state']}"
+            continue
+        if any(cause.startswith(UNRECORDED) for cause in stage["own"]):
+            yield f"Stage {name} made something else though nothing recorded differs: another machine, or it is not repeatable"
             continue
         reasons = [_grouped(stage["own"])] if stage["own"] else []
         reasons += [f"what came of {_listed(stage['through'], 4)}"] if stage["through"] else []
@@ -69,7 +83,10 @@ def _figures(path: str, part: dict) -> Iterator[str]:
     words = {"moved": len(moved), "new": new, "gone": gone, "the same": part["same"]}
     counts = [f"{count} {word}" for word, count in words.items() if count]
     yield f"Figures of {path}: {', '.join(counts)}"
-    yield f"  because of {_grouped(part['because'])}"
+    known = [cause for cause in part["because"] if not cause.startswith(UNRECORDED)]
+    if known:
+        yield f"  because of {_grouped(known)}"
+    yield from (f"  {cause}" for cause in part["because"] if cause.startswith(UNRECORDED))
     for row in moved[:MAX_LISTED]:
         yield f"  {row['key']}: {row['before']:.6g} -> {row['after']:.6g}"
     if len(moved) > MAX_LISTED:

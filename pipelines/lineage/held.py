@@ -20,8 +20,15 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
         found.append(
             _place("the file, as it was published", [row["path"], *_objects([inside])], "it is made or downloaded whole with its "
                    f"dataset: it lies unused until {dataset} is removed (`conservatory remove {dataset}`), and then goes with it")
-            if inside else _place("the file itself", [row["path"]], "yours to delete; nothing of the project does")
+            if inside else
+            _place("the file, as it was published", [row["path"]], f"of data/raw/{dataset}, whose listing is not at hand: `dvc "
+                   f"pull data/raw/{dataset}` brings it, and this can say where it lies")
+            if row["path"].startswith("data/raw/") else
+            _place("the file itself", [row["path"]], "yours to delete; nothing of the project does")
         )  # fmt: skip
+        for folder in _unlisted(revision, dataset):
+            found.append(_place(f"perhaps samples or frames in {folder}", [folder],
+                                f"its listing is not at hand: `dvc pull {folder}`, then ask again for the shards"))  # fmt: skip
         for folder in _sharded(revision, dataset):
             files = _shards_with(revision, folder, row["clip_id"])
             purge = "the next run writes other shards; `conservatory prune --withdrawn --yes` then takes these from DVC's cache"
@@ -75,12 +82,23 @@ def _objects(hashes) -> list[str]:
 
 def _sharded(revision: Revision, dataset: str) -> list[str]:
     """The dataset's outputs that are shards with an index."""
-    outs = [
+    return [out for out in _outputs(revision, dataset) if "index.parquet" in revision.listing(out)]
+
+
+def _unlisted(revision: Revision, dataset: str) -> list[str]:
+    """Those folders of which it cannot be told, since DVC's cache has neither their listing nor what is in it."""
+    outs = [out for out in _outputs(revision, dataset) if (revision.hash(out) or "").endswith(".dir")]
+    return [
         out
-        for out in revision.graph.maker
-        if out == f"data/audio/{dataset}" or out.startswith(f"data/features/{dataset}/")
+        for out in outs
+        if not (there := revision.listing(out))
+        or ("index.parquet" in there and revision.data(f"{out}/index.parquet") is None)
     ]
-    return [out for out in outs if "index.parquet" in revision.listing(out)]
+
+
+def _outputs(revision: Revision, dataset: str) -> list[str]:
+    near = (f"data/audio/{dataset}", f"data/features/{dataset}/")
+    return [out for out in revision.graph.maker if out == near[0] or out.startswith(near[1])]
 
 
 def _shards_with(revision: Revision, folder: str, clip_id: str) -> dict[str, str]:

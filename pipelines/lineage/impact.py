@@ -1,15 +1,10 @@
 """What used something: the stages after a clip, a file of data or code, or a parameter, and what they made."""
 
-import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-import pyarrow.parquet as pq
-
-from pipelines.datasets import heard
-from pipelines.lineage import clips, figures, held, targets
+from pipelines.lineage import clips, figures, held, registered, targets
 from pipelines.lineage.revision import LineageError, Revision
 
 KINDS = {  # what stands where: for grouping, and for people
@@ -20,6 +15,7 @@ KINDS = {  # what stands where: for grouping, and for people
     "reports/": "figures",
     "data/records/": "records",
 }
+EVERY = ("dvc.yaml", "constraints.txt")  # the recipe of every stage, and the packages it is run with
 ROLES = {
     "reference": "trained on it",
     "validation": "chosen by it, not trained on it",
@@ -31,14 +27,21 @@ ROLES = {
 
 
 def impact(revision: Revision, asked: str) -> dict[str, Any]:
-    """`{"target", "clips", "stages", "made", "models", "held"}`.
+    """`{"target", "clips", "stages", "made", "models", "held", "registered"}`.
 
     clips: `{"dataset", "clip_id", "path", "title", "split", "group", "sha256"}` of every clip with the target's bytes, where it
     is a clip. stages: what a run would do again were it changed or gone, in order. made: kind -> `[{"path", "stage"}]`; of
     figures also `numbers`, how many the file holds. models: `[{"path", "stage", "said", "must_retrain"}]`: what a clip was to
-    each, None where the target is no clip. held: where its bytes are (`held.places`). Raises `LineageError`.
+    each, None where the target is no clip. held: where its bytes are (`held.places`). registered: what a
+    clip was to registered versions (`registered.find`), some of which know clips that the revision does not.
+    Raises `LineageError`.
     """
-    target = targets.find(revision, asked)
+    try:
+        target = targets.find(revision, asked)
+    except LineageError:
+        if found := _withdrawn(asked):
+            return found
+        raise
     rows = clips.find(revision, target["clip"]["sha256"]) if target["kind"] == "clip" else []
     graph = revision.graph
     first = _first(revision, target, rows)
@@ -58,7 +61,40 @@ def impact(revision: Revision, asked: str) -> dict[str, Any]:
         "made": {kind: made[kind] for kind in [*KINDS.values(), "other data"] if kind in made},
         "models": _models(revision, [row["path"] for row in made.get("models", [])], rows),
         "held": held.places(revision, rows) if rows else [],
+        "registered": _registered(target),
     }
+
+
+def _registered(target: dict) -> list[dict]:
+    """Of a clip, and of a file of raw music that is none any more."""
+    if target["kind"] == "clip":
+        return registered.find(target["clip"]["sha256"])
+    return (
+        [row for row in registered.find(target["path"]) if row["clip"]]
+        if target["path"].startswith("data/raw/")
+        else []
+    )
+
+
+def _withdrawn(asked: str) -> dict[str, Any] | None:
+    """The answer about a clip that no manifest of the revision lists, and registered versions know."""
+    known = [row for row in registered.find(asked) if row["clip"]]
+    rows = {row["clip"]["clip_id"]: row["clip"] for row in known}
+    if len({row["sha256"] for row in rows.values()}) > 1:
+        raise LineageError(f"{asked!r} names several clips: {', '.join(rows)}. Give one's id.")
+    if not rows:
+        return None
+    clip = next(iter(rows.values()))
+    target = {
+        "asked": asked,
+        "kind": "clip",
+        "path": clip["path"],
+        "dataset": clip["dataset"],
+        "clip": clip,
+        "also": [],
+    }
+    found = {"target": target, "clips": list(rows.values()), "stages": [], "made": {}, "models": [], "held": []}
+    return found | {"registered": registered.find(clip["sha256"])}
 
 
 def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> list[str]:
@@ -66,7 +102,11 @@ def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> li
     graph, path = revision.graph, target["path"]
     if rows:  # a withdrawn clip leaves at the manifest; what is raw stays as it was published
         return [graph.maker[clips.manifests(revision)[dataset]] for dataset, _ in rows]
-    if target["kind"] == "code":
+    if path in EVERY:
+        found = list(graph.stages)
+    elif path == "params.yaml" and target["kind"] == "code":
+        found = [name for name, entry in graph.stages.items() if any((entry.get("params") or {}).values())]
+    elif target["kind"] == "code":
         found = targets.readers(revision, path)
     elif target["kind"] == "parameter":
         key = target["key"]
@@ -107,12 +147,7 @@ def _role(revision: Revision, training: dict, dataset: str, row: dict) -> str | 
     if training["dataset"] != dataset:
         return None
     index = revision.data(f"data/audio/{dataset}/index.parquet")
-    table = clips.read(revision, dataset)
-    if index is not None:
-        usable = pq.read_table(io.BytesIO(index), columns=["clip_id"]).column("clip_id").to_pylist()
-        table = table[table["clip_id"].isin(usable)].reset_index(drop=True)
-    roles = pd.Series(heard.roles(table, training.get("leave_out")).to_numpy(), index=table["clip_id"])
-    return roles.get(row["clip_id"], "unusable")
+    return clips.role(clips.read(revision, dataset), index, training.get("leave_out"), row["clip_id"])
 
 
 def lines(found: dict) -> Iterator[str]:
@@ -123,7 +158,8 @@ def lines(found: dict) -> Iterator[str]:
     if not found["clips"]:
         yield f"{found['target']['asked']}"
     if not found["stages"]:
-        yield "Nothing has used it."
+        yield "No manifest lists it any more." if found["registered"] else "Nothing has used it."
+        yield from registered.lines(found["registered"], ROLES)
         return
     said = {row["path"]: row["said"] for row in found["models"]}
     for kind, rows in found["made"].items():
@@ -137,9 +173,12 @@ def lines(found: dict) -> Iterator[str]:
             yield f"  {row['path']}  ({row['stage']}){more}"
     yield ""
     yield f"Were it changed or gone, {len(found['stages'])} stages would run again: {', '.join(found['stages'])}"
-    if found["clips"]:
+    if not found["clips"]:
+        yield from registered.lines(found["registered"], ROLES)
+    else:
         retrain = [row["path"] for row in found["models"] if row["must_retrain"]]
         yield f"Models to retrain without it: {', '.join(retrain) or 'none has heard it'}"
+        yield from registered.lines(found["registered"], ROLES)
         yield ""
         yield from held.lines(found["held"])
         yield ""

@@ -45,7 +45,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
             clips = {"clips": music["clips"], "bytes": music["bytes"], "licences": music["licences"]}
             outputs[-1]["facets"]["conservatory_music"] = facet(clips, SPEC + "DatasetFacet")
     identity = json.dumps([name, stage["command"], stage["inputs"], stage["outputs"], stage["code"]], sort_keys=True)
-    environment = {key: found["environment"][key] for key in ("file", "sha256", "packages")}
+    none = {"file": found["environment"]["file"], "sha256": None, "packages": {}}
+    environment = found["environments"].get(stage["environment"], none)
     return {
         "eventType": kind,
         "eventTime": _time(found, stage, kind),
@@ -57,7 +58,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
                 "conservatory_parameters": facet({"parameters": stage["parameters"]}, SPEC + "RunFacet"),
                 "conservatory_environment": facet(environment, SPEC + "RunFacet"),
                 "conservatory_record": facet(
-                    {"commit": stage["run"], "ran": stage["ran"], "figures": stage["figures"]}, SPEC + "RunFacet"
+                    {"commit": stage["run"], "ran": stage["ran"], "again": stage["again"], "figures": stage["figures"]},
+                    SPEC + "RunFacet",
                 ),
             },
         },

@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.lineage import text, verify
-from pipelines.lineage.trace import tree
+from pipelines.lineage.trace import outdated, tree
 
 HERE = Path(__file__).parent
 MAX_CLIPS = 5000  # rows of a dataset's table; --json has all
@@ -24,6 +24,10 @@ def render(found: dict) -> str:
         anchor=lambda name: f"stage-{numbers[name]}",
         known=numbers,
         ran=text.ran,
+        again=text.again,
+        environments=list(text.environments(found)),
+        newer=text.newer,
+        outdated=outdated(found),
         title=text.title(found["target"]).splitlines(),
         verified=list(verify.lines(verified)) if verified else [],
         broken=bool(verified and verified["wrong"]),

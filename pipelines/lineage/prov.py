@@ -34,8 +34,10 @@ def document(found: dict) -> dict[str, Any]:
         some = made.setdefault(kind, {})
         some[f"_:{kind}{len(some)}"] = {f"prov:{end}": name for end, name in ends.items()}
 
-    locked = found["environment"]
-    environment = entity("environment", locked["file"], sha256=locked["sha256"]) if locked["sha256"] else None
+    environments = {
+        sha256: entity("environment", f"{pins['file']}@{sha256[:12]}", sha256=sha256)
+        for sha256, pins in found["environments"].items()
+    }
     for name, stage in found["stages"].items():
         run = f"run:{_safe(name)}"
         made["activity"][run] = {
@@ -60,8 +62,8 @@ def document(found: dict) -> dict[str, Any]:
         if stage["parameters"]:
             values = json.dumps(stage["parameters"], sort_keys=True, ensure_ascii=False)
             relation("used", activity=run, entity=entity("parameters", name, value=values))
-        if environment:
-            relation("used", activity=run, entity=environment)
+        if stage["environment"]:
+            relation("used", activity=run, entity=environments[stage["environment"]])
         for out in stage["outputs"]:
             made_now = entity("data", out["path"], out["md5"], bytes=out["bytes"], files=out["files"])
             relation("wasGeneratedBy", entity=made_now, activity=run)
@@ -78,7 +80,7 @@ def _parts(found: dict, entity, relation) -> None:
     """A stage may read a folder of several outputs, or a file in one: what was read is derived from what was made."""
     for stage in found["stages"].values():
         for dep in stage["inputs"]:
-            for maker in dep["made_by"]:
+            for maker in dep["made_by"] if not dep["now"] else []:  # what was made anew since is not what was read
                 for out in found["stages"].get(maker, {"outputs": []})["outputs"]:
                     near = out["path"].startswith(dep["path"] + "/") or dep["path"].startswith(out["path"] + "/")
                     if near:

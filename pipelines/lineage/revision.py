@@ -77,6 +77,19 @@ class Revision:
                 return self.listing(out).get(path[len(out) + 1 :])
         return None
 
+    def made(self, path: str) -> str | None:
+        """The same, and of a folder of several outputs its hash as they are now; None where a listing is at no hand too."""
+        if (md5 := self.hash(path)) or any(
+            path == out or path.startswith(out + "/") for out in self.graph.outputs(path)
+        ):
+            return md5
+        files = {}
+        for out in self.graph.outputs(path):
+            if (self.hash(out) or "").endswith(".dir") and not self.listing(out):
+                return None
+            files |= {name[len(path) + 1 :]: each for name, each in self.files(out).items()}
+        return folder_hash(files) if files else None
+
     def listing(self, folder: str) -> dict[str, str]:
         """Path in the folder -> md5 of each file of an output that is a folder; empty where DVC's cache lacks the listing."""
         return listing(recipe.data_version(self.graph.stages[self.graph.maker[folder]], folder))

@@ -8,15 +8,18 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+import yaml
+
 from pipelines import recipe
-from pipelines.lineage.revision import ENVIRONMENT, LOCK, Revision, blobs, folder_hash, git, tracked
+from pipelines.lineage import figures
+from pipelines.lineage.revision import ENVIRONMENT, LOCK, LineageError, Revision, blobs, folder_hash, git, tracked
 
 ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
 
 def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
-    """Stage -> `{"commit", "date", "author", "subject"}` of the commit that brought in the stage's entry as this revision
-    has it; None where it is in no commit yet (or outside git)."""
+    """Stage -> `{"commit", "date", "committed", "author", "subject"}` of the commit that brought in the stage's entry as this
+    revision has it; None where it is in no commit yet (or outside git)."""
     text = (revision.read(LOCK) or b"").decode()
     wanted, found = _entries(text), dict.fromkeys(names)
     searching = set(names)
@@ -33,11 +36,27 @@ def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
 
 
 def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
-    """`{"commit", "date", "author", "subject"}` of the commits up to the revision's that changed a file, the latest first; none
-    outside git. options: of `git log`."""
-    log = git("log", *options, "--format=%H%x09%aI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
+    """`{"commit", "date", "committed", "author", "subject"}` of the commits up to the revision's that changed a file, the latest
+    first; none outside git. options: of `git log`."""
+    log = git("log", *options, "--format=%H%x09%aI%x09%cI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
     for line in log.splitlines():
-        yield dict(zip(("commit", "date", "author", "subject"), line.split("\t", 3), strict=True))
+        yield dict(zip(("commit", "date", "committed", "author", "subject"), line.split("\t", 4), strict=True))
+
+
+def brought(revision: Revision, path: str, key: str, value: object) -> dict | None:
+    """The commit that gave a parameter its value: the earliest of those, back from the revision's, in which it is that. None
+    where it is in no commit yet."""
+    found = None
+    for commit in commits(revision, path, "--first-parent"):
+        try:
+            settings = yaml.safe_load(blobs(commit["commit"], [path])[path] or b"") or {}
+            there = figures.lookup(settings, key)[1]
+        except (LineageError, yaml.YAMLError):  # not there, or not whole
+            break
+        if there != value:
+            break
+        found = commit
+    return found
 
 
 def _entries(text: str) -> dict[str, str]:
@@ -74,8 +93,19 @@ def hashes(commit: str, deps: dict[str, str]) -> dict[str, str | None]:
 
 def environment(revision: Revision) -> dict:
     """`{"file", "sha256", "packages": {name: version}}`: the versions that the project pins at a revision."""
-    text = revision.read(ENVIRONMENT)
+    return _pins(revision.read(ENVIRONMENT))
+
+
+def environments(revision: Revision, recorded: dict[str, dict | None]) -> dict[str, dict]:
+    """Stage -> the same as of the commit that recorded it (`recorded`): a pin changed since made nothing of it. Of what is in no
+    commit yet, as of the revision."""
+    commits = {run["commit"] for run in recorded.values() if run}
+    there = {commit: _pins(blobs(commit, [ENVIRONMENT])[ENVIRONMENT]) for commit in commits}
+    return {name: there[run["commit"]] if run else environment(revision) for name, run in recorded.items()}
+
+
+def _pins(text: bytes | None) -> dict:
     if text is None:
         return {"file": ENVIRONMENT, "sha256": None, "packages": {}}
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text.decode(), re.MULTILINE)
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text.decode("utf-8", "replace"), re.MULTILINE)
     return {"file": ENVIRONMENT, "sha256": hashlib.sha256(text).hexdigest(), "packages": dict(pins)}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipelines.lineage import verify
-from pipelines.lineage.trace import tree
+from pipelines.lineage.trace import outdated, tree
 from pipelines.runs.progress import duration
 
 
@@ -19,10 +19,12 @@ def lines(found: dict) -> Iterator[str]:
     yield from _tree(found)
     yield from _sources(found)
     yield from _code(found)
-    locked = found["environment"]
-    if locked["sha256"]:
+    if told := list(environments(found)):
         yield ""
-        yield f"Environment: {len(locked['packages'])} packages pinned in {locked['file']}, sha256 {locked['sha256'][:16]}"
+        yield from told
+    if told := outdated(found):
+        yield ""
+        yield from told
     if "verification" in found:
         yield ""
         yield from verify.lines(found["verification"])
@@ -56,13 +58,15 @@ def title(target: dict) -> str:
 def _tree(found: dict) -> Iterator[str]:
     def walk(node: dict, stem: str, last: bool) -> Iterator[str]:
         known = f"  (of {node['stage']}, above)" if node["seen"] else ""
-        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}"
+        yield f"{stem}{'└─ ' if last else '├─ '}{node['path']}  {_hash(node['md5'])}{known}{newer(node)}"
         if known or node["stage"] is None:
             return
         below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
         yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
         if stage["ran"]:
             yield f"{below}by {ran(stage['ran'])}"
+        if stage["again"]:
+            yield f"{below}{again(stage['again'])}"
         for key, value in stage["parameters"].items():
             yield f"{below}  {key}: {_short(value)}"
         for number, child in enumerate(node["made_from"]):
@@ -76,10 +80,44 @@ def _tree(found: dict) -> Iterator[str]:
         yield from walk(node, "", number == len(nodes) - 1)
 
 
+def environments(found: dict) -> Iterator[str]:
+    """The pins under which the stages were recorded: a line where they are the same, else one for each."""
+    now, stages = found["environment"], found["stages"]
+    by_lock: dict[str | None, list[str]] = {}
+    for name, stage in stages.items():
+        by_lock.setdefault(stage["environment"], []).append(name)
+    for sha256, names in by_lock.items() or [(now["sha256"], [])]:
+        pins = found["environments"].get(sha256) or now
+        said = (
+            f"{len(pins['packages'])} packages pinned in {pins['file']}, sha256 {sha256[:16]}"
+            if sha256
+            else "nothing pinned"
+        )
+        of = f", as recorded with {', '.join(names)}" if len(by_lock) > 1 else ""
+        if sha256 or len(by_lock) > 1:
+            yield f"Environment: {said}{of}"
+    if by_lock and now["sha256"] not in by_lock and now["sha256"]:
+        yield f"  no stage of these was recorded with {now['file']} as it is there now, sha256 {now['sha256'][:16]}"
+
+
+def newer(node: dict) -> str:
+    """Said of what its maker has made anew since it was read."""
+    if not node["now"]:
+        return ""
+    read, now = (node["md5"] or "")[:8], node["now"][:8]
+    return f"  (read {read}; {node['stage']} has since made {now}: what follows is of the newer one)"
+
+
 def ran(run: dict) -> str:
     """The run that made something, in words."""
     took = f", {duration(run['seconds'])}" if run["seconds"] is not None else ""
     return f"run {run['run']} ({run['door']}) on {run['host']}, finished {run['time'][:19].replace('T', ' ')} UTC{took}"
+
+
+def again(later: dict) -> str:
+    """Those that came to what was made already."""
+    times = f"{later['times']} times, last " if later["times"] > 1 else ""
+    return f"made again {times}by {ran(later['last'])}"
 
 
 def _run(run: dict | None) -> str:

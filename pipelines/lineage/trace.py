@@ -16,14 +16,17 @@ RAW = "data/raw/"
 
 
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
-    """`{"target", "revision", "roots", "stages", "sources", "environment"}`.
+    """`{"target", "revision", "roots", "stages", "sources", "environment", "environments"}`.
 
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
-    `md5`, `made_by`: stages, `followed`), `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`),
-    `run` (as `runs.recorded` gives it), `ran` (as `made.known`: the run that made it, None where that is not known here),
-    `figures`; in the order of the work. sources: dataset -> its clips, each with hash,
-    source and licence. An input that is not followed was read by the stage, but the figure was found to be copied from another.
+    `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
+    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it),
+    `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (the run that made it) and `again`
+    (those that came to the same later), as `made.by` has them, None where that is not known here, `figures`; in the order of
+    the work. sources: dataset -> its clips, each with hash, source and licence. environment: the pins as of the revision,
+    `file`, `sha256`, `packages`; environments: sha256 -> the same of those that stages were recorded under. An input that is
+    not followed was read by the stage, but the figure was found to be copied from another.
 
     Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
     `LineageError`.
@@ -32,7 +35,11 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     roots, only = _roots(revision, target)
     names = _reached(revision, roots, only)
     recorded, ran = runs.recorded(revision, names), made.known()
-    stages = {name: _stage(revision, name, recorded[name], ran, only) for name in names}
+    locked = runs.environments(revision, recorded)
+    stages = {
+        name: _stage(revision, name, recorded[name], ran, only) | {"environment": locked[name]["sha256"]}
+        for name in names
+    }
     return {
         "target": target | {"md5": _hash(revision, target)} | _in_git(revision, target),
         "revision": {
@@ -45,29 +52,54 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
         "stages": stages,
         "sources": {name: _source(revision, name) for name in _datasets(stages)},
         "environment": runs.environment(revision),
+        "environments": {pins["sha256"]: pins for pins in locked.values() if pins["sha256"]},
     }
 
 
 def tree(found: dict) -> list[dict]:
-    """The trace as a tree, a node for each root: `{"path", "md5", "stage", "seen", "made_from": [node, ...]}`. A stage's inputs
-    stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made."""
+    """The trace as a tree, a node for each root: `{"path", "md5", "now", "stage", "seen", "made_from": [node, ...]}`. A stage's
+    inputs stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made.
+
+    md5 is what was read. dvc.lock keeps only the last entry of its maker: where that made something else since, `now` is the hash
+    of that, and what stands below is of the newer one.
+    """
     stages, seen = found["stages"], set()
 
-    def node(name: str, path: str, md5: str | None) -> dict:
+    def node(name: str, path: str, md5: str | None, now: str | None = None) -> dict:
         outs = {out["path"]: out["md5"] for out in stages[name]["outputs"]}
-        if not any(path == out or path.startswith(out + "/") for out in outs):  # a folder of several outputs
+        if now is None and not any(
+            path == out or path.startswith(out + "/") for out in outs
+        ):  # a folder of several outputs
             path = next((out for out in outs if out.startswith(path + "/")), next(iter(outs)))
-            md5 = None
+            md5 = outs[path]
         known, _ = name in seen, seen.add(name)
         followed = [] if known else [dep for dep in stages[name]["inputs"] if dep["followed"]]
         below = [
-            node(maker, dep["path"], dep["md5"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
+            node(maker, dep["path"], dep["md5"], dep["now"]) if maker else {**leaf, "path": dep["path"], "md5": dep["md5"]}
             for dep in followed for maker in dep["made_by"] or [None] if maker is None or maker in stages
         ]  # fmt: skip
-        return {"path": path, "md5": outs.get(path, md5), "stage": name, "seen": known, "made_from": below}
+        return {"path": path, "md5": md5, "now": now, "stage": name, "seen": known, "made_from": below}
 
-    leaf = {"stage": None, "seen": False, "made_from": []}
+    leaf = {"now": None, "stage": None, "seen": False, "made_from": []}
     return [node(name, found["target"]["path"], found["target"]["md5"]) for name in found["roots"]]
+
+
+def outdated(found: dict) -> list[str]:
+    """Of a trace, what was read and has been made anew since, a sentence each; and last what follows from that."""
+    rows = [
+        (name, dep)
+        for name, stage in found["stages"].items()
+        for dep in stage["inputs"]
+        if dep["now"] and dep["followed"]
+    ]
+    said = [
+        f"{name} read {since(dep['path'], dep['md5'], dep['now'], ' and '.join(dep['made_by']))}" for name, dep in rows
+    ]
+    return [*said, "Below those this is the lineage of the newer bytes, not of what was read."] if said else []
+
+
+def since(path: str, md5: str | None, now: str, maker: str) -> str:
+    return f"{path} {(md5 or '')[:8]}; {maker} has since made {now[:8]}"
 
 
 def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]:
@@ -96,7 +128,12 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         outs = graph.outputs(dep["path"])
         followed = name not in only or any(out in graph.outputs(only[name]) for out in outs)
         made_by = [stage for stage in dict.fromkeys(graph.maker[out] for out in outs) if stage != name]
-        inputs.append({"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "followed": followed})
+        there = revision.made(dep["path"]) if made_by else None
+        now = there if there != dep.get("md5") else None
+        inputs.append(
+            {"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "now": now, "followed": followed}
+        )
+    first, again = made.by(ran.get(recipe.digest(entry)), run)
     values = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     return {
         "command": entry["cmd"],
@@ -109,7 +146,8 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         ],
         "code": runs.code(entry, (run or {}).get("commit") or revision.commit),
         "run": run,
-        "ran": ran.get(recipe.digest(entry)),
+        "ran": first,
+        "again": again,
         "figures": _figures(revision, entry),
     }
 
@@ -124,13 +162,14 @@ def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
 
 
 def _in_git(revision: Revision, target: dict) -> dict:
-    """Of a file in git `commit`, the last one that changed it, as `runs.recorded` gives commits; of a parameter `value` too."""
+    """Of a file in git `commit`, the last one that changed it, as `runs.commits` has them; of a parameter the last in which its
+    value changed, and `value`."""
     if target["kind"] not in ("code", "parameter"):
         return {}
-    commit = next(runs.commits(revision, target["path"], "-1"), None)
     if target["kind"] == "code":
-        return {"commit": commit}
-    return {"commit": commit, "value": figures.lookup(revision.settings, target["key"])[1]}
+        return {"commit": next(runs.commits(revision, target["path"], "-1"), None)}
+    value = figures.lookup(revision.settings, target["key"])[1]
+    return {"commit": runs.brought(revision, target["path"], target["key"], value), "value": value}
 
 
 def _hash(revision: Revision, target: dict) -> str | None:

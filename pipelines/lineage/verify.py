@@ -8,20 +8,24 @@ Commands are not: DVC alone can fill in dvc.yaml, and `dvc status` says whether 
 
 import hashlib
 import importlib.metadata
+import json
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from pipelines.lineage import runs
-from pipelines.lineage.revision import Revision, folder_hash, object_path
+from pipelines.lineage.revision import Revision, folder_hash, git, object_path
 from pipelines.progress import progress
 
+PURGED = "registry/purged.json"
 BLOCK = 1 << 20
 
 
 def verify(revision: Revision, found: dict) -> dict:
-    """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}]}` of a trace."""
+    """`{"checked": {kind: count}, "wrong": [{"kind", "path", "stage", "problem"}], "other_pins"}` of a trace. other_pins: the
+    stages recorded with another constraints.txt than the one that the installed packages were compared with."""
+    purged.cache_clear()
     stages = found["stages"]
     outs = [(name, out["path"], path, md5) for name, stage in stages.items() for out in stage["outputs"]
             for path, md5 in revision.files(out["path"]).items()]  # fmt: skip
@@ -54,7 +58,9 @@ def verify(revision: Revision, found: dict) -> dict:
     if not revision.name:
         for package, version in found["environment"]["packages"].items():
             note("package", package, _package(package, version))
-    return {"checked": dict(checked), "wrong": wrong}
+    now = found["environment"]["sha256"]
+    other = [name for name, stage in stages.items() if stage["environment"] != now] if checked["package"] else []
+    return {"checked": dict(checked), "wrong": wrong, "other_pins": other}
 
 
 def lines(result: dict) -> Iterator[str]:
@@ -62,6 +68,8 @@ def lines(result: dict) -> Iterator[str]:
     plural = {"output": "files", "link": "links", "parameter": "parameters", "code": "code files", "clip": "clips",
               "package": "installed packages"}  # fmt: skip
     counts = ", ".join(f"{count} {plural[kind]}" for kind, count in result["checked"].items())
+    if other := result.get("other_pins"):
+        yield f"Packages were compared with the pins as they are now; recorded with others: {', '.join(other)}"
     if not result["wrong"]:
         yield f"Verified: {counts}. All as recorded."
         return
@@ -113,8 +121,27 @@ def _output(revision: Revision, path: str, md5: str, had: tuple[str, str] | None
 
 def _problem(digests: tuple[str, str] | None, wanted: str, which: int) -> str | None:
     if digests is None:
+        if which == 0 and (path := purged().get(wanted)):
+            return f"it was purged, since a clip in it was withdrawn: {PURGED} names it ({path}){_when(wanted)}"
         return "it is missing, here and in DVC's cache (`dvc pull` brings back what a remote holds)"
     return None if digests[which] == wanted else f"its hash is {digests[which][:16]}, recorded is {wanted[:16]}"
+
+
+@cache
+def purged() -> dict[str, str]:
+    """Hash -> path of what was taken away for a withdrawn clip's sake: no remote is to bring it back."""
+    try:
+        found = json.loads(Path(PURGED).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@cache
+def _when(md5: str) -> str:
+    """The commit that wrote so: the file itself has no clock."""
+    log = git("log", "-1", "--format=%as in %h: %s", f"-S{md5}", "--", PURGED) or ""
+    return f", since {log.strip()}" if log else ", in no commit yet"
 
 
 def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str | None]]:
@@ -150,15 +177,8 @@ def _link(revision: Revision, dep: dict) -> str | None:
     """Did the stage read what its maker's entry says was made?"""
     if not dep["made_by"]:
         return None
-    made = revision.hash(dep["path"])
-    if made is None:  # a folder of several outputs
-        files = {}
-        for out in revision.graph.outputs(dep["path"]):
-            if not out.startswith(dep["path"] + "/"):
-                return None  # a file in an output whose listing is at no hand: said of that output
-            files |= {path[len(dep["path"]) + 1 :]: md5 for path, md5 in revision.files(out).items()}
-        made = folder_hash(files)
-    if made == dep["md5"]:
+    made = revision.made(dep["path"])
+    if made in (None, dep["md5"]):  # None: a listing is at no hand, which is said of that output
         return None
     return f"{' and '.join(dep['made_by'])} made {made[:16]}, but {(dep['md5'] or '')[:16]} was read: run it again"
 

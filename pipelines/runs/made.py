@@ -33,22 +33,36 @@ def add(project: Path, stage: str, run: str, door: str, seconds: float) -> None:
 
 
 def known(project: Path = Path()) -> dict[str, dict]:
-    """Digest of an entry of dvc.lock -> `{"run", "door", "host", "time", "seconds"}` of the last run that made it: when it had
-    finished the stage, and how long its command took."""
-    found: dict[str, dict] = {}
+    """Digest of an entry of dvc.lock -> `{"run", "door", "host", "time", "seconds"}` of the first run known that made it: when it
+    had finished the stage, and how long its command took. A later run that came to the same entry made nothing new: `again` is
+    how many of those there were, `last` the last of them, with the same keys, or None."""
+    runs: dict[str, list[dict]] = {}
     for path in sorted(project.glob("registry/*/[0-9]*.json")):
-        found |= _registered(path)
+        for digest, run in _registered(path):
+            runs.setdefault(digest, []).append(run)
     for line in record.lines(log.folder(project) / FILE):
         if line["what"] == MADE and "entry" in line:
-            found[line["entry"]] = {key: line.get(key) for key in KEYS}
-    return found
+            runs.setdefault(line["entry"], []).append({key: line.get(key) for key in KEYS})
+    return {digest: _first(each) for digest, each in runs.items()}
 
 
 def of(project: Path, stages: Mapping[str, Mapping]) -> dict[str, dict]:
-    """The same for entries of a dvc.lock, stage -> entry: digest -> run, of those stages whose run is known."""
+    """`{"run", "door", "host", "time", "seconds"}` of the first run of entries of a dvc.lock, stage -> entry: digest -> run, of
+    those stages whose run is known."""
     runs = known(project)
     digests = [recipe.digest(entry) for entry in stages.values()]
-    return {digest: runs[digest] for digest in digests if digest in runs}
+    return {digest: {key: runs[digest][key] for key in KEYS} for digest in digests if digest in runs}
+
+
+def by(run: Mapping | None, commit: Mapping | None) -> tuple[dict | None, dict | None]:
+    """(the run that made an entry, `{"times", "last"}` of those that made it again) from `known` and the commit that recorded it
+    (`runs.recorded` of the audit). None for what is not known: who finished only after that commit did not make what it has."""
+    if run is None:
+        return None, None
+    first, times, last = {key: run[key] for key in KEYS}, run["again"], run["last"]
+    if commit is not None and log.seconds(run["time"]) >= log.seconds(commit["committed"]) + 1:  # git has whole seconds
+        first, times, last = None, times + 1, last or first
+    return first, {"times": times, "last": last} if times else None
 
 
 def began(run: Mapping) -> str:
@@ -57,10 +71,18 @@ def began(run: Mapping) -> str:
     return (ended - datetime.timedelta(seconds=run["seconds"] or 0)).isoformat(timespec="milliseconds")
 
 
-def _registered(path: Path) -> dict[str, dict]:
+def _first(runs: list[dict]) -> dict:
+    """The first of the runs of an entry, which the registry and the lines may both name."""
+    distinct = {(run["run"], run["time"]): run for run in reversed(runs)}.values()
+    first, *later = sorted(distinct, key=lambda run: log.seconds(run["time"]))
+    return {**first, "again": len(later), "last": later[-1] if later else None}
+
+
+def _registered(path: Path) -> list[tuple[str, dict]]:
     """What a version of the registry says. Nothing, where it cannot be read: who reads the registry will say so."""
     try:
         runs = json.loads(path.read_text(encoding="utf-8")).get("runs", {})
-        return {digest: {key: run.get(key) for key in KEYS} for digest, run in runs.items()}
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return {}
+        found = [(digest, {key: run.get(key) for key in KEYS}) for digest, run in runs.items()]
+        return [pair for pair in found if log.seconds(pair[1]["time"])]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return []

@@ -79,7 +79,9 @@ def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(p
     text = Path("dvc.lock").read_text()
     md5 = Revision().hash("models/tagging/short")
     Path("dvc.lock").write_text(text.replace(f"md5: {md5}", f"md5: {'0' * 28}.dir"))
-    assert "nothing recorded, at train@short" in words("second")[1]
+    found, said = words("second")
+    assert found["stages"]["train@short"]["own"] == ["first difference without a recorded cause: train@short"]
+    assert "Stage train@short made something else though nothing recorded differs" in said
     audit_project.edit(project / "constraints.txt", "numpy==2.0.0", "numpy==2.1.0")
     found, text = words("second")
     assert found["stages"]["train@short"]["own"] == ["environment"] and "Environment: numpy 2.0.0 -> 2.1.0" in text
@@ -114,3 +116,23 @@ def test_data_that_is_at_no_hand_is_said(project):
 def test_a_revision_that_is_none(project, call, arguments):
     status, _, errors = call("diff", *arguments)
     assert status == 2 and "'nowhere' is no revision" in errors
+
+
+def test_edits_that_no_stage_has_run_are_not_nothing(project):
+    audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
+    (project / "pipelines/new.py").write_text("")
+    text = words("HEAD")[1]
+    assert "dvc.lock is the same" in text and "Files that differ: params.yaml, pipelines/new.py" in text
+    assert "conservatory status" in text and "Nothing changed" not in text
+
+
+def test_the_commits_between_are_named_in_either_order(project):
+    assert words("first", "second")[0]["commits"] == words("second", "first")[0]["commits"] != []
+
+
+def test_packages_may_be_a_cause_beside_code(project):
+    audit_project.edit(project / "constraints.txt", "numpy==2.0.0", "numpy==2.1.0")
+    audit_project.edit(project / "pipelines/step.py", 'sound = ""', 'sound = "!"')
+    audit_project.repro(project, "audio@one")
+    own = words("second")[0]["stages"]["audio@one"]["own"]
+    assert own == ["code pipelines/step.py", "perhaps the packages, which differ too"]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.lineage import impact, withdraw
-from pipelines.lineage.revision import LineageError, Revision
+from pipelines.lineage.revision import LineageError, Revision, object_path
 
 TRAIN, ODD, TEST, BOTH = "sound 0", "sound 3", "sound 2", "sound 1"
 
@@ -148,10 +148,28 @@ def test_params_without_the_list_gets_it(project):
 def test_what_nothing_used(project):
     with pytest.raises(LineageError, match="No stage reads"):
         impact.impact(Revision(), "params.yaml#nothing")
-    found = impact.impact(Revision(), "dvc.yaml")
+    found = impact.impact(Revision(), "dvc.lock")
     assert found["stages"] == [] and "Nothing has used it." in "\n".join(impact.lines(found))
 
 
 def test_json_is_for_machines(project, call):
     status, out, _ = call("impact", clip(TRAIN), "--json", "-")
     assert status == 0 and json.loads(out)["models"][0]["must_retrain"] is True
+
+
+def test_files_that_many_or_all_stages_read(project):
+    every = set(Revision().graph.stages)
+    for path in ("dvc.yaml", "constraints.txt"):
+        assert set(impact.impact(Revision(), path)["stages"]) == every
+    assert set(impact.impact(Revision(), "params.yaml")["stages"]) == every, (
+        "raw@one reads a parameter, and all come after it"
+    )
+    assert "audio@one" not in impact._first(Revision(), {"kind": "code", "path": "params.yaml"}, [])
+
+
+def test_a_published_file_is_nobodys_to_delete_where_its_listing_is_away(project):
+    for folder in ("data/raw/one", "data/audio/one"):
+        object_path(Revision().hash(folder)).unlink()
+    held = {place["what"]: place for place in impact.impact(Revision(), clip(TRAIN))["held"]}
+    assert "yours" not in held["the file, as it was published"]["purge"] and "the file itself" not in held
+    assert held["perhaps samples or frames in data/audio/one"]["paths"] == ["data/audio/one"]

@@ -15,19 +15,26 @@ from pipelines.lineage.revision import Revision
 from pipelines.runs import follow, log, made
 
 
-def ran(project, *stages, run="a-run", door="a test"):
-    """A run of the stages, as it is followed; they are in dvc.lock already."""
+def ran(project, *stages, run="a-run", door="a test", time="2026-01-01T09:00:00.000+00:00"):
+    """A run of the stages, as it is followed; they are in dvc.lock already. It is said to have ended at `time`, which is before
+    the project's commits."""
     follower = follow.Follower(project, door, run)
     for stage in stages:
         follower.line(f"Running stage '{stage}':")
     follower.end(0)
+    path = log.folder(project) / made.FILE
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [line | {"time": time} if line["run"] == run else line for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def test_a_trace_names_the_run_of_each_stage(project):
     ran(project, "features@one-sum", "train@short", run="first", door="Dagster run 1b2c")
-    ran(project, "train@short", run="second")
+    ran(project, "train@short", run="second", time="2026-01-01T09:30:00.000+00:00")
     stages = trace.trace(Revision(), "short")["stages"]
-    assert stages["train@short"]["ran"]["run"] == "second", "the last that made it"
+    assert stages["train@short"]["ran"]["run"] == "first", "the second came to what was made already"
+    again = stages["train@short"]["again"]
+    assert (again["times"], again["last"]["run"]) == (1, "second") and stages["features@one-sum"]["again"] is None
     features = stages["features@one-sum"]["ran"]
     assert (features["run"], features["door"]) == ("first", "Dagster run 1b2c") and features["host"]
     assert stages["raw@one"]["ran"] is None, "a plain dvc repro leaves no line"
@@ -37,6 +44,34 @@ def test_the_run_of_an_older_result_is_found_at_its_revision_and_of_no_other(pro
     ran(project, "train@short", run="of the second result")
     assert trace.trace(Revision("second"), "short")["stages"]["train@short"]["ran"]["run"] == "of the second result"
     assert trace.trace(Revision("first"), "short")["stages"]["train@short"]["ran"] is None
+
+
+def test_a_run_after_the_commit_that_recorded_an_entry_did_not_make_it(project):
+    """Pulled, and run again by force: the same entry, made by who committed it."""
+    ran(project, "train@short", run="forced", time="2026-02-01T09:00:00.000+00:00")
+    ran(project, "train@short", run="forced again", time="2026-03-01T09:00:00.000+00:00")
+    found = trace.trace(Revision(), "short")
+    stage = found["stages"]["train@short"]
+    assert stage["ran"] is None and (stage["again"]["times"], stage["again"]["last"]["run"]) == (2, "forced again")
+    said = "made again 2 times, last by run forced again"
+    assert any(said in line for line in text.lines(found)) and said in page.render(found)
+    start, _ = (event for event in openlineage.events(found) if event["job"]["name"] == "train@short")
+    assert datetime.fromisoformat(start["eventTime"]) == datetime.fromisoformat(stage["run"]["date"])
+
+
+def test_the_registrys_run_was_earlier_than_one_here(project):
+    ran(project, "train@short", run="registered")
+    version = project / "registry/short/1.json"
+    version.parent.mkdir(parents=True)
+    version.write_text(json.dumps({"version": 1, "runs": made.of(project, recipe.locked_stages(project))}))
+    stage = trace.trace(Revision(), "short")["stages"]["train@short"]
+    assert stage["ran"]["run"] == "registered" and stage["again"] is None, "one run, named twice"
+    (log.folder(project) / made.FILE).unlink()
+    ran(project, "train@short", run="here", time="2026-01-01T09:10:00.000+00:00")
+    stage = trace.trace(Revision(), "short")["stages"]["train@short"]
+    assert stage["ran"]["run"] == "registered" and stage["again"]["last"]["run"] == "here"
+    (version.parent / "1.json").write_text('{"runs": {"a": {"time": "never"}, "b": 3}}')
+    assert trace.trace(Revision(), "short")["stages"]["train@short"]["ran"]["run"] == "here"
 
 
 def test_text_page_and_exports_say_it(project):

@@ -275,3 +275,14 @@ def _ambiguous(value: dict, key: str) -> bool:
 
 def _names(value) -> list[str]:
     return [name for key, inner in value.items() for name in [key, *_names(inner)]] if isinstance(value, dict) else []
+
+
+def test_a_parameter_was_changed_by_the_commit_that_gave_it_its_value(project, call):
+    audit_project.edit(project / "params.yaml", "n: 6", "n: 7")
+    audit_project.commit(project, "Another number of clips")
+    said = call("trace", "params.yaml#training.gain")[1]
+    assert "in " + audit_project.git(project, "rev-parse", "second")[:10] + ": The second result" in said
+    assert ": The first result" in call("trace", "params.yaml#training.dataset")[1]
+    assert ": Another number of clips" in call("trace", "params.yaml#datasets.one.n")[1]
+    audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
+    assert "in no commit yet" in call("trace", "params.yaml#training.gain")[1]

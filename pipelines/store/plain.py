@@ -1,0 +1,16 @@
+"""Others' words on a terminal: names of files and titles can hold characters that move its cursor or hide what is there."""
+
+import re
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Tabs and ends of lines stay. Lone surrogates stand for bytes of a file's name that are no UTF-8: printing them fails."""
+
+
+def plain(text: str) -> str:
+    """Text that a terminal shows as it is, whatever wrote it; lines stay lines."""
+    return CONTROL.sub("?", text)
+
+
+def one_line(text: str) -> str:
+    """The same in one line."""
+    return plain(text.replace("\n", " "))
