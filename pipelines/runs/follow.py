@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
 UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
 RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
 FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
+EXITED = re.compile(r"failed to run: .*, exited with (-?\d+)$", re.DOTALL)
+KILLS = (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)  # of which a shell makes 128 and the number
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 """Begins advice of DVC's that would send a user of ours the wrong way."""
@@ -185,7 +188,14 @@ def failure(lines: Iterable[str]) -> tuple[str, str]:
 
 
 def _reason(why: str, said: str) -> str:
-    """What DVC says; where that is only that the command failed, what the stage said last."""
+    """What DVC says; where that is only that the command failed, what the stage said last. Of one that a signal ended, its last
+    word may be of success, and is not why."""
+    if found := EXITED.search(why):
+        status = int(found[1])
+        number = -status if status < 0 else status - 128 if status - 128 in KILLS else 0
+        if number:
+            killed = f"it was killed (signal {number}{': perhaps memory ran out' if number == signal.SIGKILL else ''})"
+            return f"{killed}; it said last: {said}" if said else killed
     return why if why and not (said and why.startswith("failed to run")) else said
 
 
