@@ -1,5 +1,6 @@
 """Follow a `dvc repro` by what it prints: which stage runs, how far it is, what became of it; kept in the log and the record."""
 
+import contextlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines import recipe
 from pipelines.runs import log, made, progress, record
 
 TAIL = 40  # lines of output that a failure quotes
@@ -126,7 +128,10 @@ class Follower:
         self.log.event("ended", told, "error" if status else "info", status=status)
         self.log.close()
         ended = {"status": status, "seconds": round(self.seconds, 1), **self.counts}
-        self._record(record.ENDED, **ended, **({"reason": reason, "failed": failed.get("stage", "")} if status else {}))
+        if status:
+            stage = failed.get("stage", "")
+            ended |= {"reason": reason, "failed": stage, record.AS_LOCKED: as_locked(self.project, stage)}
+        self._record(record.ENDED, **ended)
 
     @property
     def seconds(self) -> float:
@@ -174,6 +179,17 @@ class Follower:
 
     def _record(self, what: str, **figures: object) -> None:
         record.add(self.project, [{"time": log.now(), "run": self.id, "what": what, **figures}])
+
+
+def as_locked(project: Path, stage: str) -> bool:
+    """Is all that the stage reads as in dvc.lock? Then a failure of it is no change's fault, and no change undone mends it."""
+    if not stage or not (project / recipe.LOCK).exists():
+        return False
+    from pipelines.status import stages  # DVC: a second to import, and only after a failure
+
+    with contextlib.suppress(stages.StatusError, KeyError):  # a stage that is no more in the recipe
+        return stages.states(project, [stage])[stage].state in (stages.GONE, stages.FRESH)
+    return False
 
 
 def failure(lines: Iterable[str]) -> tuple[str, str]:
