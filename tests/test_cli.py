@@ -20,6 +20,7 @@ from pipelines.cli import app
 def project(in_tmp):
     copy_params(in_tmp)
     shutil.copy(PROJECT / "dvc.yaml", in_tmp)
+    (in_tmp / "pipelines").mkdir()
     return in_tmp
 
 

@@ -18,7 +18,7 @@ WINGS = [  # may import itself and what stands after it
     {"alerts"},
     {"runs"},
     {"remotes"},
-    {"executor", "params", "progress", "recipe"},
+    {"executor", "params", "place", "progress", "recipe"},
     {"store"},
 ]
 
