@@ -1,16 +1,14 @@
 """Follow a `dvc repro` by what it prints: which stage runs, how far it is, what became of it; kept in the log and the record."""
 
-import contextlib
 import os
 import re
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines import recipe
 from pipelines.runs import log, made, progress, record
 
 TAIL = 40  # lines of output that a failure quotes
@@ -44,10 +42,14 @@ class Follower:
     """One run. `line` takes what DVC and its stages print, in order, or where it comes on two channels `error` what comes on
     standard error; `end` says how the run ended.
 
-    door: who began it, for instance "conservatory run" or "Dagster run 1b2c...".
+    door: who began it, for instance "conservatory run" or "Dagster run 1b2c...". as_locked: does a stage that failed read what
+    dvc.lock says (`status.stages.as_locked`)? Who does not say lets it be taken to have failed by a change.
     """
 
-    def __init__(self, project: Path, door: str, run: str = ""):
+    def __init__(
+        self, project: Path, door: str, run: str = "", as_locked: Callable[[Path, str], bool] = lambda *_: False
+    ):
+        self.as_locked = as_locked
         self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
         self.door = f"{door}, for {os.environ[made.FOR]}" if os.environ.get(made.FOR) else door
         self.began = time.monotonic()
@@ -130,7 +132,11 @@ class Follower:
         ended = {"status": status, "seconds": round(self.seconds, 1), **self.counts}
         if status:
             stage = failed.get("stage", "")
-            ended |= {"reason": reason, "failed": stage, record.AS_LOCKED: as_locked(self.project, stage)}
+            ended |= {
+                "reason": reason,
+                "failed": stage,
+                record.AS_LOCKED: bool(stage and self.as_locked(self.project, stage)),
+            }
         self._record(record.ENDED, **ended)
 
     @property
@@ -179,17 +185,6 @@ class Follower:
 
     def _record(self, what: str, **figures: object) -> None:
         record.add(self.project, [{"time": log.now(), "run": self.id, "what": what, **figures}])
-
-
-def as_locked(project: Path, stage: str) -> bool:
-    """Is all that the stage reads as in dvc.lock? Then a failure of it is no change's fault, and no change undone mends it."""
-    if not stage or not (project / recipe.LOCK).exists():
-        return False
-    from pipelines.status import stages  # DVC: a second to import, and only after a failure
-
-    with contextlib.suppress(stages.StatusError, KeyError):  # a stage that is no more in the recipe
-        return stages.states(project, [stage])[stage].state in (stages.GONE, stages.FRESH)
-    return False
 
 
 def failure(lines: Iterable[str]) -> tuple[str, str]:
