@@ -100,7 +100,9 @@ def remove(
     if name not in settings["datasets"] and audit.withdraw_clip(name, why, whole_group):
         return
     if name not in settings["datasets"]:
-        _fail(f"There is no dataset and no clip {name!r}; datasets are {', '.join(settings['datasets'])}.")
+        there = Path("dvc.lock").exists()
+        sought = f"and no clip {name!r}" if there else f"{name!r}, and no clip is known before the first run"
+        _fail(f"There is no dataset {sought}; datasets are {', '.join(settings['datasets'])}.")
     if why or whole_group:
         _fail(f"{name!r} is a dataset, and --why and --whole-group are for clips.")
     if name == settings["training"]["dataset"]:
@@ -325,6 +327,15 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Exception as error:
+        scm = sys.modules.get("dvc.scm")  # where DVC was not asked, it cannot have complained
+        if scm is None or not isinstance(error, scm.SCMError):
+            raise
+        print(
+            f"DVC wants the project to be in git: {error}. Make it so with git init (or dvc init --no-scm).",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 def _full(error: OSError | sqlite3.OperationalError) -> bool:

@@ -77,3 +77,10 @@ def test_a_file_that_cannot_be_written_is_a_sentence(project, target, said):
     for arguments in (("status", "--html"), ("trace", "raw@scores", "--card"), ("impact", "dvc.yaml", "--json")):
         status, text = call(project / "docs", *arguments, target)
         assert status == 2 and said in text
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("prune", "--yes")])
+def test_a_project_that_is_not_in_git_is_a_sentence(project, arguments):
+    (project / ".dvc/config").write_text("")
+    status, text = call(project, *arguments)
+    assert status and "git" in text

@@ -259,3 +259,10 @@ def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
 def test_a_list_of_no_logs_says_so(in_tmp):
     result = CliRunner().invoke(app, ["logs", "--list"])
     assert result.exit_code == 0 and "There is no log yet" in result.output
+
+
+def test_a_stage_that_a_log_does_not_have_is_said(in_tmp):
+    follower(in_tmp, "Running stage 'a':", "word")
+    assert "word" in CliRunner().invoke(app, ["logs", "--stage", "a"]).output
+    result = CliRunner().invoke(app, ["logs", "--stage", "nosuch"])
+    assert result.exit_code == 2 and "has no stage 'nosuch'; it has a." in result.output
