@@ -24,7 +24,7 @@ from pipelines.runs import call
 from pipelines.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
 from pipelines.runs.lines import bounded
 from pipelines.runs.progress import duration
-from pipelines.status.stages import FRESH, StatusError, states
+from pipelines.status.stages import FRESH, StatusError, as_locked, states
 
 SAID = 500  # lines of a stage that are passed on
 AGAIN, LONGEST = (
@@ -66,7 +66,7 @@ def repro(
             done.update(fresh)
             due = [name for name in stages if name not in fresh]
             if due:
-                follower = follower or Follower(project, door)
+                follower = follower or Follower(project, door, as_locked=as_locked)
                 told, follower.busy = follower.busy, ""
                 for finished in _repro(project, due, say, upstream, follower):
                     if finished.changed or finished.stage not in done:

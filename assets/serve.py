@@ -8,14 +8,16 @@ without it (`make demo`) is reported, so that the graph shows it.
 import argparse
 import json
 import os
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import dagster as dg
 import yaml
 
-from assets import lock, outside, recipe
+from assets import guard, lock, outside, recipe
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
@@ -66,6 +68,23 @@ def answers(server: str | None) -> bool:
     return True
 
 
+def run(command: list[str], home: Path) -> int:
+    """Run Dagster until it ends, or this process is told to or killed; nothing of it is left then. Its daemon, which Dagster
+    itself would leave behind, would go on with what is scheduled.
+
+    It runs beside its settings; in the project's folder Dagster warns that it reads none of that folder's.
+    """
+    end, write = os.pipe()
+    leash = os.fdopen(write, "wb", buffering=0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, lambda *_: leash.close())
+    guarded = [sys.executable, "-I", guard.__file__, *command]
+    process = subprocess.Popen(guarded, cwd=home, stdin=end, start_new_session=True)
+    os.close(end)
+    return process.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m assets.serve", description=__doc__.partition("\n\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; anyone who reaches it can run jobs")
@@ -81,14 +100,12 @@ def main() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command`")
     workspace = ["-w", str(project / "workspace.yaml"), "--host", arguments.host, "--port", arguments.port]
     if arguments.read_only:  # the page alone, beside another that is not
-        os.chdir(home)
-        os.execv(sys.executable, [sys.executable, "-m", "assets.page", *workspace, "--read-only"])
+        sys.exit(run([sys.executable, "-m", "assets.page", *workspace, "--read-only"], home))
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)
         entries = lock.read(project)
         outside.report(instance, project, recipe.load(project), entries, set(entries))
-    os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
-    os.execv(sys.executable, [sys.executable, "-m", "assets.page", "dev", *workspace, "--log-level", "warning"])
+    sys.exit(run([sys.executable, "-m", "assets.page", "dev", *workspace, "--log-level", "warning"], home))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ file of the project. One person on one machine wants `conservatory ui` instead.
 """
 
 import argparse
+import importlib.util
 import os
 import runpy
 import shutil
@@ -104,6 +105,10 @@ def main() -> None:
     )
     parser.add_argument("service", choices=SERVICES)
     service, project = parser.parse_args().service, Path.cwd()
+    if importlib.util.find_spec("dagster_postgres") is None:
+        sys.exit(
+            "Postgres's driver is not installed: pip install -c constraints.txt -e '.[deploy]' (docs/deployment.md)"
+        )
     home = prepare(project)
     # code is found from any folder, here and in what Dagster starts
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import webbrowser
@@ -15,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import params, run
+from pipelines import params, place, run
 from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
@@ -28,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder.",
+    help="Music in, an evaluation report out: one recipe, every figure traceable. Run it in the project's folder, or below.",
 )
 
 
@@ -101,7 +100,9 @@ def remove(
     if name not in settings["datasets"] and audit.withdraw_clip(name, why, whole_group):
         return
     if name not in settings["datasets"]:
-        _fail(f"There is no dataset and no clip {name!r}; datasets are {', '.join(settings['datasets'])}.")
+        there = Path("dvc.lock").exists()
+        sought = f"and no clip {name!r}" if there else f"{name!r}, and no clip is known before the first run"
+        _fail(f"There is no dataset {sought}; datasets are {', '.join(settings['datasets'])}.")
     if why or whole_group:
         _fail(f"{name!r} is a dataset, and --why and --whole-group are for clips.")
     if name == settings["training"]["dataset"]:
@@ -284,10 +285,10 @@ def ui(
     For a team, with Postgres and services that start by themselves: docs/deployment.md.
     """
     _settings()
-    print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)")
+    print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)", flush=True)
     command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
     command += ["--read-only"] if read_only else []
-    raise typer.Exit(subprocess.run(command, env=run.environment()).returncode)
+    os.execve(command[0], command, run.environment())  # that process is the one to be ended, and ends what it started
 
 
 audit.register(app)
@@ -298,6 +299,7 @@ app.command()(registry.retrain)
 app.command()(remotes.push)
 app.command()(remotes.pull)
 app.command()(retention.prune)
+place.meant_from_there(app)
 
 
 def _settings() -> dict:
@@ -314,10 +316,7 @@ def _fail(message: str) -> None:
 
 def main() -> None:
     """Entry point: stages and parameters are found from the project's folder."""
-    project = Path(__file__).parents[1]
-    if not Path("params.yaml").exists() and os.access(project / "params.yaml", os.R_OK):
-        print(f"(in {project})", file=sys.stderr)  # paths are meant from there
-        os.chdir(project)
+    place.enter(sys.argv[1:])
     try:
         app()
     except (OSError, sqlite3.OperationalError) as error:  # of DVC's own tables the latter
@@ -328,6 +327,15 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Exception as error:
+        scm = sys.modules.get("dvc.scm")  # where DVC was not asked, it cannot have complained
+        if scm is None or not isinstance(error, scm.SCMError):
+            raise
+        print(
+            f"DVC wants the project to be in git: {error}. Make it so with git init (or dvc init --no-scm).",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 def _full(error: OSError | sqlite3.OperationalError) -> bool:

@@ -46,6 +46,7 @@ RULES = {
         for part in ("clustering", "study", "ood", "robustness")
         for key in ("n_init", "n_bootstrap", "n_permutations")
     },
+    "withdrawn": ("a table from SHA-256 (64 hex digits) to why, {} for none", lambda value: _contents(value)),
     "robustness.degradations": ("a list of names, [] for none", lambda value: isinstance(value, list)),
     "robustness.max_clips": ("a whole number above 0", lambda value: isinstance(value, int) and value > 0),
 }
@@ -79,6 +80,10 @@ def is_name(value: Any) -> bool:
 
 def _classes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
+
+
+def _contents(value: Any) -> bool:
+    return isinstance(value, dict) and all(re.fullmatch(r"[0-9a-f]{64}", str(key)) for key in value)
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:

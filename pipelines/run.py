@@ -94,7 +94,9 @@ def _repro(targets: list[str], force: bool) -> int:
     before = _lock_state()
     calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due()
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro"]
-    follower = follow.Follower(Path(), "conservatory run")
+    from pipelines.status import stages  # a second to import
+
+    follower = follow.Follower(Path(), "conservatory run", as_locked=stages.as_locked)
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
 

@@ -20,6 +20,7 @@ from pipelines.cli import app
 def project(in_tmp):
     copy_params(in_tmp)
     shutil.copy(PROJECT / "dvc.yaml", in_tmp)
+    (in_tmp / "pipelines").mkdir()
     return in_tmp
 
 
@@ -63,7 +64,7 @@ def test_a_relative_path_is_written_down_whole(project, songs):
         (("add", "nowhere", "--name", "mine"), "does not exist"),
         (("add", ".", "--name", "scores"), "already"),
         (("add", ".", "--name", "My Songs"), "cannot be a dataset's name"),
-        (("remove", "mine"), "no dataset and no clip 'mine'"),
+        (("remove", "mine"), "no dataset 'mine', and no clip is known before the first run"),
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--force"), "wants the stages named"),
@@ -157,6 +158,8 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
         ("dataset: scores ", "dataset: nope ", "training.dataset in params.yaml is 'nope': `datasets` has scores"),
         ("min_duration_s: 1.0", "channels: 2", "params.yaml names 'channels' twice, in lines "),
         ("epochs: 10,", "epochs: 10, epochs: 20,", "params.yaml names 'epochs' twice"),
+        ("withdrawn: {}", "withdrawn: [a]", "withdrawn in params.yaml is ['a'], and must be a table from SHA-256"),
+        ("withdrawn: {}", "withdrawn: {abc: x}", "withdrawn in params.yaml is {'abc': 'x'}, and must be"),
         ("channels: 1 ", "channels: [1 ", "params.yaml is not YAML any more"),
     ],
 )

@@ -8,6 +8,7 @@ import yaml
 from helpers import PROJECT
 
 from pipelines import recipe
+from pipelines.report import provenance
 
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
@@ -18,7 +19,7 @@ WINGS = [  # may import itself and what stands after it
     {"alerts"},
     {"runs"},
     {"remotes"},
-    {"executor", "params", "progress", "recipe"},
+    {"executor", "params", "place", "progress", "recipe"},
     {"store"},
 ]
 
@@ -56,6 +57,15 @@ def test_arrows_point_one_way(path):
         parts = name.split(".")
         if parts[0] == "pipelines" and len(parts) > 1 and own is not None and rank(parts[1]) is not None:
             assert rank(parts[1]) >= own, f"{path.name} imports {name}"
+
+
+def test_the_report_depends_on_what_it_shows_of_params_and_no_more():
+    """A policy that is changed (registry.automatic, retention, alerts) makes no report stale."""
+    settings = yaml.safe_load((PROJECT / "params.yaml").read_text()) | {"alerts": {"every_s": 60}}
+    named = RECIPE["stages"]["report"]["params"]
+    assert sorted(provenance.shown(settings)) == sorted(named)
+    assert {name for name, _ in provenance.parameters(settings)} == set(named)
+    assert {key.partition(".")[0] for key, _ in provenance.seeds(settings)} <= set(named)
 
 
 def test_nothing_large_and_nothing_pickled_is_in_git():

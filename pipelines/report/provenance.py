@@ -17,6 +17,8 @@ LIBRARIES = (
 )  # fmt: skip
 # what makes a figure; results that are kept in git change with every run and say nothing about the code
 SOURCES = ("pipelines", "params.yaml", "dvc.yaml", "constraints.txt", "pyproject.toml")
+# sections of params.yaml that the page does not show: they are no number of a stage's, or the manifests' alone
+UNSHOWN = ("withdrawn", "registry", "retention", "alerts")
 MAX_FILES = 500  # of the quarantine list on the page
 
 
@@ -55,7 +57,7 @@ def libraries() -> list[tuple[str, str]]:
 
 
 def seeds(settings: dict) -> list[tuple[str, int]]:
-    """(dotted key, value) of every seed in params.yaml."""
+    """(dotted key, value) of every seed of the stages."""
 
     def walk(value: dict, prefix: str):
         for key, inner in value.items():
@@ -64,12 +66,17 @@ def seeds(settings: dict) -> list[tuple[str, int]]:
             elif key == "seed":
                 yield prefix + key, inner
 
-    return list(walk(settings, ""))
+    return list(walk(shown(settings), ""))
 
 
 def parameters(settings: dict) -> list[tuple[str, str]]:
     """(section of params.yaml, its YAML)."""
-    return [(name, plain_yaml(value)) for name, value in settings.items()]
+    return [(name, plain_yaml(value)) for name, value in shown(settings).items()]
+
+
+def shown(settings: dict) -> dict:
+    """The sections that the page shows, and that dvc.yaml has it depend on."""
+    return {name: value for name, value in settings.items() if name not in UNSHOWN}
 
 
 def plain_yaml(value) -> str:

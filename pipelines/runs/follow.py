@@ -2,9 +2,10 @@
 
 import os
 import re
+import signal
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
 UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
 RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
 FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
+EXITED = re.compile(r"failed to run: .*, exited with (-?\d+)$", re.DOTALL)
+KILLS = (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)  # of which a shell makes 128 and the number
 CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
            "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
 """Begins advice of DVC's that would send a user of ours the wrong way."""
@@ -39,10 +42,14 @@ class Follower:
     """One run. `line` takes what DVC and its stages print, in order, or where it comes on two channels `error` what comes on
     standard error; `end` says how the run ended.
 
-    door: who began it, for instance "conservatory run" or "Dagster run 1b2c...".
+    door: who began it, for instance "conservatory run" or "Dagster run 1b2c...". as_locked: does a stage that failed read what
+    dvc.lock says (`status.stages.as_locked`)? Who does not say lets it be taken to have failed by a change.
     """
 
-    def __init__(self, project: Path, door: str, run: str = ""):
+    def __init__(
+        self, project: Path, door: str, run: str = "", as_locked: Callable[[Path, str], bool] = lambda *_: False
+    ):
+        self.as_locked = as_locked
         self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
         self.door = f"{door}, for {os.environ[made.FOR]}" if os.environ.get(made.FOR) else door
         self.began = time.monotonic()
@@ -123,7 +130,14 @@ class Follower:
         self.log.event("ended", told, "error" if status else "info", status=status)
         self.log.close()
         ended = {"status": status, "seconds": round(self.seconds, 1), **self.counts}
-        self._record(record.ENDED, **ended, **({"reason": reason, "failed": failed.get("stage", "")} if status else {}))
+        if status:
+            stage = failed.get("stage", "")
+            ended |= {
+                "reason": reason,
+                "failed": stage,
+                record.AS_LOCKED: bool(stage and self.as_locked(self.project, stage)),
+            }
+        self._record(record.ENDED, **ended)
 
     @property
     def seconds(self) -> float:
@@ -185,7 +199,14 @@ def failure(lines: Iterable[str]) -> tuple[str, str]:
 
 
 def _reason(why: str, said: str) -> str:
-    """What DVC says; where that is only that the command failed, what the stage said last."""
+    """What DVC says; where that is only that the command failed, what the stage said last. Of one that a signal ended, its last
+    word may be of success, and is not why."""
+    if found := EXITED.search(why):
+        status = int(found[1])
+        number = -status if status < 0 else status - 128 if status - 128 in KILLS else 0
+        if number:
+            killed = f"it was killed (signal {number}{': perhaps memory ran out' if number == signal.SIGKILL else ''})"
+            return f"{killed}; it said last: {said}" if said else killed
     return why if why and not (said and why.startswith("failed to run")) else said
 
 

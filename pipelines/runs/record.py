@@ -19,6 +19,7 @@ FILE = ".cache/runs.jsonl"
 MAX_BYTES = 2 << 20  # beyond it the older half goes
 BEGAN, ENDED, STAGE = "began", "ended", "stage"
 FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
+AS_LOCKED = "as_locked"  # of a run that failed: did its stage read what dvc.lock says?
 WORDS = ("time", "run", "what", "stage", "state", "door", "host", "entry", "reason", "failed", "unit")
 NUMBERS = ("seconds", "items", "per_second", "pid", "status", "ran", "unchanged", "restored")
 

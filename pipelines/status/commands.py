@@ -70,16 +70,21 @@ def logs(
         raise typer.Exit(2)
     from pipelines.status.text import CONTROL
 
-    last = None
+    last, stages = None, {}
     try:
         for entry in log.read(wanted[-1], follow):
             last = entry.get("event")
+            stages[entry.get("stage") or ""] = None
             of_stage = not stage or entry.get("stage") == stage
             if of_stage and (not problems or entry.get("level") in ("warning", "error")):
                 shown = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
                 print(shown if as_json else CONTROL.sub("?", shown), flush=True)
         if follow and last != "ended":
             print("The run was cut off: the process that began it is gone.", file=sys.stderr)
+        if stage and stage not in stages:
+            there = ", ".join(filter(None, stages)) or "none"
+            print(f"The log of {wanted[-1].stem} has no stage {stage!r}; it has {there}.", file=sys.stderr)
+            raise typer.Exit(2)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.stderr.close()  # or Python says that it could not write to a pipe that nobody reads
 

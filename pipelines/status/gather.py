@@ -28,7 +28,7 @@ def gather(project: Path = Path()) -> dict:
     """The present state. Raises `stages.StatusError` where the recipe cannot be read."""
     asked = _ask_dagster(project)
     entries = record.read(project)
-    told = _stages(project, record.stages(entries))
+    told = _stages(project, record.stages(entries), record.runs(entries))
     counts = Counter(stage["state"] for stage in told)
     return {
         "project": project.absolute().name,
@@ -49,14 +49,17 @@ def healthy(found: dict) -> bool:
     return set(found["counts"]) <= {stages.FRESH}
 
 
-def _stages(project: Path, last: dict[str, dict]) -> list[dict]:
-    """Each stage, in the recipe's order: a failure is the newest that is known of a stage that is not up to date."""
+def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list[dict]:
+    """Each stage, in the recipe's order: a failure is the newest that is known of a stage that is not up to date. DVC took away
+    what such a stage had made; where that is all that is amiss, it failed if it did so on the very inputs that it has now, those
+    of dvc.lock, and a change that was undone has mended it otherwise."""
     told = []
     for name, found in stages.states(project).items():
         stage = {"name": name, "state": found.state, "why": list(found.why)}
         if known := last.get(name):
             stage |= {key: known[key] for key in ("time", "seconds", "items", "unit", "per_second") if key in known}
-            if known.get("state") == FAILED and found.state in (stages.STALE, stages.NEVER):
+            unmended = runs.get(known["run"], {}).get(record.AS_LOCKED) if found.state == stages.GONE else True
+            if known.get("state") == FAILED and found.state != stages.FRESH and unmended:
                 stage |= {"state": FAILED, "reason": known.get("reason", ""), "run": known["run"]}
         told.append(stage)
     return told

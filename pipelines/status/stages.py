@@ -5,6 +5,7 @@ and parameters. Here each path is hashed once (DVC's database of hashes knows th
 params.yaml is read once, so that a stage costs milliseconds. No lock is taken: it can be asked while a run goes on.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,15 @@ def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[st
             if time.monotonic() > until:
                 raise StatusError(f"The recipe cannot be read: {' '.join(str(error).split())}") from error
             time.sleep(0.1)
+
+
+def as_locked(project: Path, stage: str) -> bool:
+    """Is all that the stage reads as in dvc.lock? Then a failure of it is no change's fault, and no change undone mends it."""
+    if not (project / recipe.LOCK).exists():
+        return False
+    with contextlib.suppress(StatusError, KeyError):  # a stage that is no more in the recipe
+        return states(project, [stage])[stage].state in (GONE, FRESH)
+    return False
 
 
 def _states(project: Path) -> dict[str, State]:

@@ -1,9 +1,11 @@
 """Atomic writes and content hashes."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +16,28 @@ from typing import Any
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without error.
 
-    Parent folders are made. On an error the temporary file is removed and `path` is as it was.
+    Parent folders are made. On an error the temporary file is removed and `path` is as it was. What was there keeps its mode; of
+    a link the file it points to is replaced, and a device or pipe is written into, where a rename would make a file of it.
     """
     path = Path(path)
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "that is a folder; name a file", str(path))
+    if path.exists() and not path.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            yield (temporary := Path(folder, "written"))
+            with open(path, "wb") as file:
+                file.write(temporary.read_bytes())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes it private
+        temporary.chmod(mode)  # mkstemp makes it private
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

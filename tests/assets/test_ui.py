@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny_project import create
 
@@ -45,6 +46,13 @@ def address(tmp_path_factory):
 @contextmanager
 def served(project, *options):
     """The address of Dagster's page for a tiny project."""
+    with started(project, "assets.serve", *options) as (_, url):
+        yield url
+
+
+@contextmanager
+def started(project, *command):
+    """(process, address) of a command that serves a tiny project's page, once it answers."""
     shutil.copy(PROJECT / "dagster.yaml", project)
     (project / "tiny.py").write_text(LOADER)
     loaded = "load_from:\n  - python_file: {relative_path: tiny.py, location_name: tiny}\n"
@@ -53,7 +61,7 @@ def served(project, *options):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "assets.serve", "--port", str(port), *options]
+    command = [sys.executable, "-m", *command, "--port", str(port)]
     with open(project / "log", "w") as log:
         server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
@@ -62,14 +70,13 @@ def served(project, *options):
         while not ask(url, "{version}"):
             assert server.poll() is None and time.monotonic() < deadline, (project / "log").read_text()[-4000:]
             time.sleep(0.2)
-        yield url
+        yield server, url
     finally:
         server.terminate()
         try:
-            server.wait(timeout=30)
-        except subprocess.TimeoutExpired:  # `dagster dev` may wait for its code server for ever
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+            server.wait(timeout=PATIENCE)
+        finally:
+            server.kill()
 
 
 def ask(url, query):
@@ -107,6 +114,28 @@ def test_materialize_one_partition(address, browser, tmp_path):
     page.get_by_text("Succeeded", exact=True).first.wait_for()
     page.get_by_text("3 rows, 1 columns", exact=False).first.wait_for()
     page.screenshot(path=tmp_path / "checks.png")
+
+
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [
+        (signal.SIGTERM, ()),
+        (signal.SIGHUP, ()),
+        (signal.SIGINT, ()),
+        (signal.SIGKILL, ()),
+        (signal.SIGTERM, ("--read-only",)),
+    ],
+)
+def test_nothing_of_it_outlives_the_command(tmp_path, number, options):
+    """The daemon least of all, which would go on with what is scheduled."""
+    with started(create(tmp_path / "project"), "pipelines.cli", "ui", *options) as (server, _):
+        below = psutil.Process(server.pid).children(recursive=True)
+        assert options or any("dagster._daemon" in process.cmdline() for process in below)
+        server.send_signal(number)
+        server.wait(timeout=PATIENCE)
+        # those that were killed with their parent's knowledge have ended by now
+        _, alive = psutil.wait_procs(below, timeout=PATIENCE if number == signal.SIGKILL else 0)
+        assert [process.cmdline() for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_another_page_is_not_answered(address):

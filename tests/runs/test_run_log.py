@@ -113,14 +113,28 @@ def test_a_failure_before_any_stage(in_tmp):
     assert found.failed["stage"] == "" and "Unable to acquire lock" in found.failed["reason"]
 
 
-def test_a_stage_that_was_killed_says_so(in_tmp):
-    why = "failed to run: python step.py, exited with -9"
-    found = follower(
-        in_tmp, "Running stage 'a':", "> python step.py", f"ERROR: failed to reproduce 'a': {why}", status=255
-    )
-    assert found.failed["reason"] == why
-    lines = ["Running stage 'a':", f"ERROR: failed to reproduce 'a': {why}"]
-    assert follow.failure(lines)[0] == "a" and follow.failure(["", "no stage"]) == ("", "no stage")
+@pytest.mark.parametrize(
+    ("status", "killed"),
+    [
+        (-9, "it was killed (signal 9: perhaps memory ran out)"),
+        (137, "it was killed (signal 9: perhaps memory ran out)"),
+        (-15, "it was killed (signal 15)"),
+        (143, "it was killed (signal 15)"),
+    ],
+)
+def test_a_stage_that_was_killed_says_so(in_tmp, status, killed):
+    """And what it said last is no reason: it may be a word of success."""
+    error = f"ERROR: failed to reproduce 'a': failed to run: python step.py, exited with {status}"
+    assert follower(in_tmp, "Running stage 'a':", "> python step.py", error, status=255).failed["reason"] == killed
+    found = follower(in_tmp, "Running stage 'a':", "> python step.py", "a: no copies: passed", error, status=255)
+    assert found.failed["reason"] == f"{killed}; it said last: a: no copies: passed"
+    assert follow.failure(["passed", error]) == ("a", f"{killed}; it said last: passed")
+    assert follow.failure(["", "no stage"]) == ("", "no stage")
+
+
+def test_a_status_of_a_stages_own_is_no_signal(in_tmp):
+    error = "ERROR: failed to reproduce 'a': failed to run: python step.py, exited with 130"
+    assert follow.failure(["no such file", error]) == ("a", "no such file")
 
 
 def test_a_loud_stage_keeps_its_first_and_last_lines(in_tmp):
@@ -245,3 +259,10 @@ def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
 def test_a_list_of_no_logs_says_so(in_tmp):
     result = CliRunner().invoke(app, ["logs", "--list"])
     assert result.exit_code == 0 and "There is no log yet" in result.output
+
+
+def test_a_stage_that_a_log_does_not_have_is_said(in_tmp):
+    follower(in_tmp, "Running stage 'a':", "word")
+    assert "word" in CliRunner().invoke(app, ["logs", "--stage", "a"]).output
+    result = CliRunner().invoke(app, ["logs", "--stage", "nosuch"])
+    assert result.exit_code == 2 and "has no stage 'nosuch'; it has a." in result.output
