@@ -105,12 +105,16 @@ def _settings(path: Path) -> tuple[dict, dict]:
 
 def _wanted(path: Path, plan: dict) -> list[str]:
     """The stages to run, all with none: those that were named, and what makes the features that drift is measured on."""
+    from dvc.exceptions import DvcException
+
     dataset = (_settings(path)[0].get("training") or {}).get("dataset")
     try:
         maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
-    except yaml.YAMLError:
-        maker = None  # the run says what is wrong with dvc.lock
-    return [*dict.fromkeys([*plan["stages"], maker])] if plan["stages"] and maker else plan["stages"]
+        # dvc.lock may still name a stage that the recipe has no more
+        known = plan["stages"] and maker in recipe.resolver(path).resolve()["stages"]
+    except (yaml.YAMLError, DvcException):
+        known = False  # the run says what is wrong with dvc.lock or dvc.yaml
+    return [*dict.fromkeys([*plan["stages"], maker])] if known else plan["stages"]
 
 
 def _record(project: Path, name: str, what: str, **figures: object) -> None:

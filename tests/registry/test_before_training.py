@@ -71,6 +71,18 @@ def test_what_drift_is_measured_on_is_brought_up_to_date_too(project):
     assert drift["clips_new"] == 4 and drift["n_present"] == drift["n_reference"] + 4
 
 
+def test_a_stage_that_the_recipe_has_no_more_is_not_run_for_drift(project):
+    plan = {"stages": ["tagging"]}
+    assert retrain._wanted(project, plan) == ["tagging", "features@music"]
+    assert retrain._wanted(project, {"stages": []}) == []
+    text = (project / "dvc.yaml").read_text()
+    begin, end = text.index("  features:\n"), text.index("  train_log_mel:\n")
+    (project / "dvc.yaml").write_text(text[:begin] + text[end:])
+    assert retrain._wanted(project, plan) == ["tagging"]
+    (project / "dvc.yaml").write_text("stages: [")
+    assert retrain._wanted(project, plan) == ["tagging"]
+
+
 def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, tmp_path):
     for end in (".begun", ".go"):
         os.mkfifo(f"{tmp_path / 'stop'}{end}")
