@@ -83,7 +83,7 @@ def _classes(value: Any) -> bool:
 
 
 def _contents(value: Any) -> bool:
-    return isinstance(value, dict) and all(re.fullmatch(r"[0-9a-f]{64}", str(key)) for key in value)
+    return isinstance(value, dict) and all(isinstance(key, str) and re.fullmatch(r"[0-9a-f]{64}", key) for key in value)
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:

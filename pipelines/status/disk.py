@@ -22,9 +22,10 @@ PLACES = {
 
 
 def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> dict:
-    """`{"places": [{"name", "path", "bytes", "whole"}], "free", "size", "low"}`.
+    """`{"places": [{"name", "path", "bytes", "linked", "whole"}], "free", "size", "low"}`.
 
     A file with several links (DVC's cache and data/ may share theirs) counts once, where it is met first: in DVC's cache.
+    Elsewhere it is `linked`, and takes no more of the disk.
     """
     places = {"DVC cache": dvc_cache} if dvc_cache else {}
     places |= {name: project / path for name, path in PLACES.items()}
@@ -35,18 +36,18 @@ def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> 
     found = []
     for name, path in places.items():
         if path.exists():
-            total, whole = _bytes(path, seen, until)
-            found.append({"name": name, "path": str(path), "bytes": total, "whole": whole})
+            total, linked, whole = _bytes(path, seen, until)
+            found.append({"name": name, "path": str(path), "bytes": total, "linked": linked, "whole": whole})
     disk = shutil.disk_usage(project)
     return {"places": found, "free": disk.free, "size": disk.total, "low": disk.free < LOW_BYTES}
 
 
-def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int, bool]:
-    """Bytes on disk below `folder`, and whether all of it was counted. Links are not followed."""
-    total, waiting = 0, [str(folder)]
+def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int, int, bool]:
+    """Bytes on disk below `folder`, bytes in files counted elsewhere, and whether it is all. Symbolic links are not followed."""
+    total, linked, waiting = 0, 0, [str(folder)]
     while waiting:
         if time.monotonic() > until:
-            return total, False
+            return total, linked, False
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
@@ -55,9 +56,10 @@ def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int,
                     else:
                         status = entry.stat(follow_symlinks=False)
                         if status.st_nlink > 1 and (status.st_dev, status.st_ino) in seen:
+                            linked += status.st_blocks * 512
                             continue
                         seen.add((status.st_dev, status.st_ino))
                         total += status.st_blocks * 512
         except OSError:  # gone since it was listed, or not ours to read
             continue
-    return total, True
+    return total, linked, True

@@ -129,7 +129,8 @@ def _run(run: dict, now: float) -> str:
 
 def _disk(disk: dict) -> Iterator[str]:
     for place in disk["places"]:
-        yield f"{place['name']:21}{'' if place['whole'] else 'at least '}{size(place['bytes'])}"
+        linked = f" and {size(place['linked'])} linked into what stands above" if place["linked"] else ""
+        yield f"{place['name']:21}{'' if place['whole'] else 'at least '}{size(place['bytes'])}{linked}"
     yield f"{'free':21}{size(disk['free'])} of {size(disk['size'])}"
 
 

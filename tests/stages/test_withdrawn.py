@@ -76,6 +76,5 @@ def test_every_copy_goes_to_quarantine_and_the_run_goes_on(project):
 @pytest.mark.parametrize("withdrawn", [["a" * 64], {"a": "too short"}, "a" * 64])
 def test_a_list_that_is_none_is_refused(project, withdrawn):
     write_params(withdrawn)
-    raw.main("mine")
-    with pytest.raises(SystemExit, match="withdrawn in params.yaml must be a table"):
-        manifest.main("mine")
+    with pytest.raises(SystemExit, match="withdrawn in params.yaml is .* must be a table"):
+        raw.main("mine")

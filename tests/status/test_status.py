@@ -245,6 +245,7 @@ def test_links_count_once_and_patience_ends(tmp_path):
     (tmp_path / "data/a").hardlink_to(tmp_path / "cache/a")
     cache, data = disk.usage(tmp_path, tmp_path / "cache")["places"]
     assert cache["bytes"] >= 1_000_000 and data["bytes"] == 0 and cache["whole"]
+    assert data["linked"] >= 1_000_000 and cache["linked"] == 0
     assert not disk.usage(tmp_path, tmp_path / "cache", patience=-1)["places"][0]["whole"]
 
 
