@@ -21,7 +21,7 @@ stood: Path | None = None  # where the user stood, if that is not the project's 
 def project(here: Path) -> Path | None:
     """The root of the project that `here` is in."""
     return next(
-        (at for at in (here, *here.parents) if (at / "dvc.yaml").is_file() and (at / "pipelines").is_dir()), None
+        (at for at in (here, *here.parents) if (at / "dvc.yaml").is_file() and (at / "params.yaml").is_file()), None
     )
 
 

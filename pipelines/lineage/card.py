@@ -89,7 +89,7 @@ def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, li
 
 
 def _lineage(revision: Revision, found: dict, name: str) -> Iterator[str]:
-    stage, run, locked = found["stages"][name], found["stages"][name]["run"], found["environment"]
+    stage, run, pins = found["stages"][name], found["stages"][name]["run"], found["environment"]["file"]
     path = found["target"]["path"]
     yield f"- {path}: {found['target']['md5']}, made by `{stage['command']}`"
     for file, md5 in revision.files(path).items():
@@ -97,7 +97,7 @@ def _lineage(revision: Revision, found: dict, name: str) -> Iterator[str]:
     yield f"- Recorded {run['date']} in {run['commit']}" if run else "- In no commit yet"
     if stage["ran"]:
         yield f"- By {text.ran(stage['ran'])}"
-    yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {locked['file']}, sha256 {locked['sha256']}"
+    yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {pins}, sha256 {stage['environment']}"
     for dep in stage["inputs"]:
         yield f"- From {dep['path']}: {dep['md5']}"
     yield f"- All of it: `conservatory trace {PurePosixPath(path).name} --rev {(found['revision']['commit'] or 'REV')[:12]}`"

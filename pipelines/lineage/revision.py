@@ -88,7 +88,7 @@ class Revision:
             if (self.hash(out) or "").endswith(".dir") and not self.listing(out):
                 return None
             files |= {name[len(path) + 1 :]: each for name, each in self.files(out).items()}
-        return folder_hash(files) if files else None
+        return recipe.folder_hash(files) if files else None
 
     def listing(self, folder: str) -> dict[str, str]:
         """Path in the folder -> md5 of each file of an output that is a folder; empty where DVC's cache lacks the listing."""
@@ -152,12 +152,6 @@ def tracked(commit: str, folder: str) -> list[str]:
     """The files of a folder in a commit."""
     found = git("ls-tree", "-r", "-z", "--name-only", commit, "--", folder) or ""
     return [name for name in found.split("\0") if name]
-
-
-def folder_hash(files: dict[str, str]) -> str:
-    """DVC's hash of a folder, from the md5 of each file by its path in it."""
-    rows = [{"md5": files[name], "relpath": name} for name in sorted(files)]
-    return hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
 def listing(md5: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import yaml
 
 from pipelines import recipe
 from pipelines.lineage import figures
-from pipelines.lineage.revision import ENVIRONMENT, LOCK, LineageError, Revision, blobs, folder_hash, git, tracked
+from pipelines.lineage.revision import ENVIRONMENT, LOCK, LineageError, Revision, blobs, git, tracked
 
 ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
@@ -85,7 +85,7 @@ def hashes(commit: str, deps: dict[str, str]) -> dict[str, str | None]:
     for path, names in files.items():
         md5s = {name: hashlib.md5(contents[name]).hexdigest() for name in names if contents[name] is not None}
         if deps[path].endswith(".dir"):
-            _known[commit, path] = folder_hash({name[len(path) + 1 :]: md5 for name, md5 in md5s.items()})
+            _known[commit, path] = recipe.folder_hash({name[len(path) + 1 :]: md5 for name, md5 in md5s.items()})
         else:
             _known[commit, path] = md5s.get(path)
     return {path: _known[commit, path] for path in deps}

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
+from pipelines import recipe
 from pipelines.lineage import runs
-from pipelines.lineage.revision import Revision, folder_hash, git, object_path
+from pipelines.lineage.revision import Revision, git, object_path
 from pipelines.progress import progress
 
 PURGED = "registry/purged.json"
@@ -153,13 +154,13 @@ def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str |
             listed = revision.listing(out["path"])
             if not listed and not object_path(out["md5"]).is_file():
                 there = _folder_here(out["path"]) if not revision.name else {}
-                same = there and folder_hash(there) == out["md5"]
+                same = there and recipe.folder_hash(there) == out["md5"]
                 yield (
                     name,
                     out["path"],
                     None if same else "DVC's cache has no listing of this folder, nor is it here as recorded",
                 )
-            elif folder_hash(listed) != out["md5"]:
+            elif recipe.folder_hash(listed) != out["md5"]:
                 yield name, out["path"], "its listing in DVC's cache has another hash than dvc.lock recorded"
             else:
                 folder = Path(out["path"])
@@ -202,7 +203,7 @@ def _code(revision: Revision, stages: dict) -> Iterator[tuple[str, str | None]]:
             now = runs.hashes(revision.commit, {path: md5})[path]
         elif md5.endswith(".dir"):
             there = _folder_here(path)
-            now = folder_hash(
+            now = recipe.folder_hash(
                 {name: each for name, each in there.items() if "__pycache__" not in name and name[-4:] != ".pyc"}
             )
         else:

@@ -41,10 +41,21 @@ def begin(project: Path, revision: str, changes: list[str], stages: list[str], s
             for change in changes:
                 set_parameter(path / params.PARAMS, change)
             _settings(path)
+            _withdrawn(project, path)
         except BaseException:
             worktree.remove(project, name, branch=True)
             raise
         return _steps(project, name, lock, say)
+
+
+def _withdrawn(project: Path, path: Path) -> None:
+    """Nothing is trained on a clip that is withdrawn here already, though not yet in the commit that a retraining begins from."""
+    here, there = (set(params.load(tree / params.PARAMS).get("withdrawn") or {}) for tree in (project, path))
+    if late := sorted(here - there):
+        raise RegistryError(
+            f"withdrawn here and not in the commit that the retraining begins from: {', '.join(each[:16] for each in late[:3])}. "
+            "Commit params.yaml first (conservatory run, git commit -a), or it would hear them again"
+        )
 
 
 def resume(project: Path, name: str, say: Callable = print) -> dict:

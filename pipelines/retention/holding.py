@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from pipelines import recipe
-from pipelines.lineage.revision import folder_hash
 from pipelines.registry import git, history, versions
 from pipelines.registry.errors import RegistryError
 from pipelines.retention.stored import references
@@ -162,6 +161,6 @@ def _plays(cache: Path, graph: recipe.Graph, entry: dict, ids: frozenset[str]) -
             plays = plays or bool(held)
             prefix = out[len(dep["path"]) + 1 :]
             read |= {f"{prefix}/{name}" if prefix else name: md5 for name, md5 in inside.items()}
-        if folder_hash(read) != dep.get("md5"):
+        if recipe.folder_hash(read) != dep.get("md5"):
             return None
     return plays

@@ -8,8 +8,9 @@ from pathlib import Path
 import audit_project
 import pytest
 
+from pipelines import recipe
 from pipelines.lineage import runs, trace, verify
-from pipelines.lineage.revision import Revision, cache_folder, folder_hash, object_path
+from pipelines.lineage.revision import Revision, cache_folder, object_path
 
 FIGURE = "reports/clustering.json#two.style.short.accuracy"
 
@@ -122,7 +123,7 @@ def test_folder_hashes_are_dvcs(project):
     kit = next(dep["md5"] for dep in graph.stages["train@short"]["deps"] if dep["path"] == "pipelines/kit")
     assert runs.hashes(Revision().commit, {"pipelines/kit": kit}) == {"pipelines/kit": kit}
     listing = Revision().listing("data/raw/one")
-    assert folder_hash(listing) == Revision().hash("data/raw/one") and len(listing) == 6
+    assert recipe.folder_hash(listing) == Revision().hash("data/raw/one") and len(listing) == 6
     assert listing["0.wav"] == hashlib.md5(Path("data/raw/one/0.wav").read_bytes()).hexdigest()
 
 

@@ -98,3 +98,14 @@ def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, tm
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate()
     assert process.returncode == 130 and f"To go on: conservatory retrain --resume {name}." in said
+
+
+def test_a_clip_withdrawn_here_and_in_no_commit_stops_a_retraining_that_would_hear_it(project):
+    clip = "ab" * 32
+    with (project / "params.yaml").open("a") as file:
+        file.write(f"withdrawn: {{{clip}: letter of 3 May}}\n")
+    with pytest.raises(RegistryError, match=f"not in the commit .*{clip[:16]}.*Commit params.yaml first"):
+        retrain.begin(project, "HEAD", [], [])
+    assert worktree.waiting(project) == []
+    small.git(project, "commit", "-q", "-am", "Withdrawn")
+    retrain._withdrawn(project, project)
