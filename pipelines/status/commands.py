@@ -9,6 +9,7 @@ import typer
 
 from pipelines.runs import log
 from pipelines.store.files import atomic
+from pipelines.store.plain import plain
 
 HERE = Path()
 
@@ -68,8 +69,6 @@ def logs(
         )
         print(f"There is {known}", file=sys.stderr)
         raise typer.Exit(2)
-    from pipelines.status.text import CONTROL
-
     last, stages = None, {}
     try:
         for entry in log.read(wanted[-1], follow):
@@ -78,7 +77,7 @@ def logs(
             of_stage = not stage or entry.get("stage") == stage
             if of_stage and (not problems or entry.get("level") in ("warning", "error")):
                 shown = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
-                print(shown if as_json else CONTROL.sub("?", shown), flush=True)
+                print(shown if as_json else plain(shown), flush=True)
         if follow and last != "ended":
             print("The run was cut off: the process that began it is gone.", file=sys.stderr)
         if stage and stage not in stages:

@@ -1,6 +1,5 @@
 """The state of a project for people, as lines of text; colours where they are wanted."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,11 +7,10 @@ from pipelines.runs.log import seconds
 from pipelines.runs.progress import duration
 from pipelines.status.gather import FAILED, ORDER
 from pipelines.status.stages import FRESH, GONE, NEVER, STALE
+from pipelines.store.plain import one_line
 
 COLOURS = {FAILED: "31", STALE: "33", NEVER: "36", GONE: "35", FRESH: "32"}
 MAX_STAGES = 20  # of a kind that are listed; --json has all
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What others' words must not bring to a terminal: it can move the cursor and hide what stands there."""
 
 
 def lines(found: dict, colours: bool = False) -> Iterator[str]:
@@ -22,7 +20,7 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
     counts = [paint(f"{count} {state}", state) for state, count in found["counts"].items()]
     yield f"{found['project']}: {', '.join(counts) or 'no stages'}"
     for run in found["going"]:
-        yield _clean(f"  {run['door']} goes on, for {_ago(run['since'], now)} now. {run['now']}")
+        yield one_line(f"  {run['door']} goes on, for {_ago(run['since'], now)} now. {run['now']}")
     if found["disk"]["low"]:
         yield paint(
             f"  Only {size(found['disk']['free'])} left on this disk: conservatory cache --prune, conservatory prune",
@@ -31,7 +29,7 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
     by_state = {state: [stage for stage in found["stages"] if stage["state"] == state] for state in ORDER}
     for state in (FAILED, STALE, NEVER, GONE):
         if by_state[state]:
-            yield from ("", paint(f"{state.capitalize()}", state), *map(_clean, _listed(by_state[state], now)))
+            yield from ("", paint(f"{state.capitalize()}", state), *map(one_line, _listed(by_state[state], now)))
     yield from _section("Quarantined", [_quarantined(entry) for entry in found["quarantine"] if entry["n"]])
     yield from _section("Models", [line for model in found["models"] for line in _model(model)])
     yield from _section("Retrainings at work", found["retraining"])
@@ -61,7 +59,7 @@ def size(n_bytes: float) -> str:
 
 def _section(title: str, rows: list[str]) -> Iterator[str]:
     if rows:
-        yield from ("", title, *(_clean(f"  {row}") for row in rows))
+        yield from ("", title, *(one_line(f"  {row}") for row in rows))
 
 
 def _listed(stages: list[dict], now: float) -> Iterator[str]:
@@ -140,7 +138,3 @@ def _ago(time: str, now: float) -> str:
 
 def _paint(text: str, state: str) -> str:
     return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"
-
-
-def _clean(text: str) -> str:
-    return CONTROL.sub("?", text.replace("\n", " "))
