@@ -39,7 +39,7 @@ def fingerprinted(project: Path) -> set[str]:
 def away(project: Path) -> list[str]:
     """The watched folders and archives that are not there: a disk that is not mounted, say."""
     places = [entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
-    return [place for place in places if not (project / place).exists()]
+    return [place for place in places if not (project / Path(place).expanduser()).exists()]
 
 
 def uncommitted(project: Path) -> list[str]:
@@ -68,7 +68,12 @@ def signature(project: Path) -> tuple[str, int]:
     """What the watched data look like from outside, and of how many files: the name, size and time of every file of the datasets'
     folders and archives, and of every .dvc file of the project. Cheap, unlike a fingerprint: no file is opened.
     """
-    places = [project / entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
+    places = [
+        project / Path(entry[key]).expanduser()
+        for entry in _datasets(project).values()
+        for key in WATCHED
+        if entry.get(key)
+    ]
     # files alone: the folder .dvc has that name too, and changes with every run
     places += [
         file for pattern in ("*.dvc", "data/**/*.dvc") for file in sorted(project.glob(pattern)) if file.is_file()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-WRITTEN = ("json_file", "html", "openlineage", "prov", "card")  # options that name a file to write
+WRITTEN = ("json_file", "as_json", "html", "openlineage", "prov", "card")  # options that name a file to write
 NAMES = ("model", "tags", "target")  # arguments that may be a file, or the name of something
 stood: Path | None = None  # where the user stood, if that is not the project's root
 
@@ -69,8 +69,9 @@ def _one(name: str, value):
             raise typer.Exit(2)
     elif isinstance(value, str) and value and stood and name in NAMES:
         file, hash_, key = value.partition("#")
-        if (stood / file).exists():
-            return os.path.relpath(stood / file) + hash_ + key
+        if file and (stood / file).exists():
+            there = os.path.relpath(stood / file)  # what lies outside the project is known by its whole path
+            return (os.path.abspath(stood / file) if there.startswith("..") else there) + hash_ + key
     return value
 
 

@@ -37,7 +37,10 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
         name: _stage(first.stages.get(name), second.stages.get(name)) for name in {**first.stages, **second.stages}
     }
     changed_packages = _dicts(environments[0]["packages"], environments[1]["packages"])
-    order = [*second.upstream(second.stages), *(name for name in first.stages if name not in second.stages)]
+    order = [
+        *second.upstream(second.stages),
+        *(name for name in first.upstream(first.stages) if name not in second.stages),
+    ]
     because: dict[str, list[str]] = {}
     for name in order:
         graph, stage = second if name in second.stages else first, stages[name]

@@ -51,12 +51,12 @@ def purged(project: Path) -> dict[str, str]:
 
 
 def _purged_since(project: Path) -> dict[str, str]:
-    """The same as the newest commit on any branch says it, if that comes after the one that is checked out."""
-    newest = git.run(project, "log", "--all", "-1", "--format=%H", "--", PURGED.as_posix(), check=False).stdout.strip()
-    if not newest or git.run(project, "merge-base", "--is-ancestor", "HEAD", newest, check=False).returncode:
-        return {}
-    if newest == git.commit_id(project, "HEAD"):
-        return {}
-    with contextlib.suppress(ValueError, TypeError, AttributeError):
+    """The same as the newest commit on any branch says it, unless what is checked out holds that commit: then the file does."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RegistryError):  # the last: there is no git
+        newest = git.run(
+            project, "log", "--all", "-1", "--format=%H", "--", PURGED.as_posix(), check=False
+        ).stdout.strip()
+        if not newest or not git.run(project, "merge-base", "--is-ancestor", newest, "HEAD", check=False).returncode:
+            return {}
         return {str(md5): str(name) for md5, name in json.loads(git.show(project, newest, PURGED.as_posix())).items()}
     return {}

@@ -17,6 +17,7 @@ import yaml
 
 from pipelines import params, recipe, run
 from pipelines.alerts import settings as alerts
+from pipelines.alerts.send import alert, refusal
 from pipelines.registry import git, history, owed, promotion, remotes, settings, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
@@ -54,7 +55,8 @@ def _withdrawn(project: Path, path: Path) -> None:
     if late := sorted(here - there):
         raise RegistryError(
             f"withdrawn here and not in the commit that the retraining begins from: {', '.join(each[:16] for each in late[:3])}. "
-            "Commit params.yaml first (conservatory run, git commit -a), or it would hear them again"
+            "It would hear them again: commit params.yaml (conservatory run, git commit -a) and begin anew from that commit; "
+            "what was begun before is given up by conservatory retrain --clean"
         )
 
 
@@ -65,6 +67,7 @@ def resume(project: Path, name: str, say: Callable = print) -> dict:
         for change in plan["changes"]:
             set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
         _settings(project / worktree.FOLDER / name)
+        _withdrawn(project, project / worktree.FOLDER / name)
         return _steps(project, name, lock, say)
 
 
@@ -163,6 +166,9 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
         registered = versions.commits(project)
     except RegistryError as error:
         raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
+    for model, event in decided.items():
+        if event and event["event"] == "refused":
+            alert(project, **refusal(model, event), say=say)
     owed.refusals(project, name, commit, say)  # before the worktree goes: who is killed in between is found
     new = commit != plan["base"] and (any(decided.values()) or worktree.holds(project, name, registered))
     if commit == plan["base"]:

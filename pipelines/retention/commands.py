@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines import run
+from pipelines.registry import owed
 from pipelines.registry.errors import RegistryError
 from pipelines.retention import policy
 from pipelines.retention import prune as pruning
@@ -56,6 +57,8 @@ def prune(
             raise RegistryError(f"--also {unknown.pop()}: it takes {', '.join(pruning.ALSO)}")
         rules = policy.read(HERE)
         really = yes and not dry_run
+        if really:
+            owed.tell(HERE)  # before what it follows from is taken away
         pruning.prune(HERE, rules, also or [], withdrawn, really, show)
     except (RegistryError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -83,6 +83,10 @@ def _registered(path: Path) -> list[tuple[str, dict]]:
     try:
         runs = json.loads(path.read_text(encoding="utf-8")).get("runs", {})
         found = [(digest, {key: run.get(key) for key in KEYS}) for digest, run in runs.items()]
-        return [pair for pair in found if log.seconds(pair[1]["time"])]
+        return [
+            pair
+            for pair in found
+            if log.seconds(pair[1]["time"]) and isinstance(pair[1]["seconds"], int | float | None)
+        ]
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return []

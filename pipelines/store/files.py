@@ -17,11 +17,10 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without error.
 
     Parent folders are made. On an error the temporary file is removed and `path` is as it was. What was there keeps its mode; of
-    a link the file it points to is replaced, and a device or pipe is written into, where a rename would make a file of it.
+    a link the file it points to is replaced, unless that is write-protected, and a device or pipe is written into, where a rename
+    would make a file of it.
     """
     path = Path(path)
-    if path.is_symlink():
-        path = Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "that is a folder; name a file", str(path))
     if path.exists() and not path.is_file():
@@ -30,8 +29,11 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
             with open(path, "wb") as file:
                 file.write(temporary.read_bytes())
         return
+    # a link may lead into DVC's cache, whose files are write-protected: there it is the link that is replaced
+    if path.is_symlink() and (not path.exists() or path.stat().st_mode & 0o222):
+        path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() and not path.is_symlink() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)

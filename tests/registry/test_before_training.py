@@ -104,7 +104,7 @@ def test_a_clip_withdrawn_here_and_in_no_commit_stops_a_retraining_that_would_he
     clip = "ab" * 32
     with (project / "params.yaml").open("a") as file:
         file.write(f"withdrawn: {{{clip}: letter of 3 May}}\n")
-    with pytest.raises(RegistryError, match=f"not in the commit .*{clip[:16]}.*Commit params.yaml first"):
+    with pytest.raises(RegistryError, match=f"not in the commit .*{clip[:16]}.*commit params.yaml"):
         retrain.begin(project, "HEAD", [], [])
     assert worktree.waiting(project) == []
     small.git(project, "commit", "-q", "-am", "Withdrawn")

@@ -125,7 +125,10 @@ def test_what_was_purged_does_not_come_back_with_an_older_commit(trained, tmp_pa
     small.git(project, "commit", "-q", "-m", "Purged")
     small.git(project, "checkout", "-q", older)
     assert not (project / needed.PURGED).exists() and needed.purged(project) == {"0" * 32: "data/a shard"}
-    small.git(project, "checkout", "-q", "-")
+    small.git(project, "checkout", "-q", "-b", "elsewhere")
+    small.git(project, "commit", "-q", "--allow-empty", "-m", "Work that began before the purge")
+    assert needed.purged(project) == {"0" * 32: "data/a shard"}
+    small.git(project, "checkout", "-q", "main")
     (project / needed.PURGED).write_text("{}")  # the clip may be heard again
     small.git(project, "commit", "-q", "-am", "Withdrawn by mistake")
     assert needed.purged(project) == {}
