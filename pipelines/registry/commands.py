@@ -233,7 +233,7 @@ def retrain(
     from pipelines.registry import retrain as retraining
 
     with _said():
-        owed.tell(HERE, but=resume or "")
+        owed.tell(HERE)
         if clean:
             gone = retraining.clean(HERE)
             print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")

@@ -19,11 +19,11 @@ SEPARATORS = re.compile("[-:]")
 TO_SECONDS = 15  # characters of 20261121T214000, with which a retraining's name begins
 
 
-def tell(project: Path, say: Callable = print, but: str = "") -> None:
-    """Send what is owed of every retraining that was left, once, `but` of one that is gone on with. Raises nothing."""
+def tell(project: Path, say: Callable = print) -> None:
+    """Send what is owed of every retraining that was left, once. Raises nothing."""
     for name in worktree.waiting(project):
         try:
-            if name != but and settings.load(project) and not worktree.at_work(project, name):
+            if settings.load(project) and not worktree.at_work(project, name):
                 _tell(project, name, say)
         except (RegistryError, settings.AlertsError, OSError) as error:
             say(f"What is to be told of retraining {name} could not be: {error}")
