@@ -19,10 +19,12 @@ stood: Path | None = None  # where the user stood, if that is not the project's 
 
 
 def project(here: Path) -> Path | None:
-    """The root of the project that `here` is in."""
-    return next(
-        (at for at in (here, *here.parents) if (at / "dvc.yaml").is_file() and (at / "params.yaml").is_file()), None
-    )
+    """The root of the project that `here` is in: where DVC keeps its own, or the recipe stands with its parameters."""
+    return next((at for at in (here, *here.parents) if _root(at)), None)
+
+
+def _root(at: Path) -> bool:
+    return (at / ".dvc").is_dir() or ((at / "dvc.yaml").is_file() and (at / "params.yaml").is_file())
 
 
 def enter(words: list[str]) -> None:
