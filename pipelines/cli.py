@@ -213,8 +213,6 @@ def predict_files(
         tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
     except (ValueError, OSError) as error:
         _fail(str(error))
-    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        _fail(f"--json {json_file}: name a file, in a folder that is there.")
     if pictures:
         if pictures.exists() and not pictures.is_dir():
             _fail(f"--pictures {pictures}: that is a file; name a folder.")

@@ -24,6 +24,11 @@ CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging
 BUSY = re.compile(r"'([^']+)' is busy, it is being blocked by:")  # who, and advice to remove a lock in use, follow
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
 ASIDE = ("> ", "WARNING: ")  # begins what is not why a stage failed
+NAMES_OF_KILLS = "|".join(filter(None, map(signal.strsignal, KILLS)))
+BURIAL = re.compile(
+    rf"(?:\S+: (?:line \d+: +)?\d+ (?:{NAMES_OF_KILLS})\b.*|(?:{NAMES_OF_KILLS})(?: \(core dumped\))?)$"
+)
+"""What a shell says of a command that a signal ended: `dash` the name of the signal, `bash` that and the command."""
 ID = "CONSERVATORY_RUN"  # names the run, where whoever began it has a name for it
 
 
@@ -106,7 +111,7 @@ class Follower:
         """The same for a line of standard error. Its last is why a stage failed, whichever channel is read first."""
         told = self.line(text)
         text = COLOURS.sub("", text)
-        if told is None and text.strip() and not text.startswith((*ASIDE, "ERROR: ")):
+        if told is None and text.strip() and not text.startswith((*ASIDE, "ERROR: ")) and not BURIAL.match(text):
             self.said = text
         return told
 
@@ -172,7 +177,7 @@ class Follower:
 
     def _fail(self, stage: str, why: str) -> None:
         seen = self.running.tail if self.running and self.running.name == stage else self.tail
-        said = [line for line in seen if not line.startswith(ASIDE)]
+        said = [line for line in seen if not line.startswith(ASIDE) and not BURIAL.match(line)]
         reason = _reason(why, self.said or (said[-1] if said else "")) or "it ended without a word (killed?)"
         if self.failed is None:
             self.failed = {"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]}
@@ -193,7 +198,7 @@ def failure(lines: Iterable[str]) -> tuple[str, str]:
     for line in lines:
         if found := FAILED.match(line):
             return found[1], _reason(found[2] or "", said)
-        if line.strip() and not progress.parse(line):
+        if line.strip() and not progress.parse(line) and not BURIAL.match(line):
             said = line
     return "", said
 

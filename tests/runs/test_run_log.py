@@ -132,6 +132,23 @@ def test_a_stage_that_was_killed_says_so(in_tmp, status, killed):
     assert follow.failure(["", "no stage"]) == ("", "no stage")
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("number", follow.KILLS)
+def test_the_shells_word_on_a_killed_command_is_not_the_stages(in_tmp, shell, number):
+    """DVC runs a stage by the user's shell; a command that is not its last, or has variables, is its child."""
+    step = f'import os; print("no copies: passed", flush=True); os.kill(os.getpid(), {number})'
+    command = f"{sys.executable} -c '{step}'; exit $?"
+    done = subprocess.run(
+        [shell, "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    said = done.stdout.splitlines()
+    assert done.returncode == 128 + number and said[0] == "no copies: passed"
+    error = f"ERROR: failed to reproduce 'a': failed to run: python step.py, exited with {done.returncode}"
+    found = follower(in_tmp, "Running stage 'a':", *said, error, status=255)
+    assert found.failed["reason"].endswith("it said last: no copies: passed")
+    assert follow.failure([*said, error]) == ("a", found.failed["reason"])
+
+
 def test_a_status_of_a_stages_own_is_no_signal(in_tmp):
     error = "ERROR: failed to reproduce 'a': failed to run: python step.py, exited with 130"
     assert follow.failure(["no such file", error]) == ("a", "no such file")
