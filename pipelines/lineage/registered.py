@@ -6,29 +6,29 @@ commit need not be at hand.
 
 import hashlib
 import io
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines import registered
 from pipelines.lineage import clips
 from pipelines.lineage.revision import listing, object_path
-
-RETIRED = "retired"
 
 
 def versions() -> Iterator[dict]:
     """`{"model", "version", "stage", "dataset", "leave_out", "commit", "hashes"}` of each registered version that can be read."""
-    for path in sorted(Path("registry").glob("*/[0-9]*.json")):
+    stages: dict[str, dict[int, str]] = {}
+    for model, record in registered.records():
+        if model not in stages:
+            stages[model] = registered.stages(registered.events(model))
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
             found = {key: record[key] for key in ("version", "dataset", "leave_out", "commit")}
             hashes = {name: str(md5) for name, md5 in record["hashes"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            continue  # who reads the registry says what is wrong with it
-        yield {"model": path.parent.name, "stage": _stage(path.parent, found["version"]), **found, "hashes": hashes}
+            stage = stages[model].get(found["version"], "registered")
+        except registered.SPOILT:
+            continue
+        yield {"model": model, "stage": stage, **found, "hashes": hashes}
 
 
 def find(asked: str) -> list[dict]:
@@ -72,19 +72,3 @@ def _bytes(md5: str | None) -> bytes | None:
     path = object_path(md5) if md5 else None
     content = path.read_bytes() if path and path.is_file() else None
     return content if content is not None and hashlib.md5(content).hexdigest() == md5 else None
-
-
-def _stage(folder: Path, version: int) -> str:
-    """Champion, challenger or retired, off the model's history."""
-    stage, path = "registered", folder / "history.jsonl"
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
-        try:
-            event = json.loads(line)
-            promoted, own = event["event"] in ("promoted", "rolled_back"), event["version"] == version
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if own:
-            stage = "champion" if promoted else "challenger" if event["event"] == "registered" else RETIRED
-        elif promoted and stage == "champion":
-            stage = RETIRED
-    return stage

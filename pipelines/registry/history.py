@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.registered import FOLDER, HISTORY, PROMOTING, stages
 from pipelines.registry import git
 from pipelines.registry.errors import RegistryError
 from pipelines.store.files import atomic
 
-FOLDER = "registry"
 LOCK = ".cache/registry.lock"
-PROMOTING = ("promoted", "rolled_back")
 WORDS = ("time", "event", "reason")
 
 
@@ -33,13 +32,13 @@ def alone(project: Path) -> Iterator[None]:
 
 def names(project: Path) -> list[str]:
     """The models that have a history."""
-    return sorted(path.parent.name for path in (project / FOLDER).glob("*/history.jsonl"))
+    return sorted(path.parent.name for path in (project / FOLDER).glob(f"*/{HISTORY}"))
 
 
 def read(project: Path, name: str) -> list[dict]:
     """A model's events, the oldest first, each with time, event, version and reason; none for a model that was never registered.
     `RegistryError` if a line is no event."""
-    path = project / FOLDER / name / "history.jsonl"
+    path = project / FOLDER / name / HISTORY
     if not path.exists():
         return []
     try:
@@ -66,23 +65,10 @@ def append(project: Path, name: str, event: str, version: int, reason: str, **fi
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     entry = {"time": now, "event": event, "version": version, "reason": reason, **figures}
     lines = [*read(project, name), entry]
-    with atomic(project / FOLDER / name / "history.jsonl") as temporary:
+    with atomic(project / FOLDER / name / HISTORY) as temporary:
         text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
         temporary.write_text(text, encoding="utf-8")
     return entry
-
-
-def stages(events: list[dict]) -> dict[int, str]:
-    """Version -> champion, challenger or retired: a version waits as a challenger until the gate has decided; who was refused
-    or replaced is retired."""
-    found: dict[int, str] = {}
-    for event in events:
-        if event["event"] in PROMOTING:
-            found = {version: "retired" if stage == "champion" else stage for version, stage in found.items()}
-            found[event["version"]] = "champion"
-        else:
-            found[event["version"]] = "challenger" if event["event"] == "registered" else "retired"
-    return found
 
 
 def champion(events: list[dict]) -> int | None:

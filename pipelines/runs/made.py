@@ -6,12 +6,11 @@ they are also in the registry, in git. A plain `dvc repro` leaves none.
 """
 
 import datetime
-import json
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines import recipe
+from pipelines import recipe, registered
 from pipelines.runs import log, record
 
 FILE = "made/stages.jsonl"  # in the folder of logs
@@ -37,8 +36,8 @@ def known(project: Path = Path()) -> dict[str, dict]:
     had finished the stage, and how long its command took. A later run that came to the same entry made nothing new: `again` is
     how many of those there were, `last` the last of them, with the same keys, or None."""
     runs: dict[str, list[dict]] = {}
-    for path in sorted(project.glob("registry/*/[0-9]*.json")):
-        for digest, run in _registered(path):
+    for _, version in registered.records(project):
+        for digest, run in _registered(version):
             runs.setdefault(digest, []).append(run)
     for line in record.lines(log.folder(project) / FILE):
         if line["what"] == MADE and "entry" in line:
@@ -78,15 +77,14 @@ def _first(runs: list[dict]) -> dict:
     return {**first, "again": len(later), "last": later[-1] if later else None}
 
 
-def _registered(path: Path) -> list[tuple[str, dict]]:
-    """What a version of the registry says. Nothing, where it cannot be read: who reads the registry will say so."""
+def _registered(record: Mapping) -> list[tuple[str, dict]]:
+    """What a version of the registry says."""
     try:
-        runs = json.loads(path.read_text(encoding="utf-8")).get("runs", {})
-        found = [(digest, {key: run.get(key) for key in KEYS}) for digest, run in runs.items()]
+        found = [(digest, {key: run.get(key) for key in KEYS}) for digest, run in record.get("runs", {}).items()]
         return [
             pair
             for pair in found
             if log.seconds(pair[1]["time"]) and isinstance(pair[1]["seconds"], int | float | None)
         ]
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except registered.SPOILT:
         return []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voluptuous import Invalid
 
-from pipelines import recipe, recover
+from pipelines import recipe, recover, registered
 from pipelines.alerts import settings
 from pipelines.registry import history
 from pipelines.registry.errors import RegistryError
@@ -29,13 +29,15 @@ VALUES = st.recursive(
 
 
 def read_history(folder) -> None:
-    """As `conservatory models` does."""
+    """As `conservatory models` does, and as an audit, which leaves out what is no event."""
+    found = registered.stages(registered.events("short", folder))
     try:
         events = history.read(folder, "short")
     except RegistryError as error:
         assert "history.jsonl, line " in str(error)
         return
     stages = history.stages(events)
+    assert stages == found
     assert set(stages.values()) <= {"champion", "challenger", "retired"}
     assert list(stages.values()).count("champion") <= 1 and all(type(version) is int for version in stages)
     assert history.champion(events) in (None, *stages) and history.before(events) in (None, *stages)

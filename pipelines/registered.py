@@ -1,0 +1,59 @@
+"""What git has of registered models, for whoever must not stumble over it: `registry/<name>/` with `N.json` for each version and
+`history.jsonl`. What cannot be read is left out here; `pipelines.registry`, which writes them, says what is wrong.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+FOLDER = "registry"
+HISTORY = "history.jsonl"
+PROMOTING = ("promoted", "rolled_back")
+SPOILT = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)  # what reading such a file may raise
+
+
+def records(project: Path = Path()) -> Iterator[tuple[str, dict]]:
+    """(model, what its version's file says) of each version, by model and name of the file."""
+    for path in sorted((project / FOLDER).glob("*/[0-9]*.json")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except SPOILT:
+            continue
+        if isinstance(found, dict):
+            yield path.parent.name, found
+
+
+def events(name: str, project: Path = Path()) -> Iterator[dict]:
+    """A model's events with a version, the oldest first."""
+    path = project / FOLDER / name / HISTORY
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except SPOILT:
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str) and type(event.get("version")) is int:
+            yield event
+
+
+def stages(events: Iterable[Mapping]) -> dict[int, str]:
+    """Version -> champion, challenger or retired: a version waits as a challenger until the gate has decided; who was refused
+    or replaced is retired."""
+    found: dict[int, str] = {}
+    for event in events:
+        if event["event"] in PROMOTING:
+            found = {version: "retired" if stage == "champion" else stage for version, stage in found.items()}
+            found[event["version"]] = "champion"
+        else:
+            found[event["version"]] = "challenger" if event["event"] == "registered" else "retired"
+    return found
