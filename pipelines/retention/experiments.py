@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 from pipelines.registry import git, versions, worktree
+from pipelines.registry.errors import RegistryError
+from pipelines.retention import stored
 from pipelines.retention.policy import row
 
 EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
@@ -36,6 +38,16 @@ def find(project: Path) -> list[dict]:
         elif ref in held:
             each["kept"] = "checked out in a worktree"
     return list(commits.values())
+
+
+def usage(project: Path, cache: Path) -> dict:
+    """`{"count", "bytes"}`: experiments, each with its branch one, and the size of the files of DVC's cache that nothing else
+    names; or `{"problem"}`, where it cannot be known what a registered model needs."""
+    try:
+        found = find(project)
+        return {"count": len(found), "bytes": stored.theirs_alone(project, cache, [each["refs"] for each in found])}
+    except RegistryError as error:
+        return {"problem": str(error)}
 
 
 def remove(project: Path, each: dict) -> None:

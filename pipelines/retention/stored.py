@@ -51,12 +51,7 @@ def find(project: Path, cache: Path, keep_days: float, going: set[str], now: flo
     """A row for each reason to keep files of the cache, and one for the files that go (`paths`). `going`: references of git that
     do not count. `RegistryError` where it cannot be known what a registered model needs."""
     now = time.time() if now is None else now
-    why: dict[str, str] = {}
-    for md5, reason in _named(project, going):
-        why.setdefault(md5, reason)
-    for md5 in [md5 for md5 in why if md5.endswith(".dir")]:
-        for inside in listing(cache, md5):
-            why.setdefault(inside, why[md5])
+    why = _whole(cache, _named(project, going))
     totals: dict[str, list[int]] = {}
     paths, freed, newest = [], 0, 0.0
     for file in cache.glob("??/*"):
@@ -77,6 +72,31 @@ def find(project: Path, cache: Path, keep_days: float, going: set[str], now: flo
     return kept + (
         [row("cache", f"{len(paths)} files that nothing names", newest, freed, paths=paths)] if paths else []
     )
+
+
+def theirs_alone(project: Path, cache: Path, experiments: list[dict[str, str]]) -> int:
+    """Bytes of the cache's files that only these experiments name, each reference -> commit. `RegistryError` as of `find`."""
+    if not experiments:
+        return 0
+    going = {ref for refs in experiments for ref in refs}
+    commits, blobs = {commit for refs in experiments for commit in refs.values()}, {}
+    named = ((md5, "") for commit in commits for md5 in _in_commit(project, commit, blobs))
+    total = 0
+    for md5 in _whole(cache, named).keys() - _whole(cache, _named(project, going)).keys():
+        with contextlib.suppress(FileNotFoundError):
+            total += (cache / md5[:2] / md5[2:]).stat().st_size
+    return total
+
+
+def _whole(cache: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Hash -> why, the first reason given, of what is named and what lies in the folders named."""
+    why: dict[str, str] = {}
+    for md5, reason in named:
+        why.setdefault(md5, reason)
+    for md5 in [md5 for md5 in why if md5.endswith(".dir")]:
+        for inside in listing(cache, md5):
+            why.setdefault(inside, why[md5])
+    return why
 
 
 def remove(each: dict) -> None:

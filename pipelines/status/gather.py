@@ -13,6 +13,7 @@ from pathlib import Path
 from pipelines import params
 from pipelines.registry import history, versions, worktree
 from pipelines.registry.errors import RegistryError
+from pipelines.retention import experiments
 from pipelines.runs import log, record
 from pipelines.status import disk, stages
 from pipelines.store.files import read_json
@@ -39,7 +40,8 @@ def gather(project: Path = Path()) -> dict:
         "quarantine": _quarantine(project),
         "models": _models(project),
         **_retrainings(project),
-        "disk": disk.usage(project, _dvc_cache(project)),
+        "disk": disk.usage(project, dvc_cache := _dvc_cache(project)),
+        "experiments": experiments.usage(project, dvc_cache / "files/md5") if dvc_cache else None,
         "dagster": _answer(asked),
     }
 

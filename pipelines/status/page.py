@@ -20,7 +20,7 @@ def render(found: dict) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"size": text.size, "duration": duration, "day": _day}
+    environment.filters |= {"size": text.size, "experiments": text.experiments, "duration": duration, "day": _day}
     groups: dict[str, list[dict]] = {}
     for stage in found["stages"]:
         groups.setdefault(stage["name"].partition("@")[0], []).append({**stage, "reason": text.why(stage)})

@@ -36,7 +36,7 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
     yield from _section("Retrainings not ended (conservatory retrain --resume ID)", found["retrainings"])
     yield from _section("Schedules and sensors (UTC)", list(_dagster(found["dagster"], now)))
     yield from _section("Last runs", [_run(run, now) for run in found["runs"][:3]])
-    yield from _section("Disk", list(_disk(found["disk"])))
+    yield from _section("Disk", list(_disk(found["disk"], found["experiments"])))
 
 
 def why(stage: dict) -> str:
@@ -125,10 +125,19 @@ def _run(run: dict, now: float) -> str:
     return f"{when}{run.get('door', '')}: {run['state']}{took}{f' ({counts})' if counts else ''}{failed}"
 
 
-def _disk(disk: dict) -> Iterator[str]:
+def experiments(found: dict) -> str:
+    """What experiments take of DVC's cache, for instance "3, 12 MB of DVC's cache for them alone"."""
+    if "problem" in found:
+        return f"cannot be told: {found['problem']}"
+    return f"{found['count']}, {size(found['bytes'])} of DVC's cache for them alone" if found["count"] else "none"
+
+
+def _disk(disk: dict, experiments_: dict | None) -> Iterator[str]:
     for place in disk["places"]:
         linked = f" and {size(place['linked'])} linked into what stands above" if place["linked"] else ""
         yield f"{place['name']:21}{'' if place['whole'] else 'at least '}{size(place['bytes'])}{linked}"
+    if experiments_:
+        yield one_line(f"{'experiments':21}{experiments(experiments_)}")
     yield f"{'free':21}{size(disk['free'])} of {size(disk['size'])}"
 
 

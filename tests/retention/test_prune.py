@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from helpers import run_in
 
 from pipelines.registry import history, needed, retrain, versions
 from pipelines.retention import experiments, prune, stored
+from pipelines.status import gather, page, text
 
 DVC = (sys.executable, "-m", "dvc")
 SKILL = "taggers.log_mel.short.skill"
@@ -97,6 +99,32 @@ def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path, monke
     commit = versions.load(project, "short", 3)["commit"]
     assert small.conservatory(project, "trace", "models/tagging/short", "--rev", commit).returncode == 0
     assert "Goes: nothing" in small.conservatory(project, "prune").stdout
+
+
+def test_status_says_what_experiments_take(project):
+    """Of one whose bytes all are another's, or a registered version's, nothing."""
+    files = project / ".dvc/cache/files/md5"
+    head, tried = (
+        small.git(project, "rev-parse", "HEAD"),
+        small.git(project, "for-each-ref", "--format=%(objectname)", "refs/exps"),
+    )
+
+    def named(commit):
+        return closure(
+            project, re.findall(r"\b[0-9a-f]{32}(?:\.dir)?\b", small.git(project, "show", f"{commit}:dvc.lock"))
+        )
+
+    alone = cache(project) & named(tried) - named(head) - closure(project, needed.of_versions(project))
+    size = sum((files / md5[:2] / md5[2:]).stat().st_size for md5 in alone)
+    found = gather.gather(project)
+    assert alone and found["experiments"] == {"count": 3, "bytes": size}
+    assert f"3, {text.size(size)} of DVC's cache for them alone" in "\n".join(text.lines(found))
+    assert f"Experiments: 3, {text.size(size)} of DVC&#39;s cache for them alone" in page.render(found)
+    small.git(project, "branch", "kept", tried)
+    assert experiments.usage(project, files) == {"count": 3, "bytes": 0}
+    (project / "registry/short/history.jsonl").write_text("<<<<<<< merge\n")
+    assert "line 1, is no event" in experiments.usage(project, files)["problem"]
+    assert "cannot be told: " in "\n".join(text.lines(gather.gather(project)))
 
 
 def test_killed_in_the_middle_the_next_one_ends_it(project):
