@@ -8,6 +8,7 @@ from pathlib import Path
 
 FOLDER = "registry"
 HISTORY = "history.jsonl"
+DROPPED = "dropped"  # the event, and the stage
 PROMOTING = ("promoted", "rolled_back")
 SPOILT = (
     OSError,
@@ -47,13 +48,13 @@ def events(name: str, project: Path = Path()) -> Iterator[dict]:
 
 
 def stages(events: Iterable[Mapping]) -> dict[int, str]:
-    """Version -> champion, challenger or retired: a version waits as a challenger until the gate has decided; who was refused
-    or replaced is retired."""
+    """Version -> champion, challenger, retired or dropped: a version waits as a challenger until the gate has decided; who was
+    refused or replaced is retired, and dropped once its bytes are no longer kept."""
     found: dict[int, str] = {}
     for event in events:
         if event["event"] in PROMOTING:
             found = {version: "retired" if stage == "champion" else stage for version, stage in found.items()}
             found[event["version"]] = "champion"
         else:
-            found[event["version"]] = "challenger" if event["event"] == "registered" else "retired"
+            found[event["version"]] = {"registered": "challenger", DROPPED: DROPPED}.get(event["event"], "retired")
     return found

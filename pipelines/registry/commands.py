@@ -143,6 +143,20 @@ def rollback(
         history.save(HERE, f"Registry: {name} rolled back to {event['version']}")
 
 
+@app.command()
+def drop(name: Name, version: Version, reason: Reason) -> None:
+    """Keep a refused version's bytes no longer: `conservatory prune` may then take them. Its record, card and history stay.
+
+    A version that is or was champion cannot be dropped.
+    """
+    from pipelines.registry import promotion
+
+    with _said(), history.alone(HERE):
+        promotion.drop(HERE, name, version, reason)
+        print(f"{name}: version {version} dropped; conservatory prune tells what of its bytes nothing else needs")
+        history.save(HERE, f"Registry: {name} {version} dropped")
+
+
 def options() -> dict:
     """`registry` of params.yaml."""
     from pipelines.registry import settings

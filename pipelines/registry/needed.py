@@ -1,4 +1,4 @@
-"""Which of DVC's files are needed: by this tree, and by every registered version, whatever its stage. Hash -> path."""
+"""Which of DVC's files are needed: by this tree, and by every registered version, unless it was dropped. Hash -> path."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voluptuous import Schema
 
-from pipelines.registry import git, history, kept, versions
+from pipelines.registry import git, kept, versions
 from pipelines.registry.errors import RegistryError
 
 OUTPUTS = ("data/", "models/")
@@ -25,12 +25,11 @@ def of_tree(repo) -> dict[str, str]:
 
 
 def of_versions(project: Path) -> dict[str, str]:
-    """What every version was made of, and itself."""
+    """What every version was made of, and itself; but the dropped."""
     found: dict[str, str] = {}
-    for name in history.names(project):
-        for version in history.stages(history.read(project, name)):
-            for path, md5 in of_version(versions.load(project, name, version)).items():
-                found.setdefault(md5, path)
+    for record, _ in versions.undropped(project):
+        for path, md5 in of_version(record).items():
+            found.setdefault(md5, path)
     return found
 
 

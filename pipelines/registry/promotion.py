@@ -1,7 +1,9 @@
-"""Who becomes champion: by the gate, by a person who says why, or by going back. Either way it is written into the history."""
+"""Who becomes champion: by the gate, by a person who says why, or by going back; and who is dropped. It is written into the
+history, whichever way."""
 
 from pathlib import Path
 
+from pipelines.registered import DROPPED
 from pipelines.registry import gate, history, needed, objects, slide, versions
 from pipelines.registry.errors import RegistryError
 
@@ -23,6 +25,10 @@ def promote(
     champion, stage = history.champion(events), history.stages(events)[version]
     if stage == "champion":
         raise RegistryError(f"version {version} of {name} is the champion already")
+    if stage == DROPPED:
+        raise RegistryError(
+            f"version {version} of {name} was dropped: {_last(events, version)['reason']}. Train it again"
+        )
     if not gated:
         if reason is None:
             raise RegistryError("without the gate, a reason is needed: --reason 'the test set was drawn anew'")
@@ -64,6 +70,27 @@ def rollback(project: Path, name: str, reason: str, to: int | None = None) -> di
         raise RegistryError(f"version {target} of {name} never was champion; former champions: {were}")
     _at_hand(project, name, versions.load(project, name, target))
     return history.append(project, name, "rolled_back", target, reason, replaces=champion)
+
+
+def drop(project: Path, name: str, version: int, reason: str) -> dict:
+    """Keep a refused version's bytes no longer: the next prune may take them. What is known of it stays in the registry. Returns
+    the event. Call it inside `history.alone`. `RegistryError` for a version that is or was champion, for one that waits for its
+    decision, and for one that was dropped before."""
+    _said(reason)
+    versions.load(project, name, version)  # is there such a one?
+    events = history.read(project, name)
+    stage = history.stages(events)[version]
+    if version in history.champions(events):
+        raise RegistryError(
+            f"version {version} of {name} {'is' if stage == 'champion' else 'was'} champion: what it was made of is kept"
+        )
+    if stage == "challenger":
+        raise RegistryError(
+            f"version {version} of {name} waits for its decision: conservatory models promote {name} {version}"
+        )
+    if stage == DROPPED:
+        raise RegistryError(f"version {version} of {name} was dropped already: {_last(events, version)['reason']}")
+    return history.append(project, name, DROPPED, version, reason)
 
 
 def _said(reason: str) -> None:

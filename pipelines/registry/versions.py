@@ -8,12 +8,14 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
 
 from pipelines import recipe
+from pipelines.registered import DROPPED
 from pipelines.registry import git, history, kept, objects
 from pipelines.registry.errors import RegistryError
 from pipelines.runs import made
@@ -56,13 +58,17 @@ def load(project: Path, name: str, version: int) -> dict:
     return kept.read(file, schema, f"mend it, or take it from git: git checkout HEAD -- {file.relative_to(project)}")
 
 
-def commits(project: Path) -> dict[str, str]:
-    """Commit -> the version it is of, for every version whatever its stage."""
-    found = {}
+def undropped(project: Path) -> Iterator[tuple[dict, str]]:
+    """(record, stage) of every version but the dropped."""
     for name in history.names(project):
         for version, stage in history.stages(history.read(project, name)).items():
-            found[load(project, name, version)["commit"]] = f"{name} {version}, {stage}"
-    return found
+            if stage != DROPPED:
+                yield load(project, name, version), stage
+
+
+def commits(project: Path) -> dict[str, str]:
+    """Commit -> the version it is of, for every version but the dropped."""
+    return {record["commit"]: f"{record['name']} {record['version']}, {stage}" for record, stage in undropped(project)}
 
 
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
@@ -73,7 +79,9 @@ def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, boo
     """
     record = describe(project, name, revision)
     events = history.read(project, name)
-    for version in history.stages(events):
+    for version, stage in history.stages(events).items():
+        if stage == DROPPED:
+            continue
         known = load(project, name, version)["hashes"]
         if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
             return version, False

@@ -1,7 +1,7 @@
 """DVC's cache: which files something names, and those that nothing does.
 
 Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
-version in the registry, whatever its stage. A name is any hash in a dvc.lock, a .dvc file or a folder's listing, so that a file
+version in the registry that was not dropped. A name is any hash in a dvc.lock, a .dvc file or a folder's listing, so that a file
 that cannot be parsed keeps what it names. What is younger than the policy says stays too: a run may have made it and not yet have
 written it down.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines import recover
-from pipelines.registry import git, history, needed, objects, versions, worktree
+from pipelines.registry import git, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
 from pipelines.retention.policy import DAY, row
 
@@ -131,15 +131,13 @@ def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
 
 def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
     """(hash, who names it), the weightiest first."""
-    for name in history.names(project):
-        for version in history.stages(history.read(project, name)):
-            record = versions.load(project, name, version)
-            reason = "a registered model needs them"
-            for path, md5 in needed.of_version(record).items():
-                if md5.endswith(".dir"):
-                    _have(project, md5, path, f"{name} {version}")
-            yield from ((md5, reason) for md5 in record["hashes"].values())
-            yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
+    for record, _ in versions.undropped(project):
+        reason = "a registered model needs them"
+        for path, md5 in needed.of_version(record).items():
+            if md5.endswith(".dir"):
+                _have(project, md5, path, f"{record['name']} {record['version']}")
+        yield from ((md5, reason) for md5 in record["hashes"].values())
+        yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
     trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
     if under_git:
         listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()

@@ -20,7 +20,7 @@ from pipelines.runs import record
 from pipelines.status import gather, text
 
 TIME = "2026-11-22T07:00:00+00:00"
-EVENTS = ("registered", "promoted", "refused", "rolled_back", "retired", "another")
+EVENTS = ("registered", "promoted", "refused", "rolled_back", "retired", "dropped", "another")
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -38,7 +38,7 @@ def read_history(folder) -> None:
         return
     stages = history.stages(events)
     assert stages == found
-    assert set(stages.values()) <= {"champion", "challenger", "retired"}
+    assert set(stages.values()) <= {"champion", "challenger", "retired", "dropped"}
     assert list(stages.values()).count("champion") <= 1 and all(type(version) is int for version in stages)
     assert history.champion(events) in (None, *stages) and history.before(events) in (None, *stages)
 

@@ -34,7 +34,13 @@ def test_stages_by_hand():
     assert history.stages(back) == {1: "champion", 2: "retired", 3: "retired", 4: "challenger"}
     assert history.before(back) is None  # version 3 was taken back: nothing lies before version 1
     again = [*back, *events(("promoted", 4))]
-    assert history.before(again) == 1 and history.champion([]) is None and history.before([]) is None
+    dropped = [*again, *events(("dropped", 2))]
+    assert history.stages(dropped) == {1: "retired", 2: "dropped", 3: "retired", 4: "champion"}
+    assert (
+        history.before(again) == history.before(dropped) == 1
+        and history.champion([]) is None
+        and history.before([]) is None
+    )
 
 
 def test_going_back_to_who_was_taken_back():

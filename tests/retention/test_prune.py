@@ -101,6 +101,40 @@ def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path, monke
     assert "Goes: nothing" in small.conservatory(project, "prune").stdout
 
 
+def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "no history yet"))
+    stays = closure(project, needed.of_version(versions.load(project, "short", 1)).values())
+    stays |= closure(project, needed.of_version(versions.load(project, "short", 2)).values())
+    refused = versions.load(project, "short", 3)
+    model = refused["hashes"]["models/tagging/short"]
+    drop = ("models", "drop", "short")
+    for version, why in (("1", "was champion"), ("2", "is champion"), ("4", "has no version 4")):
+        done = small.conservatory(project, *drop, version, "--reason", "a test", check=False)
+        assert done.returncode == 2 and why in done.stderr, done.stderr
+    assert "a reason is needed" in small.conservatory(project, *drop, "3", "--reason", " ", check=False).stderr
+    small.conservatory(project, *drop, "3", "--reason", "it hums")
+    assert "dropped already: it hums" in small.conservatory(project, *drop, "3", "--reason", "a", check=False).stderr
+    assert small.git(project, "log", "-1", "--format=%s") == "Registry: short 3 dropped"
+    assert "Done." in small.conservatory(project, "prune", "--yes").stdout
+    left = cache(project)
+    assert model not in left and stays <= left
+    assert refused["commit"] not in small.git(project, "for-each-ref", "--format=%(objectname)").split()
+    assert versions.load(project, "short", 3) == refused and (project / "registry/short/3.md").exists()
+    listed = small.conservatory(project, "models", "list", "short").stdout
+    assert "dropped" in listed and "version 3 dropped: it hums" in listed
+    promote = ("models", "promote", "short", "3", "--no-gate", "--reason", "a test")
+    assert "was dropped: it hums" in small.conservatory(project, *promote, check=False).stderr
+    found, new = versions.register(project, "short", versions.load(project, "short", 2)["commit"])
+    assert (found, new) == (2, False)
+
+
+def test_what_was_dropped_and_comes_again_is_a_new_version(project):
+    small.conservatory(project, "models", "drop", "short", "3", "--reason", "a test")
+    commit = versions.load(project, "short", 3)["commit"]
+    assert versions.register(project, "short", commit) == (4, True)
+    assert history.stages(history.read(project, "short"))[4] == "challenger"
+
+
 def test_status_says_what_experiments_take(project):
     """Of one whose bytes all are another's, or a registered version's, nothing."""
     files = project / ".dvc/cache/files/md5"
