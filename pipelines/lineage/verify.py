@@ -2,7 +2,7 @@
 
 What is looked at: every output (the file here, and in DVC's cache where that holds a copy and no link to the same bytes; at
 another revision the cache, or git), every link between an output and the stage that read it, code and parameters against the
-revision, each clip's file against its manifest, and, of the working tree, the installed packages against the pinned ones.
+revision, each clip's file against its manifest, the file of pins, and, of the working tree, the installed packages against it.
 Commands are not: DVC alone can fill in dvc.yaml, and `dvc status` says whether they changed.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines import recipe
 from pipelines.lineage import runs
-from pipelines.lineage.revision import Revision, git, object_path
+from pipelines.lineage.revision import ENVIRONMENT, Revision, git, object_path
 from pipelines.progress import progress
 
 PURGED = "registry/purged.json"
@@ -56,6 +56,8 @@ def verify(revision: Revision, found: dict) -> dict:
         for clip in progress(source["files"] or [], f"verify {dataset}"):
             had = digests.get(clip["path"]) or _digests(revision, clip["path"], revision.hash(clip["path"]))
             note("clip", clip["path"], _problem(had, clip["sha256"], 1))
+    if any(found["environments"]) or _committed_pins(revision):
+        note("environment", ENVIRONMENT, _pins(revision, found))
     if not revision.name:
         for package, version in found["environment"]["packages"].items():
             note("package", package, _package(package, version))
@@ -67,7 +69,7 @@ def verify(revision: Revision, found: dict) -> dict:
 def lines(result: dict) -> Iterator[str]:
     """The outcome in words."""
     plural = {"output": "files", "link": "links", "parameter": "parameters", "code": "code files", "clip": "clips",
-              "package": "installed packages"}  # fmt: skip
+              "environment": "list of pins", "package": "installed packages"}  # fmt: skip
     counts = ", ".join(f"{count} {plural[kind]}" for kind, count in result["checked"].items())
     if other := result.get("other_pins"):
         yield f"Packages were compared with the pins as they are now; recorded with others: {', '.join(other)}"
@@ -210,6 +212,25 @@ def _code(revision: Revision, stages: dict) -> Iterator[tuple[str, str | None]]:
             content = revision.read(path)
             now = content and hashlib.md5(content).hexdigest()
         yield path, None if now == md5 else f"its hash is {(now or 'none')[:12]}, run was {md5[:12]}"
+
+
+def _pins(revision: Revision, found: dict) -> str | None:
+    """What is wrong with the file that pins the packages. Other pins that are committed are no fault: `other_pins` names them."""
+    now, committed = found["environment"], _committed_pins(revision)
+    of = f"commit {(revision.commit or '')[:10]}" if committed else "the commit that recorded this"
+    if now["sha256"] is None:
+        return f"it is missing, and {of} has it"
+    if not now["packages"] and any(pins["packages"] for pins in (*found["environments"].values(), committed or now)):
+        return f"it pins no package, and {of} pins some"
+    if committed and committed["sha256"] != now["sha256"]:
+        return f"its hash is {now['sha256'][:16]}, and in {of} it is {committed['sha256'][:16]}"
+    return None
+
+
+def _committed_pins(revision: Revision) -> dict | None:
+    """The pins (`runs.environment`) of the revision's commit; None where it has none, or there is no commit."""
+    there = runs.environment(Revision(revision.commit)) if revision.commit else None
+    return there if there and there["sha256"] else None
 
 
 def _package(name: str, version: str) -> str | None:

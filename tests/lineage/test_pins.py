@@ -64,3 +64,35 @@ def test_a_commit_without_pins(project):
 
 def test_where_all_agree_it_is_one_line(project):
     assert len(list(text.environments(trace.trace(Revision(), "short")))) == 1
+
+
+PINS = {
+    "missing": (lambda path: path.unlink(), "it is missing, and commit"),
+    "empty": (lambda path: path.write_text(""), "it pins no package, and commit"),
+    "a pin less": (lambda path: audit_project.edit(path, "pytest==8.0.0\n", ""), "its hash is"),
+}
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_pins_that_are_not_the_commits_do_not_verify(project, call, name):
+    change, said = PINS[name]
+    (project / "constraints.txt").write_text("# pins\nnot-installed==1\npytest==8.0.0\n")
+    audit_project.commit(project, "Other pins")
+    change(project / "constraints.txt")
+    status, out, _ = call("trace", "short", "--verify")
+    assert status == 1 and f"environment constraints.txt: {said}" in out
+
+
+def test_pins_taken_out_of_git_do_not_verify(project, call):
+    (project / "constraints.txt").unlink()
+    audit_project.commit(project, "No pins")
+    for rev in ([], ["--rev", "HEAD"]):
+        status, out, _ = call("trace", "short", "--verify", *rev)
+        assert status == 1 and "constraints.txt: it is missing, and the commit that recorded this has it" in out
+
+
+def test_pins_changed_and_committed_verify(project, call):
+    (project / "constraints.txt").write_text("not-installed==2\n")
+    audit_project.commit(project, "Other pins")
+    status, out, _ = call("trace", "short", "--verify")
+    assert status == 0 and "1 list of pins" in out and "recorded with others: raw@one" in out
