@@ -90,14 +90,17 @@ def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, li
 
 def _lineage(revision: Revision, found: dict, name: str) -> Iterator[str]:
     stage, run, pins = found["stages"][name], found["stages"][name]["run"], found["environment"]["file"]
-    path = found["target"]["path"]
+    path, pinned = found["target"]["path"], "not known" if stage["cut_off"] else stage["environment"]
     yield f"- {path}: {found['target']['md5']}, made by `{stage['command']}`"
     for file, md5 in revision.files(path).items():
         yield f"  - {file}: md5 {md5}"
-    yield f"- Recorded {run['date']} in {run['commit']}" if run else "- In no commit yet"
+    if stage["cut_off"]:
+        yield f"- Recorded {text.CUT_OFF}"
+    else:
+        yield f"- Recorded {run['date']} in {run['commit']}" if run else "- In no commit yet"
     if stage["ran"]:
         yield f"- By {text.ran(stage['ran'])}"
-    yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {pins}, sha256 {stage['environment']}"
+    yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {pins}, sha256 {pinned}"
     for dep in stage["inputs"]:
         yield f"- From {dep['path']}: {dep['md5']}"
     yield f"- All of it: `conservatory trace {PurePosixPath(path).name} --rev {(found['revision']['commit'] or 'REV')[:12]}`"

@@ -11,6 +11,7 @@ from pipelines.runs import made
 
 NAMESPACE = "conservatory"
 SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
+RECORD = ("commit", "cut_off", "ran", "again", "figures")
 FACETS = "https://openlineage.io/spec/facets/"
 
 
@@ -58,7 +59,7 @@ def _event(found: dict, name: str, kind: str) -> dict:
                 "conservatory_parameters": facet({"parameters": stage["parameters"]}, SPEC + "RunFacet"),
                 "conservatory_environment": facet(environment, SPEC + "RunFacet"),
                 "conservatory_record": facet(
-                    {"commit": stage["run"], "ran": stage["ran"], "again": stage["again"], "figures": stage["figures"]},
+                    {key: stage["run" if key == "commit" else key] for key in RECORD},
                     SPEC + "RunFacet",
                 ),
             },

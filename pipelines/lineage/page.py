@@ -24,6 +24,7 @@ def render(found: dict) -> str:
         anchor=lambda name: f"stage-{numbers[name]}",
         known=numbers,
         ran=text.ran,
+        cut_off=text.CUT_OFF,
         again=text.again,
         environments=list(text.environments(found)),
         newer=text.newer,

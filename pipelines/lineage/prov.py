@@ -8,6 +8,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.lineage.text import CUT_OFF
 from pipelines.runs.made import began
 
 PREFIXES = {
@@ -50,6 +51,8 @@ def document(found: dict) -> dict[str, Any]:
             author = f"agent:{_safe(stage['run']['author'])}"
             made["agent"].setdefault(author, {"prov:type": _name("prov:Person"), "prov:label": stage["run"]["author"]})
             relation("wasAssociatedWith", activity=run, agent=author)
+        if stage["cut_off"]:
+            made["activity"][run]["conservatory:recorded"] = CUT_OFF
         if stage["ran"]:
             times = {"prov:startTime": began(stage["ran"]), "prov:endTime": stage["ran"]["time"]}
             made_by = {f"conservatory:{key}": stage["ran"][key] for key in ("run", "door", "host")}

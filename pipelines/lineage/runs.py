@@ -7,6 +7,7 @@ date and author are those of the record, and its tree should hold the code that 
 import hashlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -19,7 +20,8 @@ ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
 def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
     """Stage -> `{"commit", "date", "committed", "author", "subject"}` of the commit that brought in the stage's entry as this
-    revision has it; None where it is in no commit yet (or outside git)."""
+    revision has it; None where it is in no commit yet (or outside git). In a shallow clone that may be one of `boundaries()`, and
+    which commit it was is then not known."""
     text = (revision.read(LOCK) or b"").decode()
     wanted, found = _entries(text), dict.fromkeys(names)
     searching = set(names)
@@ -41,6 +43,12 @@ def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
     log = git("log", *options, "--format=%H%x09%aI%x09%cI%x09%an%x09%s", revision.commit or "HEAD", "--", path) or ""
     for line in log.splitlines():
         yield dict(zip(("commit", "date", "committed", "author", "subject"), line.split("\t", 4), strict=True))
+
+
+def boundaries() -> set[str]:
+    """The commits at which the history of a shallow clone is cut off: all that they have seems to begin with them."""
+    file = Path((git("rev-parse", "--git-path", "shallow") or "").strip())
+    return set(file.read_text(encoding="utf-8").split()) if file.is_file() else set()
 
 
 def brought(revision: Revision, path: str, key: str, value: object) -> dict | None:

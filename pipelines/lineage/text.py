@@ -8,6 +8,8 @@ from pipelines.lineage import verify
 from pipelines.lineage.trace import outdated, tree
 from pipelines.runs.progress import duration
 
+CUT_OFF = "in a commit that is not known: this clone's history is cut off (git fetch --unshallow)"
+
 
 def lines(found: dict) -> Iterator[str]:
     """The lines of a trace (`trace.trace`)."""
@@ -48,6 +50,8 @@ def title(target: dict) -> str:
         changed = (
             f"last changed {target['commit']['date'][:10]} in {target['commit']['commit'][:10]}: {target['commit']['subject']}"
             if target["commit"]
+            else f"last changed {CUT_OFF}"
+            if target["cut_off"]
             else "in no commit yet"
         )
         value = f" = {_short(target['value'])}" if "value" in target else ""
@@ -62,7 +66,7 @@ def _tree(found: dict) -> Iterator[str]:
         if known or node["stage"] is None:
             return
         below, stage = stem + ("   " if last else "│  "), found["stages"][node["stage"]]
-        yield f"{below}made by {node['stage']}, {_run(stage['run'])}; code {stage['code_version']}"
+        yield f"{below}made by {node['stage']}, {_run(stage)}; code {stage['code_version']}"
         if stage["ran"]:
             yield f"{below}by {ran(stage['ran'])}"
         if stage["again"]:
@@ -83,20 +87,25 @@ def _tree(found: dict) -> Iterator[str]:
 def environments(found: dict) -> Iterator[str]:
     """The pins under which the stages were recorded: a line where they are the same, else one for each."""
     now, stages = found["environment"], found["stages"]
+    if cut := [name for name, stage in stages.items() if stage["cut_off"]]:
+        yield f"Environment: not known of {', '.join(cut)}: recorded {CUT_OFF}"
     by_lock: dict[str | None, list[str]] = {}
     for name, stage in stages.items():
+        if stage["cut_off"]:
+            continue
         by_lock.setdefault(stage["environment"], []).append(name)
-    for sha256, names in by_lock.items() or [(now["sha256"], [])]:
+    for sha256, names in by_lock.items() or ([] if cut else [(now["sha256"], [])]):
         pins = found["environments"].get(sha256) or now
         said = (
             f"{len(pins['packages'])} packages pinned in {pins['file']}, sha256 {sha256[:16]}"
             if sha256
             else "nothing pinned"
         )
-        of = f", as recorded with {', '.join(names)}" if len(by_lock) > 1 else ""
-        if sha256 or len(by_lock) > 1:
+        several = len(by_lock) > 1 or bool(cut)
+        of = f", as recorded with {', '.join(names)}" if several else ""
+        if sha256 or several:
             yield f"Environment: {said}{of}"
-    if by_lock and now["sha256"] not in by_lock and now["sha256"]:
+    if by_lock and not cut and now["sha256"] not in by_lock and now["sha256"]:
         yield f"  no stage of these was recorded with {now['file']} as it is there now, sha256 {now['sha256'][:16]}"
 
 
@@ -120,7 +129,10 @@ def again(later: dict) -> str:
     return f"made again {times}by {ran(later['last'])}"
 
 
-def _run(run: dict | None) -> str:
+def _run(stage: dict) -> str:
+    if stage["cut_off"]:
+        return f"recorded {CUT_OFF}"
+    run = stage["run"]
     return f"recorded {run['date'][:16].replace('T', ' ')} in {run['commit'][:10]}" if run else "in no commit yet"
 
 
@@ -142,7 +154,10 @@ def _code(found: dict) -> Iterator[str]:
     if not files:
         return
     yield ""
-    commits = Counter((stage["run"] or {}).get("commit", "no commit")[:10] for stage in found["stages"].values())
+    commits = Counter(
+        "not known" if stage["cut_off"] else stage["run"]["commit"][:10] if stage["run"] else "no commit"
+        for stage in found["stages"].values()
+    )
     yield f"Code: {len(files)} files and folders; stages by the commit that recorded them: " + ", ".join(
         f"{commit} ({count})" for commit, count in commits.items()
     )

@@ -21,7 +21,8 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
     `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
-    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it),
+    `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it; None
+    with `cut_off` true where a shallow clone's history ends before it, and then neither `in_commit` nor `environment` is known),
     `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (the run that made it) and `again`
     (those that came to the same later), as `made.by` has them, None where that is not known here, `figures`; in the order of
     the work. sources: dataset -> its clips, each with hash, source and licence. environment: the pins as of the revision,
@@ -35,9 +36,12 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     roots, only = _roots(revision, target)
     names = _reached(revision, roots, only)
     recorded, ran = runs.recorded(revision, names), made.known()
-    locked = runs.environments(revision, recorded)
+    boundaries = runs.boundaries()
+    cut = {name for name, run in recorded.items() if run and run["commit"] in boundaries}
+    locked = runs.environments(revision, {name: run for name, run in recorded.items() if name not in cut})
     stages = {
-        name: _stage(revision, name, recorded[name], ran, only) | {"environment": locked[name]["sha256"]}
+        name: _stage(revision, name, recorded[name], name in cut, ran, only)
+        | {"environment": None if name in cut else locked[name]["sha256"]}
         for name in names
     }
     return {
@@ -121,7 +125,9 @@ def _reached(revision: Revision, roots: list[str], only: dict[str, str]) -> list
     return list(dict.fromkeys([*graph.upstream(copied), *roots])) if only else graph.upstream(roots)
 
 
-def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict], only: dict[str, str]) -> dict:
+def _stage(
+    revision: Revision, name: str, run: dict | None, cut_off: bool, ran: dict[str, dict], only: dict[str, str]
+) -> dict:
     graph, entry = revision.graph, revision.graph.stages[name]
     inputs = []
     for dep in graph.inputs(name):
@@ -133,7 +139,7 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
         inputs.append(
             {"path": dep["path"], "md5": dep.get("md5"), "made_by": made_by, "now": now, "followed": followed}
         )
-    first, again = made.by(ran.get(recipe.digest(entry)), run)
+    first, again = made.by(ran.get(recipe.digest(entry)), run)  # where the history is cut off, it is no later than that
     values = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     return {
         "command": entry["cmd"],
@@ -144,8 +150,9 @@ def _stage(revision: Revision, name: str, run: dict | None, ran: dict[str, dict]
             {"path": out["path"], "md5": out["md5"], "bytes": out.get("size"), "files": out.get("nfiles", 1)}
             for out in entry["outs"]
         ],
-        "code": runs.code(entry, (run or {}).get("commit") or revision.commit),
-        "run": run,
+        "code": runs.code(entry, None if cut_off else (run or {}).get("commit") or revision.commit),
+        "run": None if cut_off else run,
+        "cut_off": cut_off,
         "ran": first,
         "again": again,
         "figures": _figures(revision, entry),
@@ -163,13 +170,16 @@ def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
 
 def _in_git(revision: Revision, target: dict) -> dict:
     """Of a file in git `commit`, the last one that changed it, as `runs.commits` has them; of a parameter the last in which its
-    value changed, and `value`."""
-    if target["kind"] not in ("code", "parameter"):
-        return {}
+    value changed, and `value`. `cut_off`: it is not known, since a shallow clone's history ends before it."""
     if target["kind"] == "code":
-        return {"commit": next(runs.commits(revision, target["path"], "-1"), None)}
-    value = figures.lookup(revision.settings, target["key"])[1]
-    return {"commit": runs.brought(revision, target["path"], target["key"], value), "value": value}
+        found, more = next(runs.commits(revision, target["path"], "-1"), None), {}
+    elif target["kind"] == "parameter":
+        value = figures.lookup(revision.settings, target["key"])[1]
+        found, more = runs.brought(revision, target["path"], target["key"], value), {"value": value}
+    else:
+        return {}
+    cut_off = bool(found) and found["commit"] in runs.boundaries()
+    return {"commit": None if cut_off else found, "cut_off": cut_off, **more}
 
 
 def _hash(revision: Revision, target: dict) -> str | None:

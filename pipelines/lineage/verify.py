@@ -62,8 +62,8 @@ def verify(revision: Revision, found: dict) -> dict:
         for package, version in found["environment"]["packages"].items():
             note("package", package, _package(package, version))
     now = found["environment"]["sha256"]
-    other = [name for name, stage in stages.items() if stage["environment"] != now] if checked["package"] else []
-    return {"checked": dict(checked), "wrong": wrong, "other_pins": other}
+    other = [name for name, stage in stages.items() if stage["environment"] != now and not stage["cut_off"]]
+    return {"checked": dict(checked), "wrong": wrong, "other_pins": other if checked["package"] else []}
 
 
 def lines(result: dict) -> Iterator[str]:
@@ -143,8 +143,11 @@ def purged() -> dict[str, str]:
 @cache
 def _when(md5: str) -> str:
     """The commit that wrote so: the file itself has no clock."""
-    log = git("log", "-1", "--format=%as in %h: %s", f"-S{md5}", "--", PURGED) or ""
-    return f", since {log.strip()}" if log else ", in no commit yet"
+    log = git("log", "-1", "--format=%H %as in %h: %s", f"-S{md5}", "--", PURGED) or ""
+    commit, _, said = log.strip().partition(" ")
+    if commit in runs.boundaries():  # of a shallow clone: it may have been any before
+        return ""
+    return f", since {said}" if said else ", in no commit yet"
 
 
 def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str | None]]:
