@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines import recipe
-from pipelines.lineage import clips, figures, runs
+from pipelines.lineage import clips, figures, runs, targets
 from pipelines.lineage.revision import ENVIRONMENT, Revision, git
 
 OUTSIDE = "environment"
@@ -28,8 +28,8 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
     `{"added", "removed", "changed"}` clips. stages: name -> `{"state", "causes": {parameters, code, command, inputs},
     "outputs", "own", "through", "because"}` of each that is new, gone or differs: `own` causes begin at it ("parameter k",
     "code file"), `through` are the stages whose outputs it read and that differ, `because` is all that lies at the root of it.
-    figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, what moved most first. Raises
-    `LineageError`.
+    figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, what moved most first; of a file that is not
+    at hand `{"unknown", "because"}`, and nothing can be said of its numbers. Raises `LineageError`.
     """
     first, second = before.graph, after.graph
     environments = runs.environment(before), runs.environment(after)
@@ -164,19 +164,27 @@ def _figures(before: Revision, after: Revision, because: dict[str, list[str]]) -
     for path in {**before.graph.maker, **after.graph.maker}:
         if not (path.startswith("reports/") and path.endswith(".json")):
             continue
-        old, new = (_numbers(revision, path) for revision in (before, after))
+        hashes = [revision.hash(path) if path in revision.graph.maker else None for revision in (before, after)]
+        if hashes[0] == hashes[1]:
+            continue
+        stage = after.graph.maker.get(path) or before.graph.maker[path]
+        contents = [
+            revision.data(path) if md5 else b"{}" for revision, md5 in zip((before, after), hashes, strict=True)
+        ]
+        away = [revision for revision, content in zip((before, after), contents, strict=True) if content is None]
+        if away:
+            told = "; ".join(
+                f"it is not at hand as dvc.lock of {each} has it ({targets.brings(each, path)})" for each in away
+            )
+            found[path] = {"unknown": told, "because": because[stage]}
+            continue
+        old, new = (dict(figures.numbers(json.loads(content))) for content in contents)
         changed = [{"key": key, "before": pair[0], "after": pair[1]} for key, pair in _dicts(old, new).items()]
         if changed:
-            stage = after.graph.maker.get(path) or before.graph.maker[path]
             same = sum(key in new and new[key] == value for key, value in old.items())
             rows = sorted(changed, key=_size, reverse=True)
             found[path] = {"numbers": rows, "same": same, "because": because[stage]}
     return found
-
-
-def _numbers(revision: Revision, path: str) -> dict[str, float]:
-    content = revision.data(path) if path in revision.graph.maker else None
-    return dict(figures.numbers(json.loads(content))) if content else {}
 
 
 def _size(row: dict) -> float:

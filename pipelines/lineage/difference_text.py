@@ -77,6 +77,9 @@ def _stages(stages: dict) -> Iterator[str]:
 
 
 def _figures(path: str, part: dict) -> Iterator[str]:
+    if "unknown" in part:
+        yield f"Figures of {path}: {part['unknown']}"
+        return
     moved = [row for row in part["numbers"] if row["before"] is not None and row["after"] is not None]
     new = sum(row["before"] is None for row in part["numbers"])
     gone = sum(row["after"] is None for row in part["numbers"])

@@ -1,11 +1,12 @@
 """What a person asks about, found in dvc.lock: a figure, a model, a clip, a stage, any file."""
 
+import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
 from pipelines import recipe
 from pipelines.lineage import clips, figures
-from pipelines.lineage.revision import LineageError, Revision, git
+from pipelines.lineage.revision import LineageError, Revision, blobs, git
 
 HOW = (
     "Ask about a figure (reports/clustering.json#scores.style.short.hungarian_accuracy), a model (short), a clip (its id, path "
@@ -76,7 +77,7 @@ def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:
     content = revision.data(path)
     if content is None:
         raise LineageError(
-            f"{path} is not here as dvc.lock has it ({revision.hash(path)}): `dvc pull {path}` or `conservatory run` brings it."
+            f"{path} is not at hand as dvc.lock of {revision} has it ({revision.hash(path)}): {brings(revision, path)}."
         )
     keys, value, around = figures.lookup(json.loads(content), key)
     stage = revision.graph.maker[revision.graph.outputs(path)[0]]
@@ -90,6 +91,19 @@ def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:
         "beside": figures.beside(keys, around),
         "from": found and {"path": found[0], "key": found[1]},
     }
+
+
+def brings(revision: Revision, path: str) -> str:
+    """Where the bytes of an output that are not at hand come from: DVC's remote, git, or a run."""
+    committed = blobs(revision.commit, [path])[path] if revision.commit else None
+    in_git = committed is not None or (revision.commit and git("check-ignore", "-q", "--", path) is None)
+    if not in_git:
+        return f"`dvc pull {path}` brings it" if revision.name else f"`dvc pull {path}` or `conservatory run` brings it"
+    if revision.name:
+        return "what git has there is another"
+    if committed and hashlib.md5(committed).hexdigest() == revision.hash(path):
+        return f"`git checkout HEAD -- {path}` or `conservatory run` brings it"
+    return "`conservatory run` makes it"
 
 
 def _clip(asked: str, rows: list[tuple[str, dict]]) -> dict:

@@ -9,7 +9,7 @@ import audit_project
 import pytest
 
 from pipelines.lineage import difference, difference_text, withdraw
-from pipelines.lineage.revision import Revision
+from pipelines.lineage.revision import Revision, object_path
 
 
 def words(before, after=""):
@@ -136,3 +136,36 @@ def test_packages_may_be_a_cause_beside_code(project):
     audit_project.repro(project, "audio@one")
     own = words("second")[0]["stages"]["audio@one"]["own"]
     assert own == ["code pipelines/step.py", "perhaps the packages, which differ too"]
+
+
+def test_figures_that_are_at_no_hand_are_not_gone(project, call):
+    """A commit that has dvc.lock and not the figures that it names; and what a report of DVC's cache lost."""
+    audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
+    audit_project.repro(project)
+    audit_project.git(project, "add", "dvc.lock", "params.yaml")
+    audit_project.git(project, "commit", "-q", "-m", "A result without its figures")
+    Path("reports/clustering.json").unlink()
+    found, text = words("second", "HEAD")
+    figures = found["figures"]["reports/clustering.json"]
+    assert "numbers" not in figures and figures["because"] == ["parameter training.gain"]
+    said = "it is not at hand as dvc.lock of HEAD has it (what git has there is another)"
+    assert f"Figures of reports/clustering.json: {said}" in text and " gone" not in text
+    assert (
+        json.loads(call("diff", "HEAD", "second", "--json", "-")[1])["figures"]["reports/clustering.json"]["unknown"]
+        == said
+    )
+    audit_project.git(project, "checkout", "HEAD", "--", "reports")
+    assert "as dvc.lock of the working tree has it (`conservatory run` makes it)" in words("second")[1]
+
+
+def test_figures_of_an_output_that_dvc_keeps_are_pulled(project):
+    text = audit_project.RECIPE.replace("{reports/clustering.json: {cache: false}}", "reports/clustering.json")
+    assert text != audit_project.RECIPE
+    (project / "dvc.yaml").write_text(text)
+    audit_project.git(project, "rm", "-q", "--cached", "reports/clustering.json")
+    audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
+    audit_project.repro(project)
+    audit_project.commit(project, "Figures in DVC's cache")
+    Path("reports/clustering.json").unlink()
+    object_path(Revision().hash("reports/clustering.json")).unlink()
+    assert "as dvc.lock of HEAD has it (`dvc pull reports/clustering.json` brings it)" in words("second", "HEAD")[1]

@@ -158,6 +158,18 @@ def test_a_lock_that_is_not_whole(project, call, text):
     assert call("trace", FIGURE, "--rev", "second")[0] == 0
 
 
+def test_a_figure_that_git_keeps_is_not_pulled(project, call):
+    path = "reports/clustering.json"
+    Path(path).write_text("{}")
+    status, _, errors = call("trace", FIGURE)
+    assert status == 2 and f": `git checkout HEAD -- {path}` or `conservatory run` brings it." in errors
+    audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
+    audit_project.repro(project)
+    Path(path).write_text("{}")
+    errors = call("trace", FIGURE)[2]
+    assert "`conservatory run` makes it" in errors and "dvc pull" not in errors and "git checkout" not in errors
+
+
 DOUBLED = "schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs: []\n  a:\n    cmd: y\n    outs: []\n"
 
 
