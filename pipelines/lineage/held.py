@@ -37,11 +37,7 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
     if (kept := cache.folder()).is_dir():
         found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
                             "`conservatory prune --withdrawn --yes` empties it (it costs time, nothing else)"))  # fmt: skip
-    entries = revision.settings.get("datasets") or {}
-    if any(
-        "sources" in str(entries.get(dataset, {}).get("imports")) and "local" not in entries[dataset]
-        for dataset, _ in rows
-    ):
+    if any(_downloaded(revision.settings.get("datasets"), dataset) for dataset, _ in rows):
         found.append(
             _place(
                 "the archives it came in",
@@ -63,6 +59,11 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
         how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
         found.append(_place("what was pushed", list(pushed.values()), how))
     return found
+
+
+def _downloaded(entries: object, dataset: str) -> bool:
+    entry = entries.get(dataset) if isinstance(entries, dict) else None
+    return isinstance(entry, dict) and "sources" in str(entry.get("imports")) and "local" not in entry
 
 
 def lines(found: list[dict]) -> Iterator[str]:

@@ -53,7 +53,15 @@ class Revision:
     @cached_property
     def settings(self) -> dict:
         """params.yaml; empty where there is none."""
-        return yaml.safe_load(self.read("params.yaml") or b"") or {}
+        how = "" if self.name else ": mend it, or get it back with git checkout params.yaml"
+        try:
+            found = yaml.safe_load(self.read("params.yaml") or b"") or {}
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no date, too long a number
+            where = " ".join(str(error).replace('in "<byte string>", ', "in ").split())[:300]
+            raise LineageError(f"params.yaml of {self} is not YAML any more ({where}){how}") from error
+        if not isinstance(found, dict):
+            raise LineageError(f"params.yaml of {self} holds no table of parameters{how}")
+        return found
 
     def data(self, path: str) -> bytes | None:
         """The bytes of an output, or of a file in one, as this revision's dvc.lock names them: from DVC's cache, or a file

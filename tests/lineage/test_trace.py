@@ -170,6 +170,30 @@ def test_a_figure_that_git_keeps_is_not_pulled(project, call):
     assert "`conservatory run` makes it" in errors and "dvc pull" not in errors and "git checkout" not in errors
 
 
+SPOILT_PARAMETERS = {
+    "a: [\n": "is not YAML any more (while parsing",
+    "a: 1\n<<<<<<< HEAD\nb: 1\n=======\n": "line 3",
+    "a: 2026-99-99\n": "is not YAML any more (month must be",
+    "- a\n- b\n": "holds no table of parameters",
+    "5": "holds no table of parameters",
+}
+
+
+@pytest.mark.parametrize("text", SPOILT_PARAMETERS)
+def test_parameters_that_are_not_whole(project, call, text):
+    Path("params.yaml").write_text(text)
+    for command in (("trace", FIGURE, "--verify"), ("impact", "data/raw/one/1.wav"), ("trace", "params.yaml#training")):
+        status, _, errors = call(*command)
+        assert status == 2 and "params.yaml of the working tree" in errors and "<byte string>" not in errors
+        assert SPOILT_PARAMETERS[text] in errors and errors.strip().endswith(
+            "get it back with git checkout params.yaml"
+        )
+    audit_project.commit(project, "Spoilt")
+    status, _, errors = call("trace", "params.yaml#training", "--rev", "HEAD")
+    assert status == 2 and "params.yaml of HEAD" in errors and "checkout" not in errors
+    assert call("trace", "params.yaml#training", "--rev", "second")[0] == 0
+
+
 DOUBLED = "schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs: []\n  a:\n    cmd: y\n    outs: []\n"
 
 
