@@ -97,7 +97,8 @@ def remove(
     next run makes features, models and figures without it. `conservatory impact CLIP` shows beforehand what that is.
     """
     settings = _settings()
-    if name not in settings["datasets"] and audit.withdraw_clip(name, why, whole_group):
+    # a dataset's name is that, whatever file is called so where the user stands
+    if name not in settings["datasets"] and audit.withdraw_clip(place.meant(name), why, whole_group):
         return
     if name not in settings["datasets"]:
         there = Path("dvc.lock").exists()

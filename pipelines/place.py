@@ -69,12 +69,18 @@ def _one(name: str, value):
         if name in WRITTEN and (why := unwritable(value)):
             print(f"{value}: {why}", file=sys.stderr)
             raise typer.Exit(2)
-    elif isinstance(value, str) and value and stood and name in NAMES:
-        file, hash_, key = value.partition("#")
-        if file and (stood / file).exists():
-            there = os.path.relpath(stood / file)  # what lies outside the project is known by its whole path
-            return (os.path.abspath(stood / file) if there.startswith("..") else there) + hash_ + key
+    elif isinstance(value, str) and name in NAMES:
+        return meant(value)
     return value
+
+
+def meant(value: str) -> str:
+    """What may be a file, or the name of something, from the project's root: a file is one of where the user stood."""
+    file, hash_, key = value.partition("#")
+    if not (stood and file and (stood / file).exists()):
+        return value
+    there = os.path.relpath(stood / file)  # what lies outside the project is known by its whole path
+    return (os.path.abspath(stood / file) if there.startswith("..") else there) + hash_ + key
 
 
 def unwritable(path: Path) -> str:

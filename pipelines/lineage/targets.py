@@ -23,7 +23,7 @@ def find(revision: Revision, asked: str) -> dict:
     """
     graph = revision.graph
     path, hash_sign, key = asked.partition("#")
-    path = _relative(path)
+    path = relative(path)
     if hash_sign and path == "params.yaml":
         return {"asked": asked, "kind": "parameter", "path": path, "key": key}
     if hash_sign:
@@ -56,7 +56,7 @@ def _away(revision: Revision) -> str:
     return f" The clips of {', '.join(away)} are not at hand: `dvc pull data/manifests` brings them." if away else ""
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
     """A path from the project's folder; what lies outside stays absolute."""
     if not Path(path).is_absolute():
         return str(PurePosixPath(path)) if path else path

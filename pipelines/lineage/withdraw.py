@@ -3,7 +3,7 @@
 import re
 
 from pipelines import params
-from pipelines.lineage import clips
+from pipelines.lineage import clips, targets
 from pipelines.lineage.revision import LOCK, LineageError, Revision
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -15,7 +15,10 @@ def find(revision: Revision, asked: str, whole_group: bool = False) -> dict[str,
     `whole_group` all clips of its group (work, artist) in its dataset. A whole SHA-256 that no manifest lists is taken as it
     is: it keeps out what may come. Empty where there is no such clip; raises `LineageError` where there are several.
     """
-    rows = clips.find(revision, asked) if revision.read(LOCK) else []
+    path = targets.relative(asked)
+    rows = (
+        (clips.find(revision, path) or (path != asked and clips.find(revision, asked))) if revision.read(LOCK) else []
+    )
     if not rows:
         return {asked: []} if SHA256.fullmatch(asked) else {}
     if len({row["sha256"] for _, row in rows}) > 1:

@@ -8,6 +8,7 @@ import audit_project
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines import place
 from pipelines.lineage import impact, withdraw
 from pipelines.lineage.revision import LineageError, Revision, object_path
 
@@ -108,6 +109,21 @@ def test_remove_makes_it_so(project, call):
     audit_project.edit(Path("params.yaml"), f"withdrawn:\n{line}", "withdrawn: {}")
     audit_project.repro(project)
     assert audit_project.git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("way", ["./data/raw/one/0.wav", "{project}/data/raw/one/0.wav", "data/raw//one/0.wav"])
+def test_remove_takes_a_path_however_it_is_written(project, call, way):
+    status, out, errors = call("remove", way.format(project=project), "--why", "a test")
+    assert status == 0 and "of one: song <0> of one" in out, errors
+    assert set(withdraw.params.load()["withdrawn"]) == {clip(TRAIN)}
+
+
+def test_remove_takes_a_path_from_where_the_user_stands(project, call, monkeypatch):
+    monkeypatch.setattr(place, "stood", project / "data/raw")
+    assert call("remove", "one/0.wav", "--why", "a test")[0] == 0
+    assert set(withdraw.params.load()["withdrawn"]) == {clip(TRAIN)}
+    assert call("remove", "two")[0] == 0, "the dataset, though a folder is called so there"
+    assert set(withdraw.params.load()["datasets"]) == {"one"}
 
 
 def test_remove_of_a_whole_group_and_of_bytes_unknown(project, call):
