@@ -134,11 +134,12 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
     found = withdraw.find(revision, asked, whole_group)
     if not found:
         return False
-    if not why.strip():
+    reasons = withdraw.reasons(revision)
+    if not why.strip() and not found.keys() <= reasons.keys():
         raise LineageError("Say why, for whoever asks later: --why 'the rights holder withdrew it, letter of 3 May'.")
     new = withdraw.write(dict.fromkeys(found, why.strip()))
     for content, rows in found.items():
-        print(f"{content[:16]}: {'withdrawn' if content in new else 'was withdrawn already'}")
+        _say([f"{content[:16]}: {'withdrawn' if content in new else f'was withdrawn already: {reasons.get(content)}'}"])
         for dataset, row in rows:
             _say([f"  of {dataset}: {row['title']} ({row['path']})"])
         _say(f"  {line}" for line in registered.lines(registered.find(content), impacts.ROLES))

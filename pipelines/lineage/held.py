@@ -2,10 +2,12 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.lineage.revision import Revision, object_path, remotes
+from pipelines.lineage import runs
+from pipelines.lineage.revision import LOCK, LineageError, Revision, object_path, remotes
 from pipelines.store import cache, shards
 
 DOWNLOADS = ".cache/downloads"
@@ -16,16 +18,7 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
     can be played of them; `purge` says how it is emptied, once the clip is withdrawn and `conservatory run` has ended."""
     found = []
     for dataset, row in rows:
-        inside = revision.hash(row["path"])
-        found.append(
-            _place("the file, as it was published", [row["path"], *_objects([inside])], "it is made or downloaded whole with its "
-                   f"dataset: it lies unused until {dataset} is removed (`conservatory remove {dataset}`), and then goes with it")
-            if inside else
-            _place("the file, as it was published", [row["path"]], f"of data/raw/{dataset}, whose listing is not at hand: `dvc "
-                   f"pull data/raw/{dataset}` brings it, and this can say where it lies")
-            if row["path"].startswith("data/raw/") else
-            _place("the file itself", [row["path"]], "yours to delete; nothing of the project does")
-        )  # fmt: skip
+        found.append(_file(revision, dataset, row))
         for folder in _unlisted(revision, dataset):
             found.append(_place(f"perhaps samples or frames in {folder}", [folder],
                                 f"its listing is not at hand: `dvc pull {folder}`, then ask again for the shards"))  # fmt: skip
@@ -34,6 +27,76 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
             purge = "the next run writes other shards; `conservatory prune --withdrawn --yes` then takes these from DVC's cache"
             if files:
                 found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
+    found += _caches(revision, rows)
+    if "reports/index.html" in revision.graph.maker:
+        excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
+        found.append(
+            _place(
+                "perhaps an excerpt to play in the report",
+                excerpt,
+                "the next run makes another; `conservatory prune --withdrawn --yes` then takes this one from DVC's cache; "
+                "copies given away stay",
+            )
+        )
+    return found + _pushed()
+
+
+def after(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """The same of clips that no manifest of the revision lists any more: what DVC's cache keeps of the results that commits have
+    with them, and what is not a result."""
+    found = [_file(revision, dataset, row) for dataset, row in rows
+             if Path(row["path"]).exists() or revision.graph.outputs(row["path"])]  # fmt: skip
+    shards_of, excerpts = _former(revision, rows)
+    purge = "`conservatory prune --withdrawn --yes` takes them from DVC's cache"
+    for folder, files in shards_of.items():
+        if files := _objects(files):
+            found.append(_place(f"samples or frames in {folder} of former runs", files, purge))
+    if files := _objects(excerpts):
+        found.append(_place("perhaps an excerpt to play in former reports", files, f"{purge}; copies given away stay"))
+    return found + _caches(revision, rows) + _pushed()
+
+
+def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str, list[str]], list[str]]:
+    """(folder -> hashes of the shards these clips lie in, hashes of the reports made with them) of the results that commits
+    have."""
+    shards_of, excerpts, seen = {}, [], {}
+    for commit in runs.commits(revision, LOCK, "--all"):
+        then = Revision(commit["commit"])
+        try:
+            folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
+        except LineageError:  # its dvc.lock is not whole
+            continue
+        heard = False
+        for folder, clip_id in folders:
+            key = (then.hash(folder), clip_id)
+            if key not in seen:
+                seen[key] = list(_shards_with(then, folder, clip_id).values())
+                shards_of.setdefault(folder, []).extend(seen[key])
+            heard = heard or bool(seen[key])
+        if heard and "reports/index.html" in then.graph.maker:
+            excerpts.append(then.hash("reports/index.html"))
+    return {folder: list(dict.fromkeys(files)) for folder, files in shards_of.items()}, list(dict.fromkeys(excerpts))
+
+
+def _file(revision: Revision, dataset: str, row: dict) -> dict:
+    """The clip's own file."""
+    path, what = row["path"], "the file, as it was published"
+    if inside := revision.hash(path):
+        how = (
+            f"it is made or downloaded whole with its dataset: it lies unused until {dataset} is removed "
+            f"(`conservatory remove {dataset}`), and then goes with it"
+        )
+        return _place(what, [path, *_objects([inside])], how)
+    if path.startswith("data/raw/"):
+        raw = f"data/raw/{dataset}"
+        how = f"of {raw}, whose listing is not at hand: `dvc pull {raw}` brings it, and this can say where it lies"
+        return _place(what, [path], how)
+    return _place("the file itself", [path], "yours to delete; nothing of the project does")
+
+
+def _caches(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """What is kept beside the results."""
+    found = []
     if (kept := cache.folder()).is_dir():
         found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
                             "`conservatory prune --withdrawn --yes` empties it (it costs time, nothing else)"))  # fmt: skip
@@ -45,20 +108,12 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
                 "`conservatory prune --also downloads --yes` empties that folder; a later run downloads again",
             )
         )
-    if "reports/index.html" in revision.graph.maker:
-        excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
-        found.append(
-            _place(
-                "perhaps an excerpt to play in the report",
-                excerpt,
-                "the next run makes another; `conservatory prune --withdrawn --yes` then takes this one from DVC's cache; "
-                "copies given away stay",
-            )
-        )
-    if pushed := remotes():
-        how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
-        found.append(_place("what was pushed", list(pushed.values()), how))
     return found
+
+
+def _pushed() -> list[dict]:
+    how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
+    return [_place("what was pushed", list(pushed.values()), how)] if (pushed := remotes()) else []
 
 
 def _downloaded(entries: object, dataset: str) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.lineage import clips, figures, held, registered, targets
+from pipelines.lineage import clips, figures, held, registered, targets, withdraw
 from pipelines.lineage.revision import LineageError, Revision
 
 KINDS = {  # what stands where: for grouping, and for people
@@ -27,20 +27,22 @@ ROLES = {
 
 
 def impact(revision: Revision, asked: str) -> dict[str, Any]:
-    """`{"target", "clips", "stages", "made", "models", "held", "registered"}`.
+    """`{"target", "clips", "stages", "made", "models", "held", "withdrawn", "registered"}`.
 
     clips: `{"dataset", "clip_id", "path", "title", "split", "group", "sha256"}` of every clip with the target's bytes, where it
     is a clip. stages: what a run would do again were it changed or gone, in order. made: kind -> `[{"path", "stage"}]`; of
     figures also `numbers`, how many the file holds. models: `[{"path", "stage", "said", "must_retrain"}]`: what a clip was to
-    each, None where the target is no clip. held: where its bytes are (`held.places`). registered: what a
-    clip was to registered versions (`registered.find`), some of which know clips that the revision does not.
-    Raises `LineageError`.
+    each, None where the target is no clip. held: where its bytes are (`held.places`; of a withdrawn clip that no manifest lists
+    any more `held.after`). withdrawn: why it was, as params.yaml has it, else None. registered: what a clip was to registered
+    versions (`registered.find`), some of which know clips that the revision does not. Raises `LineageError`.
     """
     try:
         target = targets.find(revision, asked)
-    except LineageError:
-        if found := _withdrawn(asked):
+    except LineageError as error:
+        if found := _withdrawn(revision, asked):
             return found
+        if known := [why for content, why in withdraw.reasons(revision).items() if asked in (content, content[:16])]:
+            raise LineageError(f"{error} It was withdrawn ({known[0]}), and no manifest at hand lists it.") from error
         raise
     rows = clips.find(revision, target["clip"]["sha256"]) if target["kind"] == "clip" else []
     graph = revision.graph
@@ -54,13 +56,15 @@ def impact(revision: Revision, asked: str) -> dict[str, Any]:
     for row in made.get("figures", []):
         content = revision.data(row["path"]) if row["path"].endswith(".json") else None
         row["numbers"] = sum(1 for _ in figures.numbers(json.loads(content))) if content else None
+    gone = withdraw.former(revision, target["path"]) if not rows and target["path"].startswith("data/raw/") else []
     return {
         "target": target,
         "clips": [{"dataset": dataset, **{key: row[key] for key in clips.COLUMNS}} for dataset, row in rows],
         "stages": stages,
         "made": {kind: made[kind] for kind in [*KINDS.values(), "other data"] if kind in made},
         "models": _models(revision, [row["path"] for row in made.get("models", [])], rows),
-        "held": held.places(revision, rows) if rows else [],
+        "held": held.places(revision, rows) if rows else held.after(revision, gone) if gone else [],
+        "withdrawn": next((withdraw.reasons(revision).get(row["sha256"]) for _, row in [*rows, *gone]), None),
         "registered": _registered(target),
     }
 
@@ -76,12 +80,14 @@ def _registered(target: dict) -> list[dict]:
     )
 
 
-def _withdrawn(asked: str) -> dict[str, Any] | None:
-    """The answer about a clip that no manifest of the revision lists, and registered versions know."""
-    known = [row for row in registered.find(asked) if row["clip"]]
-    rows = {row["clip"]["clip_id"]: row["clip"] for row in known}
+def _withdrawn(revision: Revision, asked: str) -> dict[str, Any] | None:
+    """The answer about a clip that no manifest of the revision lists, and former results or registered versions know."""
+    former = [{"dataset": dataset, **{key: row[key] for key in clips.COLUMNS}}
+              for dataset, row in withdraw.former(revision, asked)]  # fmt: skip
+    known = former + [row["clip"] for row in registered.find(asked) if row["clip"]]
+    rows = {(clip["dataset"], clip["clip_id"]): clip for clip in known}
     if len({row["sha256"] for row in rows.values()}) > 1:
-        raise LineageError(f"{asked!r} names several clips: {', '.join(rows)}. Give one's id.")
+        raise LineageError(f"{asked!r} names several clips: {', '.join(name for _, name in rows)}. Give one's id.")
     if not rows:
         return None
     clip = next(iter(rows.values()))
@@ -93,8 +99,12 @@ def _withdrawn(asked: str) -> dict[str, Any] | None:
         "clip": clip,
         "also": [],
     }
-    found = {"target": target, "clips": list(rows.values()), "stages": [], "made": {}, "models": [], "held": []}
-    return found | {"registered": registered.find(clip["sha256"])}
+    found = {"target": target, "clips": list(rows.values()), "stages": [], "made": {}, "models": []}
+    return found | {
+        "held": held.after(revision, [(row["dataset"], row) for row in rows.values()]),
+        "withdrawn": withdraw.reasons(revision).get(clip["sha256"]),
+        "registered": registered.find(clip["sha256"]),
+    }
 
 
 def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> list[str]:
@@ -157,9 +167,12 @@ def lines(found: dict) -> Iterator[str]:
         yield f"  {clip['path']}, sha256 {clip['sha256']}"
     if not found["clips"]:
         yield f"{found['target']['asked']}"
+    if found["withdrawn"]:
+        yield f"Withdrawn: {found['withdrawn']}"
     if not found["stages"]:
-        yield "No manifest lists it any more." if found["registered"] else "Nothing has used it."
+        yield "No manifest lists it any more." if found["clips"] or found["registered"] else "Nothing has used it."
         yield from registered.lines(found["registered"], ROLES)
+        yield from held.lines(found["held"])
         return
     said = {row["path"]: row["said"] for row in found["models"]}
     for kind, rows in found["made"].items():
@@ -175,6 +188,7 @@ def lines(found: dict) -> Iterator[str]:
     yield f"Were it changed or gone, {len(found['stages'])} stages would run again: {', '.join(found['stages'])}"
     if not found["clips"]:
         yield from registered.lines(found["registered"], ROLES)
+        yield from held.lines(found["held"])
     else:
         retrain = [row["path"] for row in found["models"] if row["must_retrain"]]
         yield f"Models to retrain without it: {', '.join(retrain) or 'none has heard it'}"

@@ -24,6 +24,7 @@ def clip(text):
     ("asked", "change"),
     [
         ("pipelines/kit/one.py", lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")),
+        ("pipelines/kit", lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")),
         ("params.yaml#training.gain", lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05")),
         (
             "params.yaml#datasets.two",
@@ -102,8 +103,8 @@ def test_remove_makes_it_so(project, call):
         assert BOTH not in "".join(path.read_text() for path in Path("data/audio", name).glob("*.npy"))
         assert pq.read_table(f"data/manifests/{name}.quarantine.parquet").num_rows == 1
     assert Path("music/y.wav").read_text() == BOTH, "a user's file is the user's"
-    status, _, errors = call("impact", clip(BOTH)[:16])
-    assert status == 2 and "nothing that the working tree knows" in errors
+    status, out, _ = call("impact", clip(BOTH)[:16])
+    assert status == 0 and "No manifest lists it any more." in out
     assert call("impact", clip(BOTH)[:16], "--rev", "second")[0] == 0
     # and a line taken out lets it in again: the same bytes as before
     audit_project.edit(Path("params.yaml"), f"withdrawn:\n{line}", "withdrawn: {}")
@@ -161,6 +162,16 @@ def test_params_without_the_list_gets_it(project):
     assert set(withdraw.params.load()["withdrawn"]) == {"0" * 64, "1e" + "3" * 62}, "hashes that look like numbers too"
 
 
+def test_a_folder_of_code_is_used_by_those_who_load_any_of_it(project):
+    every = set(Revision().graph.stages)
+    assert set(impact.impact(Revision(), "pipelines")["stages"]) == every
+    assert (
+        impact.impact(Revision(), "pipelines/kit")["stages"]
+        == impact.impact(Revision(), "pipelines/kit/one.py")["stages"]
+    )
+    assert "train@short" in impact.impact(Revision("second"), "pipelines/kit")["stages"]
+
+
 def test_what_nothing_used(project):
     with pytest.raises(LineageError, match="No stage reads"):
         impact.impact(Revision(), "params.yaml#nothing")
@@ -189,3 +200,62 @@ def test_a_published_file_is_nobodys_to_delete_where_its_listing_is_away(project
     held = {place["what"]: place for place in impact.impact(Revision(), clip(TRAIN))["held"]}
     assert "yours" not in held["the file, as it was published"]["purge"] and "the file itself" not in held
     assert held["perhaps samples or frames in data/audio/one"]["paths"] == ["data/audio/one"]
+
+
+def holding(text):
+    """The files of DVC's cache in which a clip's bytes lie."""
+    return {str(path) for path in object_path("0" * 32).parents[1].glob("??/*") if text.encode() in path.read_bytes()}
+
+
+def test_a_clip_that_a_run_took_out_is_still_known_with_the_places_of_its_bytes(project, call):
+    call("remove", clip(BOTH), "--why", "letter of 3 May")
+    audit_project.repro(project)
+    committed, names = False, (clip(BOTH), clip(BOTH)[:16], "music/y.wav", "song <1> of one")
+    for asked in [*names, *names[:1]]:
+        found = impact.impact(Revision(), asked)
+        assert found["withdrawn"] == "letter of 3 May" and found["stages"] == []
+        assert [row["dataset"] for row in found["clips"]] == ["one", "two"]
+        paths = {path for place in found["held"] for path in place["paths"]}
+        assert {"data/raw/one/1.wav", "music/y.wav"} <= paths and holding(BOTH) <= paths
+        assert str(object_path(Revision().hash("reports/index.html"))) not in paths, "that one was made without it"
+        out = call("impact", asked)[1]
+        assert "Withdrawn: letter of 3 May" in out and "of former runs" in out
+        committed = committed or audit_project.commit(project, "Withdrawn")
+    assert call("prune", "--withdrawn", "--yes")[0] == 0
+    held = impact.impact(Revision(), clip(BOTH))["held"]
+    left = {path for place in held for path in place["paths"]}
+    # which in this small project is also the whole shard of another dataset
+    assert left == {"data/raw/one/1.wav", "music/y.wav", str(object_path(Revision().hash("data/raw/one/1.wav")))}
+
+
+def test_the_file_of_a_clip_that_a_run_took_out(project, call):
+    call("remove", clip(TRAIN), "--why", "letter of 3 May")
+    audit_project.repro(project)
+    found = impact.impact(Revision(), "data/raw/one/0.wav")
+    assert found["withdrawn"] == "letter of 3 May" and found["held"] and not found["clips"]
+    out = call("impact", "data/raw/one/0.wav")[1]
+    assert "Withdrawn: letter of 3 May" in out and "the file, as it was published: data/raw/one/0.wav" in out
+
+
+def test_a_clip_withdrawn_already_is_said_to_be_so(project, call):
+    call("remove", clip(TRAIN), "--why", "letter of 3 May")
+    before, names = Path("params.yaml").read_text(), (clip(TRAIN)[:16], "./data/raw/one/0.wav", "song <0> of one")
+    for repro in (False, True):
+        if repro:
+            audit_project.repro(project)
+        for asked, *why in ((name, *why) for name in names for why in ((), ("--why", "again"))):
+            status, out, errors = call("remove", asked, *why)
+            assert status == 0 and f"{clip(TRAIN)[:16]}: was withdrawn already: letter of 3 May" in out, errors
+            assert Path("params.yaml").read_text() == before
+    status, out, _ = call("remove", names[0], "--why", "the work", "--whole-group")
+    assert status == 0 and set(withdraw.params.load()["withdrawn"]) == {clip(TRAIN), clip(BOTH)}
+
+
+def test_of_a_clip_whose_manifest_is_lost_the_reason_is_told(project, call):
+    call("remove", clip(TRAIN), "--why", "letter of 3 May")
+    audit_project.repro(project)
+    for rev in ("first", "second"):
+        object_path(Revision(rev).hash("data/manifests/one.parquet")).unlink(missing_ok=True)
+    status, _, errors = call("impact", clip(TRAIN)[:16])
+    assert status == 2 and "It was withdrawn (letter of 3 May), and no manifest at hand lists it." in errors
+    assert "was withdrawn already: letter of 3 May" in call("remove", clip(TRAIN)[:16], "--why", "again")[1]
