@@ -99,6 +99,22 @@ def hashes(commit: str, deps: dict[str, str]) -> dict[str, str | None]:
     return {path: _known[commit, path] for path in deps}
 
 
+def folder_here(path: str) -> dict[str, str]:
+    """Path in a folder of the working tree -> md5 of each file."""
+    files = (file for file in Path(path).rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): hashlib.md5(file.read_bytes()).hexdigest() for file in files}
+
+
+def code_folder(revision: Revision, path: str) -> str | None:
+    """DVC's hash of a folder of code."""
+    if revision.name:
+        return hashes(revision.commit, {path: ".dir"})[path]
+    compiled = ("__pycache__", ".pyc")
+    return recipe.folder_hash(
+        {name: md5 for name, md5 in folder_here(path).items() if not any(part in name for part in compiled)}
+    )
+
+
 def environment(revision: Revision) -> dict:
     """`{"file", "sha256", "packages": {name: version}}`: the versions that the project pins at a revision."""
     return _pins(revision.read(ENVIRONMENT))

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines import recipe
 from pipelines.lineage import clips, figures
-from pipelines.lineage.revision import LineageError, Revision, blobs, git
+from pipelines.lineage.revision import LineageError, Revision, blobs, git, tracked
 
 HOW = (
     "Ask about a figure (reports/clustering.json#scores.style.short.hungarian_accuracy), a model (short), a clip (its id, path "
@@ -19,7 +19,7 @@ def find(revision: Revision, asked: str) -> dict:
 
     figure: `key`, `value`, `beside`, `from` (file and key it was copied from, or None). output: nothing more; `path` may lie in
     an output, or be a folder of several. clip: `clip` (its row of the manifest), `dataset`, `also` (other datasets that hold the
-    same bytes). code: a file in git that stages may load. Raises `LineageError`.
+    same bytes). code: a file in git that stages may load, or a folder of such. Raises `LineageError`.
     """
     graph = revision.graph
     path, hash_sign, key = asked.partition("#")
@@ -47,7 +47,16 @@ def find(revision: Revision, asked: str) -> dict:
         revision.name or git("ls-files", "--error-unmatch", "--", path) is not None
     ):
         return {"asked": asked, "kind": "code", "path": path}
+    if path not in ("", ".") and _is_folder(revision, path):
+        return {"asked": asked, "kind": "code", "path": path}
     raise LineageError(f"{asked!r} is nothing that {revision} knows. {HOW}{_away(revision)}")
+
+
+def _is_folder(revision: Revision, path: str) -> bool:
+    """Does git hold files of this folder?"""
+    if revision.name:
+        return bool(tracked(revision.commit, path + "/"))
+    return Path(path).is_dir() and bool(git("ls-files", "--", path))
 
 
 def _away(revision: Revision) -> str:
@@ -118,8 +127,9 @@ def _clip(asked: str, rows: list[tuple[str, dict]]) -> dict:
 
 
 def readers(revision: Revision, path: str) -> list[str]:
-    """The stages that load a code file, by its path or a folder it lies in."""
+    """The stages that load a code file, by its path or a folder it lies in; or files of a folder."""
     around = {path, *map(str, PurePosixPath(path).parents)}
     stages = revision.graph.stages.items()
-    return [name for name, entry in stages if any(dep["path"] in around and recipe.is_code(dep["path"])
+    return [name for name, entry in stages if any(
+            recipe.is_code(dep["path"]) and (dep["path"] in around or dep["path"].startswith(path + "/"))
             for dep in entry.get("deps", []))]  # fmt: skip

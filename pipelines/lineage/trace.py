@@ -183,6 +183,8 @@ def _in_git(revision: Revision, target: dict) -> dict:
 
 
 def _hash(revision: Revision, target: dict) -> str | None:
+    if target["kind"] == "code" and revision.read(target["path"]) is None:
+        return runs.code_folder(revision, target["path"])
     if target["kind"] in ("code", "parameter"):
         return hashlib.md5(revision.read(target["path"]) or b"").hexdigest()
     return revision.hash(target["path"])

@@ -158,7 +158,7 @@ def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str |
                 continue
             listed = revision.listing(out["path"])
             if not listed and not object_path(out["md5"]).is_file():
-                there = _folder_here(out["path"]) if not revision.name else {}
+                there = runs.folder_here(out["path"]) if not revision.name else {}
                 same = there and recipe.folder_hash(there) == out["md5"]
                 yield (
                     name,
@@ -172,11 +172,6 @@ def _folders(revision: Revision, stages: dict) -> Iterator[tuple[str, str, str |
                 more = [] if revision.name else [file for file in sorted(folder.rglob("*")) if file.is_file()
                         and file.relative_to(folder).as_posix() not in listed]  # fmt: skip
                 yield name, out["path"], f"{len(more)} files more than recorded, {more[0]} first" if more else None
-
-
-def _folder_here(path: str) -> dict[str, str]:
-    files = (file for file in Path(path).rglob("*") if file.is_file())
-    return {file.relative_to(path).as_posix(): hashlib.md5(file.read_bytes()).hexdigest() for file in files}
 
 
 def _link(revision: Revision, dep: dict) -> str | None:
@@ -207,10 +202,7 @@ def _code(revision: Revision, stages: dict) -> Iterator[tuple[str, str | None]]:
         if revision.name:
             now = runs.hashes(revision.commit, {path: md5})[path]
         elif md5.endswith(".dir"):
-            there = _folder_here(path)
-            now = recipe.folder_hash(
-                {name: each for name, each in there.items() if "__pycache__" not in name and name[-4:] != ".pyc"}
-            )
+            now = runs.code_folder(revision, path)
         else:
             content = revision.read(path)
             now = content and hashlib.md5(content).hexdigest()

@@ -107,6 +107,8 @@ def test_an_older_revision_is_answered_from_git_and_the_cache(project):
         ("song <2> of one", "data/raw/one/2.wav"),
         ("data/raw/one/2.wav", "data/raw/one/2.wav"),
         ("pipelines/kit/one.py", "pipelines/kit/one.py"),
+        ("pipelines/kit", "pipelines/kit"),
+        ("pipelines/kit/", "pipelines/kit"),
         ("params.yaml#training.gain", "params.yaml"),
         ("reports/clustering.json#two.style.short.by.a.b", "reports/clustering.json"),
     ],
@@ -127,6 +129,8 @@ def test_what_can_be_asked(project, asked, path):
     ("asked", "said"),
     [
         ("nothing", "Ask about a figure"),
+        (".", "Ask about a figure"),
+        ("music", "Ask about a figure"),
         ("reports/clustering.json#one.style.long", "There is no key 'long' under one.style; there is short."),
         ("models/tagging/short/none", "No stage made"),
         ("data/audio/one/index.parquet#a", "only JSON has keys"),
@@ -223,6 +227,19 @@ def test_a_file_that_is_gone_since_is_traced_where_it_was(project, call):
     assert "is nothing that the working tree knows" in call("trace", "pipelines/kit/two.py")[2]
     Path("pipelines/kit/new.py").write_text("")
     assert "is nothing that second knows" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
+
+
+def test_a_folder_of_code_has_the_hash_that_stages_ran(project, call):
+    ran = {dep["path"]: dep["md5"] for dep in Revision().graph.stages["train@short"]["deps"]}["pipelines/kit"]
+    Path("pipelines/kit/__pycache__").mkdir()
+    Path("pipelines/kit/__pycache__/one.cpython-311.pyc").write_text("compiled")
+    for rev in ([], ["--rev", "second"]):
+        assert f"md5 {ran}, last changed 2026-01-01 in " in call("trace", "pipelines/kit", *rev)[1]
+    audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")
+    assert ran not in call("trace", "pipelines/kit")[1]
+    audit_project.git(project, "rm", "-rqf", "pipelines/kit")
+    audit_project.commit(project, "Kit is gone")
+    assert call("trace", "pipelines/kit")[0] == 2 and call("trace", "pipelines/kit", "--rev", "second")[0] == 0
 
 
 def test_without_data_what_is_recorded_is_still_answered(project, call):
