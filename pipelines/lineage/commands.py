@@ -1,15 +1,16 @@
 """The audit's commands: `conservatory trace`, `impact`, `diff`, and the withdrawal of a clip."""
 
 import functools
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.lineage.revision import LineageError, Revision
-from pipelines.store.files import atomic, write_json
+from pipelines.store.files import atomic
 from pipelines.store.plain import one_line, plain
 
 REV = typer.Option("--rev", help="A commit, branch, tag or experiment; the working tree without it.")
@@ -35,10 +36,10 @@ def trace(
     target: Annotated[str, typer.Argument(help="FILE.json#key.path of a figure; a model, clip, stage, or any file.")],
     rev: Annotated[str, REV] = "",
     json_file: Annotated[Path | None, JSON] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a self-contained page to click through.")] = None,
-    openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line.")] = None,
-    prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON.")] = None,
-    card: Annotated[Path | None, typer.Option(help="Of a model: write its whole card, in Markdown.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page to click through; or -.")] = None,
+    openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line; or -.")] = None,
+    prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON; or -.")] = None,
+    card: Annotated[Path | None, typer.Option(help="Of a model: write its whole card, in Markdown; or -.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
     ] = False,
@@ -55,18 +56,24 @@ def trace(
     from pipelines.lineage import text
     from pipelines.lineage import trace as tracing
 
+    options = {"--json": json_file, "--html": html, "--openlineage": openlineage, "--prov": prov, "--card": card}
+    printed = [option for option, file in options.items() if _printed(file)]
+    if len(printed) > 1:
+        raise LineageError(f"{' and '.join(printed)} cannot be printed together: give all but one the name of a file.")
     revision = Revision(rev)
     found = tracing.trace(revision, target)
     if verify:
         from pipelines.lineage import verify as verifying
 
         found["verification"] = verifying.verify(revision, found)
-    if _wrote(json_file, found):
+    if not printed:
         _say(text.lines(found))
+    if json_file:
+        _write_json(json_file, found)
     if html:
         from pipelines.lineage import page
 
-        _write(html, page.render(found))
+        _write(html, page.render(found), plain)
     if openlineage:
         from pipelines.lineage import openlineage as events
 
@@ -74,11 +81,11 @@ def trace(
     if prov:
         from pipelines.lineage import prov as documents
 
-        write_json(prov, documents.document(found))
+        _write_json(prov, documents.document(found))
     if card:
         from pipelines.lineage import card as cards
 
-        _write(card, cards.render(revision, found))
+        _write(card, cards.render(revision, found), plain)
     if verify and found["verification"]["wrong"]:
         raise typer.Exit(1)
 
@@ -101,8 +108,10 @@ def impact(
     from pipelines.lineage import impact as impacts
 
     found = impacts.impact(Revision(rev), target)
-    if _wrote(json_file, found):
+    if not _printed(json_file):
         _say(impacts.lines(found))
+    if json_file:
+        _write_json(json_file, found)
 
 
 @answered
@@ -120,8 +129,10 @@ def diff(
     from pipelines.lineage import difference, difference_text
 
     found = difference.difference(Revision(before), Revision(after))
-    if _wrote(json_file, found):
+    if not _printed(json_file):
         _say(difference_text.lines(found))
+    if json_file:
+        _write_json(json_file, found)
 
 
 @answered
@@ -169,19 +180,20 @@ def _say(lines: Iterable[str]) -> None:
         print("\n".join(map(one_line, line.split("\n"))))
 
 
-def _wrote(file: Path | None, found: dict) -> bool:
-    """Write JSON where it is asked for; False where it was printed, and text would spoil it."""
-    if file is not None and str(file) == "-":
-        import json
-
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-        return False
-    if file is not None:
-        write_json(file, found)
-    return True
+def _printed(file: Path | None) -> bool:
+    """Does it go to standard output, where text would spoil it?"""
+    return str(file) == "-"
 
 
-def _write(path: Path, content: str) -> None:
+def _write_json(path: Path, value: dict) -> None:
+    _write(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write(path: Path, content: str, shown: Callable[[str], str] = str) -> None:
+    """Write a file, or print what is `shown` of it: JSON has no control characters, other formats may hold strangers'."""
+    if _printed(path):
+        print(shown(content), end="")
+        return
     with atomic(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
     print(f"Written: {path}", file=sys.stderr)

@@ -202,7 +202,7 @@ def _commits(before: Revision, after: Revision) -> list[str]:
 def _files(before: Revision, after: Revision) -> list[str]:
     """The files that stages are given, of code and settings, that differ: whether a stage has run with them or not."""
     ends = [before.commit or "HEAD", *([after.commit] if after.name and after.commit else [])]
-    found = (git("diff", "--name-only", "-z", *ends, "--", *GIVEN) or "").split("\0")
+    found = (git("diff", "--name-only", "--relative", "-z", *ends, "--", *GIVEN) or "").split("\0")
     if not after.name:
         found += (git("ls-files", "--others", "--exclude-standard", "-z", "--", *GIVEN) or "").split("\0")
     return sorted({name for name in found if name})

@@ -220,7 +220,10 @@ def _changed(revision: Revision) -> list[str]:
     if revision.name:
         return []
     found = git("status", "--porcelain", "--untracked-files=all", "-z", "--", *CHANGED) or ""
-    return sorted(line[3:] for line in found.split("\0") if line[2:3] == " ")
+    prefix = (git("rev-parse", "--show-prefix") or "").rstrip(
+        "\n"
+    )  # paths are the repository's, of which this may be a folder
+    return sorted(line[3:].removeprefix(prefix) for line in found.split("\0") if line[2:3] == " ")
 
 
 def _date(revision: Revision) -> str:

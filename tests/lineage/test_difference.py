@@ -8,7 +8,7 @@ from pathlib import Path
 import audit_project
 import pytest
 
-from pipelines.lineage import difference, difference_text, withdraw
+from pipelines.lineage import difference, difference_text, trace, withdraw
 from pipelines.lineage.revision import Revision, object_path
 
 
@@ -169,3 +169,17 @@ def test_figures_of_an_output_that_dvc_keeps_are_pulled(project):
     Path("reports/clustering.json").unlink()
     object_path(Revision().hash("reports/clustering.json")).unlink()
     assert "as dvc.lock of HEAD has it (`dvc pull reports/clustering.json` brings it)" in words("second", "HEAD")[1]
+
+
+def test_a_project_in_a_folder_of_its_repository(project, monkeypatch):
+    """Paths are the project's, not the repository's."""
+    above = project.parent / "above"
+    above.mkdir()
+    project.rename(above / "project")
+    (above / "project/.git").rename(above / ".git")
+    audit_project.commit(above, "Moved")
+    monkeypatch.chdir(above / "project")
+    audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05")
+    Path("pipelines/new.py").write_text("")
+    assert "Files that differ: params.yaml, pipelines/new.py\n" in words("HEAD")[1]
+    assert trace.trace(Revision(), "short")["revision"]["changed"] == ["params.yaml", "pipelines/new.py"]

@@ -107,7 +107,7 @@ def test_the_page_escapes_what_strangers_wrote_and_loads_nothing(project, call):
     status, _, errors = call(
         "trace", FIGURE, "--html", "out/trace.html", "--openlineage", "o.jsonl", "--prov", "p.json"
     )
-    assert status == 0 and "Written: out/trace.html" in errors
+    assert status == 0 and all(f"Written: {file}\n" in errors for file in ("out/trace.html", "o.jsonl", "p.json"))
     text = Path("out/trace.html").read_text()
     assert "the &lt;b&gt;test&lt;/b&gt;" in text and "<b>test" not in text
     assert "http" not in text and "src=" not in text
@@ -118,3 +118,20 @@ def test_the_page_escapes_what_strangers_wrote_and_loads_nothing(project, call):
     assert len(Path("o.jsonl").read_text().splitlines()) == 2 * len(found["stages"]) and json.loads(
         Path("p.json").read_text()
     )
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--openlineage", "--prov", "--card"])
+def test_what_goes_to_standard_output_is_what_a_file_holds(project, call, option):
+    status, out, errors = call("trace", "short", option, "-")
+    assert status == 0 and "Written" not in errors and not Path("-").exists()
+    assert call("trace", "short", option, "file")[0] == 0
+    assert out == Path("file").read_text()
+    status, out, errors = call(
+        "trace", "short", option, "-", *(("--prov", "-") if option != "--prov" else ("--html", "-"))
+    )
+    assert status == 2 and not out and "cannot be printed together" in errors
+
+
+def test_json_of_the_other_commands_is_said_to_be_written(project, call):
+    for command in (("impact", "short"), ("diff", "first")):
+        assert "Written: found.json" in call(*command, "--json", "found.json")[2]
