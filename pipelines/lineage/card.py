@@ -61,14 +61,18 @@ def _metrics(revision: Revision, path: str) -> Iterator[str]:
     """The scores of the model at `path`, of those reports that were made from it; the others are named."""
     name, there = PurePosixPath(path).name, [file for file in SCORES if file in revision.graph.maker]
     own = [file for file in there if revision.graph.made_from(file, path, listing)]
-    rows = [(file, *row) for file in own for row in _scores(json.loads(revision.data(file) or b"{}"), name)]
+    contents = {file: revision.data(file) for file in own}
+    away = [file for file in own if contents[file] is None]
+    rows = [(file, *row) for file in own if file not in away for row in _scores(json.loads(contents[file]), name)]
     if rows:
         yield "| figure | value | 95% interval | clips |"
         yield "| --- | --- | --- | --- |"
         for file, key, value, (low, high), n in rows:
             yield f"| {file}#{key} | {value:.4f} | {low:.4f} to {high:.4f} | {n} |"
-    else:
+    elif not away:
         yield "No scores with intervals stand in reports/ for it."
+    for file in away:
+        yield f"\nNot at hand, so left out: the figures of {file} as dvc.lock has it."
     for file in there:
         if file not in own:
             yield f"\nLeft out: the figures of {file}. By dvc.lock it was made from another model, or that cannot be checked."

@@ -122,7 +122,8 @@ def _downloaded(entries: object, dataset: str) -> bool:
 
 
 def lines(found: list[dict]) -> Iterator[str]:
-    yield "Its bytes, or what can be played of them, are in:"
+    if found:
+        yield "Its bytes, or what can be played of them, are in:"
     for place in found:
         yield f"  {place['what']}: {', '.join(place['paths'][:4])}" + (" ..." if len(place["paths"]) > 4 else "")
         yield f"    {place['purge']}"

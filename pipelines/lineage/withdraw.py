@@ -38,7 +38,8 @@ def find(revision: Revision, asked: str, whole_group: bool = False) -> dict[str,
 def reasons(revision: Revision) -> dict[str, str]:
     """SHA-256 -> why, of what params.yaml has as withdrawn."""
     found = revision.settings.get("withdrawn")
-    return found if isinstance(found, dict) else {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {content: str(why) for content, why in pairs if isinstance(content, str)}
 
 
 def former(revision: Revision, asked: str) -> list[tuple[str, dict]]:

@@ -169,7 +169,16 @@ def test_a_folder_of_code_is_used_by_those_who_load_any_of_it(project):
         impact.impact(Revision(), "pipelines/kit")["stages"]
         == impact.impact(Revision(), "pipelines/kit/one.py")["stages"]
     )
-    assert "train@short" in impact.impact(Revision("second"), "pipelines/kit")["stages"]
+    found = impact.impact(Revision("second"), "pipelines/kit")
+    assert "train@short" in found["stages"] and "Its bytes" not in "\n".join(impact.lines(found))
+
+
+@pytest.mark.parametrize("listed", ["[a]", "5", "{1: a, ~: b}", "{" + "f" * 64 + ": }"])
+def test_a_list_of_withdrawn_clips_that_is_none(project, call, listed):
+    audit_project.edit(project / "params.yaml", "withdrawn: {}", f"withdrawn: {listed}")
+    status, _, errors = call("impact", "f" * 64)
+    assert status == 2 and "nothing that the working tree knows" in errors
+    assert call("impact", clip(TRAIN))[0] == 0
 
 
 def test_what_nothing_used(project):
