@@ -151,17 +151,6 @@ def test_no_revision_and_no_lock(project, call):
     assert status == 2 and "`conservatory run` writes it" in errors
 
 
-SPOILT = ["schema: '2.0'\nstages:\n  a: [", "<<<<<<< HEAD\nstages: 1\n", "stages: 3\n", "stages: {a: {outs: [1]}}\n"]
-
-
-@pytest.mark.parametrize("text", SPOILT)
-def test_a_lock_that_is_not_whole(project, call, text):
-    Path("dvc.lock").write_text(text)
-    status, _, errors = call("trace", FIGURE)
-    assert status == 2 and "dvc.lock of the working tree is not whole" in errors
-    assert call("trace", FIGURE, "--rev", "second")[0] == 0
-
-
 def test_a_figure_that_git_keeps_is_not_pulled(project, call):
     path = "reports/clustering.json"
     Path(path).write_text("{}")
@@ -172,49 +161,6 @@ def test_a_figure_that_git_keeps_is_not_pulled(project, call):
     Path(path).write_text("{}")
     errors = call("trace", FIGURE)[2]
     assert "`conservatory run` makes it" in errors and "dvc pull" not in errors and "git checkout" not in errors
-
-
-SPOILT_PARAMETERS = {
-    "a: [\n": "is not YAML any more (while parsing",
-    "a: 1\n<<<<<<< HEAD\nb: 1\n=======\n": "line 3",
-    "a: 2026-99-99\n": "is not YAML any more (month must be",
-    "- a\n- b\n": "holds no table of parameters",
-    "5": "holds no table of parameters",
-}
-
-
-@pytest.mark.parametrize("text", SPOILT_PARAMETERS)
-def test_parameters_that_are_not_whole(project, call, text):
-    Path("params.yaml").write_text(text)
-    for command in (("trace", FIGURE, "--verify"), ("impact", "data/raw/one/1.wav"), ("trace", "params.yaml#training")):
-        status, _, errors = call(*command)
-        assert status == 2 and "params.yaml of the working tree" in errors and "<byte string>" not in errors
-        assert SPOILT_PARAMETERS[text] in errors and errors.strip().endswith(
-            "get it back with git checkout params.yaml"
-        )
-    audit_project.commit(project, "Spoilt")
-    status, _, errors = call("trace", "params.yaml#training", "--rev", "HEAD")
-    assert status == 2 and "params.yaml of HEAD" in errors and "checkout" not in errors
-    assert call("trace", "params.yaml#training", "--rev", "second")[0] == 0
-
-
-DOUBLED = "schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs: []\n  a:\n    cmd: y\n    outs: []\n"
-
-
-@pytest.mark.parametrize("command", [("trace", FIGURE), ("impact", "short"), ("diff", "first")])
-def test_a_lock_that_is_refused_is_said_in_a_sentence(project, call, command, monkeypatch):
-    """As one in which a merge left two entries of a stage."""
-    real = recipe.parse_lock
-
-    def parse_lock(text):
-        if text == DOUBLED:
-            raise yaml.YAMLError("dvc.lock has two entries of a")
-        return real(text)
-
-    monkeypatch.setattr(recipe, "parse_lock", parse_lock)
-    Path("dvc.lock").write_text(DOUBLED)
-    status, _, errors = call(*command)
-    assert status == 2 and "dvc.lock of the working tree is not whole" in errors and "two entries of a" in errors
 
 
 def test_a_file_that_is_gone_since_is_traced_where_it_was(project, call):
