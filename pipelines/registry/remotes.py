@@ -37,7 +37,7 @@ def push(
     A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
     is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
     """
-    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, needed.purged(HERE)))
+    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
 
 def pull(
@@ -53,7 +53,7 @@ def pull(
     """
     failed, came = None, []
     try:
-        _carry(lambda repo: came.append(carry.pull(repo, _wanted(repo, models), remote, verify, needed.purged(HERE))))
+        _carry(lambda repo: came.append(carry.pull(repo, _wanted(repo, models), remote, verify, *_purged(HERE, repo))))
     except typer.Exit as error:
         failed = error  # what did come is of use
     missing = ["--allow-missing"] if failed else []
@@ -75,7 +75,7 @@ def push_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.push(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
+        carry.push(repo, needed.of_tree(repo), "", False, *_purged(project, repo), say=say)
 
 
 def pull_tree(project: Path, say: Callable = print) -> None:
@@ -83,7 +83,12 @@ def pull_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.pull(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
+        carry.pull(repo, needed.of_tree(repo), "", False, *_purged(project, repo), say=say)
+
+
+def _purged(project: Path, repo) -> tuple[dict[str, str], dict[str, str]]:
+    """What is not carried, and what is all the same."""
+    return needed.purged(project), needed.let_in(project, repo)
 
 
 def _wanted(repo, models: bool) -> dict[str, str]:
