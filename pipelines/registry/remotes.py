@@ -88,7 +88,8 @@ def pull_tree(project: Path, say: Callable = print) -> None:
 
 def _purged(project: Path, repo) -> tuple[dict[str, str], dict[str, str]]:
     """What is not carried, and what is all the same."""
-    return needed.purged(project), needed.let_in(project, repo)
+    purged = needed.purged(project)
+    return purged, needed.let_in(project, repo) if purged else {}
 
 
 def _wanted(repo, models: bool) -> dict[str, str]:
