@@ -281,6 +281,7 @@ def retrain(
             print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")
             return
         options()
+        before = _champions()
         try:
             found = (
                 retraining.resume(HERE, resume)
@@ -290,13 +291,22 @@ def retrain(
         except KeyboardInterrupt as error:
             # before there was one to go on with, it has no words
             go_on = str(error) or "What is left of it, if anything: conservatory status"
-            print(f"Interrupted; no champion has changed. {go_on}", file=sys.stderr)
+            decided = (
+                "no champion has changed"
+                if _champions() == before
+                else "what was decided stands (conservatory models list)"
+            )
+            print(f"Interrupted; {decided}. {go_on}", file=sys.stderr)
             raise typer.Exit(130) from None
         for name, event in found["models"].items():
             if event:
                 tell(name, event)
         if as_json:
             write_json(as_json, found)
+
+
+def _champions() -> dict[str, int | None]:
+    return {name: history.champion(history.read(HERE, name)) for name in history.names(HERE)}
 
 
 @contextmanager

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 import small_models as small
 import yaml
+from helpers import PROJECT
+from typer.testing import CliRunner
 
-from pipelines.registry import history, retrain, worktree
+from pipelines.cli import app
+from pipelines.registry import history, owed, retrain, worktree
 
 SKILL = "taggers.log_mel.short.skill"
 
@@ -115,3 +118,18 @@ def test_nothing_to_go_back_to_names_who_was_taken_back(project):
         done.returncode == 2
         and "no champion before version 1 (others were, and were taken back: 2; --to" in done.stderr
     )
+
+
+def test_interrupted_after_the_decision_it_says_that_that_stands(project, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    with monkeypatch.context() as patch:
+        patch.setattr(owed, "refusals", interrupt)
+        done = CliRunner().invoke(app, ["retrain", "--set", f"{SKILL}=3.0"])
+    assert done.exit_code == 130 and "Interrupted; what was decided stands" in done.stderr, done.output
+    assert history.champion(history.read(project, "short")) == 2
+    assert small.conservatory(project, "retrain", "--resume", worktree.waiting(project)[0]).returncode == 0
+    assert worktree.waiting(project) == []
