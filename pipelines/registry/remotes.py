@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import recover, run
+from pipelines import dvc_errors, recover, run
 from pipelines.registry import needed
 from pipelines.registry.errors import RegistryError
 from pipelines.remotes import carry, shelf
@@ -94,6 +94,7 @@ def _carry(work) -> None:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo  # a second to import
 
+    dvc_errors.check()
     try:
         recover.unmerged(HERE)
         if recover.unreadable(HERE):

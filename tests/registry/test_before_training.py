@@ -65,6 +65,18 @@ def test_they_are_looked_at_before_anything_is_trained(project):
     assert not (path / "models").exists()
 
 
+def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project):
+    small.git(project, "checkout", "-qb", "shelf")
+    for file, line in (("config", "url = ssh://host/shelf"), ("config.local", "keyfile = /k")):
+        with (project / ".dvc" / file).open("a") as settings:
+            settings.write(f"['remote \"shelf\"']\n    {line}\n")
+    small.commit(project, "a remote")
+    with worktree.held(project, "a"):
+        path = worktree.create(project, "a", "main", {"changes": [], "stages": []})
+    remote = worktree._config(path)["remote"]["shelf"]
+    assert remote["url"] == "ssh://host/shelf" and remote["keyfile"] == "/k"
+
+
 def test_what_drift_is_measured_on_is_brought_up_to_date_too(project):
     small.conservatory(project, "retrain", "--stage", "tagging", "--set", "datasets.music.works=65")
     drift = history.read(project, "short")[-1]["comparison"]["drift"]
