@@ -1,7 +1,6 @@
 """`conservatory push` and `conservatory pull`: data and models to and from a DVC remote, hashed on their way."""
 
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines import recover, run
-from pipelines.registry import needed
+from pipelines import dvc_errors, recover
+from pipelines.registry import layout, needed
 from pipelines.registry.errors import RegistryError
 from pipelines.remotes import carry, shelf
 from pipelines.remotes.shelf import RemoteError
@@ -48,23 +47,32 @@ def pull(
     """Fetch what this tree needs from the remote and lay it out; each file is hashed when it arrives.
 
     What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
-    purged because a clip in it was withdrawn is not fetched. Files that you changed are left alone. The exit status is 0 if all
-    is here. Whatever failed, the same command goes on.
+    purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left
+    alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
     """
-    failed, came = None, []
+    failed, came, torn = None, [], {}
+
+    def work(repo) -> None:
+        wanted, (purged, again) = _wanted(repo, models), _purged(HERE, repo)
+        try:
+            came.append(carry.pull(repo, wanted, remote, verify, purged, again))
+        finally:
+            torn.update({} if again else layout.torn(repo, purged))
+
     try:
-        _carry(lambda repo: came.append(carry.pull(repo, _wanted(repo, models), remote, verify, *_purged(HERE, repo))))
+        _carry(work)
     except typer.Exit as error:
         failed = error  # what did come is of use
-    missing = ["--allow-missing"] if failed else []
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout", *missing]
-    if subprocess.run(command, env=run.environment()).returncode:
+    if not layout.checkout(*(["--allow-missing"] if failed or torn else [])):
         fetched = "What was fetched is in DVC's cache. " if any(came) else ""
         print(
             f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; "
             "`dvc checkout --force PATH` puts what was recorded in their place.",
             file=sys.stderr,
         )
+        raise typer.Exit(1)
+    if lacking := layout.lay_out_rest(HERE, torn):
+        print(lacking, file=sys.stderr)
         raise typer.Exit(1)
     if failed:
         raise failed
@@ -100,6 +108,7 @@ def _carry(work) -> None:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo  # a second to import
 
+    dvc_errors.check()
     try:
         recover.unmerged(HERE)
         if recover.unreadable(HERE):

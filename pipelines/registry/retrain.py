@@ -18,7 +18,7 @@ import yaml
 from pipelines import params, recipe, run
 from pipelines.alerts import settings as alerts
 from pipelines.alerts.send import alert, refusal
-from pipelines.registry import anywhere, git, history, owed, promotion, remotes, settings, versions, worktree
+from pipelines.registry import anywhere, asked, git, history, owed, promotion, remotes, settings, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, made, record
@@ -41,8 +41,9 @@ def begin(project: Path, revision: str, changes: list[str], stages: list[str], s
             plan = {"changes": changes, "stages": stages, "branch": git.branch(project)}
             path = worktree.create(project, name, revision, plan)
             for change in changes:
-                set_parameter(path / params.PARAMS, change)
+                asked.set_parameter(path / params.PARAMS, change)
             _settings(path)
+            asked.check(path, stages)
             _withdrawn(project, path)
         except BaseException:
             worktree.remove(project, name, branch=True)
@@ -76,9 +77,13 @@ def resume(project: Path, name: str, say: Callable = print) -> dict:
     plan = worktree.plan(project, name)
     with worktree.held(project, name) as lock:
         for change in plan["changes"]:
-            set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
+            asked.set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
         _settings(project / worktree.FOLDER / name)
         _same_branch(project, plan)
+        try:
+            asked.check(project / worktree.FOLDER / name, plan["stages"])
+        except RegistryError as error:
+            raise RegistryError(f"{error}. It cannot go on so; to give it up: conservatory retrain --clean") from error
         _withdrawn(project, project / worktree.FOLDER / name)
         return _steps(project, name, lock, say)
 
@@ -231,22 +236,6 @@ def _decide(project: Path, name: str, commit: str, options: dict, say: Callable)
     except Incomparable as error:
         champion = history.champion(history.read(project, name))
         return history.append(project, name, "refused", version, str(error), champion=champion)
-
-
-def set_parameter(path: Path, change: str) -> None:
-    """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key."""
-    key, equals, text = change.partition("=")
-    *tables, last = key.split(".")
-    with params.editing(path) as document:
-        table = document
-        for part in tables:
-            table = table.get(part) if isinstance(table, dict) else None
-        if not equals or not isinstance(table, dict) or last not in table:
-            raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
-        try:
-            table[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
 
 
 def _go_on(name: str) -> str:
