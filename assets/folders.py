@@ -4,6 +4,7 @@ A folder outside the project is no dependency that DVC could hash in reasonable 
 """
 
 import contextlib
+import csv
 import hashlib
 import os
 import subprocess
@@ -17,6 +18,8 @@ from assets import repro
 
 WATCHED = ("path", "local")
 """What a dataset's entry in params.yaml calls its folder, archive or table."""
+UNWATCHED = {".git", ".dvc", ".cache", ".dagster", ".venv"}
+"""Folders in which no .dvc file is anybody's, and which change with every run."""
 COMMAND = [sys.executable, "-m", "pipelines.cli", "refresh"]
 
 
@@ -37,9 +40,16 @@ def fingerprinted(project: Path) -> set[str]:
 
 
 def away(project: Path) -> list[str]:
-    """The watched folders and archives that are not there: a disk that is not mounted, say."""
-    places = [entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)]
-    return [place for place in places if not (project / Path(place).expanduser()).exists()]
+    """The watched folders and archives that are not there, and the tables of whose files none is: a disk that is not mounted,
+    say."""
+    gone = []
+    for place in (entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)):
+        path = project / Path(place).expanduser()
+        if not path.exists():
+            gone.append(place)
+        elif (listed := _listed(path)) and not any(map(os.path.exists, listed)):
+            gone.append(f"the files that {place} lists")
+    return gone
 
 
 def uncommitted(project: Path) -> list[str]:
@@ -66,31 +76,54 @@ def _without_fingerprints(datasets: dict[str, dict]) -> dict[str, dict]:
 
 def signature(project: Path) -> tuple[str, int]:
     """What the watched data look like from outside, and of how many files: the name, size and time of every file of the datasets'
-    folders and archives, and of every .dvc file of the project. Cheap, unlike a fingerprint: no file is opened.
+    folders and archives, of every file that a dataset's CSV lists, and of every .dvc file of the project. Cheap, unlike a
+    fingerprint: no file is opened but such CSVs.
     """
-    places = [
-        project / Path(entry[key]).expanduser()
-        for entry in _datasets(project).values()
-        for key in WATCHED
-        if entry.get(key)
-    ]
-    # files alone: the folder .dvc has that name too, and changes with every run
-    places += [
-        file for pattern in ("*.dvc", "data/**/*.dvc") for file in sorted(project.glob(pattern)) if file.is_file()
-    ]
     digest, count = hashlib.sha256(), 0
-    for place in places:
-        for file in [place] if place.is_file() else _files(place):
-            with contextlib.suppress(OSError):  # gone since it was listed
-                status = os.stat(file)
-                digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-                count += 1
+    for file in _watched(project):
+        with contextlib.suppress(OSError, ValueError):  # gone since it was listed; or no name of a file, in a CSV
+            status = os.stat(file)
+            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            count += 1
     return digest.hexdigest()[:16], count
 
 
+def _watched(project: Path) -> Iterator[str | Path]:
+    for entry in _datasets(project).values():
+        for place in (project / Path(entry[key]).expanduser() for key in WATCHED if entry.get(key)):
+            if place.is_file():
+                yield place
+                yield from _listed(place)
+            else:
+                yield from _files(place)
+    for folder, inside, names in os.walk(project):
+        inside[:] = sorted(set(inside) - UNWATCHED)
+        yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(".dvc"))
+
+
+def _listed(table: Path) -> list[str]:
+    """The files that a dataset's CSV lists; none where it cannot be read, of which the run will tell."""
+    if table.suffix.lower() != ".csv" or not table.is_file():
+        return []
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as file:
+            names = [(row.get("path") or "").strip() for row in csv.DictReader(file)]
+    except (OSError, ValueError, csv.Error):
+        return []
+    return [os.path.join(table.parent, name) for name in names if name]
+
+
 def _files(folder: Path) -> Iterator[str]:
-    for root, folders, names in os.walk(folder):
-        folders.sort()
+    """Every file below a folder, in folders that are links too, as a dataset's files are listed; a link to a folder that it is
+    in, by whatever way, is not followed."""
+    around = {str(folder): frozenset[str]()}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        inside = around.pop(root) | {os.path.realpath(root)}
+        below = {name: os.path.join(root, name) for name in sorted(folders)}
+        folders[:] = [
+            name for name, path in below.items() if not (os.path.islink(path) and os.path.realpath(path) in inside)
+        ]
+        around |= {below[name]: inside for name in folders}
         yield from (os.path.join(root, name) for name in sorted(names))
 
 

@@ -1,7 +1,8 @@
 """Delete old runs and events of Dagster: `python -m assets.prune --keep-days N --keep-last N [--yes]`, in the project's folder.
 
 A run goes with its events and its logs. It stays while it is not finished, is recent, or made the latest materialization of a
-partition of an asset: without that event the graph would show the partition as never made. Events of `conservatory run` outside
+partition of an asset: without that event the graph would show the partition as never made. So does what another project has in
+the same home of Dagster's. Events of `conservatory run` outside
 Dagster belong to no run and go by the same policy, but for the latest of a partition or check (`prune_events.py`). What sensors
 and schedules did is bounded by dagster.yaml.
 """
@@ -13,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+from dvc.exceptions import DvcException
 
-from assets import prune_events, serve
+from assets import location, prune_events, recipe, serve
 
 DAY = 86_400.0
 PAGE = 1000
@@ -28,8 +30,10 @@ def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tupl
         cursor = records[-1].dagster_run.run_id
         for record in records:
             run, ended = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
-            number += 1
-            if not run.is_finished:
+            number += location.is_ours(run.remote_job_origin)
+            if not location.is_ours(run.remote_job_origin):
+                reason = "another project's"
+            elif not run.is_finished:
                 reason = "not finished"
             elif run.run_id in latest:
                 reason = "the latest materialization of an asset is theirs"
@@ -83,7 +87,12 @@ def main() -> None:
                 "Dagster's events of what ran outside it: they stay, its event log is of a kind that is not known here"
             )
             return
-        events, kept = prune_events.find(instance, arguments.keep_days, int(arguments.keep_last))
+        try:
+            ours = [dg.AssetKey(name).to_string() for name in recipe.load(project)]
+        except DvcException as error:
+            print(f"Dagster's events of what ran outside it: they stay, the recipe cannot be read ({error})")
+            return
+        events, kept = prune_events.find(instance, arguments.keep_days, int(arguments.keep_last), ours)
         _say(f"Dagster's events of what ran outside it: {len(events)} go", kept)
         if arguments.yes:
             prune_events.remove(instance, events)

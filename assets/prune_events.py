@@ -44,10 +44,13 @@ def known(instance: dg.DagsterInstance) -> bool:
     return isinstance(instance.event_log_storage, SqlEventLogStorage)
 
 
-def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tuple[list[Event], dict[str, int]]:
-    """The events that go; and of those that stay, how many for which reason."""
+def find(
+    instance: dg.DagsterInstance, keep_days: float, keep_last: int, assets: list[str]
+) -> tuple[list[Event], dict[str, int]]:
+    """The events that go; and of those that stay, how many for which reason. Only of `assets`, their keys as Dagster writes them:
+    another project may have the same history."""
     going, kept = [], defaultdict[str, int](int)
-    for number, event in enumerate(sorted(_outside(instance), key=_age), 1):
+    for number, event in enumerate(sorted(_outside(instance, assets), key=_age), 1):
         if event.latest:
             kept["the latest of an asset's partition or of a check, or what it is compared with"] += 1
         elif number <= keep_last:
@@ -110,17 +113,17 @@ def _age(event: Event) -> tuple[float, int]:
     return -event.when, -event.id
 
 
-def _outside(instance: dg.DagsterInstance) -> Iterator[Event]:
-    """All materializations and evaluations of checks that belong to no run."""
+def _outside(instance: dg.DagsterInstance, assets: list[str]) -> Iterator[Event]:
+    """All materializations of these assets, and evaluations of their checks, that belong to no run."""
     needed = compared(instance)
     made = db.select(EVENTS.id, EVENTS.timestamp).where(
-        EVENTS.run_id == NO_RUN, EVENTS.dagster_event_type == MADE.value
+        EVENTS.run_id == NO_RUN, EVENTS.dagster_event_type == MADE.value, EVENTS.asset_key.in_(assets)
     )
     done = CHECKS.evaluation_event_storage_id.is_not(None)  # and not only planned, by a run that never came to it
     check = (CHECKS.asset_key, CHECKS.check_name, CHECKS.partition)
     last = db.select(db.func.max(CHECKS.id)).where(done).group_by(*check)
     evaluated = db.select(CHECKS.id, CHECKS.evaluation_event_storage_id, CHECKS.evaluation_event_timestamp).where(
-        done, CHECKS.run_id == NO_RUN
+        done, CHECKS.run_id == NO_RUN, CHECKS.asset_key.in_(assets)
     )
     with instance.event_log_storage.index_connection() as connection:
         materializations = connection.execute(made).all()

@@ -65,8 +65,8 @@ def new_data(project: Path, job: dg.JobDefinition, on: bool) -> dg.SensorDefinit
         name="new_data",
         job=job,
         description=(
-            "Retrains when files came, changed or went in a dataset's folder or archive, or a .dvc file did, and nothing has "
-            "moved since the last look: a copy that goes on is waited for. A retraining that failed is tried again, an hour "
+            "Retrains when files came, changed or went in a dataset's folder, archive or CSV, or a .dvc file did, and nothing "
+            "has moved since the last look: a copy that goes on is waited for. A retraining that failed is tried again, an hour "
             f"later, {TRIES} times in all."
         ),
         minimum_interval_seconds=LOOK_EVERY,

@@ -13,13 +13,17 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
 from dagster._utils.schedules import cron_string_iterator
 
+from assets import location
+
 MAX_RUNS = 5
+LOOKED_AT = 100  # failed runs, other projects' among them
 
 
 def told(instance: dg.DagsterInstance) -> dict:
     """`{"schedules": [...], "sensors": [...], "failed": [...]}`."""
     found = {"schedules": [], "sensors": []}
-    for state in sorted(instance.all_instigator_state(), key=lambda state: state.instigator_name):
+    ours = [state for state in instance.all_instigator_state() if location.is_ours(state.origin)]
+    for state in sorted(ours, key=lambda state: state.instigator_name):
         on = state.status in (InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE)
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         entry = {"name": state.instigator_name, "on": on, "last": _tick(ticks[0]) if ticks else None}
@@ -30,7 +34,8 @@ def told(instance: dg.DagsterInstance) -> dict:
             found["schedules"].append({**entry, "cron": cron, "next": following and following.isoformat()})
         else:
             found["sensors"].append(entry)
-    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=MAX_RUNS)
+    failures = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=LOOKED_AT)
+    records = [record for record in failures if location.is_ours(record.dagster_run.remote_job_origin)][:MAX_RUNS]
     return {
         **found,
         "failed": [

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import params, place, run
+from pipelines import dvc_errors, params, place, run
 from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
@@ -318,22 +318,14 @@ def main() -> None:
     place.enter(sys.argv[1:])
     try:
         app()
-    except (OSError, sqlite3.OperationalError) as error:  # of DVC's own tables the latter
-        if not _full(error):
-            raise
-        print(
-            f"The disk is full: {error}. Nothing is lost: make room (conservatory cache --prune) and try again.",
-            file=sys.stderr,
-        )
-        sys.exit(1)
     except Exception as error:
-        scm = sys.modules.get("dvc.scm")  # where DVC was not asked, it cannot have complained
-        if scm is None or not isinstance(error, scm.SCMError):
+        if isinstance(error, OSError | sqlite3.OperationalError) and _full(error):  # of DVC's own tables the latter
+            full = "Nothing is lost: make room (conservatory cache --prune) and try again."
+            print(f"The disk is full: {error}. {full}", file=sys.stderr)
+            sys.exit(1)
+        if not (why := dvc_errors.sentence(error)):
             raise
-        print(
-            f"DVC wants the project to be in git: {error}. Make it so with git init (or dvc init --no-scm).",
-            file=sys.stderr,
-        )
+        print(why, file=sys.stderr)
         sys.exit(2)
 
 

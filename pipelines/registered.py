@@ -2,6 +2,7 @@
 `history.jsonl`. What cannot be read is left out here; `pipelines.registry`, which writes them, says what is wrong.
 """
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,11 +35,13 @@ def records(project: Path = Path()) -> Iterator[tuple[str, dict]]:
 def events(name: str, project: Path = Path()) -> Iterator[dict]:
     """A model's events with a version, the oldest first."""
     path = project / FOLDER / name / HISTORY
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return
-    for line in lines:
+    with contextlib.suppress(OSError):
+        yield from parsed(path.read_bytes())
+
+
+def parsed(content: bytes) -> Iterator[dict]:
+    """What of a history's content is an event with a version."""
+    for line in content.split(b"\n"):
         try:
             event = json.loads(line)
         except SPOILT:

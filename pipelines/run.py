@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from pipelines import params, recover
+from pipelines import dvc_errors, params, recover
 from pipelines.datasets import listing
 from pipelines.runs import follow, record
 from pipelines.runs.call import call, environment, without_secrets
@@ -45,6 +45,7 @@ def refresh(say=print) -> list[str]:
 def repro(targets: list[str], force: bool = False) -> int:
     """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
     targets are up to date. With `force` they are run once more, after what they need was brought up to date."""
+    dvc_errors.check()
     with alone():
         _let_others_end()
         status = _repro(targets, force)

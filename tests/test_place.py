@@ -84,3 +84,15 @@ def test_a_project_that_is_not_in_git_is_a_sentence(project, arguments):
     (project / ".dvc/config").write_text("")
     status, text = call(project, *arguments)
     assert status and "git" in text
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("prune",), ("pull",), ("impact", "params.yaml#clustering.seed")])
+def test_settings_that_dvc_cannot_go_by_are_a_sentence(project, arguments):
+    (project / ".dvc/config.local").write_text("['remote \"shelf\"']\n    keyfile = /k\n")
+    reads = {"params": {"params.yaml": {"clustering.seed": 2026}}}
+    made = {"outs": [{"path": "reports/x.json", "md5": "0" * 32}]}
+    (project / "dvc.lock").write_text(
+        json.dumps({"schema": "2.0", "stages": {"report": {"cmd": "x", **reads, **made}}})
+    )
+    status, text = call(project, *arguments)
+    assert status == 2 and ".dvc/config.local" in text and "stand in the way" not in text

@@ -6,7 +6,7 @@ commit need not be at hand.
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -43,12 +43,20 @@ def find(asked: str) -> list[dict]:
             continue
         exact, by_name = clips.named(table, asked)
         for clip in table[exact if exact.any() else by_name].to_dict("records"):
-            index = _bytes(listing(version["hashes"].get(f"data/audio/{version['dataset']}", "")).get("index.parquet"))
-            role = clips.role(table, index, version["leave_out"], clip["clip_id"])
+            role = _role(version, table, clip["clip_id"])
             found.append(
                 {**row, "role": role, "clip": {"dataset": version["dataset"], **{k: clip[k] for k in clips.COLUMNS}}}
             )
     return found
+
+
+def trained_on(version: dict, contents: Collection[str]) -> list[str]:
+    """Those of the files `contents` (SHA-256) that a version was trained on or chosen by; none where its manifest is not at
+    hand."""
+    table = manifest(version)
+    rows = [] if table is None else table[table["sha256"].isin(list(contents))].to_dict("records")
+    heard = ("reference", "validation")
+    return sorted({row["sha256"] for row in rows if _role(version, table, row["clip_id"]) in heard})
 
 
 def lines(found: list[dict], words: dict[str, str]) -> Iterator[str]:
@@ -59,6 +67,11 @@ def lines(found: list[dict], words: dict[str, str]) -> Iterator[str]:
     for row in found:
         said = words.get(row["role"], "") if row["clip"] else "cannot be told: its manifest is not at hand"
         yield f"  {row['model']} {row['version']} ({row['stage']}, commit {str(row['commit'])[:10]}): {said}"
+
+
+def _role(version: dict, table: pd.DataFrame, clip_id: str) -> str:
+    index = _bytes(listing(version["hashes"].get(f"data/audio/{version['dataset']}", "")).get("index.parquet"))
+    return clips.role(table, index, version["leave_out"], clip_id)
 
 
 def manifest(version: dict) -> pd.DataFrame | None:

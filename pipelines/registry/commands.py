@@ -110,6 +110,8 @@ def promote(
     with _said(), history.alone(HERE):
         event = promotion.promote(HERE, name, version, options(), reason, gated)
         tell(name, event)
+        if event["event"] == "promoted":
+            _heard(name, version)
         history.save(HERE, f"Registry: {name} {version} {event['event']}")
     raise typer.Exit(0 if event["event"] == "promoted" else 1)
 
@@ -126,6 +128,7 @@ def export(
         record = versions.load(HERE, name, wanted or 0)
         versions.export(HERE, record, to)
         print(f"{to}: version {wanted} of {name}")
+        _heard(name, record["version"])
 
 
 @app.command()
@@ -140,6 +143,7 @@ def rollback(
     with _said(), history.alone(HERE):
         event = promotion.rollback(HERE, name, reason, to)
         print(f"{name}: version {event['version']} is champion again, version {event['replaces']} retired")
+        _heard(name, event["version"])
         history.save(HERE, f"Registry: {name} rolled back to {event['version']}")
 
 
@@ -197,6 +201,19 @@ def show(comparison: dict) -> None:
     )
 
 
+def _heard(name: str, version: int) -> None:
+    """Say so where a version that is to be used was trained on what is withdrawn since."""
+    if withdrawn := params.load().get("withdrawn"):
+        from pipelines.lineage import registered
+
+        for content in registered.trained_on(versions.load(HERE, name, version), withdrawn):
+            print(
+                f"Mind that version {version} of {name} has heard a clip that is withdrawn: {content[:16]} "
+                f"({withdrawn[content]}). conservatory impact {content[:16]}",
+                file=sys.stderr,
+            )
+
+
 def _former(best: dict) -> str:
     return f"; best former champion: version {best['version']}, {best['value']:.4f} ({best['difference']:+.4f})"
 
@@ -246,13 +263,25 @@ def retrain(
     from pipelines.registry import owed
     from pipelines.registry import retrain as retraining
 
+    given = [
+        option
+        for option, value in (("--set", changes), ("--stage", stages), ("--revision", revision))
+        if value and value != "HEAD"
+    ]
     with _said():
+        if clean and resume:
+            raise RegistryError("--resume goes on with a retraining and --clean gives it up: give one of them")
+        if given and (clean or resume):
+            raise RegistryError(
+                f"{', '.join(given)}: a retraining that was begun has its own, from when it was; begin a new one for others"
+            )
         owed.tell(HERE)
         if clean:
             gone = retraining.clean(HERE)
             print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")
             return
         options()
+        before = _champions()
         try:
             found = (
                 retraining.resume(HERE, resume)
@@ -262,13 +291,22 @@ def retrain(
         except KeyboardInterrupt as error:
             # before there was one to go on with, it has no words
             go_on = str(error) or "What is left of it, if anything: conservatory status"
-            print(f"Interrupted; no champion has changed. {go_on}", file=sys.stderr)
+            decided = (
+                "no champion has changed"
+                if _champions() == before
+                else "what was decided stands (conservatory models list)"
+            )
+            print(f"Interrupted; {decided}. {go_on}", file=sys.stderr)
             raise typer.Exit(130) from None
         for name, event in found["models"].items():
             if event:
                 tell(name, event)
         if as_json:
             write_json(as_json, found)
+
+
+def _champions() -> dict[str, int | None]:
+    return {name: history.champion(history.read(HERE, name)) for name in history.names(HERE)}
 
 
 @contextmanager

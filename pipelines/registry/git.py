@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.registry.errors import RegistryError
@@ -38,10 +39,31 @@ def commit_id(project: Path, revision: str) -> str:
     return done.stdout.strip()
 
 
+def branch(project: Path) -> str:
+    """The branch that is checked out; "" with none."""
+    return run(project, "symbolic-ref", "--quiet", "--short", "HEAD", check=False).stdout.strip()
+
+
 def show(project: Path, commit: str, path: str) -> str | None:
     """The text of a file of the project as of a commit; None if it was not there."""
     done = run(project, "show", f"{commit}:./{path}", check=False)
     return None if done.returncode else done.stdout
+
+
+def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
+    """Commit -> a reference that points at it: every branch, tag, stash and experiment but those `going`, and each worktree's."""
+    found = {}
+    told = "--format=%(refname) %(objectname) %(*objectname)"
+    for line in run(project, "for-each-ref", told).stdout.splitlines():
+        ref, *commits = line.split()
+        if ref not in going:
+            found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))
+    for commit in run(project, "stash", "list", "--format=%H").stdout.split():  # its reference is the last one's
+        found.setdefault(commit, "stash")
+    for line in run(project, "worktree", "list", "--porcelain").stdout.splitlines():
+        if line.startswith("HEAD "):
+            found.setdefault(line.split()[1], "HEAD")
+    return found
 
 
 def identity(folder: Path) -> tuple[str, ...]:
@@ -55,7 +77,7 @@ def commit_only(project: Path, path: str, message: str) -> str:
 
     Returns "" or why it was left for the user to commit (a rebase or a merge goes on, another git holds the index).
     """
-    if run(project, "symbolic-ref", "--quiet", "HEAD", check=False).returncode:
+    if not branch(project):
         return "no branch is checked out"
     run(project, "add", "--", path, check=False)
     done = run(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from voluptuous import Schema
 
+from pipelines import params, recipe
 from pipelines.registry import git, kept, versions
 from pipelines.registry.errors import RegistryError
 
@@ -47,6 +48,19 @@ def purged(project: Path) -> dict[str, str]:
     way_out = f"mend it, or take it from git: git checkout HEAD -- {PURGED}"
     here = kept.read(path, Schema({str: str}), way_out) if path.exists() else {}
     return _purged_since(project) | here
+
+
+def let_in(project: Path, repo) -> dict[str, str]:
+    """What this tree names, where that may hold what was purged: a withdrawn clip was let in again since, and the run that made
+    this dvc.lock knew of all that is withdrawn now. Empty where that is not so, as of an older commit."""
+    if _purged_since(project):
+        return {}
+    now = set(params.load(project / params.PARAMS).get("withdrawn") or {})
+    for entry in recipe.locked_stages(project).values():
+        for values in entry.get("params", {}).values():
+            if not now <= set(values.get("withdrawn", now) or {}):
+                return {}
+    return of_tree(repo)
 
 
 def _purged_since(project: Path) -> dict[str, str]:

@@ -20,6 +20,8 @@ def promote(
     """
     if reason is not None:
         _said(reason)
+    if gated and reason is not None:
+        raise RegistryError("the gate gives the reason itself: leave --reason away, or decide yourself with --no-gate")
     record = versions.load(project, name, version)
     events = history.read(project, name)
     champion, stage = history.champion(events), history.stages(events)[version]
@@ -62,7 +64,11 @@ def rollback(project: Path, name: str, reason: str, to: int | None = None) -> di
         versions.load(project, name, 0)  # says which models there are
     target = history.before(events) if to is None else to
     if target is None:
-        raise RegistryError(f"{name} has had one champion only, version {champion}: there is nothing to go back to")
+        others = ", ".join(map(str, sorted({*history.champions(events)} - {champion})))
+        taken_back = f" (others were, and were taken back: {others}; --to goes to one of them)" if others else ""
+        raise RegistryError(
+            f"{name} had no champion before version {champion}{taken_back}: there is nothing to go back to"
+        )
     if target == champion:
         raise RegistryError(f"version {target} of {name} is the champion already")
     if target not in history.champions(events):

@@ -1,7 +1,6 @@
 """`conservatory push` and `conservatory pull`: data and models to and from a DVC remote, hashed on their way."""
 
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines import recover, run
-from pipelines.registry import needed
+from pipelines import dvc_errors, recover
+from pipelines.registry import layout, needed
 from pipelines.registry.errors import RegistryError
 from pipelines.remotes import carry, shelf
 from pipelines.remotes.shelf import RemoteError
@@ -37,7 +36,7 @@ def push(
     A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
     is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
     """
-    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, needed.purged(HERE)))
+    _carry(lambda repo: carry.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
 
 def pull(
@@ -48,23 +47,32 @@ def pull(
     """Fetch what this tree needs from the remote and lay it out; each file is hashed when it arrives.
 
     What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
-    purged because a clip in it was withdrawn is not fetched. Files that you changed are left alone. The exit status is 0 if all
-    is here. Whatever failed, the same command goes on.
+    purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left
+    alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
     """
-    failed, came = None, []
+    failed, came, torn = None, [], {}
+
+    def work(repo) -> None:
+        wanted, (purged, again) = _wanted(repo, models), _purged(HERE, repo)
+        try:
+            came.append(carry.pull(repo, wanted, remote, verify, purged, again))
+        finally:
+            torn.update({} if again else layout.torn(repo, purged))
+
     try:
-        _carry(lambda repo: came.append(carry.pull(repo, _wanted(repo, models), remote, verify, needed.purged(HERE))))
+        _carry(work)
     except typer.Exit as error:
         failed = error  # what did come is of use
-    missing = ["--allow-missing"] if failed else []
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout", *missing]
-    if subprocess.run(command, env=run.environment()).returncode:
+    if not layout.checkout(*(["--allow-missing"] if failed or torn else [])):
         fetched = "What was fetched is in DVC's cache. " if any(came) else ""
         print(
             f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; "
             "`dvc checkout --force PATH` puts what was recorded in their place.",
             file=sys.stderr,
         )
+        raise typer.Exit(1)
+    if lacking := layout.lay_out_rest(HERE, torn):
+        print(lacking, file=sys.stderr)
         raise typer.Exit(1)
     if failed:
         raise failed
@@ -75,7 +83,7 @@ def push_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.push(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
+        carry.push(repo, needed.of_tree(repo), "", False, *_purged(project, repo), say=say)
 
 
 def pull_tree(project: Path, say: Callable = print) -> None:
@@ -83,7 +91,13 @@ def pull_tree(project: Path, say: Callable = print) -> None:
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
-        carry.pull(repo, needed.of_tree(repo), purged=needed.purged(project), say=say)
+        carry.pull(repo, needed.of_tree(repo), "", False, *_purged(project, repo), say=say)
+
+
+def _purged(project: Path, repo) -> tuple[dict[str, str], dict[str, str]]:
+    """What is not carried, and what is all the same."""
+    purged = needed.purged(project)
+    return purged, needed.let_in(project, repo) if purged else {}
 
 
 def _wanted(repo, models: bool) -> dict[str, str]:
@@ -94,6 +108,7 @@ def _carry(work) -> None:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo  # a second to import
 
+    dvc_errors.check()
     try:
         recover.unmerged(HERE)
         if recover.unreadable(HERE):

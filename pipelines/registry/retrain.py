@@ -18,7 +18,7 @@ import yaml
 from pipelines import params, recipe, run
 from pipelines.alerts import settings as alerts
 from pipelines.alerts.send import alert, refusal
-from pipelines.registry import git, history, owed, promotion, remotes, settings, versions, worktree
+from pipelines.registry import anywhere, asked, git, history, owed, promotion, remotes, settings, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
 from pipelines.runs import log, made, record
@@ -38,10 +38,12 @@ def begin(project: Path, revision: str, changes: list[str], stages: list[str], s
         if git.run(project, "status", "--porcelain", "--untracked-files=no").stdout:
             say("What is changed here and not committed is no part of the retraining.")
         try:
-            path = worktree.create(project, name, revision, {"changes": changes, "stages": stages})
+            plan = {"changes": changes, "stages": stages, "branch": git.branch(project)}
+            path = worktree.create(project, name, revision, plan)
             for change in changes:
-                set_parameter(path / params.PARAMS, change)
+                asked.set_parameter(path / params.PARAMS, change)
             _settings(path)
+            asked.check(path, stages)
             _withdrawn(project, path)
         except BaseException:
             worktree.remove(project, name, branch=True)
@@ -60,13 +62,28 @@ def _withdrawn(project: Path, path: Path) -> None:
         )
 
 
+def _same_branch(project: Path, plan: dict) -> None:
+    """The champion that a retraining is held against is that of the branch it was begun on."""
+    now, then = git.branch(project), plan.get("branch")
+    if then is not None and now != then:
+        raise RegistryError(
+            f"the retraining was begun on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
+            "another registry. Nothing was decided: check out what it was begun on"
+        )
+
+
 def resume(project: Path, name: str, say: Callable = print) -> dict:
     """Go on with a retraining that was interrupted or failed; see `begin`."""
     plan = worktree.plan(project, name)
     with worktree.held(project, name) as lock:
         for change in plan["changes"]:
-            set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
+            asked.set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
         _settings(project / worktree.FOLDER / name)
+        _same_branch(project, plan)
+        try:
+            asked.check(project / worktree.FOLDER / name, plan["stages"])
+        except RegistryError as error:
+            raise RegistryError(f"{error}. It cannot go on so; to give it up: conservatory retrain --clean") from error
         _withdrawn(project, project / worktree.FOLDER / name)
         return _steps(project, name, lock, say)
 
@@ -75,7 +92,7 @@ def clean(project: Path, say: Callable = print) -> list[str]:
     """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs.
     Those at work are left alone. Returns which were taken away."""
     gone = []
-    registered = versions.commits(project)
+    registered = anywhere.commits(project)
     for name in worktree.waiting(project):
         try:
             worktree.take_away(project, name, registered)
@@ -161,9 +178,11 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
                 raise RegistryError(f"{error} No champion has changed. {go_on}") from error
     found, options = _settings(path)
     try:
+        _same_branch(project, plan)
+        _withdrawn(project, path)  # since it was begun
         decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
         # of a retraining that was cut off after the decision, it is the registry that says what it brought
-        registered = versions.commits(project)
+        registered = anywhere.commits(project)
     except RegistryError as error:
         raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
     for model, event in decided.items():
@@ -217,22 +236,6 @@ def _decide(project: Path, name: str, commit: str, options: dict, say: Callable)
     except Incomparable as error:
         champion = history.champion(history.read(project, name))
         return history.append(project, name, "refused", version, str(error), champion=champion)
-
-
-def set_parameter(path: Path, change: str) -> None:
-    """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key."""
-    key, equals, text = change.partition("=")
-    *tables, last = key.split(".")
-    with params.editing(path) as document:
-        table = document
-        for part in tables:
-            table = table.get(part) if isinstance(table, dict) else None
-        if not equals or not isinstance(table, dict) or last not in table:
-            raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
-        try:
-            table[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
 
 
 def _go_on(name: str) -> str:

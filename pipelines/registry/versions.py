@@ -66,11 +66,6 @@ def undropped(project: Path) -> Iterator[tuple[dict, str]]:
                 yield load(project, name, version), stage
 
 
-def commits(project: Path) -> dict[str, str]:
-    """Commit -> the version it is of, for every version but the dropped."""
-    return {record["commit"]: f"{record['name']} {record['version']}, {stage}" for record, stage in undropped(project)}
-
-
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
     """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
     predictions is registered once. Call it inside `history.alone`.

@@ -164,7 +164,8 @@ def _share(project: Path, path: Path) -> None:
         shutil.copyfile(given, path / ".dvc" / "config.local")
     cache = Path(Repo(str(project.absolute())).cache.local.path).absolute().parents[1]  # <cache.dir>/files/md5
     remotes = {name: dict(remote) for name, remote in _config(project).get("remote", {}).items()}
-    with Config(str((path / ".dvc").absolute())).edit("local") as local:
+    # the commit may lack a remote of which config.local has the keys: not valid before the url is in it
+    with Config(str((path / ".dvc").absolute()), validate=False).edit("local") as local:
         # links, not copies, of what the project has already: stages never edit in place
         local.setdefault("cache", {}).update({"dir": str(cache), "type": ["reflink", "hardlink", "symlink", "copy"]})
         for name, remote in remotes.items():  # a relative path is meant from the project's folder

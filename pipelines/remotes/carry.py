@@ -21,14 +21,16 @@ def push(
     remote: str = "",
     thorough: bool = False,
     purged: Container[str] = (),
+    again: Iterable[str] = (),
     say: Callable = print,
 ) -> int:
-    """Bring all of `wanted` to the remote but what is `purged`. Returns how many files were pushed. With `thorough`, what lies
-    there already is read and hashed too, and pushed again if it is spoilt. `RemoteError` names what is not there now, and why."""
+    """Bring all of `wanted` to the remote but what is `purged`, unless the outputs `again` have it, a withdrawn clip having been
+    let in again. Returns how many files were pushed. With `thorough`, what lies there already is read and hashed too, and pushed
+    again if it is spoilt. `RemoteError` names what is not there now, and why."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
     files, unlisted = expanded(repo, store, there, wanted)
-    files, aside = _without(files, purged)
+    files, aside = _without(repo, files, purged, again)
     lacking = _look(repo, files, thorough, say)
     todo = [md5 for md5 in files if md5 not in lacking and there.get(md5) != cached.path(repo, md5).stat().st_size]
     nowhere = [md5 for md5 in lacking if md5 not in there]
@@ -74,14 +76,15 @@ def pull(
     remote: str = "",
     thorough: bool = False,
     purged: Container[str] = (),
+    again: Iterable[str] = (),
     say: Callable = print,
 ) -> int:
-    """Bring all of `wanted` into the cache but what is `purged`, and make good what is spoilt there. Returns how many files came.
-    `RemoteError` names what is lacking now, and why; nothing spoilt is left in the cache."""
+    """Bring all of `wanted` into the cache but what is `purged` (as in `push`), and make good what is spoilt there. Returns how
+    many files came. `RemoteError` names what is lacking now, and why; nothing spoilt is left in the cache."""
     store = shelf.open_remote(repo, remote)
     there = shelf.sizes(store)
     files, unlisted = expanded(repo, store, there, wanted)
-    files, aside = _without(files, purged)
+    files, aside = _without(repo, files, purged, again)
     todo = _look(repo, files, thorough, say)
     nowhere = [md5 for md5 in todo if md5 not in there]
     failed = fetch(repo, store, [md5 for md5 in todo if md5 in there])
@@ -112,9 +115,12 @@ def fetch(repo, store, wanted: Iterable[str]) -> dict[str, Exception]:
     return shelf.each(wanted, one, "pull")
 
 
-def _without(files: dict[str, str], purged: Container[str]) -> tuple[dict[str, str], int]:
-    """The files that are not purged, and how many are."""
-    left = {md5: what for md5, what in files.items() if md5 not in purged}
+def _without(repo, files: dict[str, str], purged: Container[str], again: Iterable[str]) -> tuple[dict[str, str], int]:
+    """The files that are not purged, or that the outputs `again` have nevertheless, and how many are."""
+    made = set(again) if purged else set()
+    for folder in [md5 for md5 in made if md5.endswith(".dir")]:
+        made |= set((cached.entries(repo, folder) or {}).values())
+    left = {md5: what for md5, what in files.items() if md5 not in purged or md5 in made}
     return left, len(files) - len(left)
 
 

@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from pipelines.registry import git, versions, worktree
+from pipelines.registry import anywhere, git, worktree
 from pipelines.registry.errors import RegistryError
 from pipelines.retention import stored
 from pipelines.retention.policy import row
@@ -17,7 +17,7 @@ def find(project: Path) -> list[dict]:
     """A row for each commit that experiments or branches of retrainings point at."""
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
         return []
-    models, unfinished = versions.commits(project), set(worktree.waiting(project))
+    models, unfinished = anywhere.commits(project), set(worktree.waiting(project))
     held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
     told = "--format=%(refname) %(objectname) %(committerdate:unix)"
     commits: dict[str, dict] = {}
@@ -72,4 +72,4 @@ def unfinished(project: Path) -> list[dict]:
 
 def remove_unfinished(project: Path, each: dict) -> None:
     """As `conservatory retrain --clean` does, for one. `RegistryError` if it is at work by now."""
-    worktree.take_away(project, each["name"], versions.commits(project))
+    worktree.take_away(project, each["name"], anywhere.commits(project))

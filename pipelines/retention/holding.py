@@ -18,7 +18,6 @@ import yaml
 from pipelines import recipe
 from pipelines.registry import git, history, versions
 from pipelines.registry.errors import RegistryError
-from pipelines.retention.stored import references
 from pipelines.store import shards
 from pipelines.store.files import sha256
 
@@ -85,7 +84,7 @@ def _locks(project: Path) -> Iterator[tuple[str, str]]:
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0:
         # a shard of an older commit of a branch stays in the cache until its days are over
         walk = ("rev-list", "--all", "--reflog", "--full-history", "--", str(recipe.LOCK))
-        commits |= dict.fromkeys([*references(project), *git.run(project, *walk, check=False).stdout.split()])
+        commits |= dict.fromkeys([*git.references(project), *git.run(project, *walk, check=False).stdout.split()])
     for name in history.names(project):
         for version in history.stages(history.read(project, name)):
             commits[versions.load(project, name, version)["commit"]] = None

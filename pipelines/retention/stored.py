@@ -1,9 +1,9 @@
 """DVC's cache: which files something names, and those that nothing does.
 
 Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
-version in the registry that was not dropped. A name is any hash in a dvc.lock, a .dvc file or a folder's listing, so that a file
-that cannot be parsed keeps what it names. What is younger than the policy says stays too: a run may have made it and not yet have
-written it down.
+version that is registered here or on any branch and was not dropped. A name is any hash in a dvc.lock, a .dvc file, a registry's
+record or a folder's listing, so that a file that cannot be parsed keeps what it names. What is younger than the policy says stays
+too: a run may have made it and not yet have written it down.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines import recover
-from pipelines.registry import git, needed, objects, versions, worktree
+from pipelines.registry import anywhere, git, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
 from pipelines.retention.policy import DAY, row
 
@@ -113,22 +113,6 @@ def listing(cache: Path, md5: str) -> list[str]:
         return []
 
 
-def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
-    """Commit -> a reference that points at it: every branch, tag, stash and experiment but those `going`, and each worktree's."""
-    found = {}
-    told = "--format=%(refname) %(objectname) %(*objectname)"
-    for line in git.run(project, "for-each-ref", told).stdout.splitlines():
-        ref, *commits = line.split()
-        if ref not in going:
-            found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))
-    for commit in git.run(project, "stash", "list", "--format=%H").stdout.split():  # its reference is the last one's
-        found.setdefault(commit, "stash")
-    for line in git.run(project, "worktree", "list", "--porcelain").stdout.splitlines():
-        if line.startswith("HEAD "):
-            found.setdefault(line.split()[1], "HEAD")
-    return found
-
-
 def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
     """(hash, who names it), the weightiest first."""
     for record, _ in versions.undropped(project):
@@ -138,6 +122,11 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
                 _have(project, md5, path, f"{record['name']} {record['version']}")
         yield from ((md5, reason) for md5 in record["hashes"].values())
         yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
+    for text, _ in anywhere.others(project):
+        reason = "a model registered on another branch needs them"
+        yield from ((found.decode(), reason) for found in HASH.findall(text.encode()))
+        for commit in anywhere.COMMIT.findall(text):
+            yield from ((md5, reason) for md5 in _in_commit(project, commit, {}))
     trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
     if under_git:
         listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
@@ -147,7 +136,7 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
             hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
             yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
     blobs: dict[str, list[str]] = {}
-    for commit in references(project, going) if under_git else ():
+    for commit in git.references(project, going) if under_git else ():
         yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
 
 

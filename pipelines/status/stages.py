@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from pipelines import recipe
+from pipelines import dvc_errors, recipe
 
 FRESH, STALE, NEVER, GONE = "fresh", "stale", "never run", "gone"
 SETTLED = 2.0  # seconds; a plain `dvc repro` writes dvc.lock in place, and what cannot be read for so long is not being written
@@ -51,8 +51,9 @@ def states(project: Path = Path(), only: Iterable[str] | None = None) -> dict[st
         try:
             return _states(project) if only is None else _own(project, only)
         except (DvcException, yaml.YAMLError) as error:
-            if time.monotonic() > until:
-                raise StatusError(f"The recipe cannot be read: {' '.join(str(error).split())}") from error
+            why = dvc_errors.sentence(error, project)
+            if why or time.monotonic() > until:
+                raise StatusError(why or f"The recipe cannot be read: {' '.join(str(error).split())}") from error
             time.sleep(0.1)
 
 

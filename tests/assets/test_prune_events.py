@@ -17,6 +17,7 @@ from assets import prune, prune_events
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 RAW = dg.AssetKey("raw")
+OURS = [dg.AssetKey(name).to_string() for name in ("raw", "manifest", "features", "report", "audio", "b")]
 
 
 @pytest.fixture(params=["sharded", "one database"])
@@ -80,10 +81,11 @@ def test_old_events_go_and_the_latest_of_each_stay(instance):
         for partition in ("one", "two"):
             made(instance, partition, version)
         checked(instance, passed=version == "3")
+        made(instance, "one", version, asset="another_projects")
     before = shown(instance)
-    assert prune_events.find(instance, 1, 0)[0] == [], "none is a day old"
-    assert len(prune_events.find(instance, 0, 7)[0]) == 2
-    going, kept = prune_events.find(instance, 0, 0)
+    assert prune_events.find(instance, 1, 0, OURS)[0] == [], "none is a day old"
+    assert len(prune_events.find(instance, 0, 7, OURS)[0]) == 2
+    going, kept = prune_events.find(instance, 0, 0, OURS)
     assert len(going) == 6 and sum(kept.values()) == 3
     total, _, tags = rows(instance)
     prune_events.remove(instance, going)
@@ -91,7 +93,7 @@ def test_old_events_go_and_the_latest_of_each_stay(instance):
     assert shown(instance) == before and versions(instance, "one") == versions(instance, "two") == ["3"]
     history = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(RAW, "finite"), limit=10)
     assert [each.id for each in history] == [before[3]]
-    assert prune_events.find(instance, 0, 0)[0] == []
+    assert prune_events.find(instance, 0, 0, OURS)[0] == []
     made(instance, "one", "4")
     assert versions(instance, "one") == ["4", "3"]
 
@@ -102,7 +104,7 @@ def test_killed_between_the_two_places_the_next_ends_it(tmp_path):
         made(instance, "one", "2")
         with instance.event_log_storage.run_connection("") as connection:
             connection.execute(SqlEventLogStorageTable.delete().where(SqlEventLogStorageTable.c.id == 1))
-        prune_events.remove(instance, prune_events.find(instance, 0, 0)[0])
+        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         assert rows(instance)[:2] == (1, 1) and versions(instance, "one") == ["2"]
 
 
@@ -111,7 +113,7 @@ def test_what_is_older_goes_and_what_is_younger_stays(instance, monkeypatch):
         made(instance, "one", version)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 2 * prune_events.DAY)
-    assert len(prune_events.find(instance, 1.9, 0)[0]) == 2 and prune_events.find(instance, 2.1, 0)[0] == []
+    assert len(prune_events.find(instance, 1.9, 0, OURS)[0]) == 2 and prune_events.find(instance, 2.1, 0, OURS)[0] == []
 
 
 def test_what_runs_have_made_counts_and_stays(tmp_path):
@@ -121,7 +123,7 @@ def test_what_runs_have_made_counts_and_stays(tmp_path):
         made(instance, "one", "old")
         run = tiny.materialize(project, instance, "raw", keys=("one",)).run_id
         checked(instance, passed=True)
-        prune_events.remove(instance, prune_events.find(instance, 0, 0)[0])
+        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         (record,) = instance.fetch_materializations(dg.AssetRecordsFilter(RAW), limit=10).records
         assert record.run_id == run and instance.all_logs(run)
 
@@ -150,7 +152,7 @@ def test_what_was_made_again_with_the_same_data_does_not_make_the_others_stale(t
         make("raw")
         fresh = tiny.stale(project, instance)
         prune.remove(instance, prune.find(instance, 0, 0)[0])
-        prune_events.remove(instance, prune_events.find(instance, 0, 0)[0])
+        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         assert tiny.stale(project, instance) == fresh
 
 

@@ -8,12 +8,21 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import tiny_project as tiny
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.utils import make_new_run_id
 from helpers import PROJECT
 
 from assets import automation, prune, pruning
 from pipelines import params
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+
+
+def elsewhere(instance):
+    """A run of another project that has the same home of Dagster's."""
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("elsewhere"), "all"), "job")
+    run = dg.DagsterRun("job", run_id=make_new_run_id(), status=dg.DagsterRunStatus.SUCCESS, remote_job_origin=origin)
+    return instance.add_run(run).run_id
 
 
 def test_superseded_runs_go_and_the_graph_stays_whole(tmp_path):
@@ -30,9 +39,11 @@ def test_superseded_runs_go_and_the_graph_stays_whole(tmp_path):
         going, kept = prune.find(instance, 0, 0)
         assert going == [first] and latest == {second, third}
         assert kept["not finished"] == 1
+        alien = elsewhere(instance)
+        assert prune.find(instance, 0, 0) == (going, {**kept, "another project's": 1})
         instance.compute_log_manager.delete_logs(prefix=[first])  # and killed
         prune.remove(instance, prune.find(instance, 0, 0)[0])
-        assert {run.run_id for run in instance.get_runs()} == latest | {failed}
+        assert {run.run_id for run in instance.get_runs()} == latest | {failed, alien}
         assert all(not instance.all_logs(run_id) for run_id in going)
         assert tiny.stale(project, instance) == fresh
         assert not {asset for asset, _ in fresh} & {"raw"}

@@ -6,7 +6,7 @@ from bytes_of import files, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.registry import commands, history, needed, objects, versions, worktree
+from pipelines.registry import anywhere, commands, history, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
 
 VALUES = st.recursive(
@@ -55,7 +55,7 @@ def test_version_record(tmp_path):
         # all that is asked of a record
         commands._scores(record["metrics"])
         assert MODEL in record["hashes"] and needed.of_version(record) and needed.of_versions(tmp_path)
-        assert list(versions.commits(tmp_path)) == [record["commit"]]
+        assert list(anywhere.commits(tmp_path)) == [record["commit"]]
         try:
             objects.file({}, record["hashes"], "reports/nowhere")
         except RegistryError as error:

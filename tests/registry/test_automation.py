@@ -104,6 +104,72 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     assert "have not changed" in look(sensor, cursor, instance)[1]
 
 
+def datasets(project, **paths):
+    (project / "params.yaml").write_text(
+        json.dumps({"datasets": {name: {"path": str(p)} for name, p in paths.items()}})
+    )
+
+
+def test_labels_that_are_links_are_watched_and_circles_are_not_walked(tmp_path):
+    music, rock, jazz = (tmp_path / name for name in ("music", "elsewhere/rock", "elsewhere/jazz"))
+    for folder in (music, rock, jazz):
+        folder.mkdir(parents=True)
+    (rock / "a.wav").write_text("a")
+    (music / "rock").symlink_to(rock)
+    (music / "again").symlink_to(rock)  # one folder under two labels is as good as two
+    (music / "round").symlink_to(music)
+    (rock / "jazz").symlink_to(jazz)
+    (jazz / "rock").symlink_to(rock)  # no link to what it stands in, by its own path
+    datasets(tmp_path, mine=music)
+    before, count = folders.signature(tmp_path)
+    assert count == 2
+    (jazz / "b.wav").write_text("b")
+    after, count = folders.signature(tmp_path)
+    assert after != before and count == 4
+
+
+def test_what_a_csv_lists_is_watched(tmp_path):
+    audio, table = tmp_path / "audio", tmp_path / "tables/mine.csv"
+    for folder in (audio, table.parent):
+        folder.mkdir()
+    for name in ("a", "b, live"):
+        (audio / f"{name}.wav").write_text(name)
+    table.write_text(
+        f'path,label\n../audio/a.wav,x\n"../audio/b, live.wav",y\n{audio}/c.wav,x\nnul\0.wav,y\n', encoding="utf-8-sig"
+    )
+    datasets(tmp_path, mine=table)
+    seen = [folders.signature(tmp_path)]
+    assert seen[0][1] == 3
+    (audio / "b, live.wav").write_text("another recording")
+    seen.append(folders.signature(tmp_path))
+    (audio / "c.wav").write_text("c")
+    seen.append(folders.signature(tmp_path))
+    assert len(set(seen)) == 3 and seen[-1][1] == 4
+    assert folders.away(tmp_path) == []
+    audio.rename(tmp_path / "away")  # the disk with the audio, not that with the table
+    assert folders.away(tmp_path) == [f"the files that {table} lists"]
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"name,label\na.wav,x\n", b"path,label\n\xff.wav,x\n", b"\0\0\0"])
+def test_of_a_csv_that_cannot_be_read_its_own_state_is_watched(tmp_path, spoilt):
+    (tmp_path / "mine.csv").write_bytes(spoilt)
+    datasets(tmp_path, mine="mine.csv")
+    assert folders.signature(tmp_path)[1] == 1 and folders.away(tmp_path) == []
+
+
+def test_every_dvc_file_of_the_project_is_watched_and_none_of_its_tools(tmp_path):
+    datasets(tmp_path)
+    for name in ("raw.dvc", "data/a/b.dvc", "music/old/songs.dvc", ".venv/lib/x.dvc", ".cache/retrain/1/raw.dvc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("outs: []")
+    before, count = folders.signature(tmp_path)
+    assert count == 3
+    (tmp_path / "music/old/songs.dvc").write_text("outs: [path: songs]")
+    after = folders.signature(tmp_path)[0]
+    (tmp_path / ".cache/retrain/1/raw.dvc").write_text("outs: [path: raw]")
+    assert before != after == folders.signature(tmp_path)[0]
+
+
 @pytest.fixture
 def watched(tmp_path):
     """The sensor, and a function that gives the watched music other bytes, or back those it had, to the nanosecond."""

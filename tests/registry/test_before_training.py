@@ -10,7 +10,7 @@ import pytest
 import small_models as small
 import yaml
 
-from pipelines.registry import history, retrain, settings, worktree
+from pipelines.registry import asked, history, retrain, settings, worktree
 from pipelines.registry.errors import RegistryError
 
 
@@ -63,6 +63,48 @@ def test_they_are_looked_at_before_anything_is_trained(project):
     with pytest.raises(RegistryError, match=r"registry.drift.max_clips in params.yaml is None"):
         retrain.resume(project, "a")
     assert not (path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages", "said"),
+    [
+        ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; there is manifest, features, train_log_mel, "),
+        ([], [""], "no stage ''"),
+        ([], ["train_log_mel@shrot"], "no stage 'train_log_mel@shrot'; there is train_log_mel@short$"),
+        (["training.seed=abc"], [], "training.seed is a number in params.yaml"),
+        (["training.dataset=mine"], [], "training.dataset in params.yaml is 'mine'"),
+        (["taggers.log_mel.short.recipe=slow"], [], "taggers.log_mel.short.recipe"),
+        (["taggers.log_mel={}"], ["train_log_mel@short"], "no stage 'train_log_mel@short'"),
+    ],
+)
+def test_a_stage_or_value_that_there_is_not_is_refused_and_leaves_nothing(project, changes, stages, said):
+    before = small.git(project, "for-each-ref")
+    with pytest.raises(RegistryError, match=said):
+        retrain.begin(project, "HEAD", changes, stages)
+    assert worktree.waiting(project) == [] and small.git(project, "for-each-ref") == before
+    assert small.git(project, "worktree", "list").count("\n") == 0
+
+
+def test_it_is_a_sentence_and_one_begun_before_can_only_be_given_up(project):
+    done = small.conservatory(project, "retrain", "--stage", "nosuchstage", check=False)
+    assert done.returncode == 2 and "no stage 'nosuchstage'" in done.stderr and "Traceback" not in done.stderr
+    assert "Retraining" not in done.stdout and worktree.waiting(project) == []
+    worktree.create(project, "a", "HEAD", {"changes": [], "stages": ["nosuchstage"]})
+    with pytest.raises(RegistryError, match="nosuchstage.*conservatory retrain --clean"):
+        retrain.resume(project, "a")
+    asked.check(project, ["tagging", "train_log_mel", "train_log_mel@short", "manifest@music"])
+
+
+def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project):
+    small.git(project, "checkout", "-qb", "shelf")
+    for file, line in (("config", "url = ssh://host/shelf"), ("config.local", "keyfile = /k")):
+        with (project / ".dvc" / file).open("a") as settings:
+            settings.write(f"['remote \"shelf\"']\n    {line}\n")
+    small.commit(project, "a remote")
+    with worktree.held(project, "a"):
+        path = worktree.create(project, "a", "main", {"changes": [], "stages": []})
+    remote = worktree._config(path)["remote"]["shelf"]
+    assert remote["url"] == "ssh://host/shelf" and remote["keyfile"] == "/k"
 
 
 def test_what_drift_is_measured_on_is_brought_up_to_date_too(project):

@@ -14,7 +14,6 @@ import yaml
 from helpers import run_in
 
 from pipelines.registry import history, retrain, versions, worktree
-from pipelines.registry.errors import RegistryError
 
 SKILL = "taggers.log_mel.short.skill"
 
@@ -285,15 +284,3 @@ def test_a_kill_between_registering_and_deciding_is_made_good(project):
     small.edit(project, "skill: 3.0", "skill: 3.1")
     assert versions.register(project, "short", small.repro(project)) == (3, True)
     assert versions.load(project, "short", 3)["params"]["taggers.log_mel.short"]["skill"] == 3.1
-
-
-def test_set_parameter_keeps_comments_and_names_what_is_not_there(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text("training:\n  seed: 1  # for all\n  leave_out: {}\n")
-    retrain.set_parameter(path, "training.seed=7")
-    retrain.set_parameter(path, "training.leave_out={style: [a]}")
-    assert "  seed: 7  # for all\n" in path.read_text()
-    assert yaml.safe_load(path.read_text()) == {"training": {"seed": 7, "leave_out": {"style": ["a"]}}}
-    for change in ("training.sead=1", "training", "seed=1", "training.seed.x=1", "training.seed={"):
-        with pytest.raises(RegistryError, match="--set"):
-            retrain.set_parameter(path, change)

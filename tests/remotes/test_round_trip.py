@@ -14,11 +14,17 @@ from dvc.repo import Repo
 from helpers import PROJECT, run_in
 
 from pipelines.registry import needed, remotes, retrain, versions
-from pipelines.remotes import carry, shelf
+from pipelines.remotes import cached, carry, shelf
 from pipelines.retention import stored
 
 LONG = pytest.mark.skipif(not os.environ.get("CONSERVATORY_REMOTES"), reason="a minute longer: make remotes")
 KINDS = {"folder": lambda place: nullcontext(servers.folder(place)), "ssh": servers.ssh, "s3": servers.s3}
+
+SHARDS = """
+    for number in range(2):
+        Path(f"data/audio/music/{number}.shard").write_text(f"shard {number}")
+    sys.exit()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +138,40 @@ def test_what_was_purged_does_not_come_back_with_an_older_commit(trained, tmp_pa
     (project / needed.PURGED).write_text("{}")  # the clip may be heard again
     small.git(project, "commit", "-q", "-am", "Withdrawn by mistake")
     assert needed.purged(project) == {}
+
+
+def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_path):
+    """One shard of several, and an output that is a file; the newer commit that purged them is on another branch."""
+    project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
+    small.edit(project, "    sys.exit()\n", SHARDS, "steps.py")
+    small.repro(project)
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    small.commit(project, "remote")
+    command(project, "push", remote=remote)
+    purged = ["data/audio/music/1.shard", "data/embeddings/music/short.parquet"]
+    with Repo(str(project)) as repo:
+        gone = {cached.digest(project / path): path for path in purged}
+        for md5 in gone:
+            cached.path(repo, md5).unlink()
+    small.git(project, "checkout", "-q", "-b", "newer")
+    (project / needed.PURGED).write_text(json.dumps(gone))
+    small.commit(project, "Purged")
+    small.git(project, "checkout", "-q", "main")
+    for folder in ("data", "models"):
+        shutil.rmtree(project / folder)
+    for _ in range(2):  # the second meets what the first laid out
+        done = command(project, "pull", remote=remote, check=False)
+        assert done.returncode == 1 and "1 of 3 files, the others are there" in done.stderr
+        assert "withdrawn and its bytes purged since: data/audio/music (" in done.stderr
+        assert f"{purged[1]} (1 of 1 files)" in done.stderr and "`conservatory run` makes them again" in done.stderr
+        assert "stand in the way" not in done.stderr and "ERROR" not in done.stderr
+        assert sorted(path.name for path in (project / "data/audio/music").iterdir()) == ["0.shard", "index.parquet"]
+        for path in ("models/tagging/short/config.json", "data/predictions/tagging/music/short.parquet"):
+            assert (project / path).exists()
+    command(project, "run", remote=remote)
+    assert all((project / path).exists() for path in purged)
+    assert "were withdrawn" in command(project, "pull", remote=remote).stdout
 
 
 def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):

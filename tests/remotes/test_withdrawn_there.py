@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 import remote_servers as servers
 import small_models as small
+import yaml
 from helpers import PROJECT, run_in
 from test_remote_faults import added, kept, make, md5  # noqa: F401
 
@@ -73,6 +74,30 @@ def test_what_was_purged_is_listed_then_deleted_and_nothing_else(project, remote
     # and it does not come back
     command(project, remote, "push")
     assert there(project, remote) & gone == set()
+
+
+def test_what_was_let_in_again_is_carried_again(project, tmp_path):
+    """As long as what is withdrawn now was withdrawn in the run that made it."""
+    remote = servers.folder(tmp_path)
+    remote.add(project)
+    command(project, remote, "push")
+    two = (project / "data/2.bin").read_bytes()
+    gone = withdrawn(project, "data/2.bin")
+    prune(project, remote, "--yes")
+    (project / "data/2.bin").write_bytes(two)
+    run_in(project, *servers.DVC, "add", "-q", "data")
+    stages = {"m": {"cmd": "m", "params": {"params.yaml": {"withdrawn": {}}}}}
+    (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    (project / "dvc.yaml").write_text("stages:\n  m: {cmd: m, params: [withdrawn]}\n")
+    (project / "params.yaml").write_text(f"withdrawn: {{{'a' * 64}: a letter}}\n")
+    assert "1 were left aside" in command(project, remote, "push").stdout and not there(project, remote) & gone
+    (project / "params.yaml").write_text("withdrawn: {}\n")
+    command(project, remote, "push")
+    assert gone < there(project, remote)
+    shutil.rmtree(project / ".dvc/cache")
+    shutil.rmtree(project / "data")
+    command(project, remote, "pull")
+    assert (project / "data/2.bin").read_bytes() == two
 
 
 def test_one_that_was_cut_off_goes_on(project, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import small_models as small
 from helpers import run_in
 
-from pipelines.registry import history, needed, retrain, versions
+from pipelines.registry import anywhere, history, needed, retrain, versions
 from pipelines.retention import experiments, prune, stored
 from pipelines.status import gather, page, text
 
@@ -126,6 +126,36 @@ def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tm
     assert "was dropped: it hums" in small.conservatory(project, *promote, check=False).stderr
     found, new = versions.register(project, "short", versions.load(project, "short", 2)["commit"])
     assert (found, new) == (2, False)
+
+
+def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch):
+    """A branch from before the registry, or one whose registry went on by itself, may be checked out."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "no history yet"))
+    models, commits = closure(project, needed.of_versions(project)), set(anywhere.commits(project))
+    first = small.git(project, "rev-list", "--max-parents=0", "HEAD")
+    small.git(project, "checkout", "-q", "-f", "-b", "before", first)
+    with (project / "params.yaml").open("a") as file:
+        file.write(NOTHING)
+    assert not (project / "registry").exists() and set(anywhere.commits(project)) == commits
+    listed = small.conservatory(project, "prune", "--yes").stdout
+    assert "registered: short 3, on main" in listed and "a model registered on another branch needs them" in listed
+    assert models <= cache(project)
+    assert commits <= set(small.git(project, "for-each-ref", "--format=%(objectname)").split()) | set(
+        small.git(project, "rev-list", "main").split()
+    )
+    assert "Taken away: nothing" in small.conservatory(project, "retrain", "--clean").stdout
+    small.git(project, "checkout", "-q", "-f", "main")
+    assert "would refuse" in small.conservatory(project, "models", "compare", "short", "2", "3").stdout
+    # what main drops is dropped, though a branch of its past still has it; what another branch alone knows is not
+    small.git(project, "branch", "past")
+    small.conservatory(project, "models", "drop", "short", "3", "--reason", "a test")
+    assert list(anywhere.others(project)) == []
+    small.git(project, "checkout", "-q", "past")
+    assert [label for _, label in anywhere.others(project)] == ["short 1, on main", "short 2, on main"]
+    small.conservatory(project, "models", "rollback", "short", "--reason", "a test")
+    assert [label for _, label in anywhere.others(project)] == ["short 1, on main", "short 2, on main"]
+    small.git(project, "checkout", "-q", "main")
+    assert [label for _, label in anywhere.others(project)] == [f"short {n}, on past" for n in (1, 2, 3)]
 
 
 def test_what_was_dropped_and_comes_again_is_a_new_version(project):

@@ -166,8 +166,12 @@ def test_schedules_are_read_from_dagsters_history(project):
     from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 
     with dagster_home(project) as instance:
-        for name, status in (("weekly", InstigatorStatus.RUNNING), ("never", InstigatorStatus.STOPPED)):
-            origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all"), name)
+        for name, status, where in (
+            ("weekly", InstigatorStatus.RUNNING, "conservatory"),
+            ("never", InstigatorStatus.STOPPED, "conservatory"),
+            ("another project's", InstigatorStatus.RUNNING, "elsewhere"),
+        ):
+            origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(where), "all"), name)
             data = ScheduleInstigatorData("0 3 * * 1", start_timestamp=None)
             instance.add_instigator_state(InstigatorState(origin, InstigatorType.SCHEDULE, status, data))
     told = gather.gather(project)
