@@ -5,7 +5,7 @@ import shutil
 import pytest
 import small_models as small
 
-from pipelines.registry import history, retrain
+from pipelines.registry import history, retrain, worktree
 from pipelines.registry.errors import RegistryError
 
 
@@ -35,9 +35,13 @@ def test_what_cannot_be_read_is_never_committed(project):
     before, path = small.git(project, "rev-parse", "HEAD"), project / "registry/short/history.jsonl"
     sound = path.read_bytes()
     path.write_bytes(sound + b"<<<<<<< HEAD\n")
-    done = small.conservatory(project, "retrain", check=False)
-    assert done.returncode == 2 and "history.jsonl, line 3, is no event" in done.stderr
-    assert "registry/ is not committed" in done.stderr and small.git(project, "rev-parse", "HEAD") == before
+    done = small.conservatory(project, "retrain", check=False)  # before anything is trained
+    assert (
+        done.returncode == 2 and "history.jsonl, line 3, is no event" in done.stderr and not worktree.waiting(project)
+    )
+    with pytest.raises(RegistryError, match=r"line 3, is no event.*registry/ is not committed"):
+        retrain.judge(project, ["short"], commit, small.options(), "again")
+    assert small.git(project, "rev-parse", "HEAD") == before
     small.git(project, "checkout", "HEAD", "--", "registry/short/history.jsonl")  # what the sentence advises
     assert path.read_bytes() == sound
     # nor another model's
