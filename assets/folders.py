@@ -116,7 +116,7 @@ def _listed(table: Path) -> list[str]:
 def _files(folder: Path) -> Iterator[str]:
     """Every file below a folder, in folders that are links too, as a dataset's files are listed; a link to a folder that it is
     in, by whatever way, is not followed."""
-    around = {str(folder): frozenset[str]()}
+    around = {str(folder): frozenset(map(str, Path(os.path.realpath(folder)).parents))}
     for root, folders, names in os.walk(folder, followlinks=True):
         inside = around.pop(root) | {os.path.realpath(root)}
         below = {name: os.path.join(root, name) for name in sorted(folders)}

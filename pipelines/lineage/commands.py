@@ -11,7 +11,7 @@ import typer
 
 from pipelines.lineage.revision import LineageError, Revision
 from pipelines.store.files import atomic
-from pipelines.store.plain import one_line, plain
+from pipelines.store.plain import CONTROL, one_line, plain
 
 REV = typer.Option("--rev", help="A commit, branch, tag or experiment; the working tree without it.")
 JSON = typer.Option("--json", help="Also write everything here, for machines; - prints it instead of the text.")
@@ -186,11 +186,12 @@ def _printed(file: Path | None) -> bool:
 
 
 def _write_json(path: Path, value: dict) -> None:
-    _write(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    _write(path, text, lambda text: CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def _write(path: Path, content: str, shown: Callable[[str], str] = str) -> None:
-    """Write a file, or print what is `shown` of it: JSON has no control characters, other formats may hold strangers'."""
+    """Write a file, or print what is `shown` of it: it may hold strangers' control characters, which JSON can write otherwise."""
     if _printed(path):
         print(shown(content), end="")
         return

@@ -12,6 +12,7 @@ from pipelines import registered
 from pipelines.registry import git, versions
 
 COMMIT = re.compile(r'"commit": *"([0-9a-f]{40,64})"')
+RECORD = re.compile(r"([0-9]+)\.json")
 
 
 def commits(project: Path) -> dict[str, str]:
@@ -23,48 +24,66 @@ def commits(project: Path) -> dict[str, str]:
 
 def others(project: Path) -> Iterator[tuple[str, str]]:
     """(text of its record, for instance "short 2, on main") of each version but the dropped that a branch has and this tree has
-    not. A branch whose history of a model goes on elsewhere, here or on another one, says nothing: that one knows more."""
-    found: dict[str, dict[bytes, tuple[str, dict[int, str]]]] = {}
-    for reference, models in _registries(project):
-        for name, (history, records) in models.items():
-            found.setdefault(name, {}).setdefault(history, (reference, records))
-    for name, histories in found.items():
+    not. A branch whose history of a model goes on elsewhere, here or on another one, says nothing: that one knows more. What this
+    tree has dropped is dropped where it never was champion."""
+    models: dict[str, dict[str, tuple[str, dict[int, str]]]] = {}
+    for reference, name, history, records in _registries(project):
+        models.setdefault(name, {}).setdefault(history, (reference, records))
+    contents = git.objects(project, {history for histories in models.values() for history in histories if history})
+    wanted: list[tuple[str, str, int, str, bool]] = []
+    for name, histories in models.items():
         file = project / registered.FOLDER / name / registered.HISTORY
         here = file.read_bytes() if file.is_file() else b""
-        for history, (reference, records) in histories.items():
-            later = (other for other in (here, *histories) if other != history and other.startswith(history))
-            if history == here or any(later):
+        known = {contents.get(history, b""): found for history, found in histories.items()}
+        for history, (reference, records) in known.items():
+            if history == here or any(other != history and other.startswith(history) for other in (here, *known)):
                 continue
-            stages = registered.stages(registered.parsed(history))
-            for version, text in records.items():
+            events = list(registered.parsed(history))
+            stages, champions = (
+                registered.stages(events),
+                {e["version"] for e in events if e["event"] in registered.PROMOTING},
+            )
+            for version, record in records.items():
                 if stages.get(version) != registered.DROPPED:
-                    yield text, f"{name} {version}, on {reference}"
+                    wanted.append((reference, name, version, record, version in champions))
+    texts = git.objects(project, {record for *_, record, _ in wanted})
+    dropped = _dropped(project, {name for _, name, *_ in wanted})
+    for reference, name, version, record, champion in wanted:
+        if record in texts and (champion or dropped.get((name, version)) != texts[record]):
+            yield texts[record].decode("utf-8", "replace"), f"{name} {version}, on {reference}"
 
 
-def _registries(project: Path) -> Iterator[tuple[str, dict[str, tuple[bytes, dict[int, str]]]]]:
-    """(a reference, model -> (its history, version -> the text of its record)) of each registry that differs."""
-    seen: set[str] = set()
+def _dropped(project: Path, names: set[str]) -> dict[tuple[str, int], bytes]:
+    """(model, version) -> its record, of those that are dropped here."""
+    found = {}
+    for name in names:
+        for version, stage in registered.stages(registered.events(name, project)).items():
+            file = versions.path(project, name, version)
+            if stage == registered.DROPPED and file.is_file():
+                found[name, version] = file.read_bytes()
+    return found
+
+
+def _registries(project: Path) -> Iterator[tuple[str, str, str, dict[int, str]]]:
+    """(a reference, a model, git's name of its history or "", version -> git's name of its record) of each registry that differs.
+    All of it by few processes: a reference may be one of hundreds."""
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
         return
-    for commit, reference in git.references(project).items():
-        tree = git.run(
-            project, "rev-parse", "--verify", "--quiet", f"{commit}:./{registered.FOLDER}", check=False
-        ).stdout
-        if not tree or tree in seen:
-            continue
-        seen.add(tree)
-        models: dict[str, tuple[bytes, dict[int, str]]] = {}
+    prefix = git.run(project, "rev-parse", "--show-prefix").stdout.strip()
+    trees = {
+        f"{commit}:{prefix}{registered.FOLDER}": reference for commit, reference in git.references(project).items()
+    }
+    for tree, reference in git.distinct(project, trees).items():
+        models: dict[str, tuple[str, dict[int, str]]] = {}
         for line in filter(
-            None, git.run(project, "ls-tree", "-r", "-z", "--full-tree", tree.strip()).stdout.split("\0")
+            None, git.run(project, "ls-tree", "-r", "-z", "--full-tree", tree, check=False).stdout.split("\0")
         ):
-            path = line.partition("\t")[2]
+            (_, _, blob), path = line.split("\t", 1)[0].split(), line.split("\t", 1)[1]
             name, _, file = path.partition("/")
-            history, records = models.get(name, (b"", {}))
+            history, records = models.get(name, ("", {}))
             if file == registered.HISTORY:
-                history = (git.show(project, commit, f"{registered.FOLDER}/{path}") or "").encode()
-            elif re.fullmatch(r"[0-9]+\.json", file):
-                records[int(file.removesuffix(".json"))] = (
-                    git.show(project, commit, f"{registered.FOLDER}/{path}") or ""
-                )
+                history = blob
+            elif match := RECORD.fullmatch(file):
+                records[int(match[1])] = blob
             models[name] = history, records
-        yield reference, models
+        yield from ((reference, name, history, records) for name, (history, records) in models.items())

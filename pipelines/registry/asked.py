@@ -8,12 +8,16 @@ import yaml
 from pipelines import params, recipe
 from pipelines.registry.errors import RegistryError
 
-ANY_NUMBER = (None, "auto")  # what may stand for a number besides one: no limit, as many as there are
+INSTEAD = {int: (None, "auto", "learnt"), float: (None, "auto", "learnt"), list: (None, "all"), dict: (None,)}
+"""What may stand for a number, a list or a table: none, as many as there are, what the data say, everything."""
 
 
 def set_parameter(path: Path, change: str) -> None:
     """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key, or
     what stands there is of another kind."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
     key, equals, text = change.partition("=")
     *tables, last = key.split(".")
     with params.editing(path) as document:
@@ -23,8 +27,8 @@ def set_parameter(path: Path, change: str) -> None:
         if not equals or not isinstance(table, dict) or last not in table:
             raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = YAML(typ="safe", pure=True).load(text)  # 1.2, as DVC: 1e-3 is a number
+        except YAMLError as error:
             raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
         if not text.strip():
             raise RegistryError(f"--set {change}: no value is given; null is one")
@@ -55,10 +59,12 @@ def _wanted(old: object, new: object) -> str:
     """What a parameter that is `old` may be, if `new` is not that; "" if it is. Where text or nothing stands, anything may."""
     if isinstance(old, bool):
         return "" if isinstance(new, bool) else "true or false"
-    if isinstance(old, int | float):
-        right = new in ANY_NUMBER or (isinstance(new, int | float) and not isinstance(new, bool))
-        return "" if right else "a number"
-    for kind, name in ((list, "a list"), (dict, "a table")):
+    for kind, name in ((int, "a number"), (float, "a number"), (list, "a list"), (dict, "a table")):
         if isinstance(old, kind):
-            return "" if isinstance(new, kind) else name
+            same = (
+                isinstance(new, int | float) and not isinstance(new, bool)
+                if kind in (int, float)
+                else isinstance(new, kind)
+            )
+            return "" if same or new in INSTEAD[kind] else name
     return ""

@@ -12,19 +12,21 @@ NOBODY = ("-c", "user.name=Conservatory", "-c", "user.email=conservatory@localho
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess:
     """`git COMMAND` in `folder`, its output as text. `RegistryError` with git's own words if it fails."""
-    # of a hook or a worktree that this process may have been started from: they would point git elsewhere
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-    }
     try:
         done = subprocess.run(
-            ["git", *command], cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
+            ["git", *command], cwd=folder, env=_environment(), capture_output=True, text=True, encoding="utf-8"
         )
     except FileNotFoundError as error:
         raise RegistryError("git is not installed, and the registry is kept in it: install git") from error
     if check and done.returncode:
         raise RegistryError(f"git {command[0]} in {folder.absolute()}: {(done.stderr or done.stdout).strip()}")
     return done
+
+
+def _environment() -> dict[str, str]:
+    # of a hook or a worktree that this process may have been started from: they would point git elsewhere
+    elsewhere = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    return {name: value for name, value in os.environ.items() if name not in elsewhere}
 
 
 def commit_id(project: Path, revision: str) -> str:
@@ -37,6 +39,39 @@ def commit_id(project: Path, revision: str) -> str:
     if done.returncode:
         raise RegistryError(f"git knows no revision {revision!r}; `git log --oneline` shows what there is")
     return done.stdout.strip()
+
+
+def objects(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """What each of these names of git's objects stands for, by one process; those that it has not are left out."""
+    asked = sorted(names)
+    content = _batch(folder, "--batch", asked) if asked else b""
+    found, place = {}, 0
+    for name in asked:
+        end = content.index(b"\n", place)
+        line, place = content[place:end], end + 1
+        if not line.endswith(b" missing"):
+            size = int(line.rpartition(b" ")[2])
+            found[name], place = content[place : place + size], place + size + 1
+    return found
+
+
+def distinct(folder: Path, names: dict[str, str]) -> dict[str, str]:
+    """Hash -> the first of the values of those names that stand for it; of names for nothing, none."""
+    asked = list(names)
+    lines = _batch(folder, "--batch-check=%(objectname)", asked).decode().splitlines() if asked else []
+    found: dict[str, str] = {}
+    for name, line in zip(asked, lines, strict=True):
+        if not line.endswith(" missing"):
+            found.setdefault(line, names[name])
+    return found
+
+
+def _batch(folder: Path, option: str, names: list[str]) -> bytes:
+    asked = "\n".join(names).encode() + b"\n"
+    done = subprocess.run(["git", "cat-file", option], cwd=folder, input=asked, env=_environment(), capture_output=True)
+    if done.returncode:
+        raise RegistryError(f"git cat-file in {folder.absolute()}: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return done.stdout
 
 
 def branch(project: Path) -> str:

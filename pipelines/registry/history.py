@@ -113,10 +113,12 @@ def save(project: Path, message: str, say=print) -> None:
 
     `RegistryError` where a file of it cannot be read: committed, that would be what `git checkout HEAD` brings back.
     """
-    from pipelines.registry import needed  # which reads all of it, this module too
+    from pipelines.registry import needed, versions  # which read this module
 
     try:
-        needed.of_versions(project)
+        for name in names(project):
+            for version in stages(read(project, name)):
+                versions.load(project, name, version)
         needed.purged(project)
     except RegistryError as error:
         raise RegistryError(f"{FOLDER}/ is not committed, for it cannot be read: {error}") from error

@@ -57,7 +57,7 @@ def pull(
         try:
             came.append(carry.pull(repo, wanted, remote, verify, purged, again))
         finally:
-            torn.update({} if again else layout.torn(repo, purged))
+            torn.update({} if again or not purged else layout.torn(repo, purged))
 
     try:
         _carry(work)
@@ -65,11 +65,18 @@ def pull(
         failed = error  # what did come is of use
     if not layout.checkout(*(["--allow-missing"] if failed or torn else [])):
         fetched = "What was fetched is in DVC's cache. " if any(came) else ""
+        # of a folder that lacks a purged file, DVC would take away all
+        force = (
+            "move them away, and pull again"
+            if torn
+            else "`dvc checkout --force PATH` puts what was recorded in their place"
+        )
         print(
-            f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; "
-            "`dvc checkout --force PATH` puts what was recorded in their place.",
+            f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; {force}.",
             file=sys.stderr,
         )
+        if torn:
+            print(layout.lay_out_rest(HERE, torn), file=sys.stderr)
         raise typer.Exit(1)
     if lacking := layout.lay_out_rest(HERE, torn):
         print(lacking, file=sys.stderr)

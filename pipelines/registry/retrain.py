@@ -68,7 +68,7 @@ def _same_branch(project: Path, plan: dict) -> None:
     if then is not None and now != then:
         raise RegistryError(
             f"the retraining was begun on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
-            "another registry. Nothing was decided: check out what it was begun on"
+            "another registry. Nothing was decided: check out what it was begun on, then conservatory retrain --resume"
         )
 
 
@@ -177,9 +177,9 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             except RemoteError as error:
                 raise RegistryError(f"{error} No champion has changed. {go_on}") from error
     found, options = _settings(path)
+    _same_branch(project, plan)  # since it was begun
+    _withdrawn(project, path)
     try:
-        _same_branch(project, plan)
-        _withdrawn(project, path)  # since it was begun
         decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
         # of a retraining that was cut off after the decision, it is the registry that says what it brought
         registered = anywhere.commits(project)

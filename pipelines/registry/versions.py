@@ -52,6 +52,10 @@ def load(project: Path, name: str, version: int) -> dict:
         raise RegistryError(f"no model {name!r} is registered; there is {there}")
     if version not in known:
         raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
+    return _record(project, name, version)
+
+
+def _record(project: Path, name: str, version: int) -> dict:
     hashes = {f"{MODELS}/{name}": MD5, Optional(str): HASH}
     schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
     file = path(project, name, version)
@@ -63,7 +67,7 @@ def undropped(project: Path) -> Iterator[tuple[dict, str]]:
     for name in history.names(project):
         for version, stage in history.stages(history.read(project, name)).items():
             if stage != DROPPED:
-                yield load(project, name, version), stage
+                yield _record(project, name, version), stage
 
 
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:

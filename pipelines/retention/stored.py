@@ -115,18 +115,19 @@ def listing(cache: Path, md5: str) -> list[str]:
 
 def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
     """(hash, who names it), the weightiest first."""
+    blobs: dict[str, list[str]] = {}
     for record, _ in versions.undropped(project):
         reason = "a registered model needs them"
         for path, md5 in needed.of_version(record).items():
             if md5.endswith(".dir"):
                 _have(project, md5, path, f"{record['name']} {record['version']}")
         yield from ((md5, reason) for md5 in record["hashes"].values())
-        yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], {}))
+        yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], blobs))
     for text, _ in anywhere.others(project):
         reason = "a model registered on another branch needs them"
         yield from ((found.decode(), reason) for found in HASH.findall(text.encode()))
         for commit in anywhere.COMMIT.findall(text):
-            yield from ((md5, reason) for md5 in _in_commit(project, commit, {}))
+            yield from ((md5, reason) for md5 in _in_commit(project, commit, blobs))
     trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
     if under_git:
         listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
@@ -135,7 +136,6 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
         for file in (tree / "dvc.lock", *_dvc_files(tree)):
             hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
             yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
-    blobs: dict[str, list[str]] = {}
     for commit in git.references(project, going) if under_git else ():
         yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
 

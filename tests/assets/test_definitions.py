@@ -3,11 +3,14 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
+from assets import location
 from assets.build import build
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -142,3 +145,12 @@ def test_settings_for_dagster_itself(defs, tmp_path, monkeypatch):
         assert instance.run_monitoring_enabled
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
     assert all(node.definition.pool == "dvc" for node in defs.resolve_job_def("demo").graph.nodes)
+
+
+def test_every_way_in_gives_the_code_location_the_same_name():
+    """By which it is known whose a run is, in a home of Dagster's that has other projects' too."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert settings["tool"]["dg"]["project"]["code_location_name"] == location.NAME
+    for file in ("workspace.yaml", "deploy/workspace.yaml"):
+        (found,) = yaml.safe_load((PROJECT / file).read_text())["load_from"]
+        assert [of["location_name"] for of in found.values()] == [location.NAME]

@@ -5,7 +5,9 @@ import json
 import audit_project
 import pytest
 
-NAME = "x\x1b[31mRED\x1b]0;pwned\x07.wav"
+from pipelines.store.plain import CONTROL
+
+NAME = "x\x1b[31mRED\x1b]0;pwned\x07\x9b\u202e.wav"
 
 
 @pytest.fixture
@@ -22,10 +24,11 @@ def test_no_control_character_reaches_a_terminal(named, call):
         status, out, errors = call(*command)
         assert status == 0, errors
         assert not [char for char in out + errors if ord(char) < 32 and char != "\n"], command
-        assert command[0] == "diff" or "x?[31mRED?]0;pwned?.wav" in out
+        assert command[0] == "diff" or "x?[31mRED?]0;pwned???.wav" in out
     errors = call("trace", "nothing\x1b[31m")[2]
     assert "nothing" in errors and "\x1b" not in errors
 
 
 def test_json_has_the_name_as_it_is(named, call):
-    assert json.loads(call("trace", named, "--json", "-")[1])["target"]["path"] == named
+    out = call("trace", named, "--json", "-")[1]
+    assert json.loads(out)["target"]["path"] == named and not CONTROL.search(out)

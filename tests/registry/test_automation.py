@@ -118,6 +118,7 @@ def test_labels_that_are_links_are_watched_and_circles_are_not_walked(tmp_path):
     (music / "rock").symlink_to(rock)
     (music / "again").symlink_to(rock)  # one folder under two labels is as good as two
     (music / "round").symlink_to(music)
+    (music / "up").symlink_to(tmp_path)  # where Dagster writes at each look
     (rock / "jazz").symlink_to(jazz)
     (jazz / "rock").symlink_to(rock)  # no link to what it stands in, by its own path
     datasets(tmp_path, mine=music)

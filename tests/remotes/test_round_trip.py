@@ -169,6 +169,13 @@ def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_pat
         assert sorted(path.name for path in (project / "data/audio/music").iterdir()) == ["0.shard", "index.parquet"]
         for path in ("models/tagging/short/config.json", "data/predictions/tagging/music/short.parquet"):
             assert (project / path).exists()
+    mine = project / "data/features/music/pooled/pooled.parquet"  # and a file of the user's stands in the way
+    mine.unlink()
+    mine.write_text("mine")
+    done = command(project, "pull", remote=remote, check=False)
+    assert done.returncode == 1 and mine.read_text() == "mine" and "move them away, and pull again" in done.stderr
+    assert "withdrawn and its bytes purged since: data/audio/music (" in done.stderr
+    mine.unlink()
     command(project, "run", remote=remote)
     assert all((project / path).exists() for path in purged)
     assert "were withdrawn" in command(project, "pull", remote=remote).stdout

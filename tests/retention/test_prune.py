@@ -155,7 +155,22 @@ def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch
     small.conservatory(project, "models", "rollback", "short", "--reason", "a test")
     assert [label for _, label in anywhere.others(project)] == ["short 1, on main", "short 2, on main"]
     small.git(project, "checkout", "-q", "main")
-    assert [label for _, label in anywhere.others(project)] == [f"short {n}, on past" for n in (1, 2, 3)]
+    assert [label for _, label in anywhere.others(project)] == [
+        f"short {n}, on past" for n in (1, 2)
+    ]  # 3: dropped here
+
+
+def test_what_cannot_be_parsed_on_another_branch_keeps_what_it_names(project):
+    commit, folder = small.git(project, "rev-parse", "HEAD"), project / "registry/short"
+    small.git(project, "checkout", "-q", "-b", "spoilt")
+    (folder / "9.json").write_bytes(b'\xff\xfe "commit": "' + b"a" * 40 + b'" <<<<<<< ' + b"b" * 32)
+    (folder / "history.jsonl").write_bytes((folder / "history.jsonl").read_bytes() + b"\xff\n")
+    small.git(project, "add", "-A")
+    small.git(project, "commit", "-q", "-m", "spoilt")
+    small.git(project, "checkout", "-q", "main")
+    assert small.git(project, "rev-parse", "HEAD") == commit
+    (text,) = [text for text, label in anywhere.others(project) if label == "short 9, on spoilt"]
+    assert "b" * 32 in text and anywhere.commits(project)["a" * 40] == "short 9, on spoilt"
 
 
 def test_what_was_dropped_and_comes_again_is_a_new_version(project):
