@@ -117,7 +117,11 @@ def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
     heard, tree = [], min(mine)
     (folder / tree[:2] / tree[2:]).unlink()
     next(remote.path.rglob(tree[2:])).unlink()
+    small.git(project, "checkout", "-q", "-b", "newer")
     (project / needed.PURGED).write_text(json.dumps({tree: "data/a shard"}))
+    small.git(project, "add", str(needed.PURGED))
+    small.git(project, "commit", "-q", "-m", "Purged")
+    small.git(project, "checkout", "-q", "main")
     for carried in (remotes.push_tree, remotes.pull_tree):
         carried(project, heard.append)
     assert all("1 were left aside" in line for line in heard) and len(heard) == 2
