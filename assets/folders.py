@@ -15,11 +15,10 @@ from pathlib import Path
 import yaml
 
 from assets import repro
+from pipelines import recipe
 
 WATCHED = ("path", "local")
 """What a dataset's entry in params.yaml calls its folder, archive or table."""
-UNWATCHED = {".git", ".dvc", ".cache", ".dagster", ".venv"}
-"""Folders in which no .dvc file is anybody's, and which change with every run."""
 COMMAND = [sys.executable, "-m", "pipelines.cli", "refresh"]
 
 
@@ -96,9 +95,7 @@ def _watched(project: Path) -> Iterator[str | Path]:
                 yield from _listed(place)
             else:
                 yield from _files(place)
-    for folder, inside, names in os.walk(project):
-        inside[:] = sorted(set(inside) - UNWATCHED)
-        yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(".dvc"))
+    yield from recipe.dvc_files(project)
 
 
 def _listed(table: Path) -> list[str]:

@@ -30,8 +30,9 @@ def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tupl
         cursor = records[-1].dagster_run.run_id
         for record in records:
             run, ended = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
-            number += location.is_ours(run.remote_job_origin)
-            if not location.is_ours(run.remote_job_origin):
+            ours = location.is_ours(run.remote_job_origin)
+            number += ours
+            if not ours:
                 reason = "another project's"
             elif not run.is_finished:
                 reason = "not finished"

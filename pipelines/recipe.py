@@ -6,10 +6,11 @@ same way.
 
 import hashlib
 import json
+import os
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ HEAD = "schema: '2.0'\nstages:\n"
 """How dvc.lock begins."""
 ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)
 """The line on which the entry of a stage begins in it."""
+WITHOUT = {".git", ".dvc", ".cache", ".dagster", ".venv"}
+"""Folders in which no .dvc file is anybody's, and which change with every run."""
 OUTS = ("outs", "metrics", "plots")
 """Under what dvc.yaml lists outputs."""
 
@@ -45,6 +48,13 @@ def paths(entry: dict, *lists: str) -> list[str]:
     """The files under these keys of a resolved stage; one with options is a mapping of its path to them."""
     written = [path for name in lists for path in entry.get(name, ())]
     return [path if isinstance(path, str) else next(iter(path)) for path in written]
+
+
+def dvc_files(tree: Path) -> Iterator[Path]:
+    """The .dvc files of a project, in order."""
+    for folder, inside, names in os.walk(tree):
+        inside[:] = sorted(set(inside) - WITHOUT)
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith(".dvc"))
 
 
 def locked_stages(project: Path = Path()) -> dict[str, dict]:

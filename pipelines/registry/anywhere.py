@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines import registered
 from pipelines.registry import git, versions
+from pipelines.registry.history import champions as champions_of
 
 COMMIT = re.compile(r'"commit": *"([0-9a-f]{40,64})"')
 RECORD = re.compile(r"([0-9]+)\.json")
@@ -39,10 +40,7 @@ def others(project: Path) -> Iterator[tuple[str, str]]:
             if history == here or any(other != history and other.startswith(history) for other in (here, *known)):
                 continue
             events = list(registered.parsed(history))
-            stages, champions = (
-                registered.stages(events),
-                {e["version"] for e in events if e["event"] in registered.PROMOTING},
-            )
+            stages, champions = registered.stages(events), champions_of(events)
             for version, record in records.items():
                 if stages.get(version) != registered.DROPPED:
                     wanted.append((reference, name, version, record, version in champions))

@@ -8,13 +8,12 @@ too: a run may have made it and not yet have written it down.
 
 import contextlib
 import json
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines import recover
+from pipelines import recipe, recover
 from pipelines.registry import anywhere, git, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
 from pipelines.retention.policy import DAY, row
@@ -133,7 +132,7 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
         listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
         trees += [Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")]
     for tree in trees:
-        for file in (tree / "dvc.lock", *_dvc_files(tree)):
+        for file in (tree / "dvc.lock", *recipe.dvc_files(tree)):
             hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
             yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
     for commit in git.references(project, going) if under_git else ():
@@ -148,12 +147,6 @@ def _have(project: Path, md5: str, path: str, model: str) -> None:
         raise RegistryError(
             f"It cannot be known what {model} needs: {error}. Nothing of DVC's cache was removed"
         ) from error
-
-
-def _dvc_files(tree: Path) -> Iterator[Path]:
-    for folder, inside, files in os.walk(tree):
-        inside[:] = [name for name in inside if name not in (".git", ".dvc", ".cache", ".venv")]
-        yield from (Path(folder, name) for name in files if name.endswith(".dvc"))
 
 
 def _in_commit(project: Path, commit: str, blobs: dict[str, list[str]]) -> Iterator[str]:

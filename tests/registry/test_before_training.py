@@ -1,6 +1,5 @@
 """What a retraining looks at before it trains, what it runs besides what was named, and what it says of who works on it."""
 
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -125,12 +124,10 @@ def test_a_stage_that_the_recipe_has_no_more_is_not_run_for_drift(project):
     assert retrain._wanted(project, plan) == ["tagging"]
 
 
-def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, tmp_path):
-    for end in (".begun", ".go"):
-        os.mkfifo(f"{tmp_path / 'stop'}{end}")
+def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, stop):
     arguments = ("retrain", "--set", "taggers.log_mel.short.skill=3.0")
-    process = small.start(project, *arguments, STOP_AT=f"{tmp_path / 'stop'}")
-    Path(f"{tmp_path / 'stop'}.begun").read_text()  # training has begun
+    process = small.start(project, *arguments, STOP_AT=stop)
+    Path(f"{stop}.begun").read_text()  # training has begun
     (name,) = worktree.waiting(project)
     both = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
     for option in (["--resume", name], ["--clean"]):

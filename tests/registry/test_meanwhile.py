@@ -1,7 +1,5 @@
 """What changes in the user's tree while a retraining trains: the branch that is checked out, what is withdrawn."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -12,29 +10,14 @@ from helpers import PROJECT
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.registry import history, owed, retrain, worktree
+from pipelines.registry import history, owed, worktree
 
 SKILL = "taggers.log_mel.short.skill"
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    project = small.create(tmp_path_factory.mktemp("meanwhile") / "project")
-    retrain.judge(project, ["short"], small.repro(project), {}, "first")
-    return project
-
-
 @pytest.fixture
-def project(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "project", symlinks=True)
-
-
-@pytest.fixture
-def training(project, tmp_path):
+def training(project, stop):
     """A retraining that trains now, and what it said in the end once it may go on."""
-    stop = str(tmp_path / "stop")
-    for end in (".begun", ".go"):
-        os.mkfifo(f"{stop}{end}")
     process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
     Path(f"{stop}.begun").read_text()
 

@@ -1,7 +1,6 @@
 """A retraining from beginning to end, and what is left of one that was refused, cut short, killed, or not alone."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,28 +15,6 @@ from helpers import run_in
 from pipelines.registry import history, retrain, versions, worktree
 
 SKILL = "taggers.log_mel.short.skill"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A project whose first model is the champion."""
-    project = small.create(tmp_path_factory.mktemp("retrain") / "project")
-    commit = small.repro(project)
-    retrain.judge(project, ["short"], commit, {}, "first", say=print)
-    return project
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "project", symlinks=True)
-
-
-@pytest.fixture
-def stop(tmp_path):
-    """Where a training stops until it is told to go on."""
-    for end in (".begun", ".go"):
-        os.mkfifo(f"{tmp_path / 'stop'}{end}")
-    return str(tmp_path / "stop")
 
 
 def tree(project):
