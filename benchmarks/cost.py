@@ -7,11 +7,11 @@ times are of this machine: run it where the work will be done.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 from engine.peers import RATE, SECONDS, decoded, make_clips
+from figures import announce, show
 
 from pipelines import features, params
 from pipelines.store.files import sha256
@@ -45,25 +46,34 @@ def stored(value, name: str) -> int:
     return value.size * np.dtype(features.load(name).DTYPE).itemsize
 
 
-def main() -> dict:
-    """`{"ms": {step: a minute of sound}, "bytes": {step: a minute of sound}}`."""
+def main() -> Iterator[tuple[tuple[str, str], float]]:
+    """((unit, step), a minute of sound), the unit being `ms` or `bytes`."""
     entries = params.load()["features"]
-    cost: dict[str, dict[str, float]] = {"ms": {}, "bytes": {}}
     with tempfile.TemporaryDirectory() as name:
         paths = make_clips(Path(name), 8)
         for kind in ("mp3", "flac"):
             some = [path for path in paths if path.suffix == f".{kind}"]
-            cost["ms"][f"decode {kind}"] = milliseconds(decoded, some)
-        cost["ms"]["hash the file"] = milliseconds(sha256, paths)
+            yield ("ms", f"decode {kind}"), milliseconds(decoded, some)
+        yield ("ms", "hash the file"), milliseconds(sha256, paths)
         sounds = [decoded(path) for path in paths]
-    cost["bytes"]["PCM shards"] = RATE * 2 * 60
+    yield ("bytes", "PCM shards"), RATE * 2 * 60
     for name, entry in entries.items():
         alone = {name: entry}
-        cost["ms"][name] = milliseconds(lambda y, alone=alone: features.compute_all(y, RATE, alone), sounds)
+        yield ("ms", name), milliseconds(lambda y, alone=alone: features.compute_all(y, RATE, alone), sounds)
         value = features.compute_all(sounds[0], RATE, alone)[name]
-        cost["bytes"][name] = stored(value, name) * 60 / SECONDS
-    cost["ms"]["all features, one pass"] = milliseconds(lambda y: features.compute_all(y, RATE, entries), sounds)
-    return cost
+        yield ("bytes", name), stored(value, name) * 60 / SECONDS
+    yield ("ms", "all features, one pass"), milliseconds(lambda y: features.compute_all(y, RATE, entries), sounds)
+
+
+def line(key: tuple[str, str], value: float) -> str:
+    unit, step = key
+    shown = f"{value:8.2f} ms" if unit == "ms" else f"{value / 1e6:8.3f} MB"
+    return f"{step:28s} {shown} a minute of sound"
+
+
+def by_unit(found: dict) -> dict[str, dict[str, float]]:
+    """`{"ms": {step: a minute of sound}, "bytes": {step: a minute of sound}}`."""
+    return {unit: {step: value for (one, step), value in found.items() if one == unit} for unit in ("ms", "bytes")}
 
 
 if __name__ == "__main__":
@@ -72,11 +82,8 @@ if __name__ == "__main__":
     parser.add_argument("--cores", type=int, nargs="+", default=[2, 64, 160])
     parser.add_argument("--json", type=Path, help="also write the cost to this file")
     arguments = parser.parse_args()
-    found = main()
-    for step, value in found["ms"].items():
-        print(f"{step:28s} {value:8.2f} ms a minute of sound")
-    for step, value in found["bytes"].items():
-        print(f"{step:28s} {value / 1e6:8.3f} MB a minute of sound")
+    announce("cost.py: processor time and bytes of decoding and each feature", "a minute")
+    found = by_unit(show(main(), arguments.json, line, by_unit))
     minutes = arguments.hours * 60
     total = (
         sum(found["ms"][step] for step in ("decode mp3", "hash the file", "all features, one pass")) / 1000 * minutes
@@ -85,5 +92,3 @@ if __name__ == "__main__":
     print(f"{arguments.hours:g} h of MP3: {total / 3600:.2f} core-hours, {written:.0f} GB written")
     for cores in arguments.cores:
         print(f"  on {cores} cores, if they are kept busy and the disks keep up: {total / cores / 60:.1f} min")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -22,17 +22,19 @@ and are not kept.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from figures import announce, show
 
 os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 
-def main(n_clips: int, rounds: int, n_collection: int, only: list[str]) -> dict[str, float]:
+def main(n_clips: int, rounds: int, n_collection: int, only: list[str]) -> Iterator[tuple[str, float]]:
     def wanted(key: str) -> bool:
         return not only or key in only
 
@@ -41,15 +43,13 @@ def main(n_clips: int, rounds: int, n_collection: int, only: list[str]) -> dict[
     from engine.crops import crops
     from engine.front_end import front_end
 
-    found = {}
     for part in (
         lambda folder: front_end(folder, n_clips, rounds, wanted),
-        lambda folder: crops(folder, rounds) if wanted("crop") or wanted("crop_over_decoding") else {},
-        lambda folder: collection(folder, n_collection, wanted) if wanted("scaling") or wanted("increment") else {},
+        lambda folder: crops(folder, rounds) if wanted("crop") or wanted("crop_over_decoding") else (),
+        lambda folder: collection(folder, n_collection, wanted) if wanted("scaling") or wanted("increment") else (),
     ):
         with tempfile.TemporaryDirectory() as name:
-            found |= part(Path(name))
-    return found
+            yield from part(Path(name))
 
 
 if __name__ == "__main__":
@@ -63,8 +63,5 @@ if __name__ == "__main__":
     keys = [line.split("|")[1].strip() for line in __doc__.splitlines() if line.startswith("| ")][1:]
     if unknown := sorted(set(arguments.only) - set(keys)):
         parser.error(f"no key {', '.join(unknown)}: there is {', '.join(key for key in keys if key != '---')}")
-    ratios = main(arguments.clips, arguments.rounds, arguments.collection, arguments.only)
-    for key, ratio in ratios.items():
-        print(f"{key:24s} {ratio:8.3g}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(ratios, indent=2) + "\n")
+    announce("features.py: speed of the feature engine beside librosa", "15 minutes")
+    show(main(arguments.clips, arguments.rounds, arguments.collection, arguments.only), arguments.json)

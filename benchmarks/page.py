@@ -27,8 +27,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from figures import announce, show
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
@@ -67,36 +70,46 @@ def _loaded(url: str) -> bool:
         return False
 
 
-def look(browser, url: str, pictures: Path | None, name: str) -> dict[str, float]:
+def look(browser, url: str, pictures: Path | None, name: str) -> Iterator[tuple[str, float]]:
     page = browser.new_page(viewport={"width": 1600, "height": 1000})
     page.set_default_timeout(PATIENCE * 1000)
-    found = {}
 
-    def measure(key: str, begin, *texts: str) -> None:
+    def measured(key: str, begin: Callable, *texts: str) -> tuple[str, float]:
         began = time.perf_counter()
         begin()
         for text in texts:
             page.get_by_text(text, exact=True).locator("visible=true").first.wait_for()
-        found[key] = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         if pictures:
             page.screenshot(path=pictures / f"{name}-{key}.png")
+        return key, seconds
 
-    measure("lineage", lambda: page.goto(f"{url}/asset-groups"), "music", "features", "models", "evaluation")
-    measure("asset", lambda: page.goto(f"{url}/assets/embed_log_mel?view=partitions"), "fcn", "scores")
-    measure("choose", lambda: page.get_by_text("Materialize…").first.click(), "tagger", "dataset")
+    yield measured("lineage", lambda: page.goto(f"{url}/asset-groups"), "music", "features", "models", "evaluation")
+    yield measured("asset", lambda: page.goto(f"{url}/assets/embed_log_mel?view=partitions"), "fcn", "scores")
+    yield measured("choose", lambda: page.get_by_text("Materialize…").first.click(), "tagger", "dataset")
     page.close()
-    return found
 
 
-def main(n_datasets: int, pictures: Path | None) -> dict[str, float]:
+def visit(browser, project: Path, pictures: Path | None, name: str) -> Iterator[tuple[str, float]]:
+    """(key, seconds) of one project, each when it is measured."""
+    with served(project) as (_, start):
+        pass
+    yield "start", start
+    with served(project) as (url, again):
+        yield "again", again
+        yield from look(browser, url, pictures, name)
+
+
+def main(n_datasets: int, pictures: Path | None) -> Iterator[tuple[str, float]]:
     from playwright.sync_api import sync_playwright
 
     from benchmarks.wide.project import make
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not chromium:
-        raise SystemExit("There is no Chromium on PATH.")
-    found = {}
+        print("page.py: nothing is measured, since there is no Chromium on PATH (apt-get install chromium)")
+        return
+    times = {}
     with (
         tempfile.TemporaryDirectory() as folder,
         sync_playwright() as playwright,
@@ -104,15 +117,12 @@ def main(n_datasets: int, pictures: Path | None) -> dict[str, float]:
     ):
         for n in (1, n_datasets):
             project = Path(folder) / f"of-{n}"
-            found[f"stages of {n}"] = make(project, n)
-            with served(project) as (_, start):
-                pass
-            with served(project) as (url, again):
-                times = {"start": start, "again": again, **look(browser, url, pictures, f"{n}")}
-            found |= {f"{key} of {n} (s)": value for key, value in times.items()}
-    for key in times:
-        found[key] = found[f"{key} of {n_datasets} (s)"] / found[f"{key} of 1 (s)"]
-    return found
+            yield f"stages of {n}", make(project, n)
+            for key, seconds in visit(browser, project, pictures, f"{n}"):
+                times[key, n] = seconds
+                yield f"{key} of {n} (s)", seconds
+    for key in ("start", "again", "lineage", "asset", "choose"):
+        yield key, times[key, n_datasets] / times[key, 1]
 
 
 if __name__ == "__main__":
@@ -121,8 +131,5 @@ if __name__ == "__main__":
     parser.add_argument("--pictures", type=Path, help="an existing folder for screenshots")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
-    figures = main(arguments.datasets, arguments.pictures)
-    for key, figure in figures.items():
-        print(f"{key:28s} {figure:8.3g}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    announce("page.py: seconds until Dagster's page over a wide recipe can be used", "7 minutes")
+    show(main(arguments.datasets, arguments.pictures), arguments.json)

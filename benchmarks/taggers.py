@@ -18,10 +18,12 @@ sides.
 """
 
 import argparse
-import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from figures import announce, show
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
@@ -29,14 +31,15 @@ NAMES = ("fcn", "musicnn", "crnn", "sample", "se", "attention", "hcnn", "short",
 TOLERANCE = 1e-4
 
 
-def main(n_clips: int, rounds: int, batch: int, threads: int, only: list[str]) -> dict[str, tuple]:
+def main(n_clips: int, rounds: int, batch: int, threads: int, only: list[str]) -> Iterator[tuple[str, tuple]]:
+    """(key, (ratio, lowest, highest, remark))."""
     from networks import turns
 
     from pipelines.executor import n_workers
     from pipelines.training.fit import precision
 
     parts = ["train_float32", "train_bf16"] if precision("auto") == "bf16-mixed" else ["train_float32"]
-    found, threads = {}, n_workers(threads)
+    threads = n_workers(threads)
     for name in NAMES:
         training = [part for part in parts if wanted(f"{name}_{part}", only)]
         embedding = wanted(f"{name}_embed", only)
@@ -47,24 +50,26 @@ def main(n_clips: int, rounds: int, batch: int, threads: int, only: list[str]) -
             turns.lay_out(folder, name, max(2, n_clips))
             if embedding:
                 ratios = turns.compare(["embed_ours"], "embed_plain", name, folder, threads, batch, rounds)
-                found[f"{name}_embed"] = ratios["embed_ours"]
                 if max(apart := turns.differences(folder)) > TOLERANCE:
                     raise SystemExit(f"{name}: outputs differ by {apart[0]:.2g} and {apart[1]:.2g}")
-                show(f"{name}_embed", found[f"{name}_embed"], f"differences {apart[0]:.1g}, {apart[1]:.1g}")
+                yield f"{name}_embed", (*ratios["embed_ours"], f"differences {apart[0]:.1g}, {apart[1]:.1g}")
             if training:
                 ratios = turns.compare(training, "train_plain", name, folder, threads, batch, rounds)
                 for part, ratio in ratios.items():
-                    found[f"{name}_{part}"] = ratio
-                    show(f"{name}_{part}", ratio)
-    return found
+                    yield f"{name}_{part}", (*ratio, "")
 
 
 def wanted(key: str, only: list[str]) -> bool:
     return not only or key in only
 
 
-def show(key: str, ratio: tuple[float, float, float], remark: str = "") -> None:
-    print(f"{key:24s} {ratio[0]:8.3g}  [{ratio[1]:.3g}, {ratio[2]:.3g}]  {remark}", flush=True)
+def line(key: str, figure: tuple[float, float, float, str]) -> str:
+    ratio, lowest, highest, remark = figure
+    return f"{key:28s} {ratio:8.3g}  [{lowest:.3g}, {highest:.3g}]  {remark}".rstrip()
+
+
+def as_json(found: dict[str, tuple]) -> dict[str, dict[str, float]]:
+    return {key: dict(zip(("ratio", "lowest", "highest"), figure[:3], strict=True)) for key, figure in found.items()}
 
 
 def positive(text: str) -> int:
@@ -85,7 +90,6 @@ if __name__ == "__main__":
     keys = [f"{name}_{part}" for name in NAMES for part in ("embed", "train_float32", "train_bf16")]
     if unknown := sorted(set(arguments.only) - set(keys)):
         parser.error(f"no key {', '.join(unknown)}: there is {', '.join(keys)}")
-    ratios = main(arguments.clips, arguments.rounds, arguments.batch, arguments.threads, arguments.only)
-    if arguments.json:
-        values = {key: dict(zip(("ratio", "lowest", "highest"), ratio, strict=True)) for key, ratio in ratios.items()}
-        arguments.json.write_text(json.dumps(values, indent=2) + "\n")
+    announce("taggers.py: speed of the nine taggers beside plain PyTorch", "25 minutes")
+    figures = main(arguments.clips, arguments.rounds, arguments.batch, arguments.threads, arguments.only)
+    show(figures, arguments.json, line, as_json)

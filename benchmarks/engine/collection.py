@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -40,7 +40,7 @@ def extract(source: Path, out: Path, workers: int, cached: bool) -> None:
         features_stage.build(index, out / "pcm", out / name, name, settings)
 
 
-def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> dict[str, float]:
+def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, float]]:
     os.environ["CONSERVATORY_CACHE"] = str(folder / "cache")
     os.chdir(folder)  # where the hashes of files are remembered
     paths = make_clips(folder / "made", n_clips + max(1, n_clips // 100), ("flac",))
@@ -48,7 +48,7 @@ def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> dic
     source.mkdir(parents=True)
     for path in paths[:n_clips]:
         os.link(path, source / path.name)
-    found, out = {}, folder / "out"
+    out = folder / "out"
 
     def timed(workers: int, cached: bool) -> float:
         shutil.rmtree(out, ignore_errors=True)
@@ -57,11 +57,10 @@ def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> dic
     timed(2, False)  # what is compiled is compiled, and all files have been read once
     if wanted("scaling"):
         times = [[timed(workers, False) for workers in (1, 2)] for _ in range(3)]
-        found["scaling"] = median(one / two for one, two in times)
+        yield "scaling", median(one / two for one, two in times)
     if wanted("increment"):
         all_of_it = timed(2, True)
         for path in paths[n_clips:]:
             os.link(path, source / path.name)
-        found["increment"] = timed(2, True) / all_of_it
+        yield "increment", timed(2, True) / all_of_it
     os.chdir("/")
-    return found

@@ -1,5 +1,6 @@
 """Crops for training from shards, beside one file a clip and beside decoding on the fly."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import librosa
@@ -13,7 +14,7 @@ from pipelines.store import shards
 CROP, N_CROP_CLIPS = 188, 2000  # frames of 16 ms: 3 s
 
 
-def crops(folder: Path, rounds: int) -> dict[str, float]:
+def crops(folder: Path, rounds: int) -> Iterator[tuple[str, float]]:
     """Crops of 3 s at random places of 2,000 clips of log-mel, float16."""
     rng, n_frames = np.random.default_rng(0), 1 + SECONDS * RATE // 256
     clip = rng.integers(-80, 20, (n_frames, 128)).astype("float16")
@@ -46,7 +47,5 @@ def crops(folder: Path, rounds: int) -> dict[str, float]:
                 y = file.read(3 * 44_100, dtype="float32").mean(axis=1)
             log_mel.compute(librosa.resample(y, orig_sr=44_100, target_sr=RATE), RATE)
 
-    return {
-        "crop": compare(from_shards, from_files, [None], rounds),
-        "crop_over_decoding": compare(from_shards, from_sound, [None], rounds) * len(places) / 40,
-    }
+    yield "crop", compare(from_shards, from_files, [None], rounds)
+    yield "crop_over_decoding", compare(from_shards, from_sound, [None], rounds) * len(places) / 40

@@ -1,7 +1,7 @@
 """From files and from shards to features, beside librosa."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import librosa
@@ -43,7 +43,7 @@ def librosa_ten(y: np.ndarray) -> None:
     librosa.feature.rms(y=y, frame_length=2048, hop_length=512)
 
 
-def front_end(folder: Path, n_clips: int, rounds: int, wanted: Callable[[str], bool]) -> dict[str, float]:
+def front_end(folder: Path, n_clips: int, rounds: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, float]]:
     paths = make_clips(folder / "clips", n_clips)
     samples = {path: decoded(path) for path in paths}
     at_hand = {path: log_mel_slaney.compute(samples[path], RATE) for path in paths}
@@ -56,12 +56,13 @@ def front_end(folder: Path, n_clips: int, rounds: int, wanted: Callable[[str], b
         "cqt": (lambda p: cqt.compute(samples[p], RATE), lambda p: np.abs(librosa.cqt(floats[p], sr=RATE))),
         "mfcc": (lambda p: cepstrum.mfcc(at_hand[p], 20), lambda p: librosa.feature.mfcc(y=floats[p], sr=RATE)),
     }
-    found = {}
     if wanted("file_to_log_mel"):
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             pool.map(file_log_mel, paths, chunksize=1)  # workers start, and load what is compiled
             two = compare(lambda all_: pool.map(file_log_mel, all_, chunksize=2), librosa_log_mel, paths, rounds, True)
-        found["file_to_log_mel"] = two
+        yield "file_to_log_mel", two
     if wanted("file_over_decoding"):
-        found["file_over_decoding"] = 1 / compare(file_log_mel, decoded, paths, rounds)
-    return found | {name: compare(*pair, paths, rounds) for name, pair in pairs.items() if wanted(name)}
+        yield "file_over_decoding", 1 / compare(file_log_mel, decoded, paths, rounds)
+    for name, pair in pairs.items():
+        if wanted(name):
+            yield name, compare(*pair, paths, rounds)
