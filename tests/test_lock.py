@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 
+import needs
 import pytest
 from helpers import PROJECT
 
@@ -31,7 +32,7 @@ def test_every_dependency_is_pinned(lock):
 
 
 def test_the_sbom_lists_the_lock(lock, tmp_path):
-    pytest.importorskip("cyclonedx_py", reason="pip install -c constraints.txt -e '.[audit]' brings it")
+    needs.package("cyclonedx_py", "audit")
     command = (PROJECT / "Makefile").read_text().split("$(BIN)/cyclonedx-py ")[1].split("\n\t@")[0]
     arguments = command.replace("\\\n", " ").replace("sbom.json", str(tmp_path / "sbom.json")).split()
     subprocess.run([sys.executable, "-m", "cyclonedx_py", *arguments], cwd=PROJECT, check=True, capture_output=True)

@@ -12,7 +12,6 @@ import tempfile
 import time
 from contextlib import ExitStack, suppress
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from chaos import project
 for place in ("assets", "deploy"):  # their modules are no packages
     sys.path.append(str(project.PROJECT / "tests" / place))
 
+import needs  # noqa: E402
 import services  # noqa: E402
 
 VICTIMS = ("worker", "daemon", "Postgres", "code server")
@@ -30,7 +30,11 @@ PATIENCE = 400  # seconds
 
 
 def possible() -> bool:
-    return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) and find_spec("dagster_postgres") is not None
+    try:
+        needs.postgres()
+    except needs.Missing:
+        return False
+    return True
 
 
 @cache

@@ -39,8 +39,10 @@ def _inside(fault: str, seed: int, reference: Path, folder: Path) -> str:
 
 
 def possible() -> bool:
+    command = ["unshare", "--user", "--map-root-user", "--mount", "true"]
     return (
-        subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True).returncode == 0
+        bool(shutil.which("unshare") and shutil.which("mount"))
+        and not subprocess.run(command, capture_output=True).returncode
     )
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+import needs
 from processes import Service, free_port
 
 
@@ -27,12 +27,7 @@ class Database(Service):
 @contextmanager
 def postgres():
     """A Postgres at work, in a folder of its own; skips the test, with the reason, where there is none."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
-    found = programs[-1].parent if programs else Path(shutil.which("postgres") or "").parent
-    if not (found / "initdb").exists():
-        pytest.skip("no Postgres here (apt-get install postgresql)")
-    pytest.importorskip("dagster_postgres", reason="dagster-postgres is not installed (pip install -e '.[deploy]')")
-    options = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    found, options = needs.postgres()
     home = Path(tempfile.mkdtemp(prefix="postgres-"))  # not in tmp_path, which the user postgres may not enter
     try:
         password = home / "password"

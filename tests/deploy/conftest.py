@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+import needs
 import pytest
 import services
 from tiny_project import edit
@@ -30,6 +31,7 @@ defs = dg.Definitions.merge(
 @pytest.fixture(scope="session")
 def team(tmp_path_factory):
     """The services but the daemon: what is launched stays in the queue. `team.database` is None where there is no Postgres."""
+    needs.deployment()
     folder = services.project(tmp_path_factory.mktemp("team") / "project")
     music = folder.parent / "music"
     music.mkdir()

@@ -2,13 +2,12 @@
 test_strangers.py; the users `team` and `guests` have their names as passwords."""
 
 import os
-import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+import needs
 import psutil
-import pytest
 from helpers import PROJECT
 from processes import free_port, listens, wait_for
 
@@ -42,9 +41,8 @@ def at_work(command: list, port: int, log: Path, environment: dict[str, str] | N
 @contextmanager
 def nginx(team, folder: Path):
     """Gives the port. The certificate is signed by itself."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if not program or not shutil.which("openssl"):
-        pytest.skip("no nginx or openssl here (apt-get install nginx-light openssl)")
+    program = needs.program("nginx-light", "nginx")
+    needs.program("openssl", "openssl")
     key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem"]
     subprocess.run([*key, "-days", "2", "-subj", f"/CN={SITES[0]}"], cwd=folder, check=True, capture_output=True)
     for who in USERS:
@@ -77,9 +75,7 @@ def nginx(team, folder: Path):
 @contextmanager
 def caddy(team, folder: Path):
     """Gives the port. The certificates are signed by an authority of Caddy's own, kept in `folder` and trusted nowhere."""
-    program = shutil.which("caddy")
-    if not program:
-        pytest.skip("no caddy here (apt-get install caddy)")
+    program = needs.program("caddy", "caddy")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     for who in USERS:
         command = [program, "hash-password", "--plaintext", who]

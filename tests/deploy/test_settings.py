@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import needs
 import pytest
 import yaml
 from dagster._config import process_config
@@ -50,9 +51,7 @@ def test_pools_that_mean_nothing_are_refused(monkeypatch, text):
 
 
 def test_units_are_taken_by_systemd(tmp_path):
-    analyze = shutil.which("systemd-analyze")
-    if not analyze:
-        pytest.skip("no systemd-analyze here (apt-get install systemd)")
+    analyze = needs.program("systemd", "systemd-analyze")
     text = (DEPLOY / "systemd/conservatory@.service").read_text()
     python = "/srv/conservatory/.venv/bin/python"
     assert f"ExecStart={python} -m assets.services %i\n" in text
@@ -65,9 +64,7 @@ def test_units_are_taken_by_systemd(tmp_path):
 
 
 def test_containers(tmp_path):
-    compose = shutil.which("docker-compose")
-    if not compose:
-        pytest.skip("no docker-compose here (apt-get install docker-compose)")
+    compose = needs.program("docker-compose", "docker-compose")
     folder = tmp_path / "deploy/compose"
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     (folder / "postgres-password").write_text("secret of this test")
@@ -126,9 +123,7 @@ def test_each_page_has_its_own_passwords_in_kubernetes():
 
 
 def test_caddy(tmp_path):
-    caddy = shutil.which("caddy")
-    if not caddy:
-        pytest.skip("no caddy here (apt-get install caddy)")
+    caddy = needs.program("caddy", "caddy")
     hashed = subprocess.run([caddy, "hash-password", "--plaintext", "x"], capture_output=True, text=True).stdout.strip()
     environment = {**os.environ, "CONSERVATORY_TEAM": hashed, "CONSERVATORY_GUESTS": hashed, "HOME": str(tmp_path)}
     command = [caddy, "validate", "--adapter", "caddyfile", "--config", str(DEPLOY / "proxy/Caddyfile")]

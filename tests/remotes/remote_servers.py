@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+import needs
 from helpers import run_in
 
 PATIENCE = 60.0  # seconds until a server must listen
@@ -42,10 +42,9 @@ def folder(place: Path) -> Remote:
 @contextmanager
 def ssh(place: Path) -> Iterator[Remote]:
     """A private sshd on a high port of the loopback interface, with keys of its own."""
-    pytest.importorskip("dvc_ssh", reason="pip install -c constraints.txt -e '.[ssh]' brings it")
-    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if not program or not shutil.which("ssh-keygen"):
-        pytest.skip("sshd is not installed (Debian: openssh-server)")
+    needs.package("dvc_ssh", "ssh")
+    program = needs.program("openssh-server", "sshd")
+    needs.program("openssh-client", "ssh-keygen")
     place.mkdir(parents=True)
     for key in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / key], check=True)
@@ -68,9 +67,9 @@ def ssh(place: Path) -> Iterator[Remote]:
 @contextmanager
 def s3(place: Path, port: int = 0, quota: int = 0, die_at: int = 0, keep: bool = False) -> Iterator[Remote]:
     """Moto's server in a process of its own, with an empty bucket; `s3_server.py` says what its faults are."""
-    pytest.importorskip("dvc_s3", reason="pip install -c constraints.txt -e '.[s3]' brings it")
-    pytest.importorskip("moto.server", reason="pip install -c constraints.txt -e '.[dev]' brings moto")
-    import boto3
+    needs.package("dvc_s3", "s3")
+    needs.package("moto.server", "dev")
+    boto3 = needs.package("boto3", "dev")
 
     place.mkdir(parents=True, exist_ok=True)
     (place / "none").touch()
