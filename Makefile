@@ -1,4 +1,4 @@
-# make demo: install, then run the main job; make test, lint, ui, bench: the rest. `make help` lists them.
+# make demo: install, then run the main job; make test, test-all, lint, ui, bench: the rest. `make help` lists them.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3.11
@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deployment lint ui bench fuzz chaos remotes audit-dependencies sbom clean
+.PHONY: help install demo test test-all lint ui bench fuzz chaos audit-dependencies sbom clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -23,6 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tinysoundfont
+	$(BIN)/python -m pipelines.precompile
 	@touch $@
 
 demo: install  ## run the main job; ends with the report's path
@@ -31,28 +32,31 @@ demo: install  ## run the main job; ends with the report's path
 ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 	@$(BIN)/conservatory ui
 
-# two at once where there are two cores: most of a test is one thread that waits for another process. A file's tests stay together,
-# which share what takes minutes to make; tests/conftest.py puts the longest files first, or one process would end up alone with them
-test: install  ## run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Two at once where there are two cores: most of a test is one thread that waits for another process. A file's tests stay together,
+# since they share what takes long to make; tests/conftest.py puts the longest files first, or one process would end up alone with them.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+TESTS ?= tests
 
-test-deployment: install  ## run a team's deployment for real: Postgres, schedule, sensor, retries, pools, strangers (docs/deployment.md)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy]'
-	@CONSERVATORY_DEPLOYMENT=1 $(BIN)/python -m pytest tests/deploy
+test: install  ## run the tests a change needs, in minutes: every module and guarantee, without servers, browsers and faults
+	@$(PYTEST) -m "unit or stage" $(TESTS)
+
+$(VENV)/.all: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,ray]'
+	@touch $@
+
+test-all: $(VENV)/.all  ## run all tests: also remotes, browsers, a deployment, Ray, kills, full disks, spoilt files (TESTS=tests/deploy: those alone)
+	@$(PYTEST) $(TESTS)
 
 lint: install  ## check style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-bench: install  ## measure speed against peers in the same run
+bench: install  ## measure speed against peers in the same run (about an hour on two cores; each figure as it comes)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 FUZZ ?= 20000
 fuzz: install  ## feed every reader FUZZ spoilt files a target (20000: hours); what fails is kept in .hypothesis/ and tried first
 	@CONSERVATORY_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
-
-remotes: install  ## the longer tests of DVC remotes too (SSH wants sshd: Debian's openssh-server)
-	@CONSERVATORY_REMOTES=1 $(BIN)/python -m pytest tests/remotes
 
 CHAOS ?= 100
 chaos: install  ## try every fault, CHAOS kills in all (100: hours); goes on where it was interrupted (FAULT="name", SEED=n: that alone)

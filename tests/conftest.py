@@ -1,20 +1,29 @@
 """Shared fixtures: small real sound files, and a copy of the project to run in."""
 
+import gc
 import os
+import signal
 from pathlib import Path
 
+import compiled
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import warm
 
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in the background of a script; what tests start would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("DAGSTER_HOME", None)  # `make` names the project's own, and tests make theirs
-# Tests call librosa in several processes, and numba's cache does not bear two that fill it at once (numba issue 10128:
-# segmentation faults): each process has its own. Set here, before anything imports numba.
-os.environ["NUMBA_CACHE_DIR"] = str(
-    Path(__file__).parents[1] / ".cache" / "numba" / os.environ.get("PYTEST_XDIST_WORKER", "main")
-)
+# Set here, before anything imports numba.
+os.environ["NUMBA_CACHE_DIR"] = str(compiled.folder(os.environ.get("PYTEST_XDIST_WORKER", "main")))
 
+
+KINDS = ("unit", "stage", "system", "fault")
+STAGE = {"stages", "assets", "lineage", "registry", "retention", "remotes", "status"}
+"""Folders whose tests run stages, commands or Dagster on a small project: unmarked they are `stage`, and elsewhere `unit`."""
 
 LONGEST = (
     "test_end_to_end.py",
@@ -29,10 +38,34 @@ LONGEST = (
 """Files that take minutes, the longest first. They begin first (see the Makefile's `test`)."""
 
 
+def pytest_configure(config):
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        warm.activate()  # in the processes that run tests, not in the one that starts them
+
+
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     place = {str(here / name): number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(str(item.path), len(place)))
+    for item in items:
+        kinds = [kind for kind in KINDS if item.get_closest_marker(kind)]
+        if len(kinds) > 1:
+            raise pytest.UsageError(
+                f"{item.nodeid} is marked {' and '.join(kinds)}: one of them, in pyproject.toml's words"
+            )
+        if not kinds:
+            item.add_marker("stage" if item.path.relative_to(here).parts[0] in STAGE else "unit")
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what is imported by now stays: the collector need not look at millions of objects again and again
+
+
+@pytest.fixture(autouse=True)
+def _cold(request, monkeypatch):
+    if request.node.get_closest_marker("cold"):
+        monkeypatch.delenv(warm.SOCKET, raising=False)
 
 
 @pytest.fixture

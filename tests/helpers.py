@@ -12,6 +12,11 @@ from ruamel.yaml import YAML
 PROJECT = Path(__file__).parents[1]
 
 
+def some(values, *always) -> list:
+    """Values of a parameter for `parametrize`: `always` in `make test`, the others in `make test-all` alone."""
+    return [value if value in always else pytest.param(value, marks=pytest.mark.system) for value in values]
+
+
 def copy_project(to: Path) -> Path:
     """The project's code and recipe in a new folder with its own DVC, without data, and without git."""
     to.mkdir(parents=True)

@@ -6,8 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
+import needs
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,14 +66,11 @@ def test_an_unknown_kind():
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """The address of a Ray cluster started on this machine with `ray start`: a head and one more node."""
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'")
+    ray = [needs.ray()]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    ray = [str(Path(sys.executable).parent / "ray")]
-    if not Path(ray[0]).exists():
-        ray = [shutil.which("ray")]
     quiet = {"RAY_USAGE_STATS_ENABLED": "0"}
     options = ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats"]
     home = tmp_path_factory.mktemp("elsewhere")
@@ -93,11 +90,13 @@ def in_project(folder, code, settings, *arguments):
     return run_in(folder, sys.executable, "-c", head + code, *map(str, arguments))
 
 
+@pytest.mark.system
 def test_ray_says_where_it_ran_and_in_order(cluster):
     code = "print(*executor.run(executor.n_workers, [3, 1, 2], settings))"
     assert in_project(PROJECT, code, cluster).stdout.split() == ["3", "1", "2"]
 
 
+@pytest.mark.system
 def test_ray_writes_the_same_bytes(cluster, tmp_path):
     rows, rng = [], np.random.default_rng(0)
     for number in range(12):
@@ -118,6 +117,7 @@ def test_ray_writes_the_same_bytes(cluster, tmp_path):
     assert written["ray"] == written["here"] and len(written["ray"]) > 1
 
 
+@pytest.mark.system
 def test_stages_run_on_the_cluster(cluster, tmp_path):
     """As DVC calls them: `python -m`, where a stage's functions stand in the main module."""
     folder, music = copy_project(tmp_path / "project"), tmp_path / "music"
@@ -143,6 +143,7 @@ def test_stages_run_on_the_cluster(cluster, tmp_path):
     assert made["ray"] == made["processes"] and len(made["ray"]) > 10
 
 
+@pytest.mark.system
 def test_an_error_on_the_cluster_arrives(cluster):
     code = "from pipelines.store import files\nlist(executor.run(files.sha256, ['/nonexistent'], settings))\n"
     done = run_in(
@@ -155,8 +156,9 @@ def test_an_error_on_the_cluster_arrives(cluster):
     assert done.returncode and "/nonexistent" in done.stderr
 
 
+@pytest.mark.system
 def test_no_cluster_is_explained():
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'")
+    needs.package("ray", "ray")
     code = "from pipelines import executor\nlist(executor.run(len, ['x'], {'kind': 'ray', 'address': '127.0.0.1:1'}))"
     done = run_in(PROJECT, sys.executable, "-c", code, check=False)
     assert done.returncode and "ray start --head" in done.stderr

@@ -143,6 +143,8 @@ def test_nothing_to_recover(project, tmp_path_factory):
     recover(tmp_path_factory.mktemp("empty"), pytest.fail)
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize("killed", [True, False], ids=["left behind by a killed DVC", "of a DVC at work"])
 def test_a_run_waits_for_stages_at_work(project, killed):
     """DVC itself would begin the stage a second time beside the first, or end, and advise to remove a lock in use."""

@@ -65,6 +65,8 @@ def project(tmp_path_factory):
     return project
 
 
+@pytest.mark.system
+@pytest.mark.cold
 def test_in_the_real_page(project, browser):
     run_in(project, sys.executable, "-m", "dvc", "repro", "raw")
     with served(project) as url:

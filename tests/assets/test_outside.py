@@ -110,6 +110,7 @@ def test_a_torn_lock_is_left_for_later(tiny):
     assert "cannot be read" in tick(project, instance, defs=defs)[0]
 
 
+@pytest.mark.system
 def test_retrain_brings_up_what_it_needs_and_tells_of_it(tiny):
     project, instance = tiny
     edit(project / "params.yaml", "n: 3", "n: 11")

@@ -11,7 +11,7 @@ import sqlalchemy as db
 import tiny_project as tiny
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
-from helpers import PROJECT
+from helpers import PROJECT, some
 
 from assets import prune, prune_events
 
@@ -116,6 +116,7 @@ def test_what_is_older_goes_and_what_is_younger_stays(instance, monkeypatch):
     assert len(prune_events.find(instance, 1.9, 0, OURS)[0]) == 2 and prune_events.find(instance, 2.1, 0, OURS)[0] == []
 
 
+@pytest.mark.system
 def test_what_runs_have_made_counts_and_stays(tmp_path):
     """An event outside is no more the latest where a run has made the partition since; and a run's events are its own."""
     project = tiny.create_finished(tmp_path)
@@ -128,7 +129,7 @@ def test_what_runs_have_made_counts_and_stays(tmp_path):
         assert record.run_id == run and instance.all_logs(run)
 
 
-@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("outside", some([True, False], True))
 def test_what_was_made_again_with_the_same_data_does_not_make_the_others_stale(tmp_path, outside):
     """The UI asks what the input was when the asset was made: that event stays, of no run or of one."""
     project = tiny.create_finished(tmp_path)
@@ -156,6 +157,7 @@ def test_what_was_made_again_with_the_same_data_does_not_make_the_others_stale(t
         assert tiny.stale(project, instance) == fresh
 
 
+@pytest.mark.system
 def test_the_command_counts_them_and_does_it(tmp_path):
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         made(instance, "one", "1")

@@ -94,6 +94,7 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert len(told(project)) == 3
 
 
+@pytest.mark.system
 def test_waiting_for_files_in_use_is_one_run_and_no_failure(project, monkeypatch):
     project, _ = project
     monkeypatch.setattr(repro, "AGAIN", 0.1)

@@ -62,6 +62,8 @@ def test_runs_that_were_cut_off_are_failed(tmp_path):
         assert {status[alive], status[unknown]} == {dg.DagsterRunStatus.STARTED}
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_an_interrupted_run_leaves_no_process_and_no_lock(slow):
     said = []
 
@@ -78,6 +80,8 @@ def test_an_interrupted_run_leaves_no_process_and_no_lock(slow):
     assert [done.stage for done in repro.repro(slow, ["raw@one"], said.append)] == ["raw@one"]
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_a_killed_run_leaves_no_process(slow):
     code = f"""
         from pathlib import Path

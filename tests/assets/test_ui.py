@@ -13,9 +13,12 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import needs
 import psutil
 import pytest
 from tiny_project import create
+
+pytestmark = [pytest.mark.system, pytest.mark.cold]
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds, on a busy machine
@@ -24,10 +27,7 @@ LOADER = "from pathlib import Path\nfrom assets.build import build\ndefs = build
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not found:
-        pytest.skip("no Chromium on PATH")
+    playwright, found = needs.chromium()
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with (
         playwright.sync_playwright() as running,

@@ -205,6 +205,7 @@ def test_no_permission(tunes, tmp_path):
     assert len(index) == 5 and "cannot be read" in quarantine["reason"][0]
 
 
+@pytest.mark.system
 def test_ten_hours_of_silence_in_bounded_memory(tmp_path):
     """A sparse file of 1.2 GB: refused, and no more memory taken than a few blocks."""
     path = tmp_path / "silence.wav"
@@ -235,6 +236,8 @@ def test_ten_hours_of_silence_in_bounded_memory(tmp_path):
     assert cache.usage() == {}
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_a_killed_run_goes_on_from_the_clips_it_had_finished(tunes, tmp_path):
     good, _ = listed(tunes)
     good.to_pickle(tmp_path / "manifest.pkl")  # the test's own file

@@ -24,6 +24,8 @@ def reference(tmp_path_factory):
     return project.undisturbed(tmp_path_factory.mktemp("chaos") / "home", ("features@chords-log_mel",))
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize(("fault", "seed"), TRIALS)
 def test_nothing_is_lost(fault, seed, reference, tmp_path):
     if why := FAULTS[fault].lacking():
@@ -31,6 +33,7 @@ def test_nothing_is_lost(fault, seed, reference, tmp_path):
     FAULTS[fault].trial(seed, reference, tmp_path)
 
 
+@pytest.mark.fault
 def test_a_difference_is_seen(reference, tmp_path):
     """The measure of all trials: one bit of an output, a file more, and an entry of dvc.lock."""
     place = project.copy(reference, tmp_path / "project")

@@ -106,6 +106,7 @@ def test_tags_say_what_the_notes_say(built, clips, notes):
         assert tags.get("metre", "triple") in ("triple", "compound")
 
 
+@pytest.mark.system
 def test_another_process_with_two_workers_and_another_hash_seed_makes_the_same_bytes(built, tmp_path):
     code = (
         "import json, sys; from pathlib import Path; from pipelines.datasets import scores;"
@@ -184,6 +185,7 @@ def test_a_file_that_cannot_be_parsed_is_counted_and_another_work_takes_its_plac
     assert second.work not in {piece.work for piece in first}
 
 
+@pytest.mark.system
 def test_another_soundfont_plays_the_same_test_works(built, clips, notes, tmp_path, monkeypatch):
     monkeypatch.setattr(executor, "n_workers", lambda wanted=0: 1)
     font = tmp_path / "another.sf2"

@@ -17,6 +17,8 @@ import services
 from proxies import PROXIES
 from test_ui import PATIENCE, browser
 
+pytestmark = [pytest.mark.system, pytest.mark.cold]
+
 __all__ = ["browser"]  # a fixture
 
 SELECTOR = {**services.REPOSITORY, "jobName": "demo"}

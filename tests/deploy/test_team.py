@@ -5,23 +5,22 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import needs
 import psutil
 import pytest
 from services import REPOSITORY, wait_for
 from test_ui import PATIENCE, browser
 
-__all__ = ["browser"]  # a fixture
+pytestmark = [pytest.mark.system, pytest.mark.cold]
 
-long = pytest.mark.skipif("CONSERVATORY_DEPLOYMENT" not in os.environ, reason="minutes: make test-deployment")
+__all__ = ["browser"]  # a fixture
 
 
 @pytest.fixture(scope="module", autouse=True)
 def at_work(team):
     """The daemon too, and an empty queue."""
     if team.database is None:
-        pytest.skip(
-            "no Postgres here (apt-get install postgresql), or no dagster-postgres (pip install -e '.[deploy]')"
-        )
+        needs.postgres()
     for run in team.runs():
         team.ask("mutation($run: String!) {terminateRun(runId: $run) {__typename}}", run=run["runId"])
     team.daemon.start()
@@ -107,7 +106,6 @@ def test_a_run_whose_process_is_killed_is_tried_again(team, hold):
     assert retried(team, run)["status"] == "SUCCESS", team.tails()
 
 
-@long
 def test_pools_are_honoured(team, hold, finished):
     changed(team, 2)
     held = hold("features"), hold("train")
@@ -122,7 +120,6 @@ def test_pools_are_honoured(team, hold, finished):
     assert {team.wait(run)["status"] for run in (*heavy, *gpu)} == {"SUCCESS"}, team.tails()
 
 
-@long
 def test_a_run_waits_for_the_files_that_another_writes(team, hold, finished):
     changed(team, 5)
     held = hold("features")
@@ -136,7 +133,6 @@ def test_a_run_waits_for_the_files_that_another_writes(team, hold, finished):
     assert team.run(second)["endTime"] > team.run(first)["endTime"]
 
 
-@long
 def test_a_run_whose_code_server_is_killed_is_tried_again(team, hold, finished):
     changed(team, 4)
     held = hold("train")
@@ -148,7 +144,6 @@ def test_a_run_whose_code_server_is_killed_is_tried_again(team, hold, finished):
     assert retried(team, run)["status"] == "SUCCESS", team.tails()
 
 
-@long
 def test_a_run_that_finds_no_code_server_goes_back_to_the_queue(team, finished):
     team.daemon.stop()
     run = team.launch("demo")
@@ -159,7 +154,6 @@ def test_a_run_that_finds_no_code_server_goes_back_to_the_queue(team, finished):
     assert team.wait(run)["status"] == "SUCCESS", team.tails()
 
 
-@long
 def test_postgres_is_killed(team, hold, finished):
     changed(team, 7)
     held = hold("train")
@@ -179,7 +173,6 @@ def test_postgres_is_killed(team, hold, finished):
     assert (team.folder / "models/short").exists()
 
 
-@long
 def test_a_schedule_fires(team):
     to = {**REPOSITORY, "scheduleName": "weekly_retrain"}
     team.ask("mutation($to: ScheduleSelector!) {startSchedule(scheduleSelector: $to) {__typename}}", to=to)
@@ -190,7 +183,6 @@ def test_a_schedule_fires(team):
     assert team.wait(run)["status"] == "SUCCESS", team.tails()
 
 
-@long
 def test_the_sensor_sees_new_data_and_sees_them_once(team):
     to = {**REPOSITORY, "sensorName": "new_data"}
     team.ask("mutation($to: SensorSelector!) {startSensor(sensorSelector: $to) {__typename}}", to=to)
@@ -209,7 +201,6 @@ def test_the_sensor_sees_new_data_and_sees_them_once(team):
     assert started_by(team, "new_data") == [run]
 
 
-@long
 def test_the_page_says_where_runs_come_from(team, browser, tmp_path):
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     page.set_default_timeout(PATIENCE * 1000)

@@ -23,6 +23,7 @@ for dtype in sys.argv[1].split():
 """
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("first", ["int16", "float32"])
 def test_two_processes_that_fill_the_cache_at_once_leave_one_that_is_right(tmp_path, first):
     """As two would at the worst moment: one's list of what is compiled, the other's compiled code."""

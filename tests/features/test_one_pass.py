@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import some
 
 from pipelines import features
 from pipelines.features.kernels import cqt, sharing, signal, stft
@@ -133,11 +134,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, kept
 
 @pytest.mark.parametrize(
     "names",
-    [
-        ["log_mel"],
-        ["cqt"],
-        [*TEN, "onset_strength", "tempo", "beats"],
-    ],
+    some([["log_mel"], ["cqt"], [*TEN, "onset_strength", "tempo", "beats"]], ["log_mel"]),
     ids=["log_mel", "cqt", "ten and rhythm"],
 )
 def test_twenty_minutes_of_int16_in_bounded_memory(names, tmp_path):

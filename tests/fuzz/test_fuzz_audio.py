@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from pipelines.audio import decode, probe
 
+pytestmark = pytest.mark.fault
+
 RATE = 16_000
 LIMIT = 600 * RATE  # samples; the stage has audio.max_duration_s
 FORMATS = {

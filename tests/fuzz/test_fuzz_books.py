@@ -19,6 +19,8 @@ from pipelines.remotes import cached
 from pipelines.runs import record
 from pipelines.status import gather, text
 
+pytestmark = pytest.mark.fault
+
 TIME = "2026-11-22T07:00:00+00:00"
 EVENTS = ("registered", "promoted", "refused", "rolled_back", "retired", "dropped", "another")
 VALUES = st.recursive(

@@ -2,12 +2,15 @@
 
 import json
 
+import pytest
 from bytes_of import files, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.registry import anywhere, commands, history, needed, objects, versions, worktree
 from pipelines.registry.errors import RegistryError
+
+pytestmark = pytest.mark.fault
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),

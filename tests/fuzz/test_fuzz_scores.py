@@ -10,6 +10,8 @@ from hypothesis import given
 
 from pipelines.symbolic import corpus
 
+pytestmark = pytest.mark.fault
+
 ABC = b'X:1\nT:a tune\nM:4/4\nL:1/8\nK:D\n|: "D"d2 (3efg [ac]4 | z2 f>e d4 :|1 a8 :|2 b8 ||\nM:3/4\n d2-d2 e2 | f6 |]\n'
 KERN = b"**kern\t**kern\n*M4/4\t*M4/4\n*k[b-]\t*k[b-]\n=1\t=1\n4c\t2e\n4d\t.\n4e\t2g\n4f\t.\n=2\t=2\n1c\t1c\n==\t==\n*-\t*-\n"
 XML = b"""<?xml version="1.0"?><score-partwise version="3.1">

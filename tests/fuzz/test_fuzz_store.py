@@ -16,6 +16,8 @@ from pipelines.models import onnx, taggers
 from pipelines.store import cache, shards
 from pipelines.store.tables import SchemaError, describe, read_table, write_table
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

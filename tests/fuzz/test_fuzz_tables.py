@@ -14,6 +14,8 @@ from pipelines.models import tags
 from pipelines.store import cache
 from pipelines.store.files import read_json
 
+pytestmark = pytest.mark.fault
+
 PUBLISHED = PROJECT / "tests/datasets/published"
 INDEX = json.dumps(
     {"version": "1.0", "tracks": {"blues.00000": {"audio": ["gtzan_genre/genres/blues/blues.00000.wav", "0" * 32]}}}

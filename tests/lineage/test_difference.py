@@ -138,6 +138,7 @@ def test_packages_may_be_a_cause_beside_code(project):
     assert own == ["code pipelines/step.py", "perhaps the packages, which differ too"]
 
 
+@pytest.mark.system
 def test_figures_that_are_at_no_hand_are_not_gone(project, call):
     """A commit that has dvc.lock and not the figures that it names; and what a report of DVC's cache lost."""
     audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
@@ -158,6 +159,7 @@ def test_figures_that_are_at_no_hand_are_not_gone(project, call):
     assert "as dvc.lock of the working tree has it (`conservatory run` makes it)" in words("second")[1]
 
 
+@pytest.mark.system
 def test_figures_of_an_output_that_dvc_keeps_are_pulled(project):
     text = audit_project.RECIPE.replace("{reports/clustering.json: {cache: false}}", "reports/clustering.json")
     assert text != audit_project.RECIPE

@@ -24,14 +24,22 @@ def clip(text):
     ("asked", "change"),
     [
         ("pipelines/kit/one.py", lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")),
-        ("pipelines/kit", lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2")),
-        ("params.yaml#training.gain", lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05")),
+        pytest.param(
+            "pipelines/kit",
+            lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2"),
+            marks=pytest.mark.system,
+        ),
+        pytest.param(
+            "params.yaml#training.gain",
+            lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05"),
+            marks=pytest.mark.system,
+        ),
         (
             "params.yaml#datasets.two",
             lambda: audit_project.edit(Path("params.yaml"), "{path: music}", "{path: music, x: 1}"),
         ),
         (clip(ODD)[:16], lambda: withdraw.write({clip(ODD): "a test"})),
-        (clip("sound x"), lambda: withdraw.write({clip("sound x"): "a test"})),
+        pytest.param(clip("sound x"), lambda: withdraw.write({clip("sound x"): "a test"}), marks=pytest.mark.system),
     ],
 )
 def test_impact_is_what_dvc_runs_again(project, asked, change):
@@ -216,6 +224,7 @@ def holding(text):
     return {str(path) for path in object_path("0" * 32).parents[1].glob("??/*") if text.encode() in path.read_bytes()}
 
 
+@pytest.mark.system
 def test_a_clip_that_a_run_took_out_is_still_known_with_the_places_of_its_bytes(project, call):
     call("remove", clip(BOTH), "--why", "letter of 3 May")
     audit_project.repro(project)
@@ -237,6 +246,7 @@ def test_a_clip_that_a_run_took_out_is_still_known_with_the_places_of_its_bytes(
     assert left == {"data/raw/one/1.wav", "music/y.wav", str(object_path(Revision().hash("data/raw/one/1.wav")))}
 
 
+@pytest.mark.system
 def test_the_file_of_a_clip_that_a_run_took_out(project, call):
     call("remove", clip(TRAIN), "--why", "letter of 3 May")
     audit_project.repro(project)
@@ -246,6 +256,7 @@ def test_the_file_of_a_clip_that_a_run_took_out(project, call):
     assert "Withdrawn: letter of 3 May" in out and "the file, as it was published: data/raw/one/0.wav" in out
 
 
+@pytest.mark.system
 def test_a_clip_withdrawn_already_is_said_to_be_so(project, call):
     call("remove", clip(TRAIN), "--why", "letter of 3 May")
     before, names = Path("params.yaml").read_text(), (clip(TRAIN)[:16], "./data/raw/one/0.wav", "song <0> of one")
@@ -260,6 +271,7 @@ def test_a_clip_withdrawn_already_is_said_to_be_so(project, call):
     assert status == 0 and set(withdraw.params.load()["withdrawn"]) == {clip(TRAIN), clip(BOTH)}
 
 
+@pytest.mark.system
 def test_of_a_clip_whose_manifest_is_lost_the_reason_is_told(project, call):
     call("remove", clip(TRAIN), "--why", "letter of 3 May")
     audit_project.repro(project)

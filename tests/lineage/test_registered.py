@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import audit_project
@@ -14,9 +15,22 @@ TRAIN = hashlib.sha256(b"sound 0").hexdigest()
 MANIFEST = "data/manifests/one.parquet"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(project, hashes of what its models were made from): a clip that two versions were trained on is withdrawn there."""
+    project = audit_project.create(tmp_path_factory.mktemp("registered") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        return project, _withdrawn(project)
+
+
 @pytest.fixture
-def withdrawn(project):
-    """A clip that two versions were trained on, and the working tree has withdrawn."""
+def withdrawn(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(shutil.copytree(made[0], tmp_path / "withdrawn", symlinks=True))
+    return made[1]
+
+
+def _withdrawn(project):
     hashes = {path: Revision().hash(path) for path in (MANIFEST, "data/audio/one", "models/tagging/short")}
     record = {"commit": Revision().commit, "dataset": "one", "leave_out": {"style": ["odd"]}, "hashes": hashes}
     folder = project / "registry/short"

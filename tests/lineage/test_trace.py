@@ -151,6 +151,7 @@ def test_no_revision_and_no_lock(project, call):
     assert status == 2 and "`conservatory run` writes it" in errors
 
 
+@pytest.mark.system
 def test_a_figure_that_git_keeps_is_not_pulled(project, call):
     path = "reports/clustering.json"
     Path(path).write_text("{}")

@@ -6,16 +6,11 @@ import shutil
 import pytest
 import small_models as small
 
-from pipelines.registry import retrain
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A project whose first model is the champion."""
-    project = small.create(tmp_path_factory.mktemp("retrain") / "project")
-    commit = small.repro(project)
-    retrain.judge(project, ["short"], commit, {}, "first", say=print)
-    return project
+    return small.with_champion(tmp_path_factory.mktemp("retrain") / "project")
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """A project under git that trains a "tagger" in a second: real schemas, predictions that params.yaml makes good or bad."""
 
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from helpers import PROJECT, run_in
+
+from pipelines.registry import retrain
 
 COMMAND = (sys.executable, "-m", "pipelines.cli")
 RECIPE = """
@@ -137,7 +142,7 @@ else:
 
 def create(folder: Path) -> Path:
     """The project in a new folder, under git and DVC, before its first run."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for path, text in {"dvc.yaml": RECIPE, "params.yaml": PARAMS, "steps.py": STEPS}.items():
         (folder / path).write_text(text.lstrip("\n"))
     for name in (".gitignore", ".dvcignore"):
@@ -150,6 +155,31 @@ def create(folder: Path) -> Path:
     git(folder, "config", "user.email", "tester@example.org")
     commit(folder, "recipe")
     return folder
+
+
+def finished(folder: Path) -> Path:
+    """A copy of the project after its first run, committed. The run is made once a test process."""
+    return Path(shutil.copytree(_finished().name, folder, symlinks=True, dirs_exist_ok=True))
+
+
+def with_champion(folder: Path) -> Path:
+    """A copy of the project whose model is registered, version 1, and the champion."""
+    return Path(shutil.copytree(_with_champion().name, folder, symlinks=True, dirs_exist_ok=True))
+
+
+@cache
+def _finished() -> TemporaryDirectory:
+    kept = TemporaryDirectory(prefix="small-models-")
+    repro(create(Path(kept.name)))
+    return kept
+
+
+@cache
+def _with_champion() -> TemporaryDirectory:
+    kept = TemporaryDirectory(prefix="small-models-")
+    project = finished(Path(kept.name))
+    retrain.judge(project, ["short"], git(project, "rev-parse", "HEAD"), {}, "first", say=print)
+    return kept
 
 
 def git(folder: Path, *command: str) -> str:

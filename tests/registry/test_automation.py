@@ -18,9 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    project = small.create(tmp_path_factory.mktemp("automation") / "project")
-    small.repro(project)
-    return project
+    return small.finished(tmp_path_factory.mktemp("automation") / "project")
 
 
 @pytest.fixture
@@ -34,6 +32,7 @@ def told(result):
     return {name: value.text for name, value in event.event_specific_data.metadata.items()}
 
 
+@pytest.mark.system
 def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
     job = retraining.job(project)
     assert told(job.execute_in_process())["short"].startswith("version 1 promoted: the first version")
@@ -253,6 +252,7 @@ def mended():
     dg.op(name="nothing")(lambda: None)()
 
 
+@pytest.mark.system
 def test_a_retraining_that_failed_is_tried_again_and_not_for_ever(tmp_path, monkeypatch):
     music = tmp_path / "music"
     music.mkdir()

@@ -106,6 +106,7 @@ def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project
     assert remote["url"] == "ssh://host/shelf" and remote["keyfile"] == "/k"
 
 
+@pytest.mark.system
 def test_what_drift_is_measured_on_is_brought_up_to_date_too(project):
     small.conservatory(project, "retrain", "--stage", "tagging", "--set", "datasets.music.works=65")
     drift = history.read(project, "short")[-1]["comparison"]["drift"]
@@ -124,6 +125,8 @@ def test_a_stage_that_the_recipe_has_no_more_is_not_run_for_drift(project):
     assert retrain._wanted(project, plan) == ["tagging"]
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, stop):
     arguments = ("retrain", "--set", "taggers.log_mel.short.skill=3.0")
     process = small.start(project, *arguments, STOP_AT=stop)

@@ -39,6 +39,7 @@ def withdraw(project):
     return content
 
 
+@pytest.mark.system
 def test_another_branch_decides_nothing(project, training):
     """It may have no registry, or another champion."""
     small.git(project, "checkout", "-q", "-b", "feature", small.git(project, "rev-list", "--max-parents=0", "HEAD"))
@@ -54,6 +55,7 @@ def test_another_branch_decides_nothing(project, training):
     assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
 
 
+@pytest.mark.system
 def test_who_heard_a_clip_that_was_withdrawn_meanwhile_does_not_become_champion(project, training):
     content = withdraw(project)
     small.commit(project)
@@ -65,6 +67,7 @@ def test_who_heard_a_clip_that_was_withdrawn_meanwhile_does_not_become_champion(
     assert "Taken away: 20" in small.conservatory(project, "retrain", "--clean").stdout
 
 
+@pytest.mark.system
 def test_who_goes_on_using_a_version_that_heard_what_is_withdrawn_is_told(project, tmp_path):
     small.edit(project, "skill: 2.0", "skill: 3.0")
     small.repro(project)
@@ -103,6 +106,7 @@ def test_nothing_to_go_back_to_names_who_was_taken_back(project):
     )
 
 
+@pytest.mark.fault
 def test_interrupted_after_the_decision_it_says_that_that_stands(project, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt

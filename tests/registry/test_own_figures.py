@@ -37,6 +37,7 @@ def project(tmp_path_factory):
     return project
 
 
+@pytest.mark.system
 def test_what_other_stages_made_of_the_champion_is_no_figure_of_the_challenger(project):
     first = versions.load(project, "short", 1)
     assert set(first["metrics"]) == {"roc_auc", "pr_auc", "knn_probe_style"}
@@ -49,6 +50,7 @@ def test_what_other_stages_made_of_the_champion_is_no_figure_of_the_challenger(p
     assert set(whole) == set(first["metrics"]) and whole["knn_probe_style"] != first["metrics"]["knn_probe_style"]
 
 
+@pytest.mark.system
 def test_the_card_says_which_report_is_of_another_model(project):
     small.conservatory(project, "retrain", "--set", f"{SKILL}=4.0", "--stage", "embed_log_mel@short")
     version = max(history.stages(history.read(project, "short")))

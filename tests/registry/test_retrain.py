@@ -69,6 +69,7 @@ def test_nothing_new_is_said_and_leaves_nothing(project):
     assert small.git(project, "for-each-ref") == before and left(project) == []
 
 
+@pytest.mark.system
 def test_another_test_set_is_a_refusal_with_its_reason_and_an_alert(project, tmp_path, monkeypatch):
     monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
     done = small.conservatory(project, "retrain", "--set", "datasets.music.works=40")
@@ -110,6 +111,8 @@ def told(tmp_path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize("opportunity", [["retrain", "--resume"], ["run"]])
 def test_killed_after_a_refusal_it_is_told_of_once_by_whoever_comes_next(project, tmp_path, monkeypatch, opportunity):
     monkeypatch.setenv("CONSERVATORY_ALERTS_COMMAND", f"(cat; echo) >> {tmp_path}/told")
@@ -127,6 +130,8 @@ def test_killed_after_a_refusal_it_is_told_of_once_by_whoever_comes_next(project
     assert len(told(tmp_path)) == 2 and left(project) == []
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_a_retraining_that_was_killed_is_told_of_and_not_one_that_was_told_to_send_nothing(
     project, tmp_path, monkeypatch
 ):
@@ -147,6 +152,8 @@ def test_a_retraining_that_was_killed_is_told_of_and_not_one_that_was_told_to_se
     assert len(told(tmp_path)) == 1
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(project, stop):
     before = (project / "registry/short/history.jsonl").read_bytes()
     process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
@@ -177,6 +184,8 @@ def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(p
     assert done.returncode == 2 and "no retraining" in done.stderr
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop):
     before = (project / "registry/short/history.jsonl").read_bytes()
     process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
@@ -193,6 +202,7 @@ def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop)
     assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
 
 
+@pytest.mark.system
 def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
     """Music beside the recipe, which git does not have: a retraining reads it where it lies."""
     (project / "music/rock").mkdir(parents=True)
@@ -209,6 +219,7 @@ def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
     assert entry["path"] == "music" and len(entry["fingerprint"]) == 16
 
 
+@pytest.mark.system
 def test_two_at_once(project):
     both = [small.start(project, "retrain", "--set", f"{SKILL}={skill}") for skill in ("3.0", "3.5")]
     said = [process.communicate()[0] for process in both]
@@ -224,6 +235,7 @@ def test_two_at_once(project):
     assert small.git(project, "status", "--porcelain") == "" and left(project) == []
 
 
+@pytest.mark.system
 def test_pushed_before_it_is_judged(project, tmp_path):
     """The remote, named by a relative path, is a file at first: nothing can be pushed, and nothing is promoted."""
     run_in(project, "dvc", "remote", "add", "-q", "-d", "shelf", "../shelf")
@@ -247,6 +259,7 @@ def test_pushed_before_it_is_judged(project, tmp_path):
     assert json.loads((project / "champion/config.json").read_text()) == config
 
 
+@pytest.mark.system
 def test_a_kill_between_registering_and_deciding_is_made_good(project):
     small.edit(project, "skill: 2.0", "skill: 3.0")
     commit = small.repro(project)

@@ -11,9 +11,7 @@ from pipelines.registry.errors import RegistryError
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    project = small.create(tmp_path_factory.mktemp("saving") / "project")
-    small.repro(project)
-    return project
+    return small.finished(tmp_path_factory.mktemp("saving") / "project")
 
 
 @pytest.fixture
@@ -65,6 +63,7 @@ def test_a_tagger_that_is_not_trained_yet_holds_up_no_other(project):
     assert head(project) == "Registry: short 1 registered" and changed(project) == ""
 
 
+@pytest.mark.system
 def test_what_could_not_be_committed_is_by_the_next_register(project):
     small.git(project, "checkout", "-q", "--detach")
     assert "written but not committed" in small.conservatory(project, "models", "register").stdout

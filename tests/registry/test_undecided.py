@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_models as small
+from helpers import some
 
 from pipelines.registry import gate, history, promotion, retrain, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
@@ -23,8 +24,7 @@ OPTIONS = small.options()
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A champion, and the commit of a better model that nobody has heard of."""
-    project = small.create(tmp_path_factory.mktemp("undecided") / "project")
-    retrain.judge(project, ["short"], small.repro(project), {}, "first")
+    project = small.with_champion(tmp_path_factory.mktemp("undecided") / "project")
     small.edit(project, "skill: 2.0", "skill: 3.0")
     small.repro(project)
     return project
@@ -71,7 +71,7 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("trouble", some(TROUBLE, "the champion's predictions spoilt", "the champion's record"))
 def test_what_may_be_mended_is_no_refusal(project, trouble):
     find, harm, words = TROUBLE[trouble]
     small.git(project, "config", "-f", ".dvc/config", "core.remote", "shelf")
@@ -101,6 +101,7 @@ def test_what_cannot_be_decided_holds_up_no_other(project):
     assert small.git(project, "log", "-1", "--format=%s") == "Registry: short 2 promoted (both)"
 
 
+@pytest.mark.system
 def test_a_retraining_that_cannot_decide_goes_on_later(project):
     file = champions_file(project)
     kept = file.read_bytes()
@@ -114,6 +115,7 @@ def test_a_retraining_that_cannot_decide_goes_on_later(project):
     assert worktree.waiting(project) == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("step", ["before it is committed", "after it"])
 def test_killed_between_the_decision_and_its_end(project, monkeypatch, step):
     monkeypatch.setenv("PYTHONPATH", str(small.PROJECT))

@@ -9,6 +9,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 import remote_servers as servers
@@ -165,13 +166,9 @@ def test_what_the_remote_lost_is_pushed_again_and_what_is_nowhere_is_an_error(pr
 @pytest.fixture
 def disk(tmp_path):
     """A disk with room for three of the files."""
-    if os.geteuid() or shutil.which("mount") is None:
-        pytest.skip("only root can mount a small disk")
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={3 * SIZE // 4096 * 4}k", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this container may not mount")
+    needs.mount(folder, f"{3 * SIZE // 4096 * 4}k")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -180,6 +177,7 @@ def enlarge(disk):
     subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
 
 
+@pytest.mark.fault
 def test_a_full_remote(project, disk):
     remote = servers.folder(disk)
     remote.add(project)
@@ -191,6 +189,7 @@ def test_a_full_remote(project, disk):
     assert whole(remote)
 
 
+@pytest.mark.fault
 def test_a_full_disk_here(project, remote, disk, tmp_path):
     push(project)
     other = clone(project, remote, tmp_path / "other")
@@ -203,6 +202,7 @@ def test_a_full_disk_here(project, remote, disk, tmp_path):
     assert (other / "data/3.bin").read_bytes() == (project / "data/3.bin").read_bytes()
 
 
+@pytest.mark.fault
 def test_s3_that_is_full_gone_and_back(project, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with servers.s3(tmp_path / "s3", quota=4 * SIZE) as remote:
@@ -223,6 +223,8 @@ def test_s3_that_is_full_gone_and_back(project, tmp_path, monkeypatch):
         assert pull(other) == N + 1  # the listing came first
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize("kind", ["folder", "ssh"])
 def test_a_push_that_is_killed(kind, tmp_path):
     project = make(tmp_path / "project", 6, 8_000_000)

@@ -1,7 +1,6 @@
 """A project goes to a remote and comes back in a fresh clone, where nothing is computed again; ten people at once."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,11 +12,10 @@ import small_models as small
 from dvc.repo import Repo
 from helpers import PROJECT, run_in
 
-from pipelines.registry import needed, remotes, retrain, versions
+from pipelines.registry import needed, remotes, versions
 from pipelines.remotes import cached, carry, shelf
 from pipelines.retention import stored
 
-LONG = pytest.mark.skipif(not os.environ.get("CONSERVATORY_REMOTES"), reason="a minute longer: make remotes")
 KINDS = {"folder": lambda place: nullcontext(servers.folder(place)), "ssh": servers.ssh, "s3": servers.s3}
 
 SHARDS = """
@@ -30,12 +28,10 @@ SHARDS = """
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A project whose first model is the champion, committed."""
-    project = small.create(tmp_path_factory.mktemp("round") / "project")
-    retrain.judge(project, ["short"], small.repro(project), {}, "first", say=print)
-    return project
+    return small.with_champion(tmp_path_factory.mktemp("round") / "project")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param(kind, marks=[] if kind == "folder" else pytest.mark.system) for kind in KINDS])
 def remote(request, tmp_path):
     with KINDS[request.param](tmp_path / "remote") as remote:
         yield remote
@@ -144,6 +140,7 @@ def test_what_was_purged_does_not_come_back_with_an_older_commit(trained, tmp_pa
     assert needed.purged(project) == {}
 
 
+@pytest.mark.system
 def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_path):
     """One shard of several, and an output that is a file; the newer commit that purged them is on another branch."""
     project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
@@ -198,7 +195,8 @@ def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):
     assert "Not all could be laid out" in failed.stderr and "What was fetched" not in failed.stderr
 
 
-@pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=LONG)])
+@pytest.mark.system
+@pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_ten_people_pull_at_once(trained, kind, tmp_path):
     project = shutil.copytree(trained, tmp_path / "project", symlinks=True)
     with KINDS[kind](tmp_path / "remote") as remote:

@@ -21,7 +21,7 @@ def project(added, tmp_path):  # noqa: F811
     return shutil.copytree(added, tmp_path / "project", symlinks=True)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param(kind, marks=[] if kind == "folder" else pytest.mark.system) for kind in KINDS])
 def remote(request, project, tmp_path):
     with KINDS[request.param](tmp_path / "server") as remote:
         remote.add(project)
@@ -100,6 +100,7 @@ def test_what_was_let_in_again_is_carried_again(project, tmp_path):
     assert (project / "data/2.bin").read_bytes() == two
 
 
+@pytest.mark.system
 def test_one_that_was_cut_off_goes_on(project, tmp_path):
     remote = servers.folder(tmp_path)
     remote.add(project)
@@ -111,6 +112,7 @@ def test_one_that_was_cut_off_goes_on(project, tmp_path):
     assert "Goes: 0.1 MB" in said and "never pushed: 1 files" in said and not there(project, remote) & gone
 
 
+@pytest.mark.system
 def test_what_this_tree_is_made_of_or_has_again_stays(project, tmp_path):
     """The clip was withdrawn by mistake, and what was purged is made again: by this tree, or by another whose files lie here."""
     remote = servers.folder(tmp_path)
@@ -133,6 +135,7 @@ def test_what_this_tree_is_made_of_or_has_again_stays(project, tmp_path):
     assert there(project, remote) == before - gone
 
 
+@pytest.mark.system
 def test_without_its_listings_nothing_goes(project, tmp_path):
     """A clone that has pulled nothing does not know what its folders hold: it asks the remote, and if that does not know either,
     stops."""
@@ -153,6 +156,7 @@ def test_without_its_listings_nothing_goes(project, tmp_path):
     assert mine in there(project, remote)
 
 
+@pytest.mark.system
 def test_what_may_not_be_deleted_is_named(project, tmp_path):
     with servers.s3(tmp_path / "server", keep=True) as remote:
         remote.add(project)
@@ -166,6 +170,7 @@ def test_what_may_not_be_deleted_is_named(project, tmp_path):
         assert gone < there(project, remote)
 
 
+@pytest.mark.fault
 def test_a_server_that_is_gone_and_what_cannot_be_asked(project, tmp_path):
     with servers.s3(tmp_path / "server") as remote:
         remote.add(project)

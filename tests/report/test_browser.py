@@ -1,30 +1,25 @@
 """The page in a browser, from the file system and without a network: it draws, plays, walks by keyboard, fits a phone."""
 
-import shutil
 from pathlib import Path
 
+import needs
 import pytest
 
 from pipelines.stages import report
 from report.test_neighbours import write_neighbours
 from report.test_robustness import write_robustness
 
+pytestmark = pytest.mark.system
+
 PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_api.sync_playwright() as play:
-        try:
-            found = play.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            )
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium to look at the page with: {str(error).splitlines()[0]}")
+    playwright, chromium = needs.chromium()
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as play, play.chromium.launch(executable_path=chromium, args=options) as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def evil(project):
     return project
 
 
+@pytest.mark.system
 def test_words_stay_words(evil, look):
     report.main()
     page = look(evil / report.PAGE, viewport={"width": 1280, "height": 900})

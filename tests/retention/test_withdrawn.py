@@ -67,6 +67,7 @@ def test_its_bytes_leave_older_results(project):
     audit_project.repro(project)  # this tree needs none of it
 
 
+@pytest.mark.system
 def test_copies_outside_the_cache_go_too_or_are_named(project, tmp_path):
     withdraw.write({CONTENT: "a letter"})
     shard = next(path for path in sorted(Path("data/audio/one").glob("shard-*")) if CLIP in path.read_text())
@@ -111,6 +112,7 @@ def cached_report() -> Path:
     return Path(".dvc/cache/files/md5", md5[:2], md5[2:])
 
 
+@pytest.mark.system
 def test_reports_that_may_play_it_go_and_the_present_one_stays(project):
     """Also what no reference names: of an older commit of a branch, and of a run that nobody committed."""
     audit_project.git(project, "tag", "-d", "first", "second")
@@ -134,6 +136,7 @@ def test_reports_that_may_play_it_go_and_the_present_one_stays(project):
     assert old.parent.name + old.name in json.loads(needed.PURGED.read_text())
 
 
+@pytest.mark.system
 def test_a_report_of_which_nothing_is_known_goes(project):
     """The audio it was made of has gone from the cache."""
     old = cached_report()
@@ -148,6 +151,7 @@ def test_a_report_of_which_nothing_is_known_goes(project):
     assert not old.exists() and new.exists()
 
 
+@pytest.mark.system
 def test_what_to_do_repeats_what_was_asked(project):
     assert "conservatory prune --withdrawn --yes does it" in prune()
     said = prune("--also", "downloads", "--also", "corrupt", "--dry-run")

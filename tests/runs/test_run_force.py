@@ -33,6 +33,7 @@ def test_what_a_forced_stage_needs_is_brought_up_to_date_first(project):
     assert "3 stages ran, 0 were up to date already" in done.stdout
 
 
+@pytest.mark.system
 def test_it_alone_runs_where_the_rest_is_as_it_should_be(project):
     stages, done = ran(project, "--force", "train@short")
     assert stages == ["train@short"]
@@ -43,6 +44,7 @@ def test_it_alone_runs_where_the_rest_is_as_it_should_be(project):
     ]
 
 
+@pytest.mark.system
 def test_what_lies_between_two_forced_stages_follows_the_first(project):
     """Named in whatever order; and what is not between them is left to the next run."""
     assert ran(project, "--force", "report", "features@one-sum")[0] == ["features@one-sum", "report"]

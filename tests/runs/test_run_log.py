@@ -250,6 +250,8 @@ time.sleep(600)
 """
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize("reaped", [True, False])
 def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
     path = os.pathsep.join(filter(None, sys.path))

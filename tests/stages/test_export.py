@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import copy_params
+from helpers import copy_params, some
 from ruamel.yaml import YAML
 
 from pipelines import datasets, params
@@ -64,7 +64,7 @@ def trained(name):
 
 
 # what reads samples, and what has a front end that is computed without torch
-@pytest.mark.parametrize("name", ["sample", "musicnn"])
+@pytest.mark.parametrize("name", some(["sample", "musicnn"], "sample"))
 def test_exported_and_embedded_as_pytorch_does_it(project, name, monkeypatch):
     tagger = trained(name)
     export.main(name)
@@ -134,6 +134,7 @@ def set_published(value):
         editor.dump(document, file)
 
 
+@pytest.mark.system
 def test_published_weights_stand_beside_what_is_trained(project, checkpoint):
     checkpoint()
     settings = params.load()
@@ -152,6 +153,7 @@ def test_published_weights_stand_beside_what_is_trained(project, checkpoint):
     assert vectors.shape == (4, 32) and vectors.std(axis=0).max() > 0
 
 
+@pytest.mark.system
 def test_weights_of_any_name_say_their_architecture(project, checkpoint):
     """So that several of one architecture stand side by side."""
     checkpoint("crnn_of_moods", architecture="crnn")

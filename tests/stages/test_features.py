@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,6 +128,7 @@ def test_what_makes_it_compute_again(tunes, tmp_path, chord):
     assert computed == 11 and len(rows) == 11, "losing the cache loses time"
 
 
+@pytest.mark.system
 def test_two_runs_at_once_share_and_agree(tunes, tmp_path):
     index = audio(tunes, tmp_path / "pcm")
     index.to_parquet(tmp_path / "index.parquet")
@@ -144,6 +146,7 @@ def test_two_runs_at_once_share_and_agree(tunes, tmp_path):
     assert first == second and first
 
 
+@pytest.mark.fault
 def test_a_killed_run_goes_on_from_the_clips_it_had_finished(tunes, tmp_path):
     index = audio(tunes, tmp_path / "pcm")
     index.to_parquet(tmp_path / "index.parquet")
@@ -201,13 +204,12 @@ def test_a_device_that_is_not_there_is_explained(tunes, tmp_path):
 def small_disk(tmp_path_factory):
     """A file system of 6 MB."""
     place = tmp_path_factory.mktemp("disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system can only be mounted by root: {mounted.stderr.strip()}")
+    needs.mount(place, "6m")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.fault
 def test_a_full_disk_is_said_and_nothing_half_written_stays(small_disk, tunes, tmp_path):
     project = copy_project(tmp_path / "project")
     params = yaml.safe_load((project / "params.yaml").read_text())

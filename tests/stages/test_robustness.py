@@ -102,6 +102,8 @@ def change(root, executor=None, limit_gb=None, **values):
     document["executor"].update(executor or {})
     for part in ("study", "clustering"):
         document[part].update({"n_bootstrap": 200, "n_permutations": 20})
+    for part in ("study", "clustering", "robustness"):
+        document[part]["n_init"] = 10
     document["clustering"]["maps"] = []
     document["training"]["leave_out"] = {}
     if limit_gb is not None:
@@ -193,6 +195,7 @@ def test_a_destroying_degradation_leaves_chance(made, monkeypatch):
     assert not check["passed"] and "after drowned" in check["detail"]
 
 
+@pytest.mark.system
 def test_what_is_drawn_depends_on_seed_and_sound_only(made, monkeypatch):
     change(made, degradations=["noise_10db", "excerpt_3s"])
     degrade.main("scores")
@@ -211,6 +214,7 @@ def test_what_is_drawn_depends_on_seed_and_sound_only(made, monkeypatch):
     assert not table[["clip_id", "degradation", "embedding"]].duplicated().any()
 
 
+@pytest.mark.fault
 def test_a_killed_run_goes_on_with_the_clip_it_was_at(made, monkeypatch):
     calls = []
 
@@ -249,6 +253,7 @@ def test_what_is_not_finite_is_said(made, monkeypatch):
     assert not check["passed"]
 
 
+@pytest.mark.system
 def test_another_tagger_costs_itself(made, monkeypatch):
     run(monkeypatch, made, as_it_is=as_it_is)
     heard, listen = set(), degrade._listen
@@ -299,6 +304,7 @@ def test_what_cannot_be_done_is_said(made, monkeypatch):
     assert (found["degradations"], found["targets"], found["tags"], found["moved"]) == ([], {}, {}, {})
 
 
+@pytest.mark.system
 def test_without_a_split_probes_are_cross_validated(made, monkeypatch):
     path = "data/manifests/scores.parquet"
     clips = read_table(path, datasets.MANIFEST)

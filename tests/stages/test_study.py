@@ -27,7 +27,7 @@ def made(in_tmp):
     editor, path = YAML(), in_tmp / "params.yaml"
     document = editor.load(path.read_text())
     for part in ("study", "leaks"):
-        document[part].update({"n_bootstrap": 100, "n_permutations": 20})
+        document[part].update({"n_bootstrap": 100, "n_permutations": 20, "n_init": 10})
     with path.open("w") as file:
         editor.dump(document, file)
     rng = np.random.default_rng(0)
@@ -224,6 +224,7 @@ def test_one_clip_stops_nothing(made):
     assert not check["passed"] and "near copy: could not be looked for" in check["detail"]
 
 
+@pytest.mark.system
 def test_a_target_of_one_class_stops_nothing(made):
     made["split"] = "all"
     write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)

@@ -2,12 +2,15 @@
 
 import sys
 
+import pytest
 from helpers import PROJECT, run_in
 from tiny_project import create_finished, edit
 
 from pipelines.status import gather
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 def test_a_forced_stage_that_is_killed_has_failed_although_the_cache_has_what_it_made(tmp_path, monkeypatch):
     """DVC took that away; nothing else is amiss, and no change was undone."""
     project = create_finished(tmp_path / "project")

@@ -154,6 +154,8 @@ def test_devices_share_the_batches_of_one():
         assert sorted(first + second) == sorted(whole) and {place[0] for place in whole} == {3}
 
 
+@pytest.mark.fault
+@pytest.mark.cold
 @pytest.mark.parametrize("die_at, how", [(1, signal.SIGKILL), (2, signal.SIGKILL), (3, signal.SIGTERM)])
 def test_a_killed_training_goes_on_to_the_same_weights(die_at, how, tmp_path):
     """Killed in the first of two phases and where the second begins; asked to end, which is no success, in the second."""

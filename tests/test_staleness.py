@@ -1,0 +1,94 @@
+"""What a changed parameter or module makes stale, read off the resolved recipe: no stage is run."""
+
+import re
+import shutil
+
+import pytest
+from helpers import PROJECT, copy_params
+from ruamel.yaml import YAML
+
+from pipelines import recipe
+
+EVALUATED = r"degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+"  # what reads embeddings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The recipe with a folder dataset, `mine`, beside `scores`."""
+    folder = tmp_path_factory.mktemp("recipe")
+    shutil.copy(PROJECT / "dvc.yaml", folder)
+    copy_params(folder)
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+    editor, path = YAML(), folder / "params.yaml"
+    document = editor.load(path.read_text())
+    imports = "pipelines/datasets/listing.py"
+    document["datasets"]["mine"] = {"module": "folder", "imports": imports, "path": "/music", "fingerprint": "0"}
+    editor.dump(document, path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stages(folder):
+    """Stage -> its resolved entry."""
+    return recipe.resolver(folder).resolve()["stages"]
+
+
+def stale(stages, is_read):
+    """The stages that hold a dependency or parameter for which `is_read(name)` is true, and all that are made from theirs."""
+    files = {
+        name: {
+            "deps": [{"path": path} for path in recipe.paths(entry, "deps")],
+            "outs": [{"path": path} for path in recipe.paths(entry, *recipe.OUTS)],
+        }
+        for name, entry in stages.items()
+    }
+    own = [
+        name
+        for name, entry in stages.items()
+        if any(map(is_read, [*recipe.paths(entry, "deps"), *entry.get("params", ())]))
+    ]
+    return set(recipe.Graph(files).downstream(own))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected", "among"),
+    [
+        ("clustering.n_init", r"cluster@\w+|study@\w+|leaks@\w+|metrics|report", "cluster@mine"),
+        ("features.pooled.n_mfcc", rf"features@\w+-pooled|baseline@.*|{EVALUATED}|metrics|report", "baseline@mine-pooled_pca"),
+        (
+            "taggers.waveform.sample.epochs",
+            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
+            "export_waveform@sample",
+        ),
+        ("training.leave_out.style", rf"(train|export|embed)_.*|{EVALUATED}|tagging|metrics|report", "train_log_mel@short"),
+        ("ood.k", r"ood@\w+|metrics|report", "ood@scores"),
+        ("robustness.n_bootstrap", r"robustness@\w+|metrics|report", "robustness@mine"),
+        ("report.n_examples", r"report", "report"),
+        ("datasets.mine.fingerprint", r".*@mine\b.*|metrics|report", "raw@mine"),
+    ],
+)  # fmt: skip
+def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, among):
+    found = stale(stages, lambda name: f"{key}.".startswith(f"{name}."))
+    assert among in found and all(re.fullmatch(expected, stage) for stage in found), found
+
+
+@pytest.mark.parametrize(
+    ("module", "expected", "among"),
+    [
+        ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|ood@\w+|metrics|report", "cluster@mine"),
+        ("evaluation/ood.py", r"ood@\w+|metrics|report", "ood@mine"),
+        ("symbolic/render.py", r"(?!raw@mine|manifest@mine|audio@mine|features@mine).*", "raw@scores"),
+        (
+            "models/taggers/sample.py",
+            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
+            "train_waveform@sample",
+        ),
+        ("cli.py", r"", None),
+        ("report/page.py", r"report", "report"),
+    ],
+)  # fmt: skip
+def test_one_module_reruns_only_what_uses_it(stages, module, expected, among):
+    path = f"pipelines/{module}"
+    found = stale(stages, lambda name: f"{path}/".startswith(f"{name}/"))
+    assert (among in found if among else not found) and all(re.fullmatch(expected, stage) for stage in found), found
