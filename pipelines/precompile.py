@@ -4,6 +4,7 @@ Installation calls it once. Otherwise the first run would wait for a minute, and
 functions at the same time.
 """
 
+import librosa.beat  # noqa: F401 (compiled as it is imported)
 import numpy as np
 
 from pipelines import features

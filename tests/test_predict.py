@@ -128,6 +128,7 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     assert done.exit_code == 2 and "give --architecture" in done.output
 
 
+@pytest.mark.system
 def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch, folder, network):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()

@@ -144,6 +144,7 @@ def test_answers_of_a_webhook(in_tmp, manner, why):
         assert hook.connections == 1
 
 
+@pytest.mark.fault
 def test_servers_that_hang_are_given_up(in_tmp, monkeypatch):
     monkeypatch.setattr(senders, "DEADLINE", 3.0)
     monkeypatch.setattr(senders, "TIMEOUT", 0.5)

@@ -51,6 +51,7 @@ def test_an_input_with_other_data_asks_for_what_reads_it(tiny):
     assert look(project, instance, cursor, timedelta(minutes=2))[0] == {"report": set()}
 
 
+@pytest.mark.system
 def test_training_never_starts_by_itself(tiny):
     project, instance = tiny
     _, cursor = look(project, instance)

@@ -116,6 +116,7 @@ def test_one_partition(copy):
     assert ("features", "one|product") in found and ("features", "one|sum") not in found
 
 
+@pytest.mark.system
 def test_several_partitions_are_one_dvc_call(copy):
     project, instance = copy
     edit(project / "params.yaml", "sum: {}", "sum: {a: 1}")

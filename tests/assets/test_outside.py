@@ -73,6 +73,7 @@ def test_what_dagster_ran_is_not_reported_again(tiny):
     assert tick(project, instance)[0] == "dvc.lock has not changed"
 
 
+@pytest.mark.system
 def test_a_materialization_tells_of_what_it_reads_first(tiny):
     """So that an asset is not called out of date because its inputs became known after it."""
     project, instance = tiny
@@ -84,6 +85,7 @@ def test_a_materialization_tells_of_what_it_reads_first(tiny):
     assert set(stale(project, instance)) == {("train", "short"), ("report", None)}
 
 
+@pytest.mark.system
 def test_it_waits_while_stages_run(tiny):
     project, instance = tiny
     (project / "dvc.lock").touch()

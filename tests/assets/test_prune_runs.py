@@ -25,6 +25,7 @@ def elsewhere(instance):
     return instance.add_run(run).run_id
 
 
+@pytest.mark.system
 def test_superseded_runs_go_and_the_graph_stays_whole(tmp_path):
     project = tiny.create_finished(tmp_path)
     with tiny.dagster_home(project) as instance:

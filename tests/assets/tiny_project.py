@@ -148,19 +148,35 @@ def edit(path: Path, old: str, new: str) -> None:
 def dagster_home(project: Path):
     """Dagster as `conservatory ui` sets it up, with this project's dagster.yaml, in `project`/.dagster; can be entered again."""
     home = project / ".dagster"
-    home.mkdir(exist_ok=True)
-    settings = (Path(__file__).parents[2] / "dagster.yaml").read_text()
-    # the server is started in the project's folder; a test is not
-    (home / "dagster.yaml").write_text(settings.replace("base_dir: .dagster", f"base_dir: {home}"))
+    if not home.exists():
+        shutil.copytree(_empty_home().name, home)
     before = os.environ.get("DAGSTER_HOME")
     os.environ["DAGSTER_HOME"] = str(home)
     try:
-        with dg.DagsterInstance.from_config(str(home)) as instance:
+        with _instance(home) as instance:
             yield instance
     finally:
         del os.environ["DAGSTER_HOME"]
         if before is not None:
             os.environ["DAGSTER_HOME"] = before
+
+
+@cache
+def _empty_home() -> TemporaryDirectory:
+    """Dagster's databases before anything is in them, which take it most of a second to make."""
+    home = TemporaryDirectory(prefix="dagster-home-")
+    with _instance(Path(home.name)) as instance:
+        instance.all_instigator_state()
+        instance.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION), limit=1)
+    return home
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    home.mkdir(exist_ok=True)
+    settings = (Path(__file__).parents[2] / "dagster.yaml").read_text()
+    # the server is started in the project's folder; a test is not
+    (home / "dagster.yaml").write_text(settings.replace("base_dir: .dagster", f"base_dir: {home}"))
+    return dg.DagsterInstance.from_config(str(home))
 
 
 def run_job(project: Path, instance: dg.DagsterInstance, name: str):

@@ -1,4 +1,4 @@
-"""One deployment for all tests here: code server and both pages, over Postgres where there is one."""
+"""A deployment for the tests of a file: code server and both pages, over Postgres where there is one."""
 
 from contextlib import ExitStack
 
@@ -28,7 +28,7 @@ defs = dg.Definitions.merge(
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # ended with its file: a daemon at work would slow down all later tests
 def team(tmp_path_factory):
     """The services but the daemon: what is launched stays in the queue. `team.database` is None where there is no Postgres."""
     needs.deployment()

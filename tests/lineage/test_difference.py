@@ -87,6 +87,7 @@ def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(p
     assert found["stages"]["train@short"]["own"] == ["environment"] and "Environment: numpy 2.0.0 -> 2.1.0" in text
 
 
+@pytest.mark.system
 def test_stages_that_came_and_went(project):
     audit_project.edit(
         project / "params.yaml",
@@ -102,6 +103,7 @@ def test_stages_that_came_and_went(project):
     assert "Stage train@long is gone" in text or "train@long" not in found["stages"]
 
 
+@pytest.mark.system
 def test_data_that_is_at_no_hand_is_said(project):
     clone = project.parent / "clone"
     audit_project.edit(project / "params.yaml", "n: 6", "n: 5")

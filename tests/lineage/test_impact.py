@@ -95,6 +95,7 @@ def test_where_its_bytes_are_held(project):
                 assert BOTH in Path(path).read_text()
 
 
+@pytest.mark.system
 def test_remove_makes_it_so(project, call):
     before = Path("params.yaml").read_text()
     status, out, _ = call("remove", "music/y.wav", "--why", "its rights holder, letter of 3 May: all of it")

@@ -189,6 +189,7 @@ def test_a_folder_of_code_has_the_hash_that_stages_ran(project, call):
     assert call("trace", "pipelines/kit")[0] == 2 and call("trace", "pipelines/kit", "--rev", "second")[0] == 0
 
 
+@pytest.mark.system
 def test_without_data_what_is_recorded_is_still_answered(project, call):
     """A fresh clone, before `dvc pull`."""
     clone = project.parent / "clone"

@@ -52,7 +52,7 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("n_chunks", [1, 5])
-@pytest.mark.parametrize("name", some(NAMES, "sample", "short", "hcnn"))
+@pytest.mark.parametrize("name", some(NAMES, "sample", "short"))
 @torch.no_grad()
 def test_any_batch_equals_pytorch(exported, name, n_chunks):
     tagger, session, _ = exported(name)
@@ -66,7 +66,7 @@ def test_any_batch_equals_pytorch(exported, name, n_chunks):
     assert n_chunks == 1 or probabilities.std(axis=0).max() > 1e-3, "the chunks are told apart"
 
 
-@pytest.mark.parametrize("name", some(NAMES, "sample", "short", "hcnn"))
+@pytest.mark.parametrize("name", some(NAMES, "sample", "short"))
 @torch.no_grad()
 def test_from_sound_equals_pytorch_from_sound(exported, name):
     """The front end without torch is the tagger's own; int16 and float32 sound are heard alike, and so are features."""

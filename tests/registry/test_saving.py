@@ -73,6 +73,7 @@ def test_what_could_not_be_committed_is_by_the_next_register(project):
     assert head(project) == "Registry: as it was left" and changed(project) == ""
 
 
+@pytest.mark.system
 def test_a_blank_reason_is_none(project):
     commit = small.git(project, "rev-parse", "HEAD")
     retrain.judge(project, ["short"], commit, small.options(), "first")

@@ -122,6 +122,7 @@ def test_a_spoilt_cache_file_is_made_good_from_the_project_or_does_not_leave(pro
     assert push(project) == 2 and whole(remote)
 
 
+@pytest.mark.fault
 def test_a_spoilt_cache_file_is_fetched_again(project, remote, tmp_path):
     push(project)
     other = clone(project, remote, tmp_path / "other")

@@ -76,6 +76,7 @@ def test_what_was_purged_is_listed_then_deleted_and_nothing_else(project, remote
     assert there(project, remote) & gone == set()
 
 
+@pytest.mark.system
 def test_what_was_let_in_again_is_carried_again(project, tmp_path):
     """As long as what is withdrawn now was withdrawn in the run that made it."""
     remote = servers.folder(tmp_path)

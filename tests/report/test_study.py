@@ -1,6 +1,7 @@
 """The page's tables of probes, differences and leaks say what their files say; what was left out is named."""
 
 import numpy as np
+import pytest
 
 from pipelines.evaluation import clustering, hierarchy, leaks, neighbours, paired, probes
 from pipelines.report import page, state
@@ -63,6 +64,7 @@ def test_tables_equal_the_files(project):
     assert any(mark.get("data-path") == "data/study/scores" for mark in seen.marks)
 
 
+@pytest.mark.system
 def test_the_answer_says_which_test_it_rests_on(project):
     parts = write_study()
     pair = next(p for p in parts["paired"]["pairs"] if {p["a"], p["b"]} == {"short", "pooled_pca"})

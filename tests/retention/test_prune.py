@@ -128,6 +128,7 @@ def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tm
     assert (found, new) == (2, False)
 
 
+@pytest.mark.system
 def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch):
     """A branch from before the registry, or one whose registry went on by itself, may be checked out."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "no history yet"))

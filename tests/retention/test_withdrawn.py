@@ -159,6 +159,7 @@ def test_what_to_do_repeats_what_was_asked(project):
     assert "conservatory prune --yes does it" in CliRunner().invoke(app, ["prune"]).stdout
 
 
+@pytest.mark.system
 def test_archives_go_as_it_is_said(project, tmp_path):
     """Also where DVC's cache lies outside the project, and is left alone."""
     Path(".dvc/cache").rename(tmp_path / "cache")
@@ -169,6 +170,7 @@ def test_archives_go_as_it_is_said(project, tmp_path):
     assert not Path(".cache/downloads").exists()
 
 
+@pytest.mark.system
 def test_locks_that_cannot_be_read_are_named(project):
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text("<<<<<<< HEAD\nstages: [\n")

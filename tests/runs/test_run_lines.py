@@ -78,6 +78,7 @@ def test_on_a_terminal_the_command_has_one_too(tmp_path):
     os.close(ours)
 
 
+@pytest.mark.fault
 def test_an_endless_stage_fills_neither_memory_nor_disk(tmp_path):
     """300,000 lines, and a line of 50 MB, from a stage of `conservatory run`."""
     (tmp_path / ".dvc").mkdir()

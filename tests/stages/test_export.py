@@ -89,6 +89,7 @@ def test_exported_and_embedded_as_pytorch_does_it(project, name, monkeypatch):
     assert all(check["passed"] for check in read_json(f"data/records/embed/scores-{name}.json")["checks"].values())
 
 
+@pytest.mark.system
 def test_an_export_that_differs_is_told(project, monkeypatch):
     """The check can fail: another front end than the tagger's is found out."""
     trained("musicnn")

@@ -181,6 +181,7 @@ def test_everything_is_fitted_on_the_training_dataset_alone(made, maps):
         np.testing.assert_allclose(*places.loc[["clip001", "mine001"], ["x", "y"]].to_numpy(np.float64), atol=1e-4)
 
 
+@pytest.mark.system
 def test_only_what_taggers_heard_is_fitted_on(made):
     """The left-out clips changed beyond measure: whatever is placed around them stays where it was."""
     ood.main("scores")
@@ -199,6 +200,7 @@ def test_only_what_taggers_heard_is_fitted_on(made):
     assert (before.loc[moved, "x"] != after.loc[moved, "x"]).any()
 
 
+@pytest.mark.system
 def test_works_of_one_module_are_known_by_their_names(made):
     edit(lambda document: document["datasets"]["mine"].update({"module": "scores"}))
     ood.main("mine")

@@ -290,6 +290,7 @@ def test_a_sample_is_balanced_nested_and_stable():
     assert len(degrade.sample(clips[["clip_id"]], 7, 3)) == 7
 
 
+@pytest.mark.system
 def test_what_cannot_be_done_is_said(made, monkeypatch):
     change(made, degradations=["noise_20db", "earthquake"])
     with pytest.raises(SystemExit, match="earthquake; there are noise_20db"):

@@ -176,6 +176,7 @@ def test_what_validation_shares_with_train_is_told_apart(made):
     assert record["checks"]["no exact copy across splits"]["passed"]
 
 
+@pytest.mark.system
 def test_without_a_split_copies_within_are_named_and_scored(made):
     made["split"] = "all"
     write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)

@@ -286,6 +286,7 @@ def test_logs_say_when_there_are_none(project):
     assert Path(".cache/runs.jsonl").exists() is False
 
 
+@pytest.mark.system
 def test_a_failure_that_was_restored_is_none_after_the_next_change(project):
     def run():
         return run_in(project, *COMMAND, "run", check=False, PYTHONPATH=str(PROJECT)).returncode

@@ -91,6 +91,7 @@ def test_a_bomb_in_a_zip(read, tmp_path, little_memory):
         read("bomb.mxl", path.read_bytes())
 
 
+@pytest.mark.fault
 def test_repeats_that_would_be_written_out_for_ever(read):
     """Each bar is the ending of 999 turns."""
     left = '<barline location="left"><ending number="1-999" type="start"/><repeat direction="forward"/></barline>'
