@@ -40,10 +40,16 @@ def activate() -> None:
         stdout=subprocess.PIPE,
         env=environment,
     )
-    server.stdout.readline()  # clients may come, and wait until the imports are done
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.stdin.close)
+    with server.stdout as said:
+        said.readline()  # clients may come, and wait until the imports are done
+    atexit.register(_end, server, folder)
     multiprocessing.spawn.set_executable(sys.executable)  # workers of a pool hand over pipes, which a client does not
     os.environ["PATH"] = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     os.environ[SOCKET] = socket
     sys.executable = python
+
+
+def _end(server: subprocess.Popen, folder: Path) -> None:
+    server.stdin.close()
+    server.wait()
+    shutil.rmtree(folder, ignore_errors=True)
