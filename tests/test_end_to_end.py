@@ -76,6 +76,7 @@ def songs_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, songs_folder):
     """The tiny project after its first run; tests leave it up to date."""
+    # two minutes: nothing else in `make test` runs every stage of the recipe as DVC does
     folder = copy_project(tmp_path_factory.mktemp("project") / "conservatory")
     edit(folder, tiny)
     run_in(folder, *CLI, "add", str(songs_folder), "--name", "mine")

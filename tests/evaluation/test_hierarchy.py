@@ -8,11 +8,7 @@ from scipy.spatial.distance import pdist
 
 from pipelines.evaluation.hierarchy import dendrogram
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_bootstrap": 100, "n_permutations": 100, "seed": 0}
 CENTRES = np.array([[0, 0, 0], [10, 0, 0], [1, 0, 0], [10, 2, 0]], dtype=float)  # (a, c) and (b, d)
 

@@ -8,11 +8,7 @@ from scipy.stats import beta
 
 from pipelines.evaluation import leaks
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_permutations": 50, "seed": 0}
 
 

@@ -9,11 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from pipelines.evaluation import neighbours
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_equals_scikit_learn():

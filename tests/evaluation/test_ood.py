@@ -10,11 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from pipelines.evaluation import ood
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_bootstrap": 200, "seed": 0}
 CENTRES = 8 * np.eye(3, 6)
 

@@ -10,11 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.evaluation import paired
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=10))

@@ -11,11 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from pipelines.evaluation import probes
 from pipelines.evaluation.folds import folds
 
-pytestmark = [
-    pytest.mark.filterwarnings("error"),
-    # what another test left open, and the collector happens to find during one of these
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_bootstrap": 200, "n_permutations": 50, "seed": 0}
 
 

@@ -10,7 +10,7 @@ import pytest
 import remote_servers as servers
 import small_models as small
 from dvc.repo import Repo
-from helpers import PROJECT, run_in
+from helpers import PROJECT, run_in, some
 
 from pipelines.registry import needed, remotes, versions
 from pipelines.remotes import cached, carry, shelf
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     return small.with_champion(tmp_path_factory.mktemp("round") / "project")
 
 
-@pytest.fixture(params=[pytest.param(kind, marks=[] if kind == "folder" else pytest.mark.system) for kind in KINDS])
+@pytest.fixture(params=some(KINDS, "folder"))
 def remote(request, tmp_path):
     with KINDS[request.param](tmp_path / "remote") as remote:
         yield remote

@@ -8,7 +8,7 @@ import pytest
 import remote_servers as servers
 import small_models as small
 import yaml
-from helpers import PROJECT, run_in
+from helpers import PROJECT, run_in, some
 from test_remote_faults import added, kept, make, md5  # noqa: F401
 
 from pipelines.registry import needed
@@ -21,7 +21,7 @@ def project(added, tmp_path):  # noqa: F811
     return shutil.copytree(added, tmp_path / "project", symlinks=True)
 
 
-@pytest.fixture(params=[pytest.param(kind, marks=[] if kind == "folder" else pytest.mark.system) for kind in KINDS])
+@pytest.fixture(params=some(KINDS, "folder"))
 def remote(request, project, tmp_path):
     with KINDS[request.param](tmp_path / "server") as remote:
         remote.add(project)
