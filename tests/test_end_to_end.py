@@ -237,6 +237,7 @@ def test_metrics_and_plots_say_something(project):
 
 
 @pytest.mark.system
+@pytest.mark.cold
 def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
     """With nothing kept of the first run, kill -9 in the middle of a stage: the same command then makes all of it anew, alike."""
     before = lock(project)

@@ -232,6 +232,7 @@ def test_killed_in_the_middle_the_next_one_ends_it(project):
     assert models <= cache(project) and not [row for row in prune.find(project, AT_ONCE) if not row["kept"]]
 
 
+@pytest.mark.cold
 def test_a_retraining_at_work_is_not_touched_and_one_that_was_left_goes(project, tmp_path):
     stop = str(tmp_path / "stop")
     for end in (".begun", ".go"):

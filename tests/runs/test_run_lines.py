@@ -79,6 +79,7 @@ def test_on_a_terminal_the_command_has_one_too(tmp_path):
 
 
 @pytest.mark.fault
+@pytest.mark.cold
 def test_an_endless_stage_fills_neither_memory_nor_disk(tmp_path):
     """300,000 lines, and a line of 50 MB, from a stage of `conservatory run`."""
     (tmp_path / ".dvc").mkdir()

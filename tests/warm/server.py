@@ -146,6 +146,7 @@ def main() -> None:
     while True:
         for key, _ in waiting.select():
             if key.fileobj is sys.stdin:
+                signal.set_wakeup_fd(-1)  # the socket behind it is closed before the last of them has ended
                 for process in clients:
                     os.kill(process, signal.SIGKILL)
                 return
