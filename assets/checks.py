@@ -64,7 +64,7 @@ def results(project: Path, group: StageGroup) -> Iterator[dg.AssetCheckResult]:
             asset_key=group.name,
             check_name=identifier(name),
             passed=bool(rows) and all(passed for _, _, passed, _ in rows),
-            severity=severity,
+            severity=dg.AssetCheckSeverity.WARN if _is_unknown(rows) else severity,
             description=_sentence(rows),
             metadata={"findings": _table(rows)} if rows else {},
         )
@@ -88,8 +88,8 @@ def identifier(name: str) -> str:
     return re.sub(r"\W+", "_", name)
 
 
-def _findings(project: Path, stage: Stage, record: Mapping | None, name: str) -> Iterator[tuple[str, bool, str]]:
-    """What is known of `name` in one stage: (finding, holds, sentence)."""
+def _findings(project: Path, stage: Stage, record: Mapping | None, name: str) -> Iterator[tuple[str, bool | None, str]]:
+    """What is known of `name` in one stage: (finding, holds or None where it cannot be known, sentence)."""
     if record is None:
         yield name, False, "there is no record of this run: `dvc checkout`, or materialize it again"
     elif name == SCHEMA:
@@ -130,15 +130,23 @@ def _describe(file: Path) -> tuple[int, list[tuple[str, str]]]:
 
 def _table(rows: list[tuple[str, str, bool, str]]) -> dg.TableMetadataValue:
     names = ("partition", "finding", "holds", "detail")
-    shown = [(partition, label, "yes" if passed else "no", detail) for partition, label, passed, detail in rows]
+    shown = [(partition, label, metadata.HOLDS[passed], detail) for partition, label, passed, detail in rows]
     records = [dg.TableRecord(dict(zip(names, row, strict=True))) for row in shown]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name, "string") for name in names]))
+
+
+def _is_unknown(rows: list[tuple]) -> bool:
+    """What cannot be known is no error, and has not passed either."""
+    return any(passed is None for _, _, passed, _ in rows) and all(passed is not False for _, _, passed, _ in rows)
 
 
 def _sentence(rows: list[tuple]) -> str:
     if not rows:
         return "not materialized yet"
-    failing = [f"{partition or label}: {detail}" for partition, label, passed, detail in rows if not passed]
+    if _is_unknown(rows):
+        unknown = [f"{partition or label}: {detail}" for partition, label, passed, detail in rows if passed is None]
+        return f"{len(unknown)} of {len(rows)} cannot be known. " + "; ".join(unknown[:5])
+    failing = [f"{partition or label}: {detail}" for partition, label, passed, detail in rows if passed is False]
     if failing:
         return f"{len(failing)} of {len(rows)} do not hold. " + "; ".join(failing[:5])
     return rows[0][3] if len(rows) == 1 else f"all {len(rows)} hold"

@@ -18,6 +18,9 @@ import dagster as dg
 from assets.recipe import Stage
 from pipelines import recipe
 
+HOLDS = {True: "yes", False: "no", None: "cannot be known"}
+"""A check's answer in words."""
+
 SLOW = ("epoch", "embedding", "tagger")  # take seconds each
 
 
@@ -70,9 +73,7 @@ def of_record(found: Mapping) -> dict[str, dg.MetadataValue]:
     if found.get("note"):
         shown["note"] = dg.MetadataValue.md(plain(found["note"]))
     if found.get("checks"):
-        rows = (
-            (plain(name), "yes" if c["passed"] else "no", plain(c["detail"])) for name, c in found["checks"].items()
-        )
+        rows = ((plain(name), HOLDS[c["passed"]], plain(c["detail"])) for name, c in found["checks"].items())
         shown["findings"] = dg.MetadataValue.md(table(("finding", "holds", ""), rows))
     return shown
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import dvc_errors, params, place, run
+from pipelines import adding, dvc_errors, params, place, run
 from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
@@ -22,6 +22,7 @@ from pipelines.registry import commands as registry
 from pipelines.registry import owed, remotes
 from pipelines.retention import commands as retention
 from pipelines.status import commands as status
+from pipelines.store.plain import plain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,11 +36,16 @@ app = typer.Typer(
 def add(
     path: Annotated[Path, typer.Argument(help="A folder <label>/<audio file>, or a CSV path,label[,split][,group].")],
     name: Annotated[str, typer.Option(help="What to call the dataset: a-z, 0-9 and _.")],
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also read what symbolic links name outside of the folder.")
+    ] = False,
 ) -> None:
     """Add music of your own to the recipe. The files stay where they are and are never changed.
 
-    WAV, FLAC, OGG, MP3, AU and AIFF are read. The labels become the classes that clusters are matched to. With a
-    split column (train, validation, test) the test clips are scored, otherwise all are.
+    WAV, FLAC, OGG, MP3, AIFF, AU and whatever else libsndfile knows is read, whatever it is called. The labels become the classes
+    that clusters are matched to; a folder of files without labels has maps, tags and neighbours. In <label>/<artist>/<file> the
+    artists are groups, which are never on two sides of a split. With a split column (train, validation, test) the test clips
+    are scored, otherwise all are.
     """
     settings = _settings()
     if not params.is_name(name):
@@ -53,31 +59,13 @@ def add(
         first = "" if name == settings["training"]["dataset"] else f", or `conservatory remove {name}` first"
         _fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
     try:
-        files = listing.scan(path)
+        entry, files = adding.entry(path, follow_links)
     except listing.SourceError as error:
         _fail(str(error))
-    usable = files[files["problem"] == ""]
-    counts = usable["label"].value_counts().sort_index()
-    if len(counts) < 2:
-        _fail(
-            f"There is one label only ({', '.join(counts.index)}), and clusters are compared with classes: give a second."
-        )
-    entry = {
-        "module": "folder",
-        "imports": "pipelines/datasets/listing.py",
-        "path": str(path.absolute()),
-        "fingerprint": listing.fingerprint(files),
-    }
+    lines = list(adding.told(name, files))
     params.set_dataset(name, entry)
-    print(f"Added {name}: {len(usable)} files, {len(counts)} labels.")
-    for label, count in counts.items():
-        print(f"  {count:6d}  {label}")
-    for problem, count in Counter(files.loc[files["problem"] != "", "problem"]).items():
-        print(f"  {count:6d}  will be quarantined: {problem}")
-    thin = counts[counts == 1]
-    if len(thin):
-        print(f"Warning: a single file stands for {', '.join(thin.index)}; its score will mean nothing.")
-    print("Now: conservatory run")
+    for line in lines:
+        print(line)
 
 
 @app.command()
@@ -123,7 +111,8 @@ def list_datasets() -> None:
 
             figures = read_json(record)["figures"]
             state = f"{figures['clips']} clips, {figures['hours']:.2f} h, {figures['quarantined']} quarantined"
-        print(f"{name:20s} {state:44s} {entry.get('path', 'pipelines/datasets/' + entry['module'] + '.py')}")
+        where = entry.get("path", f"pipelines/datasets/{entry['module']}.py")
+        print(f"{name:20s} {state:44s} {plain(where)}")
 
 
 @app.command("run")
@@ -224,11 +213,11 @@ def predict_files(
             found = predict.predict(tagger, config, path)
         except (Unreadable, OSError) as error:
             failed.append({"path": str(path), "reason": str(error)})
-            print(f"{path}: {error}", file=sys.stderr)
+            print(plain(f"{path}: {error}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
         part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
-        print(f"{path}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}")
+        print(f"{plain(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}")
         if json_file:
             heard.append(predict.as_json(found, config["tags"]))
         if pictures:
@@ -309,7 +298,7 @@ def _settings() -> dict:
 
 
 def _fail(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(plain(message), file=sys.stderr)
     raise typer.Exit(2)
 
 

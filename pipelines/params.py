@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from pipelines import rules
 from pipelines.store.files import atomic
 
 PARAMS = Path("params.yaml")
@@ -20,36 +21,6 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NAMED = ("datasets", "features", "baselines", "taggers.log_mel", "taggers.waveform", "taggers.published")
 CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
 MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int) and value > 0
-
-
-# what stages would otherwise trip over much later, in words of their own
-RULES = {
-    "executor.workers": ("a whole number, 0 for one a core", lambda value: isinstance(value, int) and value >= 0),
-    "executor.device": ("cpu, cuda or cuda:N", lambda value: bool(re.fullmatch(r"cpu|cuda(:\d+)?", str(value)))),
-    "cache.limit_gb": ("a number of GB, 0 for no cache", lambda value: isinstance(value, int | float) and value >= 0),
-    "taggers.published": ("a table, {} for none", lambda value: isinstance(value, dict)),
-    "audio.sample_rate": ("a rate in Hz, 2000 or more", lambda value: isinstance(value, int) and value >= 2000),
-    "audio.channels": ("1 or 2", lambda value: value in (1, 2)),
-    "audio.shard_mb": ("a number of MB above 0", lambda value: isinstance(value, int | float) and value > 0),
-    "audio.max_duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and value > 0),
-    "training.leave_out": ("classes by target, as in {style: [ryan]}, or {} for none", lambda value: _classes(value)),
-    "audio.max_quarantined": ("a share from 0 to 1", lambda value: isinstance(value, int | float) and 0 <= value <= 1),
-    "clustering.maps": ("a list of tsne and umap, [] for none", lambda value: _among(value, "tsne", "umap")),
-    "clustering.n_repeats": ("a whole number, 0 for none", lambda value: isinstance(value, int) and value >= 0),
-    "ood.maps": ("a list of umap and pca, [] for none", lambda value: _among(value, "umap", "pca")),
-    **{
-        f"{part}.{key}": ("a whole number, 1 or more", _positive)
-        for part in ("clustering", "study", "ood", "robustness")
-        for key in ("n_init", "n_bootstrap", "n_permutations")
-    },
-    "withdrawn": ("a table from SHA-256 (64 hex digits) to why, {} for none", lambda value: _contents(value)),
-    "robustness.degradations": ("a list of names, [] for none", lambda value: isinstance(value, list)),
-    "robustness.max_clips": ("a whole number above 0", lambda value: isinstance(value, int) and value > 0),
-}
 
 
 class _Loader(yaml.SafeLoader):
@@ -69,21 +40,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _among(value: Any, *names: str) -> bool:
-    return isinstance(value, list) and set(map(str, value)) <= set(names)
-
-
 def is_name(value: Any) -> bool:
     """Whether something can be called `value`: a-z, 0-9 and _, beginning with a letter, and no word of YAML's own."""
     return isinstance(value, str) and bool(NAME.fullmatch(value)) and isinstance(yaml.safe_load(value), str)
-
-
-def _classes(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
-
-
-def _contents(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(key, str) and re.fullmatch(r"[0-9a-f]{64}", key) for key in value)
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:
@@ -100,12 +59,7 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
     if _n_values(settings, {}) > MAX_VALUES:
         raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
     _check_names(settings)
-    for key, (wanted, is_right) in RULES.items():
-        value = settings
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is not None and (isinstance(value, bool) or not is_right(value)):
-            raise SystemExit(f"{key} in {PARAMS} is {value!r}, and must be {wanted}")
+    rules.check(settings)
     _check_recipes(settings)
     named = (settings.get("training") or {}).get("dataset")
     if named is not None and (not isinstance(named, str) or named not in (settings.get("datasets") or {})):

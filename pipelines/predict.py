@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import executor
-from pipelines.audio import decode, probe
+from pipelines.audio import decode, level, probe
 from pipelines.audio.pcm import to_float
 from pipelines.models import onnx
 from pipelines.models.fronts import SAMPLE_RATE
@@ -107,19 +107,16 @@ def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
     A chunk's log-mel is made of the chunk alone. The embed stage cuts chunks from the log-mel of the whole clip, on whole
     frames, and sees across their edges: its figures of a file may differ in the third decimal.
     """
-    probe.header(path)
-    chunk, heard = config["chunk"], []
-    waiting, n_samples, peak = np.zeros(0, np.int16), 0, 0
-    for block in decode.blocks(path, SAMPLE_RATE):
-        waiting, n_samples = np.concatenate([waiting, block]), n_samples + len(block)
-        peak = max(peak, int(np.abs(block.astype(np.int32)).max(initial=0)))
+    chunk, heard, found = config["chunk"], [], {}
+    waiting = np.zeros(0, np.int16)
+    for block in level.measure(decode.blocks(path, SAMPLE_RATE), SAMPLE_RATE, found):
+        waiting = np.concatenate([waiting, block])
         while len(waiting) >= BATCH_SIZE * chunk:
             heard.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
             waiting = waiting[BATCH_SIZE * chunk :]
-    if not n_samples:
+    if not (n_samples := found["n_samples"]):
         raise probe.Unreadable("it holds no samples")
-    if peak < 32768 * 10 ** (SILENCE_DBFS / 20):
-        raise probe.Unreadable(f"silent: its peak is below {SILENCE_DBFS:g} dBFS")
+    level.refuse(found, SAMPLE_RATE, {"min_duration_s": 0, "silence_dbfs": SILENCE_DBFS})
     if whole := len(waiting) // chunk:
         heard.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))
     elif not heard:

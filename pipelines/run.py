@@ -4,7 +4,7 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +18,8 @@ REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
 ALONE, FORCED = ["--single-item"], ["--force", "--single-item"]
+SUMMARIES = ("metrics", "report")
+"""Stages that read all datasets, and do without one that is not there."""
 Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it is given
 
 
@@ -34,7 +36,7 @@ def refresh(say=print) -> list[str]:
         if not source.exists():
             say(f"{name}: {entry['path']} is not there; going on with what was read from it before")
             continue
-        found = listing.fingerprint(listing.scan(source))
+        found = listing.fingerprint(listing.scan(source, entry.get("follow_links", False)))
         if found != entry["fingerprint"]:
             params.set_dataset(name, {"fingerprint": found})
             say(f"{name}: {entry['path']} has changed since it was last read")
@@ -106,12 +108,17 @@ def _repro(targets: list[str], force: bool) -> int:
         if text.strip() and not follow.UNCHANGED.match(text) and not text.startswith(follow.CHATTER):
             print(text, flush=True)
 
-    status = None
+    def run(options: list[str], names: list[str]) -> int:
+        return call([*command, *options, *names], without_secrets(environment()), line, follower.error)
+
+    status, everything = None, not targets and not force
     try:
         ended = 0
         for options, names in calls:
-            if ended := call([*command, *options, *names], without_secrets(environment()), line, follower.error):
+            if ended := run(options, names):
                 break
+        if ended and everything:
+            _the_others(calls[0][1], follower, run)
         status = ended
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
@@ -126,6 +133,11 @@ def _repro(targets: list[str], force: bool) -> int:
         same = "; the outputs are the same as before" if _lock_state() == before else ""
         cached = f"{restored} were restored from DVC's cache, " if restored else ""
         print(f"Done in {took}: {ran} stages ran, {cached}{skipped} were up to date already{same}.")
+    elif everything and (left_out := left_out_datasets(follower)):
+        print(
+            f"Done but for {', '.join(left_out)} in {took}: the errors are above, and the report was made without: "
+            f"{REPORT.absolute()}\nWhat was finished is kept, and once that is mended the same command goes on from here."
+        )
     else:
         print(
             f"Stopped after {took}: the error is above. What was finished is kept, and once that is mended the same "
@@ -147,6 +159,39 @@ def _due() -> tuple[list[Call], list[str]]:
     fresh = [name for name, state in found.items() if state.state == stages.FRESH]
     due = [name for name, state in found.items() if state.state != stages.FRESH]
     return [(ALONE, due)] if due else [], fresh
+
+
+def left_out_datasets(follower: follow.Follower) -> list[str]:
+    """The datasets of which a stage has failed, where those are all that failed and taggers are trained on none of them."""
+    settings = params.load()
+    found = {dataset_of(failure["stage"]) for failure in follower.failures}
+    known = set(settings["datasets"]) - {(settings.get("training") or {}).get("dataset")}
+    return sorted(found) if found and found <= known else []
+
+
+def dataset_of(stage: str) -> str:
+    """The dataset that a stage's instance is of: mine of cluster@mine and of features@mine-log_mel; "" for a stage of none."""
+    return stage.partition("@")[2].partition("-")[0]
+
+
+def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:
+    """After a stage of one dataset has failed: all that does not need it, then the report without that dataset."""
+    from pipelines.status import stages
+
+    waiting = due
+    while waiting and not follower.busy and left_out_datasets(follower):
+        found = stages.states()
+        stopped = {failure["stage"] for failure in follower.failures}
+        for name, state in found.items():  # in the order of what needs what
+            if not stopped.isdisjoint(state.needs):
+                stopped.add(name)
+        waiting = [name for name in waiting if name not in stopped and found[name].state != stages.FRESH]
+        known = len(follower.failures)
+        if waiting and run(ALONE, waiting) and len(follower.failures) == known:
+            return  # interrupted, or DVC itself has failed
+    if not follower.busy and left_out_datasets(follower):
+        print(f"Going on without {', '.join(left_out_datasets(follower))}.", flush=True)
+        run(ALONE, [name for name in due if name in SUMMARIES])
 
 
 def _forced(targets: list[str]) -> tuple[list[Call], list[str]]:

@@ -40,7 +40,7 @@ def tiny(document):
     for group in document["taggers"].values():
         for tagger in group.values():
             tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
-    document["audio"]["max_quarantined"] = 0.5  # two bad files of ten
+    document["max_quarantined"]["default"] = 0.5  # two bad files of ten
     document["clustering"].update(
         {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
     )

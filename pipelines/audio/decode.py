@@ -1,6 +1,7 @@
 """Decode a file once: blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
 
-soundfile reads, the downmix is by hand (numpy's `mean` over channels is 35 times slower), soxr HQ resamples as a stream.
+soundfile reads (where libsndfile would not hear all of it FFmpeg, see `probe`), the downmix is by hand (numpy's `mean` over
+channels is 35 times slower), soxr HQ resamples as a stream.
 """
 
 import os
@@ -10,47 +11,67 @@ import numpy as np
 import soundfile
 import soxr
 
+from pipelines.audio import ffmpeg, probe
 from pipelines.audio.pcm import mix, to_int16
 from pipelines.audio.probe import Unreadable
 
 BLOCK_FRAMES = 1 << 18
+MAX_BEYOND = 0.1
+"""Share of a file's samples that may lie beyond full scale: loud masters have a few, floats of another scale nearly all."""
 
 
-def blocks(path: str | os.PathLike, sample_rate: int, channels: int = 1) -> Iterator[np.ndarray]:
+def blocks(
+    path: str | os.PathLike, sample_rate: int, channels: int = 1, header: dict | None = None
+) -> Iterator[np.ndarray]:
     """Yield int16 blocks resampled to `sample_rate` (Hz): `(samples,)`, the file's channels averaged, or with
     `channels=2` `(samples, 2)`: a mono file on both sides, and of more than two channels the average on both.
+    `header`: what `probe.header` said of the file, where the caller has it.
 
     Floats are scaled by 32768 and clipped at full scale; 16-bit mono files at `sample_rate` pass unchanged.
-    Raises `Unreadable` on a decoding error, on NaN or infinite samples, and where fewer samples come than the
-    header promises.
+    Raises `Unreadable` on a decoding error, on NaN or infinite samples, where fewer samples come than the header
+    promises, and where more than `MAX_BEYOND` of them lie beyond full scale.
     """
+    header = header or probe.header(path)
+    rate, got, beyond, highest = header["sample_rate"], 0, 0, 0.0
+    resampler = None
+    if rate != sample_rate:
+        resampler = soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality="HQ")
+    mixed = np.zeros(0 if channels == 1 else (0, channels), np.float32)
+    for block in _read(path, header):
+        got += len(block)
+        mixed = mix(block, channels)
+        bad = ~np.isfinite(mixed)
+        if bad.any():
+            place = got - len(block) + int(bad.reshape(len(block), -1).any(axis=1).argmax())
+            raise Unreadable(f"NaN or infinite samples: the first at {place / rate:.2f} s; export it again")
+        if (loudest := float(np.abs(mixed).max(initial=0))) > 1:
+            highest = max(highest, loudest)
+            beyond += int(np.count_nonzero(np.abs(mixed) > 1)) // (1 if mixed.ndim == 1 else channels)
+        yield to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
+    if resampler is not None:
+        yield to_int16(resampler.resample_chunk(np.zeros_like(mixed[:0]), last=True))
+    if got < 0.99 * header["duration_s"] * rate:
+        raise Unreadable(
+            f"truncated: it ends after {got / rate:.1f} s of {header['duration_s']:.1f} s; copy or download it again"
+        )
+    if beyond > MAX_BEYOND * got:
+        raise Unreadable(
+            f"{beyond / got:.0%} of its samples lie beyond full scale, up to {highest:,.1f} times it, and would be cut off "
+            "there: export it again, as integers or as floats between -1 and 1"
+        )
+
+
+def _read(path: str | os.PathLike, header: dict) -> Iterator[np.ndarray]:
+    """float32 blocks `(samples, channels)` as they stand in the file."""
     try:
+        if header["decoder"] == "ffmpeg":
+            yield from ffmpeg.blocks(path, header["format"], BLOCK_FRAMES)
+            return
         with soundfile.SoundFile(os.fspath(path)) as file:
-            resampler = None
-            if file.samplerate != sample_rate:
-                resampler = soxr.ResampleStream(file.samplerate, sample_rate, channels, dtype="float32", quality="HQ")
-            promised, got = file.frames, 0
-            mixed = np.zeros(0 if channels == 1 else (0, channels), np.float32)
-            while True:
-                block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                got += len(block)
-                mixed = mix(block, channels)
-                bad = ~np.isfinite(mixed)
-                if bad.any():
-                    place = got - len(block) + int(bad.reshape(len(block), -1).any(axis=1).argmax())
-                    raise Unreadable(
-                        f"NaN or infinite samples: the first at {place / file.samplerate:.2f} s; export it again"
-                    )
-                yield to_int16(mixed if resampler is None else resampler.resample_chunk(mixed))
-            if resampler is not None:
-                yield to_int16(resampler.resample_chunk(np.zeros_like(mixed[:0]), last=True))
-            if got < 0.99 * promised:
-                raise Unreadable(
-                    f"truncated: it ends after {got / file.samplerate:.1f} s of {promised / file.samplerate:.1f} s; "
-                    "copy or download it again"
-                )
+            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                yield block
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
     except soundfile.LibsndfileError as error:
         if not os.path.exists(path):
             raise Unreadable("the file does not exist any more: run again when it is there") from error

@@ -1,12 +1,21 @@
-"""What an audio file's header says, and whether it can be believed."""
+"""What an audio file's header says, whether it can be believed, and which library hears all of the file."""
 
 import os
-import re
 
 import soundfile
 
+from pipelines.audio import containers, ffmpeg
+
 MAX_CHANNELS = 64
 RATES = (2_000, 768_000)  # Hz; outside is a broken header, not music
+ESTIMATED = ("MP3", "OGG")
+"""Formats whose length libsndfile estimates, believes, or reads of the first of several streams."""
+UNKNOWN = 1 << 62
+"""As many samples or more: libsndfile's word for a length that the header does not say."""
+GAP = 2 * 4095 + 2 * 1152
+"""Samples of an MP3 that its table of contents may take away: 12 bits at each end (LAME's tag), and two frames."""
+
+CHANGES = "its sample rate or number of channels changes on the way: cut it into files of one each, or convert it to FLAC or WAV"
 
 
 class Unreadable(Exception):
@@ -14,7 +23,8 @@ class Unreadable(Exception):
 
 
 def header(path: str | os.PathLike) -> dict:
-    """`{"duration_s", "sample_rate", "channels"}` of a file. Raises `Unreadable`."""
+    """`{"duration_s", "sample_rate", "channels", "format", "decoder"}` of a file. `format` is libsndfile's name of it, `decoder`
+    `libsndfile`, or `ffmpeg` where libsndfile would not hear all of it. Raises `Unreadable`."""
     try:
         if os.path.isdir(path):
             raise Unreadable("a folder, not an audio file")
@@ -33,35 +43,49 @@ def header(path: str | os.PathLike) -> dict:
         raise Unreadable(f"its header says {info.samplerate} Hz: the header is damaged")
     if info.channels > MAX_CHANNELS:
         raise Unreadable(f"its header says {info.channels} channels: the header is damaged")
-    if info.frames <= 0:
-        raise Unreadable("it holds no samples")
-    cut = _promised_more(info.extra_info) or _unfinished_ogg(path)
+    cut = containers.promised_more(info.extra_info) or containers.unfinished_ogg(path)
     if cut:
         raise Unreadable(f"truncated: {cut}; copy or download it again")
-    return {"duration_s": info.frames / info.samplerate, "sample_rate": info.samplerate, "channels": info.channels}
+    duration_s, decoder = _length(path, info)
+    return {
+        "duration_s": duration_s,
+        "sample_rate": info.samplerate,
+        "channels": info.channels,
+        "format": info.format,
+        "decoder": decoder,
+    }
 
 
-def _promised_more(log: str) -> str:
-    """libsndfile plays a truncated WAV, AU or AIFF as if it were whole, but its log says `data : 1000 (should be 400)`."""
-    for line in log.splitlines():
-        found = re.match(r"\s*(?:data|Data Size|SSND)\s*:\s*(\d+) \(should be (\d+)\)", line)
-        if not found:
-            continue
-        promised, there = int(found[1]), int(found[2])
-        # encoders that write to a pipe leave the largest number; padding may be off by a few bytes
-        if promised < 0x7FFFF000 and there < 0.99 * promised:
-            return f"its header promises {promised:,} bytes of sound and {there:,} are there"
-    return ""
+def _length(path: str | os.PathLike, info) -> tuple[float, str]:
+    """(seconds, the library that hears them all)."""
+    said = info.frames / info.samplerate
+    if 0 < info.frames < UNKNOWN and info.format not in ESTIMATED:
+        if more := containers.behind_the_chunks(path):
+            raise Unreadable(
+                f"its header says {said:.1f} s, and {more:,} bytes follow that belong to no part of the file: either the header "
+                "is wrong, or what follows is no sound; export it again"
+            )
+        return said, "libsndfile"
+    if info.frames <= 0 and not containers.behind_the_chunks(path):
+        raise Unreadable("it holds no samples")
+    if info.format == "OGG" and containers.ogg_forms(path) > 1:
+        raise Unreadable(CHANGES)
+    walked = ffmpeg.length(path, info.format)
+    if walked is None:
+        raise Unreadable(
+            f"how long it is cannot be found out: libsndfile says {_words(info)}, and FFmpeg cannot read it to its end"
+        )
+    there, one_form = walked
+    if not one_form:
+        raise Unreadable(CHANGES)
+    tagged = info.format == "MP3" and containers.has_table_of_contents(path)
+    if tagged and there < 0.99 * said:
+        raise Unreadable(
+            f"truncated: its header promises {said:.1f} s and {there:.1f} s are there; copy or download it again"
+        )
+    gap = (GAP if tagged else 2 * 1152) / info.samplerate
+    return (said, "libsndfile") if abs(said - there) <= gap else (there, "ffmpeg")
 
 
-def _unfinished_ogg(path: str | os.PathLike) -> str:
-    """The last page of an Ogg stream carries an end mark (RFC 3533, section 6); libsndfile does not miss it."""
-    with open(path, "rb") as file:
-        if file.read(4) != b"OggS":
-            return ""
-        file.seek(max(0, os.path.getsize(path) - 2 * 65_307))  # 65,307 bytes: the largest page
-        tail = file.read()
-    last = tail.rfind(b"OggS\0")
-    if last < 0 or len(tail) < last + 6 or not tail[last + 5] & 4:
-        return "the last page of its stream is missing"
-    return ""
+def _words(info) -> str:
+    return f"{info.frames / info.samplerate:.1f} s" if 0 < info.frames < UNKNOWN else "nothing of it"

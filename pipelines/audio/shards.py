@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines import executor
-from pipelines.audio import decode, probe
+from pipelines.audio import decode, headers, level, probe
 from pipelines.audio.pcm import INDEX
 from pipelines.progress import progress
 from pipelines.store import cache, files, shards
@@ -91,7 +91,7 @@ def _linked(task: tuple) -> list[dict] | None:
         return None
     try:
         for row in record["rows"]:
-            _refuse(row["length"], row["peak"], settings)
+            level.refuse({**row, "n_samples": row["length"]}, settings["sample_rate"], settings)
     except probe.Unreadable:
         return None
     return [row | {"shard": number} for row in record["rows"]]
@@ -122,45 +122,31 @@ def _write(write_clip, path: str, sha256: str, settings: dict, row_shape: tuple)
     if samples is None:  # nothing is kept, or the disk is full
         heard = {}
         return write_clip(_checked(path, sha256, settings, heard)), heard
-    _refuse(len(samples), heard["peak"], settings)
+    level.refuse({**heard, "n_samples": len(samples)}, settings["sample_rate"], settings)
     return write_clip([samples]), heard
 
 
 def _checked(path: str, sha256: str, settings: dict, heard: dict) -> Iterator[np.ndarray]:
-    """The decoded blocks; fills `heard`, and raises `Unreadable` at the end if the clip is too short or silent, or the file
+    """The decoded blocks; fills `heard`, and raises `Unreadable` at the end if the clip is too short or not heard, or the file
     is no longer the one that the manifest lists."""
-    n_samples, peak, clipped, digest = 0, 0, 0, hashlib.sha256()
-    for block in decode.blocks(path, settings["sample_rate"], settings["channels"]):
-        if len(block):
-            # int16's lowest has no positive counterpart
-            peak = max(peak, int(block.max()), -int(block.min()))
-            clipped += int(np.count_nonzero((block == 32767) | (block == -32768)))
+    rate, found, digest = settings["sample_rate"], {}, hashlib.sha256()
+    header = headers.known(sha256) if settings["cache"] else None
+    try:
+        for block in level.measure(decode.blocks(path, rate, settings["channels"], header), rate, found):
             digest.update(block.data)
-            n_samples += len(block)
-            _refuse_longer(n_samples, settings)
-        yield block
-    if files.sha256(path) != sha256:
-        raise probe.Unreadable("it changed while it was read, or since it was listed: run again when it is at rest")
-    _refuse(n_samples, peak / 32768, settings)
-    heard |= {"peak": peak / 32768, "clipped": clipped, "sha256": digest.hexdigest()}
+            level.refuse_longer(found["n_samples"], rate, settings)
+            yield block
+        level.refuse(found, rate, settings)
+    except probe.Unreadable as error:
+        _refuse_changed(path, sha256, error)
+        raise
+    _refuse_changed(path, sha256)
+    heard |= {name: found[name] for name in ("peak", "clipped", "level")} | {"sha256": digest.hexdigest()}
 
 
-def _refuse(n_samples: int, peak: float, settings: dict) -> None:
-    """Raise `Unreadable` for a clip that is too short, too long or silent."""
-    duration_s = n_samples / settings["sample_rate"]
-    _refuse_longer(n_samples, settings)
-    if duration_s < settings["min_duration_s"]:
+def _refuse_changed(path: str, sha256: str, found: Exception | None = None) -> None:
+    """Raise `Unreadable` where the file is no longer the one that the manifest lists, which explains what was `found` wrong."""
+    if os.path.exists(path) and files.sha256(path) != sha256:
         raise probe.Unreadable(
-            f"too short: {duration_s:.3f} s, and audio.min_duration_s is {settings['min_duration_s']}"
-        )
-    if peak < 10 ** (settings["silence_dbfs"] / 20):
-        raise probe.Unreadable(
-            f"silent: its peak, channels averaged, is below audio.silence_dbfs ({settings['silence_dbfs']} dBFS)"
-        )
-
-
-def _refuse_longer(n_samples: int, settings: dict) -> None:
-    """While a clip is decoded, not after it: a megabyte of FLAC can hold days of one note, and would fill the disk."""
-    limit_s = settings.get("max_duration_s", float("inf"))
-    if n_samples > limit_s * settings["sample_rate"]:
-        raise probe.Unreadable(f"too long: more than audio.max_duration_s ({limit_s:g} s): cut it, or raise the limit")
+            "it changed while it was read, or since it was listed: run again when it is at rest"
+        ) from found

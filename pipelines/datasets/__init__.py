@@ -14,13 +14,13 @@ manifest and audio stages move them to the quarantine table with the reason. It 
 """
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.store import shards
 from pipelines.store.tables import column, read_table
 
 CLIP_COLUMNS = {
@@ -53,6 +53,14 @@ MANIFEST = pa.schema(
         column("licence", pa.string(), "licence of that source"),
     ]
 )
+
+HEARD = pa.schema(
+    [
+        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column("sha256", pa.string(), "hash of its samples"),
+    ]
+)
+"""What `usable_clips` asks of the audio stage's index."""
 
 QUARANTINE = pa.schema(
     [
@@ -95,11 +103,35 @@ def raw_dir(name: str) -> Path:
     return Path("data/raw") / name
 
 
-def usable_clips(name: str) -> pd.DataFrame:
-    """The manifest's clips that were decoded, in the manifest's order: what every later stage works on."""
+def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
+    """The manifest's clips that were decoded, in the manifest's order: what every later stage works on.
+
+    Clips of the same sound, in whatever file, are of one group: they are not independent. `joined=False`: groups as they stand in
+    the manifest, for whoever counts copies and groups apart.
+    """
     manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
-    heard = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=["clip_id"])
-    return manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
+    heard = read_table(f"data/audio/{name}/index.parquet", HEARD, columns=HEARD.names)
+    clips = manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
+    if not joined:
+        return clips
+    sounds = clips["clip_id"].map(heard.set_index("clip_id")["sha256"])
+    return clips.assign(group=join_groups(sounds, clips["group"]))
+
+
+def join_groups(contents: Iterable[str], groups: Iterable[str]) -> list[str]:
+    """The group of each clip once groups that share a content (a hash of it) are one, called as the first of them."""
+    contents, groups = list(contents), list(groups)
+    joined: dict[str, str] = {}
+
+    def name(group: str) -> str:
+        while joined.get(group, group) != group:
+            group = joined[group]
+        return group
+
+    first: dict[str, str] = {}
+    for content, group in zip(contents, groups, strict=True):
+        joined[name(group)] = name(first.setdefault(content, group))
+    return [name(group) for group in groups]
 
 
 def scored_and_reference(clips: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -17,7 +17,7 @@ LICENSE_INFO = "the user's own"
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """Record what lies in `entry["path"]`. Raises `SourceError` if it is not what `entry["fingerprint"]` says."""
-    files = listing.scan(listing.place(entry["path"]))
+    files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:
         raise listing.SourceError(
@@ -34,7 +34,7 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     files = read_table(raw_dir / "files.parquet", listing.LISTING)
     source = listing.place(entry["path"])
     root = source.parent if source.suffix.lower() == ".csv" and not source.is_dir() else source
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "path": [str(root / path) for path in files["path"]],
             "title": files["path"],
@@ -48,3 +48,4 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
             "problem": files["problem"],
         }
     )
+    return table if (files["label"] != "").any() else table.drop(columns="target_label")

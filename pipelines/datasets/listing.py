@@ -14,22 +14,29 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import soundfile
 
 from pipelines.store.files import atomic, sha256
 from pipelines.store.tables import column
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".snd", ".aif", ".aiff")
+FORMATS = {name.lower() for name in soundfile.available_formats()} - {"raw"}  # headerless: nothing says what it is
+AUDIO_SUFFIXES = tuple(
+    sorted(f".{name}" for name in FORMATS | {"aif", "aifc", "aiffc", "bwf", "oga", "opus", "snd", "spx", "wave"})
+)
+"""Names of libsndfile's formats: such a file is music, and a fault if it cannot be read. Under any other name a file is music
+where libsndfile can read it."""
 FOREIGN_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf", ".dff", ".ac3", ".mka", ".webm")
 """Audio that libsndfile does not read: to be converted, not passed over."""
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
+LEAVES = "a link that leads out of the folder: conservatory add --follow-links reads what it names"
 HASHES = Path(".cache/hashes.json")  # path -> [size, mtime_ns, inode, sha256]: saves reading, never decides
 
 LISTING = pa.schema(
     [
         column("path", pa.string(), "the file, relative to the folder (or to the CSV's folder)", unique=True),
-        column("label", pa.string(), "its label"),
+        column("label", pa.string(), "its label; empty where the folder has none"),
         column("split", pa.string(), "train, validation, test; all where none is given"),
         column("group", pa.string(), "artist or work; the path where none is given"),
         column("sha256", pa.string(), "hash of the file's bytes; empty where it could not be read"),
@@ -48,8 +55,11 @@ def place(path: str | os.PathLike) -> Path:
     return Path(os.environ.get("CONSERVATORY_PROJECT", ""), path).absolute()
 
 
-def scan(path: str | os.PathLike) -> pd.DataFrame:
+def scan(path: str | os.PathLike, follow_links: bool = False) -> pd.DataFrame:
     """List a folder `<label>/<audio file>` (any depth below the label) or a CSV path,label[,split,group].
+
+    A folder whose audio files lie all in itself has no labels. Symbolic links in a folder that lead out of it are not followed,
+    unless `follow_links`.
 
     Returns a row a file (`LISTING`), sorted by path. A file that cannot be used is a row with its `problem`.
     Raises `SourceError` where there is nothing to list, or the CSV is not one.
@@ -60,15 +70,15 @@ def scan(path: str | os.PathLike) -> pd.DataFrame:
     if not path.is_dir() and path.suffix.lower() != ".csv":
         raise SourceError(f"{path} is neither a folder nor a .csv file: give the folder that holds <label>/<file>")
     try:
-        rows = _scan_folder(path) if path.is_dir() else _scan_csv(path)
+        rows = _scan_folder(path, follow_links) if path.is_dir() else _scan_csv(path)
     except PermissionError as error:
         raise SourceError(f"{error.filename} may not be read: give yourself permission, then try again") from error
     _hash(path if path.is_dir() else path.parent, rows)
     if all(row["problem"] for row in rows):
         found = "; ".join(f"{n} x {problem}" for problem, n in Counter(row["problem"] for row in rows).most_common(3))
         raise SourceError(
-            f"{path} holds no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files "
-            f"{' '.join(AUDIO_SUFFIXES)}, or be a CSV with the columns path,label"
+            f"{path} holds no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files that "
+            f"libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, AU, ...), or be a CSV with the columns path,label"
         )
     return pd.DataFrame(sorted(rows, key=lambda row: row["path"]), columns=LISTING.names)
 
@@ -94,8 +104,8 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _scan_folder(root: Path) -> list[dict]:
-    rows = []
+def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
+    rows, inside = [], root.resolve()
     for folder, folders, names in os.walk(root, onerror=_raise, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         place = Path(folder)
@@ -106,6 +116,10 @@ def _scan_folder(root: Path) -> list[dict]:
                 folders.remove(name)
                 relative = (place / name).relative_to(root)
                 rows.append(_row(str(relative), relative.parts[0], problem="a link to a folder that holds it"))
+            elif not follow_links and inside not in target.parents:
+                folders.remove(name)
+                relative = (place / name).relative_to(root)
+                rows.append(_row(str(relative), relative.parts[0], problem=LEAVES))
         for name in list(folders):
             if (place / name).suffix.lower() in AUDIO_SUFFIXES:
                 folders.remove(name)
@@ -117,14 +131,28 @@ def _scan_folder(root: Path) -> list[dict]:
             relative = (place / name).relative_to(root)
             label = relative.parts[0] if len(relative.parts) > 1 else ""
             problem = ""
-            if relative.suffix.lower() not in AUDIO_SUFFIXES:
+            linked = (place / name).is_symlink()
+            if linked and not follow_links and inside not in (place / name).resolve().parents:
+                problem = LEAVES if (place / name).exists() else "a link to nothing"
+            elif relative.suffix.lower() not in AUDIO_SUFFIXES and not _is_sound(place / name):
                 problem = "not an audio file by its name"
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
                     problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
-            elif not label:
-                problem = "not in a label's folder: move it to <label>/<file>"
-            rows.append(_row(str(relative), label, problem=problem))
+            # label/artist/album/file: clips of one artist stand together, also under two labels
+            group = relative.parts[1] if len(relative.parts) > 2 else ""
+            rows.append(_row(str(relative), label, group=group, problem=problem))
+    if any(row["label"] for row in rows if not row["problem"]):
+        for row in rows:
+            if not row["label"] and not row["problem"]:
+                row["problem"] = "not in a label's folder: move it to <label>/<file>"
     return rows
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return path.is_file() and soundfile.info(path).frames > 0
+    except (soundfile.LibsndfileError, OSError):
+        return False
 
 
 def _raise(error: OSError) -> None:
@@ -132,16 +160,12 @@ def _raise(error: OSError) -> None:
 
 
 def _scan_csv(path: Path) -> list[dict]:
-    rows, seen = [], set()
+    rows, seen = [], {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = set(reader.fieldnames or ())
-            if not {"path", "label"} <= header or not header <= CSV_COLUMNS:
-                raise SourceError(
-                    f"{path}: its first line must name the columns path,label (and split, group if you have them), "
-                    f"not {','.join(reader.fieldnames or ['nothing'])}"
-                )
+            reader = csv.DictReader(file, skipinitialspace=True)
+            reader.fieldnames = [(name or "").strip() for name in reader.fieldnames or ()]
+            _check_header(path, reader.fieldnames)
             for record in reader:
                 values = {key: (record.get(key) or "").strip() for key in CSV_COLUMNS}
                 where = f"{path}, line {reader.line_num}"
@@ -153,9 +177,12 @@ def _scan_csv(path: Path) -> list[dict]:
                     raise SourceError(
                         f"{where}: split is {values['split']!r}; it may be train, validation, test or empty"
                     )
-                if values["path"] in seen:
-                    raise SourceError(f"{where}: {values['path']} is listed a second time")
-                seen.add(values["path"])
+                meant = os.path.normpath(path.parent / values["path"])
+                if meant in seen:
+                    before, line = seen[meant]
+                    other = "" if before == values["path"] else f"; line {line} calls it {before}"
+                    raise SourceError(f"{where}: {values['path']} is listed a second time{other}")
+                seen[meant] = values["path"], reader.line_num
                 rows.append(_row(values["path"], values["label"], values["split"] or "all", values["group"]))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path} is neither a folder nor a CSV file in UTF-8: {error}") from error
@@ -164,6 +191,23 @@ def _scan_csv(path: Path) -> list[dict]:
         missing = next(row["path"] for row in rows if row["split"] == "all")
         raise SourceError(f"{path}: {missing} has no split though others do; give every row one, or none")
     return rows
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    """Raise `SourceError` that names the cause where a CSV's first line does not say what its columns are."""
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise SourceError(f"{path}: its first line names the column {twice[0]} twice; which one is meant?")
+    if {"path", "label"} <= set(names) <= CSV_COLUMNS:
+        return
+    found = ",".join(names) or "nothing"
+    why = ""
+    for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(names) == 1 and mark in names[0]:
+            why = f". Its columns are separated by {called}: export it again with commas"
+            found = names[0]
+    raise SourceError(
+        f"{path}: its first line must name the columns path,label (and split, group if you have them), not {found!r}{why}"
+    )
 
 
 def _hash(root: Path, rows: list[dict]) -> None:
@@ -185,6 +229,8 @@ def _hash(root: Path, rows: list[dict]) -> None:
             row["sha256"] = fresh[key][3]
         except FileNotFoundError:
             row["problem"] = "a link to nothing" if file.is_symlink() else "does not exist"
+            if "\\" in row["path"] and os.sep == "/":
+                row["problem"] = "does not exist: its path is written with backslashes; write / instead"
         except PermissionError:
             row["problem"] = "may not be read: give yourself permission"
         except OSError as error:

@@ -1,7 +1,7 @@
 """How much of a target does an embedding hold, seen or not by clusters? A linear probe and nearest neighbours.
 
-Both standardise by the training clips, choose their one setting by cross-validation over groups inside the training clips,
-and never have clips of one group on two sides.
+Both centre and scale by the training clips (`scaling.centre`), choose their one setting by cross-validation over groups
+inside the training clips, and never have clips of one group on two sides.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from pipelines.evaluation import checks
 from pipelines.evaluation.folds import folds
 from pipelines.evaluation.intervals import bootstrap
 from pipelines.evaluation.neighbours import search
-from pipelines.evaluation.scaling import standardise
+from pipelines.evaluation.scaling import centre
 
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # of the mean loss, so that one value means the same for any number of clips
 NEIGHBOURS = (1, 3, 5, 10, 20)
@@ -59,7 +59,7 @@ def choose(probe: Callable, settings: tuple, points, labels, groups, k: int, see
     hits = np.zeros(len(settings))
     for fold in np.unique(inner):
         out = inner == fold
-        scaled = standardise(points, points[~out])
+        scaled = centre(points, points[~out])
         hits += (probe(scaled[~out], labels[~out], scaled[out], settings, k) == labels[out]).sum(axis=1)
     return int(hits.argmax())
 
@@ -105,7 +105,7 @@ def evaluate(
         out = side == fold
         train = ~out
         best = choose(function, settings, points[train], labels[train], group[train], k, seed)
-        scaled = standardise(points, points[train])
+        scaled = centre(points, points[train])
         predicted[out] = function(scaled[train], labels[train], scaled[out], settings[best : best + 1], k)[0]
         majority[out] = np.bincount(labels[train]).argmax()
         chosen.append(settings[best])

@@ -8,9 +8,17 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 
+def is_flat(points: np.ndarray) -> bool:
+    """Whether all of `points` `(clips, d)` are one place, in the precision of float32.
+
+    There is nothing to draw then, and t-SNE, which divides by their extent, ends the process (scikit-learn issue 28368).
+    """
+    return bool(np.ptp(points, axis=0).max() <= 1e-6 * max(np.abs(points).max(), 1e-30))
+
+
 def tsne(points: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE (van der Maaten and Hinton 2008) of `(clips, d)` to `(clips, 2)`, started from PCA, one thread."""
-    if len(points) < 4:
+    if len(points) < 4 or is_flat(points):
         return np.zeros((len(points), 2))
     with threadpool_limits(1):
         perplexity = min(30, (len(points) - 1) / 3)
@@ -19,7 +27,7 @@ def tsne(points: np.ndarray, seed: int) -> np.ndarray:
 
 def umap(points: np.ndarray, seed: int) -> np.ndarray:
     """UMAP (McInnes et al. 2018) of `(clips, d)` to `(clips, 2)`; a seed makes it run on one thread."""
-    if len(points) < 4:
+    if len(points) < 4 or is_flat(points):
         return np.zeros((len(points), 2))
     from umap import UMAP  # importing it compiles for seconds
 
@@ -40,7 +48,7 @@ def umap_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarra
 
     t-SNE cannot do this: it places the clips it was given and has no map for others.
     """
-    if len(reference) < 4:
+    if len(reference) < 4 or is_flat(reference):
         return np.zeros((len(points), 2))
     from umap import UMAP
 

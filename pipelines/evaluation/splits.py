@@ -1,25 +1,64 @@
 """Is a split honest? Checks of a manifest that become asset checks."""
 
+import unicodedata
+from collections.abc import Iterable
+
 import pandas as pd
 
 MIN_CLIPS = 5  # a class with fewer test clips gets a warning: its F1 means little
 
 
-def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool, str]]:
-    """Name -> (passed, sentence): no group and no exact copy on two sides, and no class nearly empty."""
+NO_GROUPS = "no groups were given: clips of one work or artist may stand on two sides, and count as independent"
+
+
+def is_grouped(clips: pd.DataFrame) -> bool:
+    """Whether any two clips that are no copies are of one group (columns `group`, `sha256`): without, nothing is known of works
+    or artists."""
+    return bool(clips.drop_duplicates("sha256")["group"].duplicated().any())
+
+
+def alike(labels: Iterable[str]) -> list[list[str]]:
+    """Labels that a person reads as one: they differ in case, in spaces around them, or in Unicode's form alone."""
+    same: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        same.setdefault(unicodedata.normalize("NFC", label).strip().casefold(), []).append(label)
+    return [names for names in same.values() if len(names) > 1]
+
+
+def lost(before: pd.Series, after: pd.Series) -> list[str]:
+    """Classes of `before` of which `after` has no clip, sorted; "" is none."""
+    return sorted(set(before.dropna()) - set(after.dropna()) - {""})
+
+
+def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
+    """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, labels that can be told apart.
+    None where it cannot be known."""
     sides = manifest.groupby("group")["split"].nunique()
     leaks = sides[sides > 1].index.tolist()
+    grouped = is_grouped(manifest)
     copies = manifest.groupby("sha256")["split"].nunique()
     doubled = int((copies > 1).sum())
     checks = {
         "no group in two splits": (
-            not leaks,
-            f"{len(leaks)} of {len(sides)} groups are on two sides {leaks[:3] or ''}",
+            not leaks if grouped else None,
+            f"{len(leaks)} of {len(sides)} groups are on two sides {leaks[:3] or ''}" if grouped else NO_GROUPS,
         ),
         "no exact copy in two splits": (not doubled, f"{doubled} files have an exact copy on another side"),
     }
+    targets = [column for column in manifest if column.startswith("target_")]
+    torn = {column: manifest.groupby("sha256")[column].nunique() for column in targets}
+    torn = {column.removeprefix("target_"): int((labels > 1).sum()) for column, labels in torn.items()}
+    checks["copies have one label"] = (
+        not any(torn.values()),
+        "; ".join(f"{n} sounds have two labels of {target}" for target, n in torn.items()) or "there are no labels",
+    )
+    same = [names for column in targets for names in alike(manifest[column].dropna().astype(str))]
+    checks["labels can be told apart"] = (
+        not same,
+        "; ".join("read as one: " + ", ".join(map(repr, names)) for names in same) or "no two read as one",
+    )
     scored = manifest[manifest["split"].isin(["test", "all"])]
-    for column in manifest.columns[manifest.columns.str.startswith("target_")]:
+    for column in targets:
         counts = scored[column].value_counts()
         thin = counts[counts < MIN_CLIPS]
         checks[f"class balance of {column.removeprefix('target_')}"] = (
@@ -27,4 +66,6 @@ def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool, str]]:
             f"{len(counts)} classes of {counts.min() if len(counts) else 0} to {counts.max() if len(counts) else 0} "
             f"scored clips{'; fewer than ' + str(MIN_CLIPS) + ': ' + ', '.join(thin.index[:5]) if len(thin) else ''}",
         )
+    if not targets:
+        checks["class balance"] = (None, "there are no labels")
     return checks

@@ -196,7 +196,8 @@ def show(comparison: dict) -> None:
         return
     print(
         f"  drift of training clips ({drift['n_reference']} -> {drift['n_present']}, {drift['clips_new']} new): PSI mean "
-        f"{drift['psi']['mean']:.3f}, above 0.25 in {drift['psi']['n_shifted']} of {drift['n_features']} features; "
+        f"{drift['psi']['mean']:.3f} ({drift['psi']['expected']:.3f} without drift), shifted {drift['psi']['n_shifted']} of "
+        f"{drift['n_features']} features; "
         f"KS different in {drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
     )
 

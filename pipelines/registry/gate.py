@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from pipelines import datasets
 from pipelines.datasets import heard
@@ -251,7 +252,15 @@ def _judged(name: str, found: dict, margins: dict) -> dict:
         "difference_ci95": [low, high],
         "margin": margin,
         "holds": bool(low > -margin),
+        "equal_passes": _equal_passes(high - low, margin),
     }
+
+
+def _equal_passes(width: float, margin: float) -> float:
+    """The chance that a model that is as good passes: its difference is about normal around 0, with the deviation that the
+    interval's width tells, and the interval's lower end lies 1.96 deviations below it."""
+    deviation = width / (2 * 1.96)
+    return float(norm.cdf(margin / deviation - 1.96)) if deviation > 0 else 1.0
 
 
 def _drift(
@@ -291,7 +300,8 @@ def _in_words(name: str, found: dict) -> str:
     low, high = found["difference_ci95"]
     return (
         f"{name} {found['challenger']:.4f} against {found['champion']:.4f}, difference {found['difference']:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}], margin {found['margin']:g}"
+        f"[{low:+.4f}, {high:+.4f}], margin {found['margin']:g}, which an equal model passes "
+        f"{found['equal_passes']:.0%} of the time"
     )
 
 

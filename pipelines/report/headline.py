@@ -6,6 +6,7 @@ two apart (`apart`); where there is no such test, only where its whole 95% inter
 chance only where its interval's lower end is.
 """
 
+from pipelines.evaluation.crossed import lead
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
 ALPHA = 0.05
@@ -38,8 +39,9 @@ def findings(state: State) -> list[dict]:
     """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
     "pair", "verdict", "trained_on"}`.
 
-    best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance", "repeats"}`, or
-    None where there is no tagger (no baseline). others: the taggers with lower figures. pair: `paired` of best and baseline.
+    best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance", "held_out" (other
+    clips named the clusters than are scored), "repeats"}`, or None where there is no tagger (no baseline). others: the taggers
+    with lower figures. pair: `paired` of best and baseline.
     verdict: a key of `VERDICTS`. trained_on: how many of the classes a tagger was trained to name.
     """
     taggers, found = tagger_names(state), []
@@ -70,13 +72,15 @@ def findings(state: State) -> list[dict]:
 
 
 def summary(name: str, record: dict) -> dict:
-    low, high = record["ci95"]
+    told = lead(record)
+    low, high = told["ci95"]
     return {
         "name": name,
-        "accuracy": record["hungarian_accuracy"],
+        "accuracy": told["accuracy"],
         "low": low,
         "high": high,
-        "chance": record["chance"],
+        "chance": told["chance"],
+        "held_out": record["crossed"] is not None,
         "repeats": record.get("repeats"),
     }
 

@@ -7,7 +7,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.datasets import heard
-from pipelines.report import charts, headline, maps, neighbours, ood, pictures, players, provenance, robustness, study
+from pipelines.evaluation.contrast import FLAT
+from pipelines.evaluation.crossed import lead
+from pipelines.report import (
+    cautions,
+    charts,
+    headline,
+    maps,
+    neighbours,
+    ood,
+    pictures,
+    players,
+    provenance,
+    robustness,
+    study,
+)
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -23,7 +37,9 @@ def render(state: State) -> tuple[str, dict[str, int]]:
     options, rate = state.settings["report"], state.settings["audio"]["sample_rate"]
     sections, listen, scripts, sounds = [], [], [], []
     for number, dataset in enumerate(state.datasets.values()):
-        embeddings = ordered(state, {name for records in dataset.scores.values() for name in records})
+        # without labels there are maps and no scores
+        told = {name for records in dataset.scores.values() for name in records} or set(dataset.maps["embedding"])
+        embeddings = ordered(state, told)
         shown = players.examples(dataset, options["n_examples"])
         queries = neighbours.queries(dataset, options["n_queries"])
         first = list(dict.fromkeys([*shown, *neighbours.heard(dataset, queries)]))
@@ -40,6 +56,8 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "findings": [_marked(found, lineage) for found in findings],
         "verdicts": headline.VERDICTS,
         "alpha": headline.ALPHA,
+        "cautions": cautions.of(state, lineage),
+        "flat": FLAT,
         "n_taggers": headline.word(len(tagger_names(state))),
         "hero": _hero(findings, list(state.datasets), scripts, lineage),
         "sections": sections,
@@ -99,7 +117,10 @@ def _section(state: State, dataset: Dataset, embeddings: list[str], number: int,
                 "name": target,
                 "n": first["n"],
                 "k": first["k"],
-                "rows": [{"name": name, "tagger": name in taggers, **records[name]} for name in names],
+                "rows": [
+                    {"name": name, "tagger": name in taggers, "lead": lead(records[name]), **records[name]}
+                    for name in names
+                ],
                 "classes": [
                     {
                         "name": label,
@@ -118,12 +139,21 @@ def _section(state: State, dataset: Dataset, embeddings: list[str], number: int,
         "targets": targets,
         "embeddings": embeddings,
         "maps": bool(data["maps"]),
+        "unclustered": _why_unclustered(dataset),
         "study": study.study(dataset, embeddings, lineage),
         "leaks": study.leaks(dataset, lineage),
         "ood": ood.ood(dataset, state.datasets.get(dataset.ood.get("of")), embeddings, lineage),
         "robustness": robustness.section(dataset, embeddings, lineage),
         "mark": lineage.mark(f"data/clusters/{dataset.name}"),
     }
+
+
+def _why_unclustered(dataset: Dataset) -> str:
+    """Why a dataset that went through the study has no clustering; "" where it has one, or did not go through it yet."""
+    if dataset.scores or not dataset.study:
+        return ""
+    reasons = [line.replace(", all of it", "") for line in dataset.study["skipped"] if ", all of it: " in line]
+    return "; ".join(dict.fromkeys(reasons)) or "the dataset has no labels"
 
 
 def _matrix(name: str, confusion: dict) -> dict:

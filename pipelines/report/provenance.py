@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from pipelines.evaluation.splits import is_grouped
 from pipelines.report.state import Dataset, State
 from pipelines.store.files import read_json
 
@@ -18,7 +19,7 @@ LIBRARIES = (
 # what makes a figure; results that are kept in git change with every run and say nothing about the code
 SOURCES = ("pipelines", "params.yaml", "dvc.yaml", "constraints.txt", "pyproject.toml")
 # sections of params.yaml that the page does not show: they are no number of a stage's, or the manifests' alone
-UNSHOWN = ("withdrawn", "registry", "retention", "alerts")
+UNSHOWN = ("max_quarantined", "withdrawn", "registry", "retention", "alerts")
 MAX_FILES = 500  # of the quarantine list on the page
 
 
@@ -104,7 +105,7 @@ def dataset_facts(dataset: Dataset, sample_rate: int) -> dict:
         "tested": "test" in splits,
         "trained": "train" in splits,
         "splits": [(name, int(splits[name])) for name in ("train", "validation", "test", "all") if name in splits],
-        "groups": int(clips["group"].nunique()),
+        "groups": int(clips["group"].nunique()) if is_grouped(clips) else None,
         "copies": int(clips["duplicate_of"].notna().sum()),
         "sources": sources(clips),
         "raw": plain_yaml(dataset.raw_figures) if dataset.raw_figures else "",

@@ -76,11 +76,12 @@ class Dataset:
 @dataclass
 class State:
     """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories, and the taggers' scores
-    (dataset -> tagger -> record)."""
+    (dataset -> tagger -> record). absent: datasets of the recipe that could not be read."""
 
     settings: dict
     stages: dict
     datasets: dict[str, Dataset]
+    absent: list[str]
     taggers: dict[str, dict]
     histories: dict[str, list[dict]]
     tagging: dict
@@ -92,10 +93,14 @@ def read() -> State:
     names = params.tagger_names(settings)
     configs = {name: Path("models/tagging") / name / "config.json" for name in names}
     tagging = Path("reports/tagging.json")
+    absent = [name for name in settings["datasets"] if not (Path("data/audio") / name / "index.parquet").exists()]
     return State(
         settings=settings,
         stages=recipe.locked_stages(),
-        datasets={name: read_dataset(name, entry) for name, entry in settings["datasets"].items()},
+        datasets={
+            name: read_dataset(name, entry) for name, entry in settings["datasets"].items() if name not in absent
+        },
+        absent=absent,
         taggers={name: read_json(path) for name, path in configs.items() if path.exists()},
         histories={name: read_history(path.with_name("history.csv")) for name, path in configs.items()},
         tagging=read_json(tagging) if tagging.exists() else {},

@@ -1,5 +1,6 @@
 """The page's parts about what lies beyond k-means, and about leaks between splits and copies."""
 
+from pipelines.evaluation.splits import NO_GROUPS, is_grouped
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset
 
@@ -18,6 +19,9 @@ PROBES = {
     ),
     "knn": ("k-NN probe", "vote of the nearest training clips by cosine: accuracy on the scored clips"),
 }
+IN_STUDY = (
+    "No groups (works, artists) were given: each clip counts as independent, which may make intervals too narrow."
+)
 TRIVIAL = "always training's commonest class, or the probe's answers with the clips' labels permuted"
 
 
@@ -26,9 +30,15 @@ def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | N
     if not dataset.study:
         return None
     return {
-        "targets": [_target(name, parts, embeddings) for name, parts in dataset.study["targets"].items()],
+        "targets": [
+            _target(name, parts, embeddings)
+            for name, parts in dataset.study["targets"].items()
+            if any(part for part in (parts["probes"], parts["clusterers"], parts["neighbours"]))
+        ],
         "trees": list(dataset.trees.items()),
         "skipped": dataset.study["skipped"],
+        "grouped": is_grouped(dataset.clips),
+        "no_groups": IN_STUDY,
         "mark": lineage.mark(f"data/study/{dataset.name}"),
     }
 
@@ -84,10 +94,12 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
     """What the leak audit found in one dataset; None before the leaks stage ran."""
     if not dataset.leaks:
         return None
-    found = {name: record for name, record in dataset.leaks.items() if "n_flagged" in record}
-    validation = dataset.leaks.get("validation", {})
+    grouped = dataset.leaks["grouped"]
+    found = _of_what_is_known(dataset.leaks, grouped)
+    validation = _of_what_is_known(dataset.leaks.get("validation", {}), grouped)
     return {
         "within": dataset.leaks["of"] == "all",
+        "no_groups": "" if grouped else f"{NO_GROUPS.capitalize()}. ",
         "found": _counts(found),
         "validation": _counts(validation),
         "named_validation": _named(validation),
@@ -102,6 +114,15 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
             if record["n_flagged"]
         ],
         "mark": lineage.mark(f"data/leaks/{dataset.name}.json"),
+    }
+
+
+def _of_what_is_known(found: dict, grouped: bool) -> dict:
+    """The finders' records; that no group is on two sides says nothing where no groups were given."""
+    return {
+        name: record
+        for name, record in found.items()
+        if isinstance(record, dict) and "n_flagged" in record and (grouped or "groups" not in record)
     }
 
 

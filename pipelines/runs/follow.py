@@ -65,7 +65,8 @@ class Follower:
         self.fresh: list[str] = []  # stages that DVC left alone or restored
         self.said = ""  # the stage's last word on standard error
         self.busy = ""  # the file at which DVC ended, because another run has it in use
-        self.failed: dict | None = None
+        self.failed: dict | None = None  # the first of `failures`
+        self.failures: list[dict] = []
         self.ended = False
         self.log.event("run", f"{self.door} began", pid=os.getpid())
         self._record(record.BEGAN, door=self.door, pid=os.getpid())
@@ -179,8 +180,9 @@ class Follower:
         seen = self.running.tail if self.running and self.running.name == stage else self.tail
         said = [line for line in seen if not line.startswith(ASIDE) and not BURIAL.match(line)]
         reason = _reason(why, self.said or (said[-1] if said else "")) or "it ended without a word (killed?)"
-        if self.failed is None:
-            self.failed = {"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]}
+        if stage not in [failure["stage"] for failure in self.failures]:
+            self.failures.append({"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]})
+            self.failed = self.failures[0]
             self.log.event("failed", reason, "error")
             if stage:
                 seconds = round(time.monotonic() - self.running.began, 1) if self.running else None

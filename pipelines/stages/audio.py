@@ -8,9 +8,15 @@ import pandas as pd
 from pipelines import datasets, params
 from pipelines.audio import shards
 from pipelines.audio.pcm import INDEX
+from pipelines.datasets import limit
+from pipelines.evaluation import splits
 from pipelines.stages.record import start, write_record
 from pipelines.store import cache
+from pipelines.store.plain import plain
 from pipelines.store.tables import read_table, write_table
+
+CLIPPED = 0.05
+"""Share of a clip's samples at full scale: more is a warning, and sounds like it."""
 
 
 def main(name: str) -> None:
@@ -25,19 +31,19 @@ def main(name: str) -> None:
     quarantine = pd.concat([before, refused], ignore_index=True)
     write_table(quarantine, folder / "quarantine.parquet", datasets.QUARANTINE)
     for row in refused.head(20).itertuples():
-        log.warning("quarantined %s: %s", row.path, row.reason)
-    # files that are not audio by their name (covers, play lists), or withdrawn, say nothing about the audio's health
-    reasons = quarantine["reason"]
-    bad = int(((reasons != "not an audio file by its name") & ~reasons.str.startswith("withdrawn:")).sum())
-    # of a few clips one is more than any small share, and one bad file never stops a run
-    borne = max(1, settings["audio"]["max_quarantined"] * (bad + len(index)))
-    if bad > borne or index.empty:
-        raise SystemExit(
-            f"audio {name}: {bad} of {bad + len(index)} clips cannot be used, more than audio.max_quarantined "
-            f"({settings['audio']['max_quarantined']:.0%}). They are listed with reasons in {folder}/quarantine.parquet; "
-            "repair or remove them, or raise the limit in params.yaml."
-        )
+        log.warning("quarantined %s: %s", plain(row.path), plain(row.reason))
+    reasons, bad = quarantine["reason"], limit.faults(quarantine)
+    limit.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
     write_table(index, folder / "index.parquet", INDEX)
+    left = manifest[manifest["clip_id"].isin(index["clip_id"])]
+    lost = [
+        label
+        for column in manifest.columns[manifest.columns.str.startswith("target_")]
+        for label in splits.lost(manifest[column], left[column])
+    ]
+    if lost:
+        log.warning("no clip is left of: %s", plain(", ".join(lost)))
+    clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())
     rate = settings["audio"]["sample_rate"]
     counts = reasons.str.split(":").str[0].value_counts()
     write_record(
@@ -56,6 +62,11 @@ def main(name: str) -> None:
             "every clip accounted for": (
                 len(index) + len(refused) == len(manifest),
                 f"{len(index)} decoded + {len(refused)} quarantined = {len(manifest)} in the manifest",
+            ),
+            "no class lost every clip": (not lost, ", ".join(lost) or "each class of the manifest has clips"),
+            "no clip clipped throughout": (
+                not clipped,
+                f"{clipped} clips have more than {CLIPPED:.0%} of their samples at full scale",
             ),
             "nothing quarantined": (
                 bad == 0,

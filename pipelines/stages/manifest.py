@@ -8,19 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines import datasets, executor, params
-from pipelines.audio import probe
+from pipelines.audio import headers, probe
+from pipelines.datasets import limit
 from pipelines.evaluation import splits
 from pipelines.progress import progress
 from pipelines.stages.record import start, write_record
-from pipelines.store import cache
-from pipelines.store.code import code_version
 from pipelines.store.files import sha256
+from pipelines.store.plain import plain
 from pipelines.store.tables import write_table
 
 BATCH = 64
-WITHDRAWN = "withdrawn"  # how its reason begins: the audio stage does not count such clips against the files' health
-KIND = "headers"
-"""Of the cache: what probing a file said, by the file's hash."""
 
 
 def examine(task: list[tuple[str, str]]) -> list[dict]:
@@ -29,15 +26,11 @@ def examine(task: list[tuple[str, str]]) -> list[dict]:
     for path, known in task:
         try:
             header = {**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)}
-            cache.save_record(KIND, _key(header["sha256"]), header)
+            headers.keep(header, header["sha256"])
             found.append(header)
         except probe.Unreadable as error:
             found.append({"reason": str(error), "exception": repr(error.__cause__) if error.__cause__ else ""})
     return found
-
-
-def _key(content: str) -> str:
-    return cache.key(content, code_version("pipelines.audio.probe"))
 
 
 def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = None, describe: str = "manifest"):
@@ -47,17 +40,17 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     for name in ("sha256", "problem"):
         if name not in clips:
             clips[name] = ""
-    headers = {n: cache.load_record(KIND, _key(content)) for n, content in enumerate(clips["sha256"]) if content}
+    found = {n: headers.known(content) for n, content in enumerate(clips["sha256"]) if content}
     files = zip(clips["path"], clips["sha256"], clips["problem"], strict=True)
-    unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not headers.get(n)]
+    unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not found.get(n)]
     tasks = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
     pairs = [[(path, content) for _, path, content in task] for task in tasks]
     results = executor.run(examine, pairs, executor_settings, 2 * len(unknown))
     for task, batch in zip(tasks, progress(results, describe, len(unknown), size=len), strict=True):
-        headers |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
+        found |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
     reasons = {"reason": "", "exception": ""}
     table = pd.DataFrame(
-        [reasons | ({"reason": bad} if bad else headers[n]) for n, bad in enumerate(clips["problem"])],
+        [reasons | ({"reason": bad} if bad else found[n]) for n, bad in enumerate(clips["problem"])],
         index=clips.index,
         columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels"],
     )
@@ -80,14 +73,15 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
 
 
 def _identify(clips: pd.DataFrame) -> pd.DataFrame:
-    """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first."""
+    """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first, and are of one group with it."""
     first = clips["sha256"].astype(str).str.slice(0, 16)  # of no clip at all the column has no type
     copy = clips.groupby("sha256", sort=False).cumcount()
     clips = clips.assign(
         clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
         duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
     )
-    return clips.reset_index(drop=True)
+    groups = datasets.join_groups(clips["sha256"], clips["group"])
+    return clips.assign(group=groups).reset_index(drop=True)
 
 
 def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[str, str]):
@@ -100,7 +94,7 @@ def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[s
         {
             "path": manifest.loc[out, "path"],
             "stage": "manifest",
-            "reason": [f"{WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
+            "reason": [f"{limit.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
             "exception": "",
         }
     )
@@ -125,9 +119,12 @@ def main(name: str) -> None:
     manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
     path = Path("data/manifests") / f"{name}.parquet"
     write_table(manifest, path, datasets.MANIFEST)
-    write_table(quarantine, path.with_name(f"{name}.quarantine.parquet"), datasets.QUARANTINE)
+    listed = path.with_name(f"{name}.quarantine.parquet")
+    write_table(quarantine, listed, datasets.QUARANTINE)
+    limit.refuse("manifest", name, limit.faults(quarantine), len(manifest), settings, listed.as_posix())
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
+    lost = [label for column in targets for label in splits.lost(clips[column], manifest[column])]
     write_record(
         "manifest",
         name,
@@ -137,11 +134,12 @@ def main(name: str) -> None:
             "withdrawn": len(quarantine) - unread,
             "hours": round(float(manifest["duration_s"].sum()) / 3600, 3),
             **{f"{split} clips": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
-            "groups": int(manifest["group"].nunique()),
+            "groups": int(manifest["group"].nunique()) if splits.is_grouped(manifest) else "none were given",
             "exact copies": int(manifest["duplicate_of"].notna().sum()),
         },
         table=path,
-        checks=splits.audit(manifest),
+        checks=splits.audit(manifest)
+        | {"no class lost every clip": (not lost, ", ".join(lost) or "each class of the dataset has clips")},
         note="\n".join(
             f"| {column.removeprefix('target_')} | clips |\n| --- | --- |\n"
             + "\n".join(f"| {label} | {n} |" for label, n in counts[column].items())
@@ -150,8 +148,10 @@ def main(name: str) -> None:
         ),
     )
     log.info("%d clips, %d quarantined", len(manifest), len(quarantine))
+    if lost:
+        log.warning("no clip is left of: %s", plain(", ".join(lost)))
     for row in quarantine.head(20).itertuples():
-        log.warning("quarantined %s: %s", row.path, row.reason)
+        log.warning("quarantined %s: %s", plain(row.path), plain(row.reason))
 
 
 if __name__ == "__main__":

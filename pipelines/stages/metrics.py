@@ -5,6 +5,7 @@ import csv
 from pathlib import Path
 
 from pipelines import params
+from pipelines.evaluation.crossed import lead
 from pipelines.stages.record import start, write_record
 from pipelines.store.files import atomic, read_json, write_json
 
@@ -22,13 +23,15 @@ FOUND = {
 def main() -> None:
     log = start("metrics")
     settings = params.load()
+    # of a dataset whose stages failed there is nothing, and the others go on
     found_by = {
-        part: {name: read_json(path.format(name)) for name in settings["datasets"]} for part, path in FOUND.items()
+        part: {name: read_json(path.format(name)) for name in settings["datasets"] if Path(path.format(name)).exists()}
+        for part, path in FOUND.items()
     }
     for part, found in found_by.items():
         write_json(f"reports/{part}.json", found)
     scores = found_by["clustering"]
-    confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in settings["datasets"]}
+    confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in scores}
     tagging = read_json("reports/tagging.json")
     # per-class figures would bury what `dvc metrics diff` is asked for
     write_json(
@@ -37,7 +40,8 @@ def main() -> None:
             "clustering": {
                 dataset: {
                     target: {
-                        name: {key: round(found[key], 4) for key in ("hungarian_accuracy", "chance", "macro_f1", "nmi")}
+                        name: {"held_out_accuracy": round(lead(found)["accuracy"], 4)}
+                        | {key: round(found[key], 4) for key in ("hungarian_accuracy", "chance", "macro_f1", "nmi")}
                         for name, found in names.items()
                     }
                     for target, names in targets.items()
@@ -78,7 +82,7 @@ def main() -> None:
             header, *rows = csv.reader(file)
         _write_csv(PLOTS / "training" / f"{name}.csv", header, rows)
     accuracies = [
-        (f"{dataset}, {target}: {name}", found["hungarian_accuracy"])
+        (f"{dataset}, {target}: {name}, held-out accuracy", lead(found)["accuracy"])
         for dataset, targets in scores.items()
         for target, names in targets.items()
         for name, found in names.items()

@@ -167,7 +167,7 @@ def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFra
         )
     else:
         vectors["outside"] = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", ids["outside"])
-    return {side: scaling.standardise(part, vectors["reference"]) for side, part in vectors.items()}
+    return {side: scaling.centre(part, vectors["reference"]) for side, part in vectors.items()}
 
 
 def _maps(

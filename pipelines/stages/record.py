@@ -26,7 +26,7 @@ def write_record(
     *,
     figures: dict[str, Any] | None = None,
     table: str | Path | None = None,
-    checks: dict[str, tuple[bool, str]] | None = None,
+    checks: dict[str, tuple[bool | None, str]] | None = None,
     plots: dict[str, str] | None = None,
     note: str = "",
     code: dict[str, str] | None = None,
@@ -35,7 +35,7 @@ def write_record(
 
     figures: name -> number or string, what a person wants to know of this run.
     table: a Parquet output whose rows and columns are described.
-    checks: name -> (passed, sentence): what the stage found true of its outputs.
+    checks: name -> (passed, sentence): what the stage found true of its outputs; None: it cannot be known.
     plots: title -> SVG or `data:image/png;base64,` text.
     note: Markdown, for a small table.
     code: as `loaded_code` gives it; needed where what is loaded depends on what was cached.
@@ -46,7 +46,8 @@ def write_record(
         "figures": figures or {},
         "table": tables.describe(table) if table else None,
         "checks": {
-            name: {"passed": bool(passed), "detail": detail} for name, (passed, detail) in (checks or {}).items()
+            name: {"passed": None if passed is None else bool(passed), "detail": detail}
+            for name, (passed, detail) in (checks or {}).items()
         },
         "plots": plots or {},
         "note": note,

@@ -52,7 +52,7 @@ def main(dataset: str) -> None:
         vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
         versions = {CLEAN: vectors[chosen]}
         versions |= {key: np.stack(heard[name, key].loc[ids, "vector"].to_list()) for key in degradations}
-        points = {key: scaling.standardise(values, vectors[reference]) for key, values in versions.items()}
+        points = {key: scaling.centre(values, vectors[reference]) for key, values in versions.items()}
         moved[name] = attempt(f"{name}, cosine", before_after.cosine, points, groups, *draws)
         for column in (column for column in clips if column.startswith("target_")):
             target, labelled = column.removeprefix("target_"), clips[column].notna().to_numpy()

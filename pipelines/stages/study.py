@@ -50,13 +50,14 @@ def main(dataset: str) -> None:
         try:
             return evaluate()
         except ValueError as error:
-            skipped.append(f"{what}: {error}")
-            log.warning("left out: %s", skipped[-1])
+            if (said := f"{what}: {error}") not in skipped:  # of every embedding the same
+                skipped.append(said)
+                log.warning("left out: %s", said)
             return None
 
     for name in progress(names, f"study {dataset}", unit="embedding"):
         vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
-        points = scaling.standardise(vectors[scored], vectors[reference])
+        points = scaling.centre(vectors[scored], vectors[reference])
         near.append(_neighbours(points, clips[scored], name, options["n_neighbours"]))
         for column_name in targets:
             target = column_name.removeprefix("target_")
@@ -81,6 +82,7 @@ def main(dataset: str) -> None:
     write_table(pd.concat(near, ignore_index=True), folder / "neighbours.parquet", NEIGHBOURS)
     write_table(told, folder / "answers.parquet", embeddings.ANSWERS)
     lines = table(found)
+    probed = [record for parts in found.values() for records in parts["probes"].values() for record in records.values()]
     write_record(
         "study",
         dataset,
@@ -88,13 +90,10 @@ def main(dataset: str) -> None:
         table=folder / "neighbours.parquet",
         checks={
             "a probe finds more than the majority": (
-                any(
-                    record["accuracy_ci95"][0] > record["trivial"]
-                    for parts in found.values()
-                    for records in parts["probes"].values()
-                    for record in records.values()
-                ),
-                "the lower end of an accuracy's interval is above the majority's share and above permuted labels",
+                any(record["accuracy_ci95"][0] > record["trivial"] for record in probed) if probed else None,
+                "the lower end of an accuracy's interval is above the majority's share and above permuted labels"
+                if probed
+                else "; ".join(skipped) or "the dataset has no labels",
             )
         },
         plots={
@@ -138,7 +137,7 @@ def _parts(vectors, points, clips, scored, reference, column_name: str, options:
         given = predicted[predicted >= 0]
         return record, pd.DataFrame({"clip_id": ids, "actual": names[labels], "predicted": names[given]})
 
-    clustered = partial(clustering.evaluate, points[inside], labels, classes, options["n_init"], *draws)
+    clustered = partial(clustering.evaluate, points[inside], labels, classes, options["n_init"], *draws, groups=groups)
     voted = partial(neighbours.agreement, points[inside], labels, classes, options["n_neighbours"])
     parts = [
         *(("clusterers", name, name, lambda name=name: clustered(clusterer=name)[0]) for name in options["clusterers"]),

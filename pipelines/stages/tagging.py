@@ -31,7 +31,9 @@ def main() -> None:
         table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", PREDICTIONS).set_index("clip_id")
         scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())
         truth = tag_matrix(test, tags)
-        records[name] = tagging.evaluate(truth, scores, tags, options["n_bootstrap"], options["seed"])
+        records[name] = tagging.evaluate(
+            truth, scores, tags, options["n_bootstrap"], options["seed"], test["group"].to_numpy()
+        )
         low, high = records[name]["roc_auc_ci95"]
         log.info(
             "%s: macro ROC-AUC %.4f [%.4f, %.4f], PR-AUC %.4f (a constant: %.4f), %d clips, %d tags",

@@ -16,8 +16,9 @@ from assets.build import build
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 PROJECT = Path(__file__).parents[2]
 CHECKS = {
-    "manifest": "schema no_group_in_two_splits no_exact_copy_in_two_splits class_balance",
-    "audio": "schema every_clip_accounted_for nothing_quarantined",
+    "manifest": "schema no_group_in_two_splits no_exact_copy_in_two_splits class_balance copies_have_one_label "
+    "labels_can_be_told_apart no_class_lost_every_clip",
+    "audio": "schema every_clip_accounted_for nothing_quarantined no_class_lost_every_clip no_clip_clipped_throughout",
     "features": "schema every_clip finite",
     "train_log_mel": "better_than_chance finite_weights",
     "train_waveform": "better_than_chance finite_weights",
@@ -26,7 +27,7 @@ CHECKS = {
     "embed_log_mel": "schema every_clip finite not_collapsed",
     "embed_waveform": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
-    "cluster": "better_than_chance",
+    "cluster": "better_than_chance distances_tell_clips_apart",
     "study": "a_probe_finds_more_than_the_majority",
     "leaks": ("no_exact_copy_across_splits no_near_copy_across_splits no_work_or_artist_across_splits no_copies"),
     "space": "every_clip_has_a_role",
@@ -132,6 +133,7 @@ def test_only_the_recipe_is_imported_and_nothing_heavy():
     assert not loaded & heavy
     ours = {"pipelines.recipe", "pipelines.recover", "pipelines.params", "pipelines.store", "pipelines.store.files"}
     ours |= {"pipelines.store.plain"}  # of alerts: what control characters are
+    ours |= {"pipelines.rules"}  # of params
     ours |= {"pipelines.registered"}  # of runs: which run made what a registered version is of
     ours |= {"pipelines.dvc_errors"}  # of status: DVC's settings that cannot be read, in a sentence
     wings = ("pipelines.runs", "pipelines.alerts", "pipelines.status")

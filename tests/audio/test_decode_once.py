@@ -35,7 +35,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def listed(paths):
     """A manifest of files, as the stage of that name makes it, and its quarantine."""
-    clips = pd.DataFrame({"path": [str(path) for path in paths]})
+    clips = pd.DataFrame({"path": [str(path) for path in paths], "group": [str(path) for path in paths]})
     return manifest_stage.build(clips, PROJECT, {"workers": 1})
 
 

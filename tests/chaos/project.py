@@ -54,7 +54,7 @@ def _songs(root: Path) -> Path:
 def _shrink(document: dict) -> None:
     document["datasets"] = {"chords": {"module": "chords", "imports": "pipelines/store"}}
     document["training"].update({"dataset": "chords", "leave_out": {"style": ["fourths"]}})
-    document["audio"]["max_quarantined"] = 0.5
+    document["max_quarantined"]["default"] = 0.5
     document["taggers"]["waveform"] = {}
     document["taggers"]["log_mel"] = {
         "short": {"recipe": "modern", "width": 0.05, "epochs": 2, "chunks_per_clip": 1, "augment": {}}

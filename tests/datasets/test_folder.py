@@ -30,11 +30,52 @@ def test_folders_behind_links_are_read_and_a_circle_is_said(songs, in_tmp):
     shutil.move(root / "Übung", in_tmp / "elsewhere")
     (root / "Übung").symlink_to(in_tmp / "elsewhere", target_is_directory=True)
     (root / "rock 'n' roll" / "up").symlink_to(root, target_is_directory=True)
-    files = listing.scan(root)
+    files = listing.scan(root, follow_links=True)
     assert sorted(files["label"].unique()) == ["rock 'n' roll", "Übung"]
     assert (files["label"] == "Übung").sum() > 5
+    left = listing.scan(root).set_index("path")
+    assert (
+        "a link that leads out of the folder" in left.loc["Übung", "problem"] and (left["label"] == "Übung").sum() == 1
+    )
     circle = files[files["problem"].str.startswith("a link to a folder")]
     assert circle["path"].tolist() == ["rock 'n' roll/up"]
+
+
+def test_links_out_of_the_folder_are_followed_when_asked_for(songs, in_tmp):
+    """A link to /etc must not put its names into a table that is pushed."""
+    root, _ = songs
+    good = next(root.rglob("a*0.wav"))
+    shutil.move(good, in_tmp / "outside.wav")
+    good.symlink_to(in_tmp / "outside.wav")
+    (root / "Übung/etc").symlink_to("/etc", target_is_directory=True)
+    (root / "Übung/beside.wav").symlink_to(next(root.rglob("a*1.flac")))
+    name = str(good.relative_to(root))
+    entry = {"path": str(root), "fingerprint": listing.fingerprint(listing.scan(root, follow_links=True))}
+    problems = listing.scan(root).set_index("path")["problem"]
+    assert all("leads out of the folder" in problems[path] for path in (name, "Übung/etc"))
+    assert problems["Übung/beside.wav"] == "" and not problems.index.str.contains("passwd").any()
+    followed = listing.scan(root, follow_links=True).set_index("path")["problem"]
+    assert followed[name] == "" and followed.index.str.contains("etc/passwd").any()
+    Path("raw").mkdir()
+    assert folder.build(Path("raw"), entry | {"follow_links": True})["files"] == len(followed)
+    with pytest.raises(listing.SourceError, match="is not what params.yaml recorded"):
+        folder.build(Path("raw"), entry)
+
+
+def test_a_folder_of_files_alone_has_no_labels(songs, in_tmp):
+    root, _ = songs
+    (in_tmp / "flat").mkdir()
+    for number, path in enumerate(sorted(root.rglob("a *"))):
+        shutil.copy(path, in_tmp / f"flat/{number}{path.suffix}")
+    files = listing.scan(in_tmp / "flat")
+    assert set(files["label"]) == {""} and set(files["problem"]) == {""}
+    Path("raw").mkdir()
+    entry = {"path": str(in_tmp / "flat"), "fingerprint": listing.fingerprint(files)}
+    folder.build(Path("raw"), entry)
+    clips = folder.clips(Path("raw"), entry)
+    assert not [name for name in clips if name.startswith("target_")]
+    good, bad = manifest.build(clips, Path("raw"), {"workers": 1})
+    assert len(good) == len(files) and bad.empty
 
 
 def test_manifest_and_quarantine_hold_every_row_once(songs, in_tmp):
@@ -59,6 +100,7 @@ def test_exact_copies_are_kept_and_named(songs, in_tmp):
     folder.build(Path("raw"), entry)
     good, _ = manifest.build(folder.clips(Path("raw"), entry), Path("raw"), {"workers": 1})
     copies = good[good["sha256"].duplicated(keep=False)]
+    assert copies["group"].nunique() == 1 and good["group"].nunique() == len(good) - 1
     assert len(copies) == 2 and copies["clip_id"].iloc[1] == copies["clip_id"].iloc[0] + "~2"
     assert copies["duplicate_of"].iloc[1] == copies["clip_id"].iloc[0] and pd.isna(copies["duplicate_of"].iloc[0])
 
@@ -117,18 +159,59 @@ def test_csv_with_splits_and_groups(songs, in_tmp):
     [
         ("file,label\na.wav,x\n", "must name the columns path,label"),
         ("path,label,mood\na.wav,x,sad\n", "must name the columns"),
-        ("", "not nothing"),
+        ("", "not 'nothing'"),
         ("path,label\na.wav,\n", "line 2: path and label must both be given"),
         ("path,label\na.wav,x,y,z\n", "line 2: more fields"),
         ("path,label,split\na.wav,x,dev\n", "split is 'dev'"),
-        ("path,label\na.wav,x\na.wav,y\n", "line 3: a.wav is listed a second time"),
+        ("path,label\na.wav,x\na.wav,y\n", "line 3: a.wav is listed a second time$"),
+        ("path,label\na.wav,x\n./a.wav,y\n", r"line 3: \./a.wav is listed a second time; line 2 calls it a.wav"),
+        ("path,label\na.wav,x\n../{here}/a.wav,y\n", "a.wav is listed a second time; line 2 calls it a.wav"),
+        ("path;label\na.wav;x\n", "separated by semicolons: export it again with commas"),
+        ("path\tlabel\na.wav\tx\n", "separated by tabs"),
+        ("path,label,label\na.wav,x,y\n", "names the column label twice"),
+        ("path,label\nx\\a.wav,x\n", "written with backslashes; write / instead"),
         ("path,label,split\na.wav,x,train\nb.wav,x,\n", "b.wav has no split"),
         ("path,label\ngone.wav,x\n", "no usable audio"),
     ],
 )
 def test_csv_refusals_say_where(in_tmp, text, message):
     with pytest.raises(listing.SourceError, match=message):
-        listing.scan(csv(in_tmp, text))
+        listing.scan(csv(in_tmp, text.replace("{here}", in_tmp.name)))
+
+
+def test_spaces_around_the_columns_of_a_csv_mean_nothing(songs, in_tmp):
+    root, _ = songs
+    name = next(root.rglob("a*0.wav")).relative_to(root)
+    quoted = str(name).replace('"', '""')
+    files = listing.scan(csv(root, f'path , label\n "{quoted}", x y \n'))
+    assert files[["path", "label", "problem"]].to_numpy().tolist() == [[str(name), "x y", ""]]
+
+
+@pytest.mark.parametrize("suffix", ["oga", "aifc", "caf", "w64", "sound", ""])
+def test_what_libsndfile_reads_is_music_under_any_name(in_tmp, chord, suffix):
+    formats = {"oga": "OGG", "aifc": "AIFF", "caf": "CAF", "w64": "W64", "sound": "FLAC", "": "WAV"}
+    for label in ("a", "b"):
+        (in_tmp / "music" / label).mkdir(parents=True)
+        soundfile.write(in_tmp / f"music/{label}/1.{suffix}", chord(), 16_000, format=formats[suffix])
+        (in_tmp / f"music/{label}/notes.txt").write_text("not music")
+    files = listing.scan(in_tmp / "music").set_index("path")
+    assert dict(files["problem"]) == {
+        path: "not an audio file by its name" if path.endswith("txt") else "" for path in files.index
+    }
+
+
+def test_folders_below_the_label_are_groups(in_tmp, chord):
+    for place in ("rock/band/first/1", "rock/band/second/2", "pop/band/3", "pop/4"):
+        path = in_tmp / "music" / f"{place}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, chord(), 16_000)
+    files = listing.scan(in_tmp / "music").set_index("path")
+    assert dict(files["group"]) == {
+        "rock/band/first/1.wav": "band",
+        "rock/band/second/2.wav": "band",
+        "pop/band/3.wav": "band",
+        "pop/4.wav": "pop/4.wav",
+    }
 
 
 def test_what_is_not_a_dataset(in_tmp):

@@ -26,6 +26,19 @@ def test_psi_of_a_normal_shift_is_the_symmetric_divergence():
     assert drift.psi(a, b, 200) == pytest.approx(0.25, rel=0.05)
 
 
+@pytest.mark.parametrize(("n", "m"), [(30, 30), (100, 40), (500, 500)])
+def test_without_drift_one_feature_in_twenty_has_a_small_p_however_few_clips_there_are(n, m):
+    generator, values = np.random.default_rng(0), []
+    for _ in range(600):
+        a, b = generator.standard_normal(n), generator.standard_normal(m)
+        values.append((drift.psi(a, b, 10), drift.psi_p(drift.psi(a, b, 10), a, b, 10)))
+    high, small = np.mean(np.array(values) > [drift.SHIFTED, 1], axis=0)[0], np.mean(np.array(values)[:, 1] < 0.05)
+    assert small <= 0.08 and (high > 0.8) == (n == 30), "the usual reading flags most of 30 against 30"
+    columns = pd.DataFrame(generator.standard_normal((n, 50))), pd.DataFrame(generator.standard_normal((m, 50)))
+    found = drift.compare(*columns, **OPTIONS)["psi"]
+    assert found["n_shifted"] == 0 and found["mean"] == pytest.approx(found["expected"], rel=0.35)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
 @settings(max_examples=30, deadline=None)
 def test_psi_is_never_negative_and_knows_no_units(seed, bins):

@@ -61,13 +61,30 @@ def test_an_interval_of_pr_auc_is_not_shifted_upwards():
     assert above + below <= 8 < sum(value < low for low, _ in percentile)
 
 
+def test_where_no_groups_were_given_nothing_has_passed(manifest_rows):
+    """Each clip is its own group, or of one with its copies."""
+    passed, sentence = splits.audit(manifest_rows)["no group in two splits"]
+    assert passed is None and "no groups were given" in sentence
+    copies = manifest_rows.assign(sha256=[f"hash{number // 2}" for number in range(len(manifest_rows))])
+    copies["group"] = copies.groupby("sha256")["group"].transform("first")
+    assert splits.audit(copies)["no group in two splits"][0] is None
+
+
+def test_labels_that_a_person_reads_as_one():
+    names = ["Jazz", "jazz", "jazz ", "Café", "Cafe\u0301", "Blues", "Blue"]
+    assert splits.alike(names) == [["Cafe\u0301", "Café"], ["Jazz", "jazz", "jazz "]]
+
+
 def test_split_audit(manifest_rows):
-    checks = splits.audit(manifest_rows)
+    checks = splits.audit(manifest_rows.assign(group=manifest_rows["split"] + manifest_rows["target_style"]))
     assert all(passed for passed, _ in checks.values())
     leaky = manifest_rows.assign(group="one work")
     assert not splits.audit(leaky)["no group in two splits"][0]
-    copied = manifest_rows.assign(sha256="same")
-    assert not splits.audit(copied)["no exact copy in two splits"][0]
+    copied = splits.audit(manifest_rows.assign(sha256="same"))
+    assert not copied["no exact copy in two splits"][0] and not copied["copies have one label"][0]
+    assert "1 sounds have two labels of style" in copied["copies have one label"][1]
+    alike = splits.audit(manifest_rows.assign(target_style=["a", "A "] * (len(manifest_rows) // 2)))
+    assert not alike["labels can be told apart"][0] and "'A ', 'a'" in alike["labels can be told apart"][1]
     thin = manifest_rows.assign(target_style=["rare", *["common"] * (len(manifest_rows) - 1)])
     thin.loc[0, "split"] = "test"
     assert not splits.audit(thin)["class balance of style"][0]

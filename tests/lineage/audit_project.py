@@ -1,6 +1,6 @@
 """A small project for the audit: real git and DVC, two datasets (one made by a stage, one a user's folder), a model, figures.
 
-Its history has two results: the second with another `training.gain`. It runs in seconds, and was run once.
+Its history has two results: the second with another `export.tolerance`. It runs in seconds, and was run once.
 """
 
 import os
@@ -42,7 +42,7 @@ stages:
     foreach: ${taggers.log_mel}
     do:
       cmd: python pipelines/step.py train ${key}
-      params: ["taggers.log_mel.${key}", training]
+      params: ["taggers.log_mel.${key}", training, export]
       deps:
         - pipelines/kit
         - pipelines/step.py
@@ -84,7 +84,8 @@ taggers:
 training:
   dataset: one
   leave_out: {style: [odd]}
-  gain: 1.0e-05   # a small one
+export:
+  tolerance: 1.0e-05   # a small one
 """
 STEP = """
 import hashlib, json, sys
@@ -156,7 +157,7 @@ elif stage == "features":
     write(f"data/features/{key}/sum", [sha(path) for path in sorted(folder.glob("*.npy"))])
 elif stage == "train":
     heard = Path(f"data/features/{settings['training']['dataset']}/sum").read_text()
-    number = int(hashlib.sha256((heard + str(float(settings["training"]["gain"]))).encode()).hexdigest()[:4], 16)
+    number = int(hashlib.sha256((heard + str(float(settings["export"]["tolerance"]))).encode()).hexdigest()[:4], 16)
     write(f"models/tagging/{key}/weights.json", number)
     Path(f"models/tagging/{key}/README.md").write_text(f"# {key}\\n\\nA tagger.\\n")
 elif stage == "embed":

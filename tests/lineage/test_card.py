@@ -24,14 +24,14 @@ def test_the_card_of_a_model(project, call):
     for path in ("models/tagging/short", "models/tagging/short/weights.json", "data/features/one/sum"):
         assert revision.hash(path) in text
     parameters = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
-    assert parameters["training"]["gain"] == 2e-05 and revision.commit in text
+    assert parameters["export"]["tolerance"] == 2e-05 and revision.commit in text
 
 
 def test_the_card_at_an_older_revision_is_another(project, call):
     for rev in ("first", "second", "second"):
         call("trace", "short", "--rev", rev, "--card", f"{rev}.md")
     assert Path("first.md").read_text() != Path("second.md").read_text()
-    assert "gain: 1.0e-05" in Path("first.md").read_text()
+    assert "tolerance: 1.0e-05" in Path("first.md").read_text()
 
 
 def test_only_models_have_cards(project, call):

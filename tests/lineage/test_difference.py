@@ -19,14 +19,14 @@ def words(before, after=""):
 
 def test_a_parameter_and_the_figures_it_moved(project, call):
     found, text = words("first", "second")
-    assert "Parameter training.gain: 1e-05 -> 2e-05" in text
-    assert found["stages"]["train@short"]["own"] == ["parameter training.gain"]
+    assert "Parameter export.tolerance: 1e-05 -> 2e-05" in text
+    assert found["stages"]["train@short"]["own"] == ["parameter export.tolerance"]
     assert set(found["stages"]) == {
         "train@short", "embed@one-short", "embed@two-short", "cluster@one", "cluster@two", "metrics", "report",
     }  # fmt: skip
     assert "Stage cluster@two made something else, because of what came of embed@two-short" in text
     moved = found["figures"]["reports/clustering.json"]
-    assert moved["because"] == ["parameter training.gain"] and moved["same"] == 4
+    assert moved["because"] == ["parameter export.tolerance"] and moved["same"] == 4
     old, new = (
         json.loads(audit_project.git(project, "show", f"{rev}:reports/clustering.json")) for rev in ("first", "second")
     )
@@ -150,7 +150,7 @@ def test_figures_that_are_at_no_hand_are_not_gone(project, call):
     Path("reports/clustering.json").unlink()
     found, text = words("second", "HEAD")
     figures = found["figures"]["reports/clustering.json"]
-    assert "numbers" not in figures and figures["because"] == ["parameter training.gain"]
+    assert "numbers" not in figures and figures["because"] == ["parameter export.tolerance"]
     said = "it is not at hand as dvc.lock of HEAD has it (what git has there is another)"
     assert f"Figures of reports/clustering.json: {said}" in text and " gone" not in text
     assert (

@@ -30,7 +30,7 @@ def clip(text):
             marks=pytest.mark.system,
         ),
         pytest.param(
-            "params.yaml#training.gain",
+            "params.yaml#export.tolerance",
             lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "3.0e-05"),
             marks=pytest.mark.system,
         ),

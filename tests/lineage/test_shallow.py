@@ -64,7 +64,7 @@ def test_what_was_recorded_after_the_cut_is_known(shallow, project):
 
 def test_files_and_parameters_too(shallow, call):
     shallow(1)
-    for asked in ("pipelines/kit/one.py", "params.yaml#training.gain"):
+    for asked in ("pipelines/kit/one.py", "params.yaml#export.tolerance"):
         out = call("trace", asked)[1]
         assert "last changed in a commit that is not known" in out
         assert json.loads(call("trace", asked, "--json", "-")[1])["target"]["commit"] is None

@@ -34,7 +34,7 @@ def test_a_figure_leads_to_its_raw_bytes_and_to_no_others(project):
         assert (
             clip["sha256"] == hashlib.sha256(Path(clip["path"]).read_bytes()).hexdigest() and clip["licence"] == "CC0"
         )
-    assert found["stages"]["train@short"]["parameters"]["training"]["gain"] == 2e-05
+    assert found["stages"]["train@short"]["parameters"]["export"]["tolerance"] == 2e-05
     assert found["stages"]["raw@one"]["figures"] == {"built by": "step.py"}
     assert found["environment"]["packages"] == {"numpy": "2.0.0", "pytest": "8.0.0", "not-installed": "1"}
 
@@ -91,7 +91,7 @@ def test_code_is_compared_with_the_commit(project):
 def test_an_older_revision_is_answered_from_git_and_the_cache(project):
     now, then = trace.trace(Revision(), FIGURE), trace.trace(Revision("first"), FIGURE)
     assert then["target"]["value"] != now["target"]["value"]
-    assert then["stages"]["train@short"]["parameters"]["training"]["gain"] == 1e-05
+    assert then["stages"]["train@short"]["parameters"]["export"]["tolerance"] == 1e-05
     assert then["target"]["from"] == now["target"]["from"] and then["sources"] == now["sources"]
     assert then["stages"]["raw@one"] == now["stages"]["raw@one"]
 
@@ -109,7 +109,7 @@ def test_an_older_revision_is_answered_from_git_and_the_cache(project):
         ("pipelines/kit/one.py", "pipelines/kit/one.py"),
         ("pipelines/kit", "pipelines/kit"),
         ("pipelines/kit/", "pipelines/kit"),
-        ("params.yaml#training.gain", "params.yaml"),
+        ("params.yaml#export.tolerance", "params.yaml"),
         ("reports/clustering.json#two.style.short.by.a.b", "reports/clustering.json"),
     ],
 )
@@ -281,9 +281,9 @@ def _names(value) -> list[str]:
 def test_a_parameter_was_changed_by_the_commit_that_gave_it_its_value(project, call):
     audit_project.edit(project / "params.yaml", "n: 6", "n: 7")
     audit_project.commit(project, "Another number of clips")
-    said = call("trace", "params.yaml#training.gain")[1]
+    said = call("trace", "params.yaml#export.tolerance")[1]
     assert "in " + audit_project.git(project, "rev-parse", "second")[:10] + ": The second result" in said
     assert ": The first result" in call("trace", "params.yaml#training.dataset")[1]
     assert ": Another number of clips" in call("trace", "params.yaml#datasets.one.n")[1]
     audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
-    assert "in no commit yet" in call("trace", "params.yaml#training.gain")[1]
+    assert "in no commit yet" in call("trace", "params.yaml#export.tolerance")[1]

@@ -29,7 +29,6 @@ from pipelines.store.tables import read_table, write_table
 RATE = 16_000
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
 SETTINGS = {
-    "seed": 1,
     "executor": {"kind": "processes", "workers": 1},
     "datasets": {
         "scores": {"module": "scores", "imports": "pipelines/symbolic", "seed": 7},
@@ -41,8 +40,8 @@ SETTINGS = {
         "min_duration_s": 0.1,
         "silence_dbfs": -80.0,
         "shard_mb": 128,
-        "max_quarantined": 0.5,
     },
+    "max_quarantined": {"default": 0.5},
     "features": {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 128, "fmin": 0, "fmax": 8000}},
     "recipes": {
         "modern": {"phases": [{"optimizer": "adamw", "learning_rate": 0.001, "epochs": 3}], "precision": "auto"}

@@ -41,9 +41,11 @@ def test_tables_of_clustering_equal_the_scores(seen):
             for row in rows:
                 record = records[texts(row)[0]]
                 found = by_key(row)
-                assert len(found) == 9
-                repeats = record["repeats"]
-                wanted = {key: shown(record[key]) for key in found if key != "repeats"}
+                assert len(found) == 12
+                repeats, held_out = record["repeats"], record["crossed"]
+                wanted = {key: shown(record[key]) for key in found if key in record and key != "repeats"}
+                wanted["held_out"], wanted["held_out_ci95"] = shown(held_out["accuracy"]), shown(held_out["ci95"])
+                wanted["held_out_chance"] = shown(held_out["chance"])
                 assert found == wanted | {"repeats": shown([repeats["lowest"], repeats["highest"]]) if repeats else "–"}
             for row in seen.table(table="per-class", dataset=dataset, target=target)[1:]:
                 label, support, *scores_of = row

@@ -88,6 +88,7 @@ def test_leaks_are_named_and_scores_given_without_them(project):
         "work or artist": {"n": 40, "n_test": 20, "n_flagged": 3, "groups": ["Anon."]},
         "scores": {"style": {"linear": {"short": record}}},
         "of": "test",
+        "grouped": True,
         "validation": {"near copy": {"n": 30, "n_test": 10, "n_flagged": 2, "pairs": [["tune 8", "tune 9", 0.99]]}},
         "skipped": [],
     }
@@ -109,6 +110,7 @@ def test_without_a_split_copies_are_within_the_dataset(project):
         "exact copy": {"n": 40, "n_flagged": 14, "pairs": [["tune 1", "tune 3"]]},
         "scores": {"style": {"linear": {"short": record}}},
         "of": "all",
+        "grouped": False,
         "validation": {},
         "skipped": ["near copy, all: two clips"],
     }
@@ -118,4 +120,5 @@ def test_without_a_split_copies_are_within_the_dataset(project):
     section = text[text.index("Copies within the dataset") :]
     assert "exact copy: 14 of 40 clips." in section and "Left out: near copy, all: two clips." in section
     assert "without exact and near copies of earlier clips" in section and "exact copy: tune 1 and tune 3" in section
+    assert "No groups were given: clips of one work or artist may stand on two sides" in section
     assert "Has training heard" not in text and "weights were chosen" not in text

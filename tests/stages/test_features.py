@@ -64,8 +64,13 @@ def tunes(tmp_path, chord):
     return folder
 
 
+def listed(folder):
+    paths = sorted(str(path) for path in folder.iterdir())
+    return pd.DataFrame({"path": paths, "group": paths})
+
+
 def audio(folder, out):
-    clips = pd.DataFrame({"path": sorted(str(path) for path in folder.iterdir())})
+    clips = listed(folder)
     manifest, _ = manifest_stage.build(clips, PROJECT, {"workers": 1})
     index, _ = pcm_shards.build(manifest, out, AUDIO, {"workers": 1})
     return index
@@ -236,7 +241,7 @@ def test_stereo_is_averaged(tunes, tmp_path):
     for path in list(tunes.iterdir())[:4]:
         y, rate = soundfile.read(path)
         soundfile.write(path, np.stack([y, 0.25 * y], axis=1), rate)
-    clips = pd.DataFrame({"path": sorted(str(path) for path in tunes.iterdir())})
+    clips = listed(tunes)
     manifest, _ = manifest_stage.build(clips, PROJECT, {"workers": 1})
     found = {}
     for channels in (1, 2):

@@ -36,7 +36,8 @@ def write_params(withdrawn):
     settings = {
         "withdrawn": withdrawn,
         "datasets": {"mine": entry},
-        "audio": sound | {"max_quarantined": 0.0},
+        "audio": sound,
+        "max_quarantined": {"default": 0.0},
         "executor": {"workers": 1},
         "cache": {"limit_gb": 1},
         "training": {"dataset": "mine"},

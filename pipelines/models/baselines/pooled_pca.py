@@ -1,4 +1,6 @@
-"""Pooled features after PCA: standardised and projected on the directions of most variance, both fitted on `reference`."""
+"""Pooled features after PCA: standardised and projected on the directions of most variance, both fitted on `reference`.
+
+Components keep their variances: scaled to one, the last would be noise as loud as the first."""
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -8,9 +10,9 @@ from pipelines.evaluation.scaling import standardise
 
 
 def embed(pooled: np.ndarray, reference: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
-    """`(clips, min(dimensions, statistics, reference clips))`."""
+    """`(clips, d)`, d = min(dimensions, statistics, half of the reference clips)."""
     fitted_on = standardise(reference, reference)
-    dimensions = min(dimensions, *fitted_on.shape)
+    dimensions = min(dimensions, fitted_on.shape[1], max(1, len(fitted_on) // 2))
     with threadpool_limits(1):
         pca = PCA(dimensions, svd_solver="full", random_state=seed).fit(fitted_on)
         return pca.transform(standardise(pooled, reference)).astype(np.float32)

@@ -1,0 +1,96 @@
+"""Files of which libsndfile would not hear all: their packets counted, and their sound decoded, by FFmpeg (PyAV).
+
+libsndfile stops where it estimates the end of an MP3 without a table of contents, where a wrong table claims the end, and
+after the first of several chained Ogg streams. It takes the unknown length of a FLAC or WAV that was written to a pipe for
+none, or for millions of years.
+
+FFmpeg is given an open file and the format that libsndfile found: it tries no other, follows no address and opens nothing else.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+FORMATS = {
+    **{"MP3": "mp3", "OGG": "ogg", "FLAC": "flac", "WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff"},
+    **{"AU": "au", "W64": "w64", "CAF": "caf"},
+}
+"""libsndfile's name of a format -> FFmpeg's."""
+
+MAX_ODD = 0.01
+"""Share of a file's packets that may be damaged, or of another rate than the others, as junk between MP3 frames is."""
+
+
+@contextmanager
+def _opened(path: str | os.PathLike, kind: str):
+    import av
+
+    av.logging.set_level(av.logging.PANIC)  # what it would print names no file
+    with open(path, "rb") as file, av.open(file, format=FORMATS[kind], metadata_errors="ignore") as container:
+        yield container, container.streams.audio[0]
+
+
+def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
+    """(seconds, whether all MP3 frames are of one rate and number of channels) of a file of libsndfile's format `kind`, from its
+    packets, without decoding. None where FFmpeg finds none."""
+    import av
+
+    if kind not in FORMATS:
+        return None
+    duration, headers = 0, Counter()
+    try:
+        with _opened(path, kind) as (container, stream):
+            for packet in container.demux(stream):
+                duration += packet.duration or 0
+                if kind == "MP3" and packet.size >= 4:
+                    _, version, rate, mode = bytes(memoryview(packet)[:4])
+                    headers[version & 0x18, rate & 0x0C, mode >> 6 == 3] += 1  # ISO 11172-3, 2.4.2.3
+            seconds = float(duration * stream.time_base)
+    except (av.FFmpegError, IndexError):
+        return None
+    odd = headers.total() - max(headers.values(), default=0)
+    return (seconds, odd <= MAX_ODD * headers.total()) if seconds else None
+
+
+def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray]:
+    """Yield float32 blocks `(samples, channels)` of about `size` samples, at full scale 1.
+
+    Raises `ValueError` with the reason where the rate or the number of channels changes, and where the sound is damaged.
+    """
+    import av
+
+    waiting, first, samples, packets, damaged = [], None, 0, 0, 0
+    to_float = av.AudioResampler(format="fltp")
+    try:
+        with _opened(path, kind) as (container, stream):
+            for packet in container.demux(stream):
+                packets += 1
+                try:
+                    frames = packet.decode()
+                except av.InvalidDataError:
+                    damaged += 1
+                    continue
+                for frame in frames:
+                    form = (frame.sample_rate, frame.layout.nb_channels)
+                    first = first or form
+                    if form != first:
+                        if kind == "MP3":  # junk between frames: `length` has seen how many there are
+                            continue
+                        raise ValueError(
+                            f"it goes on with {form[0]} Hz and {form[1]} channels after {samples / first[0]:.1f} s of "
+                            f"{first[0]} Hz and {first[1]}: cut it there into two files"
+                        )
+                    samples += frame.samples
+                    waiting += [part.to_ndarray().T for part in to_float.resample(frame)]
+                if sum(map(len, waiting)) >= size:
+                    yield np.concatenate(waiting)
+                    waiting = []
+            if waiting:
+                yield np.concatenate(waiting)
+    except av.FFmpegError as error:
+        raise ValueError(f"it breaks off while decoding ({error.strerror}); copy or download it again") from error
+    if damaged > MAX_ODD * packets or (damaged and kind == "FLAC"):
+        raise ValueError(f"damaged: {damaged} of its {packets} packets cannot be decoded; copy or download it again")

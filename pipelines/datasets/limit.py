@@ -1,0 +1,32 @@
+"""How many unusable files a dataset bears before a run stops: `max_quarantined` of params.yaml."""
+
+import pandas as pd
+
+NOT_MUSIC = "not an audio file by its name"
+WITHDRAWN = "withdrawn"
+FLOOR = 10
+"""So many are always borne, of at most half of a dataset: of a few files one is more than any small share."""
+
+
+def faults(quarantine: pd.DataFrame) -> int:
+    """Files that say something about the dataset's health: not covers and play lists, and not what was withdrawn."""
+    reasons = quarantine["reason"]
+    return int(((reasons != NOT_MUSIC) & ~reasons.str.startswith(f"{WITHDRAWN}:")).sum())
+
+
+def share(settings: dict, dataset: str) -> float:
+    """The share that a dataset bears: its own, or the default."""
+    limits = settings["max_quarantined"]
+    return limits.get(dataset, limits["default"])
+
+
+def refuse(stage: str, dataset: str, bad: int, good: int, settings: dict, table: str) -> None:
+    """Raise `SystemExit` with what to do where too many of a dataset's files cannot be used, or none can."""
+    n, limit = bad + good, share(settings, dataset)
+    if good and bad <= max(limit * n, min(FLOOR, n / 2)):
+        return
+    what = f"more than max_quarantined allows ({limit:.0%}, or {FLOOR} files)" if good else "all that there are"
+    raise SystemExit(
+        f"{stage} {dataset}: {bad} of {n} files cannot be used, {what}. They are listed with reasons in {table}; "
+        f"repair or remove them, or raise max_quarantined.{dataset} in params.yaml (to {bad / max(n, 1) + 0.005:.2f})."
+    )
