@@ -2,10 +2,28 @@
 
 `tsne` and `umap` map the clips they are given; `pca_onto` and `umap_onto` are fitted on some and place others."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
+
+
+def _umap() -> type:
+    """UMAP, whose compiled code is kept on disk: it would otherwise compile for 13 seconds in every process."""
+    import sys
+
+    from numba.core.registry import CPUDispatcher
+    from umap import UMAP
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("umap", "pynndescent"):
+            for function in vars(module).values():
+                if isinstance(function, CPUDispatcher) and not function.overloads:
+                    with suppress(RuntimeError):  # no place to keep it
+                        function.enable_caching()
+    return UMAP
 
 
 def is_flat(points: np.ndarray) -> bool:
@@ -29,10 +47,8 @@ def umap(points: np.ndarray, seed: int) -> np.ndarray:
     """UMAP (McInnes et al. 2018) of `(clips, d)` to `(clips, 2)`; a seed makes it run on one thread."""
     if len(points) < 4 or is_flat(points):
         return np.zeros((len(points), 2))
-    from umap import UMAP  # importing it compiles for seconds
-
     neighbours = min(15, len(points) - 1)
-    return UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
+    return _umap()(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
 
 
 def pca_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarray:
@@ -50,8 +66,6 @@ def umap_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarra
     """
     if len(reference) < 4 or is_flat(reference):
         return np.zeros((len(points), 2))
-    from umap import UMAP
-
     neighbours = min(15, len(reference) - 1)
-    fitted = UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit(reference)
+    fitted = _umap()(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit(reference)
     return fitted.transform(points)

@@ -8,7 +8,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from pipelines.evaluation import ood
+from pipelines.evaluation import intervals, ood, tagging
 
 pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_bootstrap": 200, "seed": 0}
@@ -141,3 +141,14 @@ def test_degenerate_input():
         ood.nearest_classes(reference, reference, labels, list("ab"), 3, **FEW)
     record, _ = ood.own_cluster(np.ones((6, 2)), np.ones((3, 2)), 2, 1, 50, 20, 0)
     assert record["share"] == 1.0 and record["purity"] == pytest.approx(1 / 3) and not record["own"]
+
+
+def test_intervals_of_an_auroc_are_those_of_the_bootstrap():
+    """Of values with ties, some of which no resample tells apart."""
+    generator = np.random.default_rng(0)
+    for n, seed in ((9, 0), (60, 1)):
+        values, foreign = np.round(generator.standard_normal((n, 2)), 1), np.arange(n) % 3 == 0
+        both = np.repeat(foreign[:, None], 2, axis=1).astype(float)
+        with np.errstate(invalid="ignore"):
+            expected = intervals.bootstrap(lambda rows: tagging.roc_auc(both[rows], values[rows]), n, 200, seed)  # noqa: B023
+        np.testing.assert_allclose(ood._auroc_intervals(foreign, values, 200, seed), expected, rtol=1e-12)
