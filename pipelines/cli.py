@@ -120,8 +120,13 @@ def run_stages(
     stages: Annotated[
         list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need: cluster, cluster@mine.")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Only this dataset's clustering, with what it needs.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="Only what is of this dataset, with what it needs, and the report.")
+    ] = "",
     force: Annotated[bool, typer.Option(help="Run the named stages once more, even if nothing changed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run nothing: say what would run, why, and about how long it takes.")
+    ] = False,
 ) -> None:
     """Run what is stale: everything, or the stages named and what they depend on.
 
@@ -134,7 +139,8 @@ def run_stages(
     if dataset:
         if dataset not in settings["datasets"]:
             _fail(f"There is no dataset {dataset!r}; there is {', '.join(settings['datasets'])}.")
-        targets.append(f"cluster@{dataset}")
+        if stages:
+            _fail("Name stages, or --dataset: the stages of a dataset are named cluster@mine.")
     if force and not targets:
         _fail("--force wants the stages named, for instance: conservatory run --force report")
     if stages:
@@ -145,11 +151,37 @@ def run_stages(
         run.refresh()
     except listing.SourceError as error:
         _fail(str(error))
-    ended = run.repro(targets, force)
+    if dry_run:
+        _say_plan(targets, dataset)
+        return
+    ended = run.repro(targets, force, dataset)
     owed.tell(Path())
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(ended)
+
+
+def _say_plan(targets: list[str], dataset: str) -> None:
+    from pipelines.runs.progress import duration
+    from pipelines.status.stages import StatusError
+
+    if targets:
+        _fail("--dry-run tells of a whole run, or with --dataset of one dataset; it takes no stages.")
+    try:
+        planned = run.plan(dataset)
+    except StatusError as error:
+        _fail(str(error))
+    for stage, why, seconds in planned:
+        print(f"{stage:36s} {duration(seconds) if seconds else '?':>10s}  {plain(why)}")
+    known = [seconds for *_, seconds in planned if seconds]
+    if not planned:
+        print("Nothing to do.")
+    elif len(known) < len(planned):
+        print(
+            f"{len(planned)} stages; {len(known)} of them took {duration(sum(known))} when they last ran here, others are new."
+        )
+    else:
+        print(f"{len(planned)} stages; they took {duration(sum(known))} when they last ran here.")
 
 
 @app.command()

@@ -44,16 +44,19 @@ def refresh(say=print) -> list[str]:
     return changed
 
 
-def repro(targets: list[str], force: bool = False) -> int:
-    """`dvc repro` of the targets (all with none), its output passed on. Returns its exit status; 0 says the
-    targets are up to date. With `force` they are run once more, after what they need was brought up to date."""
+def repro(targets: list[str], force: bool = False, dataset: str = "") -> int:
+    """`dvc repro` of the targets, its output passed on; with none of all stages, or of all of one dataset and the report.
+
+    Returns its exit status; 0 says the targets are up to date. With `force` they are run once more, after what they need was
+    brought up to date.
+    """
     dvc_errors.check()
     with alone():
         _let_others_end()
-        status = _repro(targets, force)
+        status = _repro(targets, force, dataset)
         # a plain `dvc repro` that began meanwhile has files of ours in use, at which DVC ends; what it says to do then is wrong
         while status and _let_others_end():
-            status = _repro(targets, force)
+            status = _repro(targets, force, dataset)
     return status
 
 
@@ -85,7 +88,7 @@ def alone(say=print) -> Iterator[None]:
         yield
 
 
-def _repro(targets: list[str], force: bool) -> int:
+def _repro(targets: list[str], force: bool, dataset: str) -> int:
     began = time.monotonic()
     try:
         recover.recover()
@@ -95,7 +98,7 @@ def _repro(targets: list[str], force: bool) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
-    calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due()
+    calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due(dataset)
     command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro"]
     from pipelines.status import stages  # a second to import
 
@@ -146,9 +149,11 @@ def _repro(targets: list[str], force: bool) -> int:
     return status
 
 
-def _due() -> tuple[list[Call], list[str]]:
+def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
     """A call with the stages that are not up to date, each after what it needs, and the others. Asked of all at once, they cost a
     tenth of what DVC spends on each that it leaves alone. Where the recipe cannot be read, DVC will say why.
+
+    dataset: those that are of it, what these need, and the report, which shows of the other datasets what there is.
     """
     from pipelines.status import stages  # a second to import
 
@@ -156,9 +161,29 @@ def _due() -> tuple[list[Call], list[str]]:
         found = stages.states()
     except stages.StatusError:
         return [([], [])], []
+    if dataset:
+        wanted = {name for name in found if dataset_of(name) == dataset or name in SUMMARIES}
+        for name in reversed(found):
+            if name in wanted and name not in SUMMARIES:
+                wanted.update(found[name].needs)
+        found = {name: state for name, state in found.items() if name in wanted}
     fresh = [name for name, state in found.items() if state.state == stages.FRESH]
     due = [name for name, state in found.items() if state.state != stages.FRESH]
+    if dataset and set(due) <= set(SUMMARIES):
+        due = []  # what other datasets wait for is not asked for
     return [(ALONE, due)] if due else [], fresh
+
+
+def plan(dataset: str = "") -> list[tuple[str, str, float | None]]:
+    """(stage, why it is not up to date, seconds that it took when it last ran here, if that is known) of what a run would run."""
+    from pipelines.status import stages
+
+    found = stages.states()
+    took = record.stages(record.read(Path()))
+    calls, _ = _due(dataset)
+    return [
+        (name, "; ".join(found[name].why), took.get(name, {}).get("seconds")) for _, names in calls for name in names
+    ]
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:

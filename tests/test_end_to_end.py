@@ -113,6 +113,8 @@ def test_the_record_of_clustering(project):
         "ari",
         "v_measure",
         "silhouette",
+        "contrast",
+        "crossed",
         "repeats",
         "per_class",
     }

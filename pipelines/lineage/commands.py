@@ -66,8 +66,6 @@ def trace(
         from pipelines.lineage import verify as verifying
 
         found["verification"] = verifying.verify(revision, found)
-    if not printed:
-        _say(text.lines(found))
     if json_file:
         _write_json(json_file, found)
     if html:
@@ -86,6 +84,8 @@ def trace(
         from pipelines.lineage import card as cards
 
         _write(card, cards.render(revision, found), plain)
+    if not printed:  # after the files: whoever reads may leave, as `head` does
+        _say(text.lines(found))
     if verify and found["verification"]["wrong"]:
         raise typer.Exit(1)
 
@@ -108,10 +108,10 @@ def impact(
     from pipelines.lineage import impact as impacts
 
     found = impacts.impact(Revision(rev), target)
-    if not _printed(json_file):
-        _say(impacts.lines(found))
     if json_file:
         _write_json(json_file, found)
+    if not _printed(json_file):
+        _say(impacts.lines(found))
 
 
 @answered
@@ -129,10 +129,10 @@ def diff(
     from pipelines.lineage import difference, difference_text
 
     found = difference.difference(Revision(before), Revision(after))
-    if not _printed(json_file):
-        _say(difference_text.lines(found))
     if json_file:
         _write_json(json_file, found)
+    if not _printed(json_file):
+        _say(difference_text.lines(found))
 
 
 @answered

@@ -2,6 +2,9 @@
 
 Each stage is a job, its entry in dvc.lock a run. dvc.lock has no clock: where the run is not known (`runs/made.py`), both of its
 events, START and COMPLETE, carry the time of the commit that recorded it, or of the revision where none did.
+
+Consumers join jobs by a dataset's exact name, so an input is named as the job that made it named it: of a folder that several
+jobs filled its parts, and of a file inside an output that output, with the file as its subset.
 """
 
 import json
@@ -45,6 +48,12 @@ def _event(found: dict, name: str, kind: str) -> dict:
         if music and music["files"] is not None:
             clips = {"clips": music["clips"], "bytes": music["bytes"], "licences": music["licences"]}
             outputs[-1]["facets"]["conservatory_music"] = facet(clips, SPEC + "DatasetFacet")
+    consumed = []
+    for dep in stage["inputs"]:
+        for path, md5, part in _as_made(found, dep["path"], dep["md5"]):
+            where = {"inputCondition": {"type": "location", "locations": [part]}}
+            subset = {"subset": facet(where, f"{FACETS}1-0-0/BaseSubsetDatasetFacet.json")} if part else {}
+            consumed.append(dataset(path, md5) | {"inputFacets": subset})
     identity = json.dumps([name, stage["command"], stage["inputs"], stage["outputs"], stage["code"]], sort_keys=True)
     none = {"file": found["environment"]["file"], "sha256": None, "packages": {}}
     environment = found["environments"].get(stage["environment"], none)
@@ -78,11 +87,20 @@ def _event(found: dict, name: str, kind: str) -> dict:
                 ),
             },
         },
-        "inputs": [dataset(dep["path"], dep["md5"]) | {"inputFacets": {}} for dep in stage["inputs"]]
-        if kind == "COMPLETE"
-        else [],
+        "inputs": consumed if kind == "COMPLETE" else [],
         "outputs": outputs if kind == "COMPLETE" else [],
     }
+
+
+def _as_made(found: dict, path: str, md5: str | None) -> list[tuple[str, str | None, str]]:
+    """(path, md5, the part that is read or "") of a stage's input, each as the stage that made it names it."""
+    made_here = {out["path"]: out["md5"] for stage in found["stages"].values() for out in stage["outputs"]}
+    if path in made_here:
+        return [(path, md5, "")]
+    if around := [out for out in made_here if path.startswith(f"{out}/")]:
+        return [(out, made_here[out], path) for out in around]
+    inside = [out for out in made_here if out.startswith(f"{path}/")]
+    return [(out, made_here[out], "") for out in inside] or [(path, md5, "")]
 
 
 def _time(found: dict, stage: dict, kind: str) -> str:

@@ -87,10 +87,12 @@ def start(stage: str) -> logging.Logger:
 
 def _explain(kind: type[BaseException], error: BaseException, traceback) -> None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(".").free / 1e9
+        place = Path(error.filename or ".").absolute()
+        place = next(folder for folder in (place, *place.parents) if folder.is_dir())
+        free = shutil.disk_usage(place).free / 1e9
         print(
-            f"The disk is full ({free:.2f} GB free here): {error}. Nothing half-written is left, and what was finished is kept: "
-            "make room (conservatory cache --prune, conservatory prune) and run again.",
+            f"The disk is full ({free:.2f} GB free in {place}): {error}. What was finished is kept, and nothing half-written "
+            "is read: make room (conservatory cache --prune, conservatory prune) and run again.",
             file=sys.stderr,
         )
     else:

@@ -32,10 +32,11 @@ def mix(
         columns = (part[name] for name in ("voice", "program", "pitch", "velocity", "onset_s", "duration_s"))
         stem = render(*columns, sample_rate, duration_s, soundfont).astype(np.float64)
         power = np.sum(stem**2) / (np.sum(part["duration_s"]) * sample_rate)
-        total += stem / np.sqrt(max(power, 1e-12))
+        total += stem * np.float32(1 / np.sqrt(max(power, 1e-12)))
     peak = np.max(np.abs(total), initial=1e-12)
     gain = min(10 ** (level_dbfs / 20) / max(np.sqrt(np.mean(total**2)), 1e-12), 10 ** (PEAK_DBFS / 20) / peak)
-    return (total * gain).astype(np.float32)
+    # in float32, above too: the last digits of a sum follow from the processor, and would reach the samples
+    return (total * np.float32(gain)).astype(np.float32)
 
 
 def render(

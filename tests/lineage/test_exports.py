@@ -2,12 +2,16 @@
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import needs
 import prov
 import pytest
+from helpers import PROJECT
 from prov.model import ProvDocument
 
 from pipelines.lineage import openlineage, page, trace
@@ -136,3 +140,33 @@ def test_what_goes_to_standard_output_is_what_a_file_holds(project, call, option
 def test_json_of_the_other_commands_is_said_to_be_written(project, call):
     for command in (("impact", "short"), ("diff", "first")):
         assert "Written: found.json" in call(*command, "--json", "found.json")[2]
+
+
+@pytest.mark.parametrize("asked", [FIGURE, "short", "reports/index.html"])
+def test_a_consumer_that_joins_by_name_reaches_every_job(project, asked):
+    """As Marquez walks back: from a job to its inputs, from an input to the job with an output of exactly that name."""
+    found = trace.trace(Revision(), asked)
+    ended = [event for event in openlineage.events(found) if event["eventType"] == "COMPLETE"]
+    jobs = {event["job"]["name"]: event for event in ended}
+    maker = {(out["namespace"], out["name"]): name for name, event in jobs.items() for out in event["outputs"]}
+    last = list(jobs)[-1]
+    reached, waiting = {last}, [last]
+    while waiting:
+        for given in jobs[waiting.pop()]["inputs"]:
+            name = maker.get((given["namespace"], given["name"]))
+            if name and name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    assert reached == set(jobs)
+    for event in ended:
+        for given in event["inputs"]:
+            for part in given["inputFacets"].get("subset", {}).get("inputCondition", {}).get("locations", []):
+                assert part.startswith(given["name"] + "/")
+
+
+def test_a_reader_that_leaves_early_leaves_the_files(project):
+    """`conservatory trace ... | head -1`."""
+    command = f"{shlex.quote(sys.executable)} -m pipelines.cli trace {FIGURE} --json j.json --html h.html 2>/dev/null | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True, env=environment)
+    assert done.stdout and json.loads((project / "j.json").read_text()) and (project / "h.html").read_text()

@@ -47,7 +47,7 @@ CHANGES = {
     "code": (lambda: audit_project.edit(Path("pipelines/kit/one.py"), "1", "2"), {("code", "pipelines/kit")}),
     "parameter": (
         lambda: audit_project.edit(Path("params.yaml"), "2.0e-05", "4.0e-05"),
-        {("parameter", "params.yaml#training")},
+        {("parameter", "params.yaml#export")},
     ),
     "parameter gone": (
         lambda: audit_project.edit(Path("params.yaml"), "short: {recipe", "long: {recipe"),

@@ -5,6 +5,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
+from pipelines.features.kernels import exact
+
 
 def mfcc(log_mel: np.ndarray, n_mfcc: int, lifter: float = 0) -> np.ndarray:
     """The first `n_mfcc` coefficients of the orthonormal DCT-II of `log_mel` `(n_frames, n_mels)`: `(n_frames,
@@ -15,7 +17,7 @@ def mfcc(log_mel: np.ndarray, n_mfcc: int, lifter: float = 0) -> np.ndarray:
     n_mels = log_mel.shape[1]
     if not 0 < n_mfcc <= n_mels:
         raise ValueError(f"n_mfcc {n_mfcc} of {n_mels} mel bands: ask for 1 to {n_mels}, or raise n_mels")
-    return log_mel @ cosines(n_mels, n_mfcc, lifter)
+    return exact.matmul(log_mel, cosines(n_mels, n_mfcc, lifter)).astype(np.float32)
 
 
 @lru_cache

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.ndimage
 
-from pipelines.features.kernels import cqt, sharing, signal, stft, tuning
+from pipelines.features.kernels import cqt, exact, sharing, signal, stft, tuning
 
 OCTAVE_CENTRE, OCTAVE_WIDTH = 5.0, 2.0  # a Gaussian over octaves (of 27.5 Hz and up) that weighs a chroma filter
 CENS_STEPS = (0.4, 0.2, 0.1, 0.05)  # Mueller & Ewert 2011: a quarter for each step a share of energy passes
@@ -21,7 +21,9 @@ def from_spectrum(
     if deviation is None:
         deviation = tuning.estimate(y, sample_rate, n_chroma, n_fft, hop_length, of_power=True)
     filters = chroma_filters(sample_rate, n_fft, n_chroma, deviation)
-    raw = stft.each_block(lambda m: m**2 @ filters, stft.magnitude_blocks(y, n_fft, hop_length))
+    raw = stft.each_block(
+        lambda m: exact.matmul(m**2, filters).astype(np.float32), stft.magnitude_blocks(y, n_fft, hop_length)
+    )
     return normalised(raw, np.inf)
 
 

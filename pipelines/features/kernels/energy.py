@@ -11,7 +11,7 @@ SILENT = np.float32(1e-10)  # librosa takes smaller samples for zero, and zero f
 def rms(y: np.ndarray, frame_length: int, hop_length: int) -> np.ndarray:
     """Root mean square of each frame, `(1 + samples // hop_length, 1)` float32; the ends are padded with zeros."""
     out = [
-        np.sqrt(np.einsum("ij,ij->i", frames, frames) / np.float32(frame_length))
+        np.sqrt(np.square(frames).sum(axis=1) / np.float32(frame_length))
         for frames in signal.frame_blocks(y, frame_length, hop_length, frame_length // 2, "constant", BLOCK)
     ]
     return np.concatenate([np.zeros(0, np.float32), *out])[:, None]

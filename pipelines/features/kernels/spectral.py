@@ -5,7 +5,7 @@ from functools import lru_cache
 import numba
 import numpy as np
 
-from pipelines.features.kernels import sharing, stft
+from pipelines.features.kernels import exact, sharing, stft
 
 TINY = np.finfo(np.float32).tiny
 FLOOR = np.float32(1e-10)  # of power, under the logarithm of flatness
@@ -18,7 +18,7 @@ def moments(y: np.ndarray, sample_rate: int, n_fft: int, hop_length: int) -> np.
     In float64, because bandwidth is a small difference of two of them.
     """
     powers = _frequency_powers(sample_rate, n_fft)
-    return stft.each_block(lambda m: m.astype(np.float64) @ powers, stft.magnitude_blocks(y, n_fft, hop_length))
+    return stft.each_block(lambda m: exact.matmul(m, powers), stft.magnitude_blocks(y, n_fft, hop_length))
 
 
 def centroid(y: np.ndarray, sample_rate: int, n_fft: int, hop_length: int) -> np.ndarray:
