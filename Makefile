@@ -32,19 +32,21 @@ demo: install  ## run the main job; ends with the report's path
 ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 	@$(BIN)/conservatory ui
 
-# Two at once where there are two cores: most of a test is one thread that waits for another process. A file's tests stay together,
-# since they share what takes long to make; tests/conftest.py puts the longest files first, or one process would end up alone with them.
+# As many at once as there are cores, at most four: most of a test is one thread that waits for another process. A file's tests stay together,
+# since they share what takes long to make; tests/conftest.py puts the longest files first, or one process would end up alone with them. A worker that crashes ends the run, which would wait for
+# its replacement for ever (pytest-xdist issue 784).
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 TESTS ?= tests
 
-test: install  ## run the tests a change needs, in minutes: every module and guarantee, without servers, browsers and faults
-	@$(PYTEST) -m "unit or stage" $(TESTS)
+test: install  ## run the tests a change needs (6 minutes on two cores): all modules, without servers, browsers and faults (TESTS=tests/audio: those alone)
+	@$(PYTEST) -m "unit or stage" $(TESTS) || { status=$$?; test $$status != 5 || \
+	  echo "No test of $(TESTS) is in make test: they are system or fault, and in make test-all."; exit $$status; }
 
 $(VENV)/.all: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,ray]'
 	@touch $@
 
-test-all: $(VENV)/.all  ## run all tests: also remotes, browsers, a deployment, Ray, kills, full disks, spoilt files (TESTS=tests/deploy: those alone)
+test-all: $(VENV)/.all  ## run all tests (25 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
 	@$(PYTEST) $(TESTS)
 
 lint: install  ## check style

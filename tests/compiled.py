@@ -1,13 +1,16 @@
 """Where a test process finds and keeps what numba compiles.
 
-Numba's cache does not bear two processes that fill it at once (numba issue 10128: segmentation faults), so each process has its
-own. It begins with what installation compiled (`pipelines.precompile`), which would otherwise take each a minute.
+Numba's cache does not bear two processes that fill it at once (numba issue 10128: segmentation faults), so each process of
+pytest-xdist has its own, which the commands that it starts read. It begins with what installation compiled
+(`pipelines.precompile`), which would otherwise take each a minute.
 """
 
 import hashlib
 import shutil
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = ("librosa", "pynndescent", "umap")
@@ -17,12 +20,21 @@ def folder(process: str) -> Path:
     """The cache of this process, for NUMBA_CACHE_DIR."""
     cache = PROJECT / ".cache/numba" / process
     if not cache.exists():
+        copy = Path(mkdtemp(prefix=f"{process}-", dir=_made(cache.parent)))
         for place in (PROJECT / "pipelines", *(Path(find_spec(name).origin).parent for name in PACKAGES)):
             for file in place.rglob("__pycache__/*.nb[ic]"):
-                to = cache / _subfolder(file.parents[1])
+                to = copy / _subfolder(file.parents[1])
                 to.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, to)
+        with suppress(OSError):  # another run of tests was faster
+            copy.rename(cache)
+        shutil.rmtree(copy, ignore_errors=True)
     return cache
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _subfolder(source: Path) -> str:

@@ -1,4 +1,4 @@
-"""Shared fixtures: small real sound files, and a copy of the project to run in."""
+"""What holds for all tests: their markers and order, the warm server, numba's cache; and fixtures of small real sound files."""
 
 import gc
 import os
@@ -22,8 +22,12 @@ os.environ["NUMBA_CACHE_DIR"] = str(compiled.folder(os.environ.get("PYTEST_XDIST
 
 
 KINDS = ("unit", "stage", "system", "fault")
-STAGE = {"stages", "assets", "lineage", "registry", "retention", "remotes", "status"}
-"""Folders whose tests run stages, commands or Dagster on a small project: unmarked they are `stage`, and elsewhere `unit`."""
+STAGE = {
+    *("stages", "assets", "lineage", "registry", "retention", "remotes", "status", "runs"),
+    *("test_dvc_lock.py", "test_end_to_end.py", "test_executor.py", "test_hostile_params.py", "test_place.py"),
+    *("test_recover.py", "test_wide_recipe.py"),
+}
+"""Folders and files whose tests run stages, commands or Dagster on a small project: unmarked they are `stage`, others `unit`."""
 
 LONGEST = (
     "test_end_to_end.py",
@@ -35,7 +39,7 @@ LONGEST = (
     "stages/test_robustness.py",
     "stages/test_ood.py",
 )
-"""Files that take minutes, the longest first. They begin first (see the Makefile's `test`)."""
+"""Files that take minutes in `make test-all`, the longest first. They begin first (see the Makefile's `test`)."""
 
 
 def pytest_configure(config):
@@ -46,12 +50,13 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     place = {str(here / name): number for number, name in enumerate(LONGEST)}
+    assert all(map(os.path.exists, place)), "LONGEST names a file that is not there"
     items.sort(key=lambda item: place.get(str(item.path), len(place)))
     for item in items:
         kinds = [kind for kind in KINDS if item.get_closest_marker(kind)]
         if len(kinds) > 1:
             raise pytest.UsageError(
-                f"{item.nodeid} is marked {' and '.join(kinds)}: one of them, in pyproject.toml's words"
+                f"{item.nodeid} is marked {' and '.join(kinds)}: choose one of {', '.join(KINDS)} (helpers.some adds system)"
             )
         if not kinds:
             item.add_marker("stage" if item.path.relative_to(here).parts[0] in STAGE else "unit")

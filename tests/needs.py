@@ -1,5 +1,5 @@
-"""What a test may find missing. Each function asks for the whole of it (packages, programs, users, rights) and skips the test
-with the reason and the remedy; tests/test_needs.py takes each part away in turn."""
+"""What a test may find missing: packages, programs, users, rights. Each function skips the test, with the reason and the remedy, if
+any part of what it names is missing; tests/test_needs.py takes parts away in turn. Faults have their own (chaos/faults.py)."""
 
 import importlib
 import os
@@ -40,7 +40,7 @@ def chromium():
 
 def postgres() -> tuple[Path, dict]:
     """(folder with `initdb` and `postgres`, options for `subprocess` to run them as a user who may): they refuse to be run by
-    root, who runs them as the user `postgres`. The services want the driver whatever their database is."""
+    root, who runs them as the user `postgres`. Python's driver is needed too, also where the database is SQLite."""
     deployment()
     newest = sorted(
         Path(POSTGRES).glob("*/bin"), key=lambda path: int(path.parts[-2]) if path.parts[-2].isdigit() else 0

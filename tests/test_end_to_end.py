@@ -76,7 +76,7 @@ def songs_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, songs_folder):
     """The tiny project after its first run; tests leave it up to date."""
-    # two minutes: nothing else in `make test` runs every stage of the recipe as DVC does
+    # one to two minutes, on purpose: nothing else in `make test` runs every stage of the recipe as DVC does
     folder = copy_project(tmp_path_factory.mktemp("project") / "conservatory")
     edit(folder, tiny)
     run_in(folder, *CLI, "add", str(songs_folder), "--name", "mine")
@@ -202,12 +202,14 @@ def test_dvc_would_run_what_the_status_calls_stale(project):
     """tests/test_staleness.py reads off the recipe what a change makes stale; here one change of each kind, as DVC sees it."""
     params, module = project / "params.yaml", project / "pipelines/evaluation/ood.py"
     before = params.read_text(), module.read_bytes()
-    edit(project, lambda document: document["report"].update({"n_examples": 3}))
-    module.write_bytes(before[1] + b"\n# a remark\n")
-    would_run = set(re.findall(r"Running stage '([^']+)'", run_in(project, *DVC, "repro", "--dry").stdout))
-    stale = {name for name, state in states(project).items() if state.state != FRESH}
-    params.write_text(before[0])
-    module.write_bytes(before[1])
+    try:
+        edit(project, lambda document: document["report"].update({"n_examples": 3}))
+        module.write_bytes(before[1] + b"\n# a remark\n")
+        would_run = set(re.findall(r"Running stage '([^']+)'", run_in(project, *DVC, "repro", "--dry").stdout))
+        stale = {name for name, state in states(project).items() if state.state != FRESH}
+    finally:
+        params.write_text(before[0])
+        module.write_bytes(before[1])
     assert would_run == {"ood@scores", "ood@mine", "report"}
     assert stale == would_run | {"metrics"}, "it reads what those make"
 

@@ -1,5 +1,7 @@
 """How many unusable files a dataset bears before a run stops: `max_quarantined` of params.yaml."""
 
+import re
+
 import pandas as pd
 
 NOT_MUSIC = "not an audio file by its name"
@@ -12,6 +14,11 @@ def faults(quarantine: pd.DataFrame) -> int:
     """Files that say something about the dataset's health: not covers and play lists, and not what was withdrawn."""
     reasons = quarantine["reason"]
     return int(((reasons != NOT_MUSIC) & ~reasons.str.startswith(f"{WITHDRAWN}:")).sum())
+
+
+def kind(reason: str) -> str:
+    """What reasons of one kind have in common: what stands before the first colon, without its numbers."""
+    return re.sub(r"\d[\d,.]*%?", "…", reason.partition(": ")[0])
 
 
 def share(settings: dict, dataset: str) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from pipelines.datasets import limit
 from pipelines.evaluation.splits import is_grouped
 from pipelines.report.state import Dataset, State
 from pipelines.store.files import read_json
@@ -94,7 +95,7 @@ def dataset_facts(dataset: Dataset, sample_rate: int) -> dict:
     """
     clips, quarantine = dataset.clips, dataset.quarantine
     splits = clips["split"].value_counts()
-    reasons = quarantine["reason"].str.split(":").str[0].value_counts(sort=False).sort_index()
+    reasons = quarantine["reason"].map(limit.kind).value_counts(sort=False).sort_index()
     listed = quarantine.sort_values(["stage", "path"]).head(MAX_FILES)
     return {
         "name": dataset.name,

@@ -45,7 +45,7 @@ def main(name: str) -> None:
         log.warning("no clip is left of: %s", plain(", ".join(lost)))
     clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())
     rate = settings["audio"]["sample_rate"]
-    counts = reasons.str.split(":").str[0].value_counts()
+    counts = reasons.map(limit.kind).value_counts()
     write_record(
         "audio",
         name,

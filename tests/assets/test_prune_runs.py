@@ -55,7 +55,6 @@ def test_superseded_runs_go_and_the_graph_stays_whole(tmp_path):
     assert "0 go" in done.stdout and "latest materialization" in done.stdout
 
 
-@pytest.mark.system
 def test_the_job_runs_the_command_and_one_parameter_turns_it_on(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -161,7 +161,6 @@ def test_another_dataset_by_its_own_labels(made):
     assert "short, all: AUROC" in checks["like the training music"]["detail"]
 
 
-# numba compiles umap for half a minute
 @pytest.mark.parametrize("maps", some([["pca"], ["umap", "pca"]], ["pca"]))
 def test_everything_is_fitted_on_the_training_dataset_alone(made, maps):
     edit(lambda document: document["ood"].update({"maps": maps}))

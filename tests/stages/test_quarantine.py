@@ -92,3 +92,15 @@ def test_ten_files_or_the_share_but_never_all(bad, good, share, borne):
     else:
         with pytest.raises(SystemExit, match=f"{bad} of {bad + good} files cannot be used"):
             limit.refuse("audio", "mine", bad, good, settings, "table")
+
+
+def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
+    reasons = [
+        "truncated: it ends after 1.5 s of 3.0 s; copy or download it again",
+        "truncated: its header promises 1,000 bytes of sound and 400 are there",
+        "99% of its samples lie beyond full scale, up to 10,897.1 times it: export it again",
+        "100% of its samples lie beyond full scale, up to 2.5 times it: export it again",
+    ]
+    assert [limit.kind(reason) for reason in reasons] == 2 * ["truncated"] + 2 * [
+        "… of its samples lie beyond full scale, up to … times it"
+    ]

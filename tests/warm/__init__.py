@@ -5,8 +5,11 @@ the project is imported before the fork, so that what runs is the code of the fo
 `python`, `dvc` and `conservatory` on PATH, become a client (`client.py`), which gives its arguments, streams, folder and
 environment to the server, passes signals on, and ends as the command ended. Whatever is started from there is warm too.
 
-A client is an ordinary interpreter where CONSERVATORY_WARM is not set: the marker `cold` takes it away for tests that ask what a
-process is (its parent, its group, its children, a kill).
+A client is an ordinary interpreter for `python -c` and for other options than `-m`, and where CONSERVATORY_WARM is not set. The
+marker `cold` takes that away. A test needs it
+- if it asks what a process is (its parent, group, children or memory) or kills one: the command is a child of the server;
+- if a variable must be there before a library is imported (OMP_NUM_THREADS, OPENBLAS_CORETYPE, NUMBA_CACHE_DIR, PYTHONHASHSEED);
+- if the command is given other open files than its three streams, or other signals than INT, TERM, HUP and KILL.
 """
 
 import atexit

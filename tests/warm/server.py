@@ -46,7 +46,7 @@ HEAVY = (
         "onnxruntime",
     ),
 )
-"""What stages of the music need, imported when the first of them comes. Not umap, which compiles for half a minute."""
+"""What stages of the music need, imported when the first of them comes."""
 
 
 def load(names: tuple[str, ...]) -> None:
