@@ -13,7 +13,7 @@ from pipelines.store.plain import one_line
 
 def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
     """(entry of params.yaml, listing) of a folder or CSV. Raises `listing.SourceError` where it cannot be a dataset."""
-    files = listing.scan(path, follow_links)
+    files = listing.scan(listing.place(path), follow_links)
     labels = files.loc[files["problem"] == "", "label"].unique()
     if len(labels) == 1 and labels[0]:
         raise listing.SourceError(

@@ -155,7 +155,7 @@ OF_A_FUNCTION = {
     "fmax": or_null(number(0, above=True)),
     **dict.fromkeys(("roll_percent", "quantile"), SHARE),
     **dict.fromkeys(("start_bpm", "tightness", "margin"), number(0, above=True)),
-    "tuning": number(-0.5, 0.5),
+    "tuning": or_null(number(-0.5, 0.5)),
     "trim": YES_OR_NO,
 }  # fmt: skip
 """Parameters of features and baselines by name; others may be anything."""
@@ -246,4 +246,7 @@ def _unknown(key: str, section: str, known: list[str]) -> None:
 
 
 def _wrong(key: str, value: Any, words: str) -> None:
-    raise SystemExit(f"{key} in params.yaml is {value!r:.200}, and must be {words}")
+    hint = ""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
+        hint = f" (YAML reads {value} as a word: write {value.lower().replace('e', '.0e')})"
+    raise SystemExit(f"{key} in params.yaml is {value!r:.200}, and must be {words}{hint}")

@@ -13,6 +13,7 @@ from pipelines import dvc_errors, params, recover
 from pipelines.datasets import listing
 from pipelines.runs import follow, record
 from pipelines.runs.call import call, environment, without_secrets
+from pipelines.store.plain import plain
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
@@ -26,7 +27,8 @@ Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it i
 def refresh(say=print) -> list[str]:
     """Record the present state of every folder dataset in params.yaml. Returns the names of those that changed.
 
-    A folder that is away (a disk not mounted) keeps its fingerprint: what was computed from it is still true.
+    A folder that is away (a disk not mounted), or holds no dataset any more, keeps its fingerprint: what was computed from it is
+    still true, and the other datasets go on.
     """
     changed = []
     for name, entry in params.load()["datasets"].items():
@@ -36,7 +38,11 @@ def refresh(say=print) -> list[str]:
         if not source.exists():
             say(f"{name}: {entry['path']} is not there; going on with what was read from it before")
             continue
-        found = listing.fingerprint(listing.scan(source, entry.get("follow_links", False)))
+        try:
+            found = listing.fingerprint(listing.scan(source, entry.get("follow_links", False)))
+        except listing.SourceError as error:
+            say(f"{name}: {plain(str(error))} Going on with what was read from it before.")
+            continue
         if found != entry["fingerprint"]:
             params.set_dataset(name, {"fingerprint": found})
             say(f"{name}: {entry['path']} has changed since it was last read")
@@ -204,6 +210,8 @@ def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[s
     from pipelines.status import stages
 
     waiting = due
+    if not due:
+        return  # DVC was given all, because the recipe could not be read
     while waiting and not follower.busy and left_out_datasets(follower):
         found = stages.states()
         stopped = {failure["stage"] for failure in follower.failures}
@@ -212,7 +220,9 @@ def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[s
                 stopped.add(name)
         waiting = [name for name in waiting if name not in stopped and found[name].state != stages.FRESH]
         known = len(follower.failures)
-        if waiting and run(ALONE, waiting) and len(follower.failures) == known:
+        if not waiting or not run(ALONE, waiting):
+            break
+        if len(follower.failures) == known:
             return  # interrupted, or DVC itself has failed
     if not follower.busy and left_out_datasets(follower):
         print(f"Going on without {', '.join(left_out_datasets(follower))}.", flush=True)

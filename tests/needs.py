@@ -1,5 +1,5 @@
-"""What a test may find missing: packages, programs, users, rights. Each function skips the test, with the reason and the remedy, if
-any part of what it names is missing; tests/test_needs.py takes parts away in turn. Faults have their own (chaos/faults.py)."""
+"""What a test may find missing: packages, programs, users, rights. Each function skips the test, with the reason and the remedy,
+if any part of what it names is missing; tests/test_needs.py takes parts away in turn. Faults have their own (chaos/faults.py)."""
 
 import importlib
 import os

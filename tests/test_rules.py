@@ -50,6 +50,8 @@ def loaded(tmp_path, **changes):
         ("baselines__pooled_pca__dimension", 8, "baselines.pooled_pca.dimension in params.yaml is not known; do you mean"),
         ("baselines__pooled_pca__dimensions", 0, "baselines.pooled_pca.dimensions in params.yaml is 0"),
         ("max_quarantined", {"mine": 0.1}, "max_quarantined in params.yaml is {'mine': 0.1}, and must be a table"),
+        ("training__devices", 0, "training.devices in params.yaml is 0"),
+        ("export__tolerance", "1e-4", "(YAML reads 1e-4 as a word: write 1.0e-4)"),
         ("study", [1], "study in params.yaml is [1], and must be a table"),
         ("export__tolerance", float("nan"), "export.tolerance in params.yaml is nan"),
     ],

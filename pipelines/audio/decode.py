@@ -16,8 +16,9 @@ from pipelines.audio.pcm import mix, to_int16
 from pipelines.audio.probe import Unreadable
 
 BLOCK_FRAMES = 1 << 18
-MAX_BEYOND = 0.1
-"""Share of a file's samples that may lie beyond full scale: loud masters have a few, floats of another scale nearly all."""
+MAX_BEYOND, LOUD, ANOTHER_SCALE = 0.1, 2.0, 8.0
+"""Share of a file's samples that may lie beyond full scale where some reach more than `LOUD` times it, as no master does. More
+than `ANOTHER_SCALE` times it is refused whatever the share."""
 
 
 def blocks(
@@ -29,7 +30,7 @@ def blocks(
 
     Floats are scaled by 32768 and clipped at full scale; 16-bit mono files at `sample_rate` pass unchanged.
     Raises `Unreadable` on a decoding error, on NaN or infinite samples, where fewer samples come than the header
-    promises, and where more than `MAX_BEYOND` of them lie beyond full scale.
+    promises, and where floats are of another scale (`MAX_BEYOND`).
     """
     header = header or probe.header(path)
     rate, got, beyond, highest = header["sample_rate"], 0, 0, 0.0
@@ -54,9 +55,9 @@ def blocks(
         raise Unreadable(
             f"truncated: it ends after {got / rate:.1f} s of {header['duration_s']:.1f} s; copy or download it again"
         )
-    if beyond > MAX_BEYOND * got:
+    if highest > ANOTHER_SCALE or (highest > LOUD and beyond > MAX_BEYOND * got):
         raise Unreadable(
-            f"{beyond / got:.0%} of its samples lie beyond full scale, up to {highest:,.1f} times it, and would be cut off "
+            f"{beyond / got:.2%} of its samples lie beyond full scale, up to {highest:,.1f} times it, and would be cut off "
             "there: export it again, as integers or as floats between -1 and 1"
         )
 

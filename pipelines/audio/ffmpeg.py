@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from pipelines.audio.containers import mp3_bounds
+
 FORMATS = {
     **{"MP3": "mp3", "OGG": "ogg", "FLAC": "flac", "WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff"},
     **{"AU": "au", "W64": "w64", "CAF": "caf"},
@@ -22,6 +24,8 @@ FORMATS = {
 
 MAX_ODD = 0.01
 """Share of a file's packets that may be damaged, or of another rate than the others, as junk between MP3 frames is."""
+IN_A_ROW = 8
+"""MP3 frames of another form than most, one after the other, that are sound and no junk."""
 
 
 @contextmanager
@@ -29,8 +33,31 @@ def _opened(path: str | os.PathLike, kind: str):
     import av
 
     av.logging.set_level(av.logging.PANIC)  # what it would print names no file
-    with open(path, "rb") as file, av.open(file, format=FORMATS[kind], metadata_errors="ignore") as container:
-        yield container, container.streams.audio[0]
+    with open(path, "rb") as file:
+        part = _Part(file, *mp3_bounds(path)) if kind == "MP3" else file
+        with av.open(part, format=FORMATS[kind], metadata_errors="ignore") as container:
+            yield container, container.streams.audio[0]
+
+
+class _Part:
+    """A file from `begin` to before `end`, as FFmpeg reads one."""
+
+    def __init__(self, file, begin: int, end: int):
+        self.file, self.begin, self.end, self.place = file, begin, end, 0
+
+    def read(self, n: int = -1) -> bytes:
+        left = max(0, self.end - self.begin - self.place)
+        self.file.seek(self.begin + self.place)
+        found = self.file.read(left if n < 0 else min(n, left))
+        self.place += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.place = max(0, offset + (0, self.place, self.end - self.begin)[whence])
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
 
 
 def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
@@ -40,19 +67,23 @@ def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
 
     if kind not in FORMATS:
         return None
-    duration, headers = 0, Counter()
+    durations, before, row, longest = Counter(), None, 0, Counter()  # by the form of MP3 frames
     try:
         with _opened(path, kind) as (container, stream):
             for packet in container.demux(stream):
-                duration += packet.duration or 0
+                form = None
                 if kind == "MP3" and packet.size >= 4:
                     _, version, rate, mode = bytes(memoryview(packet)[:4])
-                    headers[version & 0x18, rate & 0x0C, mode >> 6 == 3] += 1  # ISO 11172-3, 2.4.2.3
+                    form = version & 0x18, rate & 0x0C, mode >> 6 == 3  # ISO 11172-3, 2.4.2.3
+                durations[form] += packet.duration or 0
+                row = row + 1 if form == before else 1
+                before, longest[form] = form, max(longest[form], row)
+            (form, duration), *others = durations.most_common()
             seconds = float(duration * stream.time_base)
-    except (av.FFmpegError, IndexError):
+    except (av.FFmpegError, IndexError, ValueError):
         return None
-    odd = headers.total() - max(headers.values(), default=0)
-    return (seconds, odd <= MAX_ODD * headers.total()) if seconds else None
+    changes = any(longest[other] >= IN_A_ROW and n > MAX_ODD * durations.total() for other, n in others)
+    return (seconds, not changes) if seconds else None
 
 
 def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray]:

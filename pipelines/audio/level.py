@@ -1,4 +1,4 @@
-"""Whether a decoded clip is sound: its peak, and the level that a tenth of a second of it reaches."""
+"""Whether a decoded clip is sound: its peak, and the level that 40 ms of it reach."""
 
 from collections.abc import Iterator
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from pipelines.audio.probe import Unreadable
 
-FRAME_S, N_FRAMES = 0.01, 10
-"""Length of a frame, and how many must be loud: a click fills one or two, the shortest note more than ten."""
+FRAME_S, N_FRAMES = 0.01, 4
+"""Length of a frame, and how many must be loud: a click fills one or two, the shortest hit of a drum more than four."""
 
 
 def measure(blocks: Iterator[np.ndarray], sample_rate: int, found: dict) -> Iterator[np.ndarray]:
     """Pass int16 blocks on and put into `found`, up to date with each of them:
 
     `n_samples`; `peak`, at full scale 1; `clipped`: samples at full scale; `level`, at full scale 1: half the distance from the
-    lowest to the highest sample of the tenth-loudest 10 ms (in a shorter clip of the least loud), next to nothing for a
+    lowest to the highest sample of the fourth-loudest 10 ms (in a shorter clip of the least loud), next to nothing for a
     constant and for a single click.
     """
     frame = max(1, round(FRAME_S * sample_rate))
@@ -53,8 +53,8 @@ def refuse(found: dict, sample_rate: int, settings: dict) -> None:
         )
     if found["level"] < limit:
         raise Unreadable(
-            "silent: a constant offset, or clicks of less than a tenth of a second; the rest is below audio.silence_dbfs "
-            f"({settings['silence_dbfs']} dBFS)"
+            f"silent: a constant offset, or clicks that fill less than {FRAME_S * N_FRAMES:g} s; the rest is below "
+            f"audio.silence_dbfs ({settings['silence_dbfs']} dBFS)"
         )
 
 

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import stat
 from collections import Counter
 from pathlib import Path
@@ -30,6 +31,12 @@ FOREIGN_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf"
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
+NO_GROUP = re.compile(
+    r"train(ing)?|test(ing)?|val(id(ation)?)?|dev|wavs?|flac|mp3s?|ogg|aiff?|audio|clips?|segments?|\d+|"
+    r"(disc|disk|cd|side|vol|volume|part|fold|split)[ ._-]?\w{1,2}",
+    re.IGNORECASE,
+)
+"""Names of folders below a label that are no artist, album or work."""
 LEAVES = "a link that leads out of the folder: conservatory add --follow-links reads what it names"
 HASHES = Path(".cache/hashes.json")  # path -> [size, mtime_ns, inode, sha256]: saves reading, never decides
 
@@ -139,8 +146,13 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
                     problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
             # label/artist/album/file: clips of one artist stand together, also under two labels
-            group = relative.parts[1] if len(relative.parts) > 2 else ""
+            group = relative.parts[1] if len(relative.parts) > 2 and not NO_GROUP.fullmatch(relative.parts[1]) else ""
             rows.append(_row(str(relative), label, group=group, problem=problem))
+    good = [row for row in rows if not row["problem"]]
+    shares = Counter(row["group"] for row in good)
+    for row in good:
+        if shares[row["group"]] > max(1, len(good) / 2):  # says nothing: most are of it
+            row["group"] = row["path"]
     if any(row["label"] for row in rows if not row["problem"]):
         for row in rows:
             if not row["label"] and not row["problem"]:
@@ -150,8 +162,9 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
 
 def _is_sound(path: Path) -> bool:
     try:
-        return path.is_file() and soundfile.info(path).frames > 0
-    except (soundfile.LibsndfileError, OSError):
+        info = soundfile.info(path) if path.is_file() else None
+        return info is not None and info.frames > 0 and info.format != "RAW"  # which is a guess by the suffix
+    except (soundfile.LibsndfileError, OSError, TypeError):
         return False
 
 
@@ -164,7 +177,7 @@ def _scan_csv(path: Path) -> list[dict]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
-            reader.fieldnames = [(name or "").strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
             _check_header(path, reader.fieldnames)
             for record in reader:
                 values = {key: (record.get(key) or "").strip() for key in CSV_COLUMNS}
@@ -172,12 +185,16 @@ def _scan_csv(path: Path) -> list[dict]:
                 if None in record:
                     raise SourceError(f"{where}: more fields than columns; put quotes around names with commas")
                 if not values["path"] or not values["label"]:
-                    raise SourceError(f"{where}: path and label must both be given")
+                    mark = next((mark for mark in ";\t|" if mark in values["path"]), "")
+                    why = f" (its columns are separated by {mark!r}, and the first line's by commas)" if mark else ""
+                    raise SourceError(f"{where}: path and label must both be given{why}")
                 if values["split"] not in CSV_SPLITS:
                     raise SourceError(
                         f"{where}: split is {values['split']!r}; it may be train, validation, test or empty"
                     )
-                meant = os.path.normpath(path.parent / values["path"])
+                meant = values["path"]
+                if "\0" not in meant:  # which no file's name holds
+                    meant = os.path.realpath(path.parent / meant)
                 if meant in seen:
                     before, line = seen[meant]
                     other = "" if before == values["path"] else f"; line {line} calls it {before}"
@@ -195,6 +212,7 @@ def _scan_csv(path: Path) -> list[dict]:
 
 def _check_header(path: Path, names: list[str]) -> None:
     """Raise `SourceError` that names the cause where a CSV's first line does not say what its columns are."""
+    names = [name for name in names if name]  # an index without a name, or a comma at the end
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise SourceError(f"{path}: its first line names the column {twice[0]} twice; which one is meant?")
     if {"path", "label"} <= set(names) <= CSV_COLUMNS:

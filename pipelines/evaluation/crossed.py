@@ -66,8 +66,12 @@ def _mean(tables: np.ndarray, n_splits: int, generator: np.random.Generator) -> 
 
 
 def _scored(named_by: np.ndarray, scored: np.ndarray) -> float:
+    """Clips of `scored` in the cluster of their class, as `named_by` names it; where it names none (a class or cluster without a
+    clip), the mean over all ways to pair what is left: how clusters are numbered must not matter."""
     rows, columns = linear_sum_assignment(named_by, maximize=True)
-    return scored[rows, columns].sum()
+    named = named_by[rows, columns] > 0
+    rest = scored[np.ix_(rows[~named], columns[~named])]
+    return scored[rows[named], columns[named]].sum() + (rest.sum() / len(rest) if len(rest) else 0.0)
 
 
 def lead(record: dict) -> dict:

@@ -69,7 +69,14 @@ def evaluate(
         drawn, given = truth[rows][:, kept], scores[rows][:, kept]
         roc, pr = roc_auc(drawn, given), pr_auc(drawn, given)
         pr[np.isnan(roc)] = np.nan  # a tag counts where the resample has both classes of it
-        macro = (np.nanmean(roc), np.nanmean(pr)) if np.isfinite(roc).any() else (0.5, 0.0)
+        # a resample without a tag of both classes says nothing
+        macro = (
+            (np.nanmean(roc), np.nanmean(pr))
+            if np.isfinite(roc).any()
+            else (np.nan, np.nan)
+            if len(kept)
+            else (0.5, 0.0)
+        )
         return [*macro, *roc, *pr]
 
     group = numbered(groups, len(truth))

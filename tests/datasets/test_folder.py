@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from pipelines.audio import probe
 from pipelines.datasets import folder, listing
 from pipelines.stages import manifest
 
@@ -167,6 +168,7 @@ def test_csv_with_splits_and_groups(songs, in_tmp):
         ("path,label\na.wav,x\n./a.wav,y\n", r"line 3: \./a.wav is listed a second time; line 2 calls it a.wav"),
         ("path,label\na.wav,x\n../{here}/a.wav,y\n", "a.wav is listed a second time; line 2 calls it a.wav"),
         ("path;label\na.wav;x\n", "separated by semicolons: export it again with commas"),
+        ("path,label\na.wav;x\n", "its columns are separated by ';', and the first line's by commas"),
         ("path\tlabel\na.wav\tx\n", "separated by tabs"),
         ("path,label,label\na.wav,x,y\n", "names the column label twice"),
         ("path,label\nx\\a.wav,x\n", "written with backslashes; write / instead"),
@@ -183,8 +185,21 @@ def test_spaces_around_the_columns_of_a_csv_mean_nothing(songs, in_tmp):
     root, _ = songs
     name = next(root.rglob("a*0.wav")).relative_to(root)
     quoted = str(name).replace('"', '""')
-    files = listing.scan(csv(root, f'path , label\n "{quoted}", x y \n'))
+    files = listing.scan(csv(root, f',Path , label,\n0, "{quoted}", x y ,\n'))
     assert files[["path", "label", "problem"]].to_numpy().tolist() == [[str(name), "x y", ""]]
+
+
+@pytest.mark.parametrize("name", ["photo.raw", "notes.au", "notes.vox", "notes.gsm", "notes.snd", "notes"])
+def test_what_has_no_header_is_no_music_whatever_it_is_called(in_tmp, chord, name):
+    """libsndfile goes by the suffix, and would play any bytes."""
+    (in_tmp / "music/a").mkdir(parents=True)
+    soundfile.write(in_tmp / "music/a/1.wav", chord(), 16_000)
+    (in_tmp / f"music/a/{name}").write_bytes(b"not music " * 9000)
+    files = listing.scan(in_tmp / "music").set_index("path")
+    assert files.loc["a/1.wav", "problem"] == ""
+    if not files.loc[f"a/{name}", "problem"]:
+        with pytest.raises(probe.Unreadable, match="libsndfile can read"):
+            probe.header(in_tmp / f"music/a/{name}")
 
 
 @pytest.mark.parametrize("suffix", ["oga", "aifc", "caf", "w64", "sound", ""])
@@ -201,7 +216,15 @@ def test_what_libsndfile_reads_is_music_under_any_name(in_tmp, chord, suffix):
 
 
 def test_folders_below_the_label_are_groups(in_tmp, chord):
-    for place in ("rock/band/first/1", "rock/band/second/2", "pop/band/3", "pop/4"):
+    for place in (
+        "rock/band/first/1",
+        "rock/band/second/2",
+        "pop/band/3",
+        "pop/4",
+        "pop/wav/5",
+        "rock/disc 1/6",
+        "rock/7",
+    ):
         path = in_tmp / "music" / f"{place}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, chord(), 16_000)
@@ -211,7 +234,13 @@ def test_folders_below_the_label_are_groups(in_tmp, chord):
         "rock/band/second/2.wav": "band",
         "pop/band/3.wav": "band",
         "pop/4.wav": "pop/4.wav",
+        "pop/wav/5.wav": "pop/wav/5.wav",
+        "rock/disc 1/6.wav": "rock/disc 1/6.wav",
+        "rock/7.wav": "rock/7.wav",
     }
+    for path in files.index[~files.index.str.contains("band")]:
+        (in_tmp / "music" / path).unlink()
+    assert listing.scan(in_tmp / "music")["group"].is_unique, "a folder that holds most says nothing"
 
 
 def test_what_is_not_a_dataset(in_tmp):

@@ -81,3 +81,11 @@ def test_centring_keeps_all_ratios_of_distances():
     np.testing.assert_allclose(pdist(scaled) / pdist(scaled)[0], pdist(points) / pdist(points)[0])
     assert scaled.var(axis=0).mean() == pytest.approx(1) and abs(scaled.mean(axis=0)).max() < 1e-12
     np.testing.assert_array_equal(scaling.centre(np.ones((3, 2)), np.ones((3, 2))), np.zeros((3, 2)))
+
+
+def test_how_clusters_are_numbered_does_not_matter():
+    """One artist a class, perfect clusters: the other half cannot be named, whatever the numbers."""
+    labels = np.repeat(np.arange(5), 10)
+    found = [crossed_accuracy((labels), (labels + turn) % 5, 5, labels, 20, 2, 0) for turn in range(5)]
+    assert {round(each["accuracy"], 12) for each in found} == {round(found[0]["accuracy"], 12)}
+    assert found[0]["accuracy"] < 0.6 and len({tuple(np.round(each["ci95"], 12)) for each in found}) == 1

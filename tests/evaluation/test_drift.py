@@ -36,7 +36,7 @@ def test_without_drift_one_feature_in_twenty_has_a_small_p_however_few_clips_the
     assert small <= 0.08 and (high > 0.8) == (n == 30), "the usual reading flags most of 30 against 30"
     columns = pd.DataFrame(generator.standard_normal((n, 50))), pd.DataFrame(generator.standard_normal((m, 50)))
     found = drift.compare(*columns, **OPTIONS)["psi"]
-    assert found["n_shifted"] == 0 and found["mean"] == pytest.approx(found["expected"], rel=0.35)
+    assert found["n_shifted"] == 0 and found["mean"] == pytest.approx(found["expected"], rel=0.15)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
@@ -51,7 +51,7 @@ def test_psi_is_never_negative_and_knows_no_units(seed, bins):
 
 def test_psi_of_a_constant_feature():
     assert drift.psi(np.ones(20), np.ones(30), 10) == pytest.approx(0, abs=0.01)
-    assert drift.psi(np.ones(20), np.zeros(20), 10) == 0  # below the only edge, as the ones are: KS sees it
+    assert drift.psi(np.ones(20), np.zeros(20), 10) > 1
     assert drift.psi(np.ones(20), np.full(20, 2.0), 10) > 1
 
 

@@ -88,3 +88,11 @@ def test_split_audit(manifest_rows):
     thin = manifest_rows.assign(target_style=["rare", *["common"] * (len(manifest_rows) - 1)])
     thin.loc[0, "split"] = "test"
     assert not splits.audit(thin)["class balance of style"][0]
+
+
+def test_a_resample_that_says_nothing_is_in_no_interval():
+    """One positive clip, ranked first: of many resamples it is not part."""
+    truth, scores = np.zeros((20, 1), int), np.linspace(1, 0, 20)[:, None]
+    truth[0] = 1
+    record = tagging.evaluate(truth, scores, ["a"], 200, 0)
+    assert record["roc_auc"] == 1 and record["roc_auc_ci95"] == record["per_tag"]["a"]["roc_auc_ci95"] == [1, 1]
