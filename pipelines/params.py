@@ -13,7 +13,6 @@ from typing import Any
 
 import yaml
 
-from pipelines import rules
 from pipelines.store.files import atomic
 
 PARAMS = Path("params.yaml")
@@ -46,8 +45,19 @@ def is_name(value: Any) -> bool:
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:
-    """All parameters. Raises `FileNotFoundError` outside a project folder, `SystemExit` with a sentence for a file that cannot be
-    one of parameters, a name that could be more than a word to a shell, or a value that no stage takes."""
+    """All parameters, as `read` gives them, once every key is known and every value is one that a stage takes (`rules`). Raises
+    what `read` does, and `SystemExit` with a sentence."""
+    from pipelines import rules  # not of stages: a rule that is changed makes nothing stale
+
+    settings = read(path)
+    rules.check(settings)
+    return settings
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """All parameters, for stages, before which `load` has looked at them. Raises `FileNotFoundError` outside a project folder,
+    `SystemExit` with a sentence for a file that cannot be one of parameters, or a name that could be more than a word to a
+    shell."""
     if not path.exists():
         raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
     try:
@@ -59,7 +69,6 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
     if _n_values(settings, {}) > MAX_VALUES:
         raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
     _check_names(settings)
-    rules.check(settings)
     _check_recipes(settings)
     named = (settings.get("training") or {}).get("dataset")
     if named is not None and (not isinstance(named, str) or named not in (settings.get("datasets") or {})):

@@ -89,7 +89,7 @@ class State:
 
 def read() -> State:
     """Read the project in the working folder. Raises `SchemaError` where a table is not what it promises."""
-    settings = params.load()
+    settings = params.read()
     names = params.tagger_names(settings)
     configs = {name: Path("models/tagging") / name / "config.json" for name in names}
     tagging = Path("reports/tagging.json")

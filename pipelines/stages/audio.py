@@ -21,7 +21,7 @@ CLIPPED = 0.05
 
 def main(name: str) -> None:
     log = start(f"audio {name}")
-    settings = params.load()
+    settings = params.read()
     manifest = read_table(f"data/manifests/{name}.parquet", datasets.MANIFEST)
     before = read_table(f"data/manifests/{name}.quarantine.parquet", datasets.QUARANTINE)
     folder = Path("data/audio") / name

@@ -15,7 +15,7 @@ from pipelines.store.tables import read_table
 
 def main(dataset: str, name: str) -> None:
     log = start(f"baseline {dataset} {name}")
-    settings = params.load()
+    settings = params.read()
     clips = datasets.usable_clips(dataset)
     table = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
     pooled = table.loc[clips["clip_id"]].to_numpy(np.float64)

@@ -31,7 +31,7 @@ PROJECTIONS = pa.schema(
 
 def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
-    settings = params.load()
+    settings = params.read()
     options = settings["clustering"]
     clips = datasets.usable_clips(dataset)
     scored, reference = datasets.scored_and_reference(clips)

@@ -33,7 +33,7 @@ POOLED = "pooled"  # the listener behind every baseline
 
 def main(dataset: str) -> None:
     log = start(f"degrade {dataset}")
-    settings = params.load()
+    settings = params.read()
     options = settings["robustness"]
     if unknown := [name for name in options["degradations"] if name not in DEGRADATIONS]:
         raise SystemExit(

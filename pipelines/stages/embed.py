@@ -18,7 +18,7 @@ from pipelines.training.embedding import embed
 
 def main(dataset: str, name: str) -> None:
     log = start(f"embed {dataset} {name}")
-    settings = params.load()
+    settings = params.read()
     tagger, config = onnx.load(Path("models/onnx") / name)
     chunks.check(config["name"], config["input"], config["n_mels"], settings)
     clips = datasets.usable_clips(dataset)

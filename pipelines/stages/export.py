@@ -17,7 +17,7 @@ TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 
 def main(name: str) -> None:
     log = start(f"export {name}")
-    settings = params.load()
+    settings = params.read()
     figures, checks = build(name, settings)
     write_record("export", name, figures=figures, checks=checks)
     log.info("%s", checks["equals PyTorch"][1])

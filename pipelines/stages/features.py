@@ -116,7 +116,7 @@ def _key(name: str, sha256: str, sample_rate: int, entry: dict | None, device: s
 
 def main(dataset: str, name: str) -> None:
     log = start(f"features {dataset} {name}")
-    settings = params.load()
+    settings = params.read()
     audio_dir, out_dir = Path("data/audio") / dataset, Path("data/features") / dataset / name
     out_dir.mkdir(parents=True, exist_ok=True)
     index = read_table(audio_dir / "index.parquet", INDEX)

@@ -25,7 +25,7 @@ FINDERS = (*COPIES, "work or artist")
 
 def main(dataset: str) -> None:
     log = start(f"leaks {dataset}")
-    options = params.load()["leaks"]
+    options = params.read()["leaks"]
     clips = datasets.usable_clips(dataset, joined=False)
     sounds = read_table(f"data/audio/{dataset}/index.parquet", shards.INDEX).set_index("clip_id")
     hashes = clips["clip_id"].map(sounds["sha256"]).to_numpy()

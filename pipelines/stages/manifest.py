@@ -103,7 +103,7 @@ def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[s
 
 def main(name: str) -> None:
     log = start(f"manifest {name}")
-    settings = params.load()
+    settings = params.read()
     entry = settings["datasets"][name]
     raw_dir = datasets.raw_dir(name)
     clips = datasets.load(entry).clips(raw_dir, entry)

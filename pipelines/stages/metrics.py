@@ -22,7 +22,7 @@ FOUND = {
 
 def main() -> None:
     log = start("metrics")
-    settings = params.load()
+    settings = params.read()
     # of a dataset whose stages failed there is nothing, and the others go on
     found_by = {
         part: {name: read_json(path.format(name)) for name in settings["datasets"] if Path(path.format(name)).exists()}

@@ -51,7 +51,7 @@ STRANGERS = pa.schema(
 
 def main(dataset: str) -> None:
     log = start(f"ood {dataset}")
-    settings = params.load()
+    settings = params.read()
     options, trained = settings["ood"], settings["training"]["dataset"]
     space = read_table(SPACE / "clips.parquet", heard.CLIPS)
     outside, n_heard = strangers(dataset, settings, space)

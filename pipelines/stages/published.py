@@ -26,7 +26,7 @@ A music tagger ({doc}) with published weights; nothing was trained here.
 def main(key: str) -> None:
     name = params.published_name(key)
     log = start(f"published {key}")
-    settings = params.load()
+    settings = params.read()
     entry = settings["taggers"]["published"][key]
     try:
         figures = lay_out(key, name, entry)

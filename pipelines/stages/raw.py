@@ -9,7 +9,7 @@ from pipelines.stages.record import start, write_record
 
 def main(name: str) -> None:
     log = start(f"raw {name}")
-    entries = params.load()["datasets"]
+    entries = params.read()["datasets"]
     if name not in entries:
         raise SystemExit(f"there is no dataset {name!r} in params.yaml; there is {', '.join(entries)}")
     entry = entries[name]

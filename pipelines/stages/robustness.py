@@ -27,7 +27,7 @@ KEPT = ("k", "macro_f1", "nmi", "ari", "v_measure", "silhouette")
 
 def main(dataset: str) -> None:
     log = start(f"robustness {dataset}")
-    settings = params.load()
+    settings = params.read()
     options, names = settings["robustness"], params.embedding_names(settings)
     clips = datasets.usable_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))

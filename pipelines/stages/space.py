@@ -22,7 +22,7 @@ SPACE = Path("data/space")
 
 def main() -> None:
     log = start("space")
-    settings = params.load()
+    settings = params.read()
     dataset, leave_out = settings["training"]["dataset"], settings["training"].get("leave_out")
     clips = datasets.usable_clips(dataset)
     clips["role"] = heard.roles(clips, leave_out)

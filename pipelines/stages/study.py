@@ -32,7 +32,7 @@ NEIGHBOURS = pa.schema(
 
 def main(dataset: str) -> None:
     log = start(f"study {dataset}")
-    settings = params.load()
+    settings = params.read()
     options, names = settings["study"], params.embedding_names(settings)
     for key, known in (("clusterers", clustering.CLUSTERERS), ("probes", probes.PROBES)):
         if unknown := [name for name in options[key] if name not in known]:

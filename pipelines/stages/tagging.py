@@ -19,7 +19,7 @@ from pipelines.training.chunks import tag_matrix
 
 def main() -> None:
     log = start("tagging")
-    settings = params.load()
+    settings = params.read()
     dataset, options = settings["training"]["dataset"], settings["tagging"]
     clips = datasets.usable_clips(dataset)
     known = ~heard.left_out(clips, settings["training"].get("leave_out"))

@@ -34,7 +34,7 @@ A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
 
 def main(name: str) -> None:
     log = start("train")
-    settings = params.load()
+    settings = params.read()
     training = settings["training"]
     dataset = training["dataset"]
     try:
