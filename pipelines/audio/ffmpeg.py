@@ -75,7 +75,10 @@ def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
                 if kind == "MP3" and packet.size >= 4:
                     _, version, rate, mode = bytes(memoryview(packet)[:4])
                     form = version & 0x18, rate & 0x0C, mode >> 6 == 3  # ISO 11172-3, 2.4.2.3
-                durations[form] += packet.duration or 0
+                lasts = packet.duration or 0
+                durations[form] += (
+                    lasts - (1 << 32) if lasts >= 1 << 31 else lasts
+                )  # the cut at a stream's end, as 32 bits
                 row = row + 1 if form == before else 1
                 before, longest[form] = form, max(longest[form], row)
             (form, duration), *others = durations.most_common()

@@ -285,3 +285,13 @@ def test_a_loud_master_passes_and_a_part_of_another_scale_does_not(tmp_path):
     soundfile.write(tmp_path / "part.wav", y, RATE, subtype="FLOAT")
     with pytest.raises(probe.Unreadable, match="beyond full scale"):
         heard(tmp_path / "part.wav")
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("seconds", [0.6, 1.5, 3, 5])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_short_ogg_is_heard(tmp_path, chord, subtype, seconds, channels):
+    """Its first page of sound is its last."""
+    path = tmp_path / "short.ogg"
+    soundfile.write(path, np.stack([chord(seconds=seconds)] * channels, axis=1), RATE, format="OGG", subtype=subtype)
+    assert probe.header(path)["decoder"] == "libsndfile" and len(heard(path)) == round(seconds * RATE)

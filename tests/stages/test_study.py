@@ -233,6 +233,4 @@ def test_a_target_of_one_class_stops_nothing(made):
     study.main("scores")
     found = read_json("data/study/scores/scores.json")
     assert found["targets"]["dance"]["probes"]["linear"]
-    assert found["skipped"] == ["rare, all of it: 1 class of 3 clips"] * 4 + [
-        "rare, paired: no two embeddings to compare"
-    ]
+    assert found["skipped"] == ["rare, all of it: 1 class of 3 clips", "rare, paired: no two embeddings to compare"]
