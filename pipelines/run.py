@@ -164,9 +164,16 @@ def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
     from pipelines.status import stages  # a second to import
 
     try:
-        found = stages.states()
+        fresh, due = _sorted_out(stages.states(), dataset)
     except stages.StatusError:
         return [([], [])], []
+    return [(ALONE, due)] if due else [], fresh
+
+
+def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
+    """(up to date, to be run) of what `stages.states` found: of all stages, or of those that `_due` takes for one dataset."""
+    from pipelines.status import stages
+
     if dataset:
         wanted = {name for name in found if dataset_of(name) == dataset or name in SUMMARIES}
         for name in reversed(found):
@@ -177,7 +184,7 @@ def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
     due = [name for name, state in found.items() if state.state != stages.FRESH]
     if dataset and set(due) <= set(SUMMARIES):
         due = []  # what other datasets wait for is not asked for
-    return [(ALONE, due)] if due else [], fresh
+    return fresh, due
 
 
 def plan(dataset: str = "") -> list[tuple[str, str, float | None]]:
@@ -186,10 +193,8 @@ def plan(dataset: str = "") -> list[tuple[str, str, float | None]]:
 
     found = stages.states()
     took = record.stages(record.read(Path()))
-    calls, _ = _due(dataset)
-    return [
-        (name, "; ".join(found[name].why), took.get(name, {}).get("seconds")) for _, names in calls for name in names
-    ]
+    _, due = _sorted_out(found, dataset)
+    return [(name, "; ".join(found[name].why), took.get(name, {}).get("seconds")) for name in due]
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:
