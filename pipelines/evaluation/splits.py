@@ -30,6 +30,12 @@ def lost(before: pd.Series, after: pd.Series) -> list[str]:
     return sorted(set(before.dropna()) - set(after.dropna()) - {""})
 
 
+def lost_classes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """`lost` of every target (`target_*` columns) of two tables of clips."""
+    targets = [column for column in before if column.startswith("target_")]
+    return [label for column in targets for label in lost(before[column], after[column])]
+
+
 def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
     """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, labels that can be told apart.
     None where it cannot be known."""

@@ -34,7 +34,7 @@ NEIGHBOURS = pa.schema(
         column("embedding", pa.string(), "by which clips are near"),
         column("rank", pa.int32(), "1 is the nearest"),
         column("neighbour", pa.string(), "a scored clip"),
-        column("cosine", pa.float32(), "cosine of the two standardised embeddings"),
+        column("cosine", pa.float32(), "cosine of the two centred embeddings"),
     ]
 )
 

@@ -35,12 +35,7 @@ def main(name: str) -> None:
     reasons, bad = quarantine["reason"], limit.faults(quarantine)
     limit.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
     write_table(index, folder / "index.parquet", INDEX)
-    left = manifest[manifest["clip_id"].isin(index["clip_id"])]
-    lost = [
-        label
-        for column in manifest.columns[manifest.columns.str.startswith("target_")]
-        for label in splits.lost(manifest[column], left[column])
-    ]
+    lost = splits.lost_classes(manifest, manifest[manifest["clip_id"].isin(index["clip_id"])])
     if lost:
         log.warning("no clip is left of: %s", plain(", ".join(lost)))
     clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())

@@ -95,7 +95,7 @@ def main(dataset: str) -> None:
         dataset,
         figures={
             "scored clips": int(scored.sum()),
-            "standardised on": int(reference.sum()),
+            "centred on": int(reference.sum()),
             "embeddings": len(params.embedding_names(settings)),
         },
         table=folder / "assignments.parquet",

@@ -124,7 +124,7 @@ def main(name: str) -> None:
     limit.refuse("manifest", name, limit.faults(quarantine), len(manifest), settings, listed.as_posix())
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
-    lost = [label for column in targets for label in splits.lost(clips[column], manifest[column])]
+    lost = splits.lost_classes(clips, manifest)
     write_record(
         "manifest",
         name,

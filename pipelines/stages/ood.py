@@ -153,7 +153,7 @@ def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_hea
 
 
 def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
-    """Side -> `(clips, d)`, standardised on the reference; a baseline's map is the one fitted on the reference."""
+    """Side -> `(clips, d)`, centred on the reference; a baseline's map is the one fitted on the reference."""
     ids = {side: clips["clip_id"].tolist() for side, clips in sides.items()}
     vectors = {side: embeddings.read(SPACE / f"{name}.parquet", ids[side]) for side in SIDES[:2]}
     if dataset == settings["training"]["dataset"]:
