@@ -9,7 +9,7 @@ from sklearn.covariance import LedoitWolf
 
 from pipelines.evaluation import checks
 from pipelines.evaluation.clustering import kmeans
-from pipelines.evaluation.intervals import bootstrap
+from pipelines.evaluation.intervals import FEWEST, above, bootstrap
 from pipelines.evaluation.neighbours import search
 from pipelines.evaluation.tagging import roc_auc
 
@@ -129,9 +129,12 @@ def detection(
     return record, {name: (values[:n_in, i], values[n_in:, i]) for i, name in enumerate(methods)}
 
 
-def _auroc_intervals(foreign: np.ndarray, values: np.ndarray, n_bootstrap: int, seed: int) -> list[list[float]]:
+def _auroc_intervals(foreign: np.ndarray, values: np.ndarray, n_bootstrap: int, seed: int) -> list[list[float] | None]:
     """Percentile intervals of the AUROC of each column of `values` `(clips, methods)`, over resamples of the clips: what
-    `intervals.bootstrap` of `tagging.roc_auc` gives, of all resamples at once by how often each clip is drawn."""
+    `intervals.bootstrap` of `tagging.roc_auc` gives, of all resamples at once by how often each clip is drawn.
+    None for fewer than `FEWEST` clips of either kind."""
+    if min(foreign.sum(), (~foreign).sum()) < FEWEST:
+        return [None] * values.shape[1]
     n, generator = len(foreign), np.random.default_rng(seed)
     times = np.array(
         [np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(n_bootstrap)], dtype=np.float64
@@ -185,7 +188,7 @@ def own_cluster(
         record |= {name: found[i], f"{name}_ci95": intervals[i]}
     record["chance"] = dict(zip(("share", "purity", "f1"), chance.tolist(), strict=True))
     record["p"] = float((1 + (shuffled[:, 2] >= found[2]).sum()) / (1 + n_permutations))
-    record["own"] = all(intervals[i][0] > max(0.5, chance[i]) for i in range(2))
+    record["own"] = all(above(intervals[i], max(0.5, chance[i])) for i in range(2))
     return record, clusters
 
 

@@ -17,6 +17,7 @@ from scipy.stats import norm
 from pipelines import datasets
 from pipelines.datasets import heard
 from pipelines.evaluation import before_after, drift, probes, tagging
+from pipelines.evaluation.intervals import FEWEST
 from pipelines.registry import objects
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.store import embeddings, shards
@@ -35,9 +36,9 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
 
     Returns champion, challenger (their versions), test_set `{"sha256", "n", "n_groups", "n_tags", "left_aside"}` (test clips
     that the challenger has beyond it), metrics: name -> `{"champion", "challenger", "difference", "difference_ci95", "margin",
-    "holds"}`, unmeasured (what is guarded and cannot be measured there), drift (`drift.compare` of training clips), or why there
-    is none. Raises `Incomparable` where the test sets differ or the challenger's predictions are none, and `RegistryError` where
-    the bytes to compare cannot be had or read.
+    "holds"}`, unmeasured (what is guarded and cannot be measured there, or has no interval: see `intervals.bootstrap`), drift
+    (`drift.compare` of training clips), or why there is none. Raises `Incomparable` where the test sets differ or the
+    challenger's predictions are none, and `RegistryError` where the bytes to compare cannot be had or read.
     """
     before, after = _clips(project, champion), _clips(project, challenger)
     test = _frozen(before, after, champion, challenger)
@@ -59,6 +60,7 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
     }
     if "probe" in options["margins"]:
         measured |= _probes(project, champion, challenger, test, options)
+    measured = {name: found for name, found in measured.items() if found["challenger"]["difference_ci95"]}
     return {
         "champion": champion["version"],
         "challenger": challenger["version"],
@@ -80,8 +82,9 @@ def decide(comparison: dict) -> tuple[bool, str]:
     if not comparison["metrics"]:
         raise Incomparable(
             f"no guarded metric ({', '.join(comparison['unmeasured'])}) could be measured on the test set of version "
-            f"{comparison['champion']}: it has no tag, and no target, that some clips have and others not. Nothing was promoted. "
-            "Guard a metric that can be (registry.margins in params.yaml), or decide yourself: conservatory models promote NAME "
+            f"{comparison['champion']}: it has no tag, and no target, that some clips have and others not, or fewer than "
+            f"{FEWEST} groups (works or artists). Nothing was promoted. Guard a metric that can be "
+            "(registry.margins in params.yaml), or decide yourself: conservatory models promote NAME "
             f"{comparison['challenger']} --no-gate --reason '...'"
         )
     failed = [_in_words(name, found) for name, found in comparison["metrics"].items() if not found["holds"]]

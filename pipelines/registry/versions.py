@@ -34,7 +34,11 @@ RECORD = {
     "code": str,
     "params": dict,
     "metrics": {
-        Optional(str): {"n": int, "value": NUMBER, "ci95": ExactSequence([NUMBER, NUMBER], msg="should be two numbers")}
+        Optional(str): {
+            "n": int,
+            "value": NUMBER,
+            "ci95": Any(None, ExactSequence([NUMBER, NUMBER]), msg="should be two numbers"),
+        }
     },
 }
 

@@ -18,6 +18,7 @@ VERDICTS = {
     "worse": "below the baselines",
     "no baseline": "above chance",
     "chance": "not above chance",
+    "unknown": "of too few groups for a verdict",
 }
 
 
@@ -73,7 +74,7 @@ def findings(state: State) -> list[dict]:
 
 def summary(name: str, record: dict) -> dict:
     told = lead(record)
-    low, high = told["ci95"]
+    low, high = told["ci95"] or (None, None)
     return {
         "name": name,
         "accuracy": told["accuracy"],
@@ -99,7 +100,7 @@ def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
     for pair in pairs:
         if {pair["a"], pair["b"]} == {a, b}:
             sign = 1 if pair["a"] == a else -1
-            low, high = sorted(sign * end for end in pair["ci95"])
+            low, high = sorted(sign * end for end in pair["ci95"]) if pair["ci95"] else (None, None)
             told = {"difference": sign * pair["difference"], "low": low, "high": high}
             return told | {"p": pair["p_holm"], "n_pairs": len(pairs)}
     return None
@@ -107,6 +108,8 @@ def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
 
 def verdict(best: dict, baseline: dict | None, pair: dict | None = None) -> str:
     """A key of `VERDICTS`, by the rule above."""
+    if best["low"] is None:
+        return "unknown"
     if best["low"] <= best["chance"]:
         return "chance"
     if baseline is None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from pipelines.datasets import heard
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
+from pipelines.evaluation.intervals import WITHHELD
 from pipelines.report import (
     cautions,
     charts,
@@ -56,6 +57,7 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "findings": [_marked(found, lineage) for found in findings],
         "verdicts": headline.VERDICTS,
         "alpha": headline.ALPHA,
+        "withheld": WITHHELD,
         "cautions": cautions.of(state, lineage),
         "flat": FLAT,
         "n_taggers": headline.word(len(tagger_names(state))),

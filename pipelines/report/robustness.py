@@ -84,9 +84,9 @@ def _table(target: str, records: dict, embeddings: list[str], degradations: list
 
 
 def _cell(key: str, record: dict) -> dict:
-    """A record with what its cell shows: `sign` "down" or "up" where the interval of the difference leaves out 0, else ""; and
-    `share`, how dark."""
-    low, high = record["difference_ci95"]
+    """A record with what its cell shows: `sign` "down" or "up" where the interval of the difference leaves out 0, else "" (also
+    where there is no interval); and `share`, how dark."""
+    low, high = record["difference_ci95"] or (0, 0)
     sign = "down" if high < 0 else "up" if low > 0 else ""
     return record | {
         "key": key,

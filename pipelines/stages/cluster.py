@@ -11,6 +11,7 @@ from pipelines import datasets, params
 from pipelines.evaluation import clustering, projection, scaling
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
+from pipelines.evaluation.intervals import above, written
 from pipelines.progress import progress
 from pipelines.stages import plots
 from pipelines.stages.record import start, write_record
@@ -125,8 +126,8 @@ def _checks(records: dict, best: dict, skipped: dict) -> dict:
     }
     checks = {
         f"{target}: {name} better than chance": (
-            found["ci95"][0] > found["chance"],
-            f"accuracy {found['accuracy']:.3f} {_interval(found)}, chance {found['chance']:.3f}",
+            above(found["ci95"], found["chance"]),
+            f"accuracy {found['accuracy']:.3f} {written(found['ci95'])}, chance {found['chance']:.3f}",
         )
         for target, name in best.items()
         for found in [lead(records[target][name])]
@@ -140,10 +141,6 @@ def _checks(records: dict, best: dict, skipped: dict) -> dict:
     }
 
 
-def _interval(found: dict) -> str:
-    return f"[{found['ci95'][0]:.3f}, {found['ci95'][1]:.3f}]"
-
-
 def table(records: dict) -> str:
     """The scores as a Markdown table."""
     lines = [
@@ -152,9 +149,10 @@ def table(records: dict) -> str:
     ]
     for target, names in records.items():
         for name, found in names.items():
+            told = lead(found)
             lines.append(
-                f"| {target} | {name} | {found['n']} | {found['k']} | {lead(found)['accuracy']:.3f} | {_interval(lead(found))} | "
-                f"{lead(found)['chance']:.3f} | {found['hungarian_accuracy']:.3f} | {found['macro_f1']:.3f} | "
+                f"| {target} | {name} | {found['n']} | {found['k']} | {told['accuracy']:.3f} | {written(told['ci95'])} | "
+                f"{told['chance']:.3f} | {found['hungarian_accuracy']:.3f} | {found['macro_f1']:.3f} | "
                 f"{found['nmi']:.3f} | {found['ari']:.3f} |"
             )
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipelines.evaluation.intervals import above, written
 from pipelines.stages import plots
 from pipelines.stages.record import write_record
 
@@ -22,7 +23,7 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
     }
     wanted = len(options["maps"]) * sum(min(found["n"][side], options["map_clips"]) for side in SIDES)
     finite = sum(int(np.isfinite(table[["x", "y"]]).all(axis=1).sum()) for table in places)
-    told = {what: value for what, value in aurocs.items() if what.endswith(", all") and value["ci95"][0] > 0.5}
+    told = {what: value for what, value in aurocs.items() if what.endswith(", all") and above(value["ci95"], 0.5)}
     said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in told.items())
     n_embeddings = len({table["embedding"].iloc[0] for table in places})
     write_record(
@@ -72,8 +73,7 @@ def table_of(found: dict) -> str:
                 told, classes, own = record["detection"], record["nearest"]["classes"], record["own_cluster"]
                 best = max(classes, key=lambda label: classes[label]["share"])
                 scores = " | ".join(
-                    f"{told[key]['auroc']:.3f} | [{told[key]['ci95'][0]:.3f}, {told[key]['ci95'][1]:.3f}]"
-                    for key in ("mahalanobis", "knn")
+                    f"{told[key]['auroc']:.3f} | {written(told[key]['ci95'])}" for key in ("mahalanobis", "knn")
                 )
                 lines.append(
                     f"| {target} | {name} | {part} | {told['n_outside']} | {scores} | {best} {classes[best]['share']:.2f} | "

@@ -12,6 +12,7 @@ from pipelines import datasets, params
 from pipelines.datasets.heard import left_out
 from pipelines.evaluation import before_after, clustering, scaling
 from pipelines.evaluation.folds import folds
+from pipelines.evaluation.intervals import above, written
 from pipelines.progress import progress
 from pipelines.stages import plots
 from pipelines.stages.record import start, write_record
@@ -180,9 +181,9 @@ def _lost(result: dict, measure: str) -> list[str]:
         f"{target}: {name} after {key} {record['score']:.3f}, trivial {record['trivial']:.3f}"
         for target, parts in result["targets"].items()
         for name, records in parts[measure].items()
-        if records[CLEAN]["ci95"][0] > records[CLEAN]["trivial"]
+        if above(records[CLEAN]["ci95"], records[CLEAN]["trivial"])
         for key, record in records.items()
-        if record["ci95"][0] <= record["trivial"]
+        if not above(record["ci95"], record["trivial"])
     ]
 
 
@@ -193,8 +194,10 @@ def table_of(result: dict, measure: str) -> str:
     parts = {f"{target}, {measure}": parts[measure] for target, parts in result["targets"].items()}
     for what, records in (parts | {"macro ROC-AUC": result["tags"]}).items():
         for name, record in records.items():
-            changes = [(record[key]["difference"], *record[key]["difference_ci95"]) for key in degradations]
-            cells = " | ".join("{:+.3f} [{:+.3f}, {:+.3f}]".format(*change) for change in changes)
+            cells = " | ".join(
+                f"{record[key]['difference']:+.3f} {written(record[key]['difference_ci95'], '+.3f')}"
+                for key in degradations
+            )
             lines.append(f"| {what} | {name} | {record[CLEAN]['score']:.3f} | {cells} |")
     for name, record in result["moved"].items():
         cells = " | ".join(f"{record[key]['score']:.3f}" for key in degradations)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines import datasets, params
 from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes, scaling
+from pipelines.evaluation.intervals import above, written
 from pipelines.progress import progress
 from pipelines.stages import plots
 from pipelines.stages.record import start, write_record
@@ -90,7 +91,7 @@ def main(dataset: str) -> None:
         table=folder / "neighbours.parquet",
         checks={
             "a probe finds more than the majority": (
-                any(record["accuracy_ci95"][0] > record["trivial"] for record in probed) if probed else None,
+                _found_more(probed),
                 "the lower end of an accuracy's interval is above the majority's share and above permuted labels"
                 if probed
                 else "; ".join(skipped) or "the dataset has no labels",
@@ -168,6 +169,12 @@ def _refuse(reason: str) -> None:
     raise ValueError(reason)
 
 
+def _found_more(probed: list[dict]) -> bool | None:
+    """Is any probe's accuracy above its trivial figure? None where no interval tells."""
+    told = [above(record["accuracy_ci95"], record["trivial"]) for record in probed]
+    return None if all(value is None for value in told) else any(told)
+
+
 def _said_of_tree(name: str, record: dict) -> str:
     if record["cophenetic"] is None:
         return name
@@ -193,17 +200,15 @@ def table(found: dict) -> str:
     for target, parts in found.items():
         for probe, records in parts["probes"].items():
             for name, record in records.items():
-                low, high = record["accuracy_ci95"]
                 lines.append(
-                    f"| {target} | {name} | {probe} probe | {record['accuracy']:.3f} | [{low:.3f}, {high:.3f}] | "
+                    f"| {target} | {name} | {probe} probe | {record['accuracy']:.3f} | {written(record['accuracy_ci95'])} | "
                     f"{record['trivial']:.3f} |"
                 )
         for clusterer, records in parts["clusterers"].items():
             for name, record in records.items():
-                low, high = record["ci95"]
                 lines.append(
                     f"| {target} | {name} | {clusterer}, matched | {record['hungarian_accuracy']:.3f} | "
-                    f"[{low:.3f}, {high:.3f}] | {record['chance']:.3f} |"
+                    f"{written(record['ci95'])} | {record['chance']:.3f} |"
                 )
     return "\n".join(lines)
 

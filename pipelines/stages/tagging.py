@@ -8,6 +8,7 @@ import numpy as np
 from pipelines import datasets, params
 from pipelines.datasets import heard
 from pipelines.evaluation import tagging
+from pipelines.evaluation.intervals import above, written
 from pipelines.progress import progress
 from pipelines.stages import plots
 from pipelines.stages.record import start, write_record
@@ -34,13 +35,11 @@ def main() -> None:
         records[name] = tagging.evaluate(
             truth, scores, tags, options["n_bootstrap"], options["seed"], test["group"].to_numpy()
         )
-        low, high = records[name]["roc_auc_ci95"]
         log.info(
-            "%s: macro ROC-AUC %.4f [%.4f, %.4f], PR-AUC %.4f (a constant: %.4f), %d clips, %d tags",
+            "%s: macro ROC-AUC %.4f %s, PR-AUC %.4f (a constant: %.4f), %d clips, %d tags",
             name,
             records[name]["roc_auc"],
-            low,
-            high,
+            written(records[name]["roc_auc_ci95"], ".4f"),
             records[name]["pr_auc"],
             records[name]["baseline"]["pr_auc"],
             records[name]["n"],
@@ -52,8 +51,8 @@ def main() -> None:
         figures={f"{name} ROC-AUC": round(found["roc_auc"], 4) for name, found in records.items()},
         checks={
             f"{name} better than chance": (
-                found["roc_auc_ci95"][0] > 0.5,
-                f"macro ROC-AUC {found['roc_auc']:.3f}, 95% [{found['roc_auc_ci95'][0]:.3f}, {found['roc_auc_ci95'][1]:.3f}]",
+                above(found["roc_auc_ci95"], 0.5),
+                f"macro ROC-AUC {found['roc_auc']:.3f}, 95% {written(found['roc_auc_ci95'])}",
             )
             for name, found in records.items()
         },

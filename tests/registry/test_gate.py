@@ -205,6 +205,14 @@ def other_groups(project, record, groups):
     return {**record, "hashes": {**record["hashes"], work: md5}}
 
 
+def test_on_a_test_set_of_one_work_nothing_is_decided(project):
+    both = (other_groups(project, version, {"test": "work1"}) for version in pair(project, "first", "first"))
+    comparison = gate.compare(project, *both, OPTIONS)
+    assert comparison["metrics"] == {} and comparison["test_set"]["n_groups"] == 1
+    with pytest.raises(Incomparable, match="fewer than 4 groups"):
+        gate.decide(comparison)
+
+
 def test_what_was_heard_is_no_test(project):
     champion, challenger = pair(project, "first", "first")
     trained, chosen = "was trained on clips of works .* in the test set", "was chosen by .validation. clips of works"

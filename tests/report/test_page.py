@@ -204,6 +204,23 @@ def test_a_dataset_with_nothing_to_compare(project, render):
     assert "has the highest figure of the embeddings without a network" in re.sub(r"\s+", " ", render().text)
 
 
+def test_without_intervals_there_is_no_verdict(project, render):
+    """Fewer than four works: the scores stand there, their intervals do not, and nothing is called better than anything."""
+    for path in ("data/clusters/scores/scores.json", "data/clusters/mine/scores.json", "reports/tagging.json"):
+        write_json(path, withheld(read_json(path)))
+    text = re.sub(r"\s+", " ", render().text)
+    assert text.count("of too few groups for a verdict") == 3
+    assert "no interval: fewer than 4 groups" in text
+    assert not re.search(r"\b(nan|None|better than|above chance)\b", text)
+
+
+def withheld(value):
+    """A record of scores as fewer than four groups leave it."""
+    if not isinstance(value, dict):
+        return value
+    return {k: None if k.endswith("ci95") or k == "crossed" else withheld(v) for k, v in value.items()}
+
+
 def test_many_classes_are_listed_not_drawn(project, render):
     many = [f"class {i:02d}" for i in range(page.MAX_MATRIX + 1)]
     counts = [[5 if i == j else 2 if (i, j) == (3, 4) else 0 for j in range(len(many))] for i in range(len(many))]
