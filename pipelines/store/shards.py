@@ -5,6 +5,7 @@ clip would be eight times slower to crop from and minutes slower to version.
 """
 
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,7 +107,8 @@ class Crops:
         self.cold = [
             array.nbytes * few for array in self.arrays
         ]  # bytes to read before a shard is taken to be in memory
-        self.files = [open(array.filename, "rb", buffering=0) for array in self.arrays if few]  # noqa: SIM115 (closed with self)
+        self.files = [os.open(array.filename, os.O_RDONLY) for array in self.arrays if few]
+        weakref.finalize(self, lambda files: [os.close(file) for file in files], self.files)
 
     def __reduce__(self):
         """Another process opens the folder itself: neither maps nor open files travel."""
@@ -119,6 +121,6 @@ class Crops:
             return array[first : first + n_rows]
         row_bytes = array.nbytes // len(array)
         n_rows = min(n_rows, len(array) - first)
-        found = os.pread(self.files[shard].fileno(), n_rows * row_bytes, array.offset + first * row_bytes)
+        found = os.pread(self.files[shard], n_rows * row_bytes, array.offset + first * row_bytes)
         self.cold[shard] -= len(found)
         return np.frombuffer(found, array.dtype).reshape(n_rows, *array.shape[1:])

@@ -1,5 +1,8 @@
 """Shards give back what was written, are plain NPY, and never appear half-written."""
 
+import gc
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,3 +66,16 @@ def test_crops_are_the_same_cold_and_warm(tmp_path, row_shape):
         np.testing.assert_array_equal(read(1, first, n_rows), values[:300][first : first + n_rows])
     assert read.cold[1] <= 0 < read.cold[2], "the first is in memory now, the second was never read"
     np.testing.assert_array_equal(read(2, 100, 100), values[400:])
+
+
+def test_crops_close_their_files_in_silence(tmp_path, recwarn):
+    with shards.writer(shards.shard_path(tmp_path, 0), "int16", ()) as write_clip:
+        write_clip([np.arange(10, dtype=np.int16)])
+    read = shards.Crops(tmp_path)
+    (file,) = read.files
+    os.fstat(file)
+    del read
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(file)
+    assert not [warning for warning in recwarn if issubclass(warning.category, ResourceWarning)]
