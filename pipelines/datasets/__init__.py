@@ -62,6 +62,17 @@ HEARD = pa.schema(
 )
 """What `usable_clips` asks of the audio stage's index."""
 
+COPIES = pa.schema(
+    [
+        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column(
+            "group",
+            pa.string(),
+            "its work or artist; one for all clips that share a work, an artist, a sound or nearly a sound",
+        ),
+    ]
+)
+
 QUARANTINE = pa.schema(
     [
         column("path", pa.string(), "the file that could not be used"),
@@ -116,6 +127,13 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
         return clips
     sounds = clips["clip_id"].map(heard.set_index("clip_id")["sha256"])
     return clips.assign(group=join_groups(sounds, clips["group"]))
+
+
+def independent_clips(name: str) -> pd.DataFrame:
+    """`usable_clips`, near copies of one group too: what is scored, in folds and in bootstraps over groups."""
+    clips = usable_clips(name)
+    groups = read_table(f"data/copies/{name}.parquet", COPIES).set_index("clip_id")["group"]
+    return clips.assign(group=clips["clip_id"].map(groups))
 
 
 def join_groups(contents: Iterable[str], groups: Iterable[str]) -> list[str]:

@@ -34,7 +34,7 @@ def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
     settings = params.read()
     options = settings["clustering"]
-    clips = datasets.usable_clips(dataset)
+    clips = datasets.independent_clips(dataset)
     scored, reference = datasets.scored_and_reference(clips)
     targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines import datasets, params
-from pipelines.evaluation import leaks, scaling
+from pipelines.evaluation import leaks
 from pipelines.evaluation.splits import NO_GROUPS, is_grouped
-from pipelines.features import POOLED
+from pipelines.stages.copies import near_cosine, standardised_pooled
 from pipelines.stages.record import start, write_record
 from pipelines.store import shards
 from pipelines.store.embeddings import ANSWERS, ASSIGNMENTS
@@ -30,7 +30,7 @@ def main(dataset: str) -> None:
     sounds = read_table(f"data/audio/{dataset}/index.parquet", shards.INDEX).set_index("clip_id")
     hashes = clips["clip_id"].map(sounds["sha256"]).to_numpy()
     splits = clips["split"].to_numpy()
-    points = _points(dataset, clips, splits == "train")
+    points = standardised_pooled(dataset, clips, splits == "train")
     audited = {"train", "test"} <= set(splits)
     found, flagged, skipped = _audit(clips, hashes, points, splits if audited else None, options)
     if audited:
@@ -66,13 +66,6 @@ def main(dataset: str) -> None:
         log.warning("left out: %s", line)
     for what, (passed, detail) in checks.items():
         log.info("%s: %s: %s", what, {True: "passed", False: "FOUND", None: "not known"}[passed], detail)
-
-
-def _points(dataset: str, clips: pd.DataFrame, train: np.ndarray) -> np.ndarray:
-    """`(clips, d)` pooled features, standardised on train; on all clips where none is train."""
-    pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
-    values = pooled.loc[clips["clip_id"]].to_numpy(np.float64)
-    return scaling.standardise(values, values[train] if train.any() else values)
 
 
 def _checks(found: dict, audited: bool, grouped: bool) -> dict[str, tuple[bool | None, str]]:
@@ -118,8 +111,7 @@ def _audit(
     copies; None: as `options` say.
     """
     draws = (options["n_permutations"], options["seed"])
-    if nearest is None and options["near_cosine"] != "learnt":
-        nearest = float(options["near_cosine"])
+    nearest = near_cosine(options) if nearest is None else nearest
     finders = {
         "exact copy": lambda: leaks.exact(hashes, splits, *draws, test),
         "near copy": lambda: leaks.near(points, splits, *draws, threshold=nearest, test=test),

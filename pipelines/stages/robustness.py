@@ -30,7 +30,7 @@ def main(dataset: str) -> None:
     log = start(f"robustness {dataset}")
     settings = params.read()
     options, names = settings["robustness"], params.embedding_names(settings)
-    clips = datasets.usable_clips(dataset)
+    clips = datasets.independent_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
     table = read_table(f"data/degraded/{dataset}.parquet", embeddings.DEGRADED)
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()

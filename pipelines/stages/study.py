@@ -40,7 +40,7 @@ def main(dataset: str) -> None:
             raise SystemExit(
                 f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(known)}"
             )
-    clips = datasets.usable_clips(dataset)
+    clips = datasets.independent_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
     targets = [name for name in clips if name.startswith("target_")]
     assigned = read_table(f"data/clusters/{dataset}/assignments.parquet", embeddings.ASSIGNMENTS)

@@ -22,7 +22,7 @@ def main() -> None:
     log = start("tagging")
     settings = params.read()
     dataset, options = settings["training"]["dataset"], settings["tagging"]
-    clips = datasets.usable_clips(dataset)
+    clips = datasets.independent_clips(dataset)
     known = ~heard.left_out(clips, settings["training"].get("leave_out"))
     test = clips[(clips["split"] == "test") & known].reset_index(drop=True)
     names = params.trained_names(settings)  # published weights name other tags

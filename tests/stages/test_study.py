@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from pipelines import datasets
 from pipelines.audio import pcm
 from pipelines.features import POOLED
-from pipelines.stages import leaks, study
+from pipelines.stages import copies, leaks, study
 from pipelines.store import embeddings
 from pipelines.store.files import read_json
 from pipelines.store.tables import read_table, write_table
@@ -80,7 +80,38 @@ def made(in_tmp):
     write_table(pd.concat(assigned), "data/clusters/scores/assignments.parquet", embeddings.ASSIGNMENTS)
     answers = pd.concat(assigned).assign(probe="linear", predicted=CLASSES[0])  # one that learnt nothing
     write_table(answers, "data/study/scores/answers.parquet", embeddings.ANSWERS)
+    copies.main("scores")
     return clips
+
+
+def test_near_copies_are_of_one_group(made):
+    """Clip 100 has the sound of clip 3, 110 and 111 are of work 7, and 120 is nearly the sound of clip 5."""
+    clips = datasets.independent_clips("scores").set_index("clip_id")
+    together = clips.groupby("group").groups.values()
+    expected = [["clip003", "clip100"], ["clip007", "clip110", "clip111"], ["clip005", "clip120"]]
+    assert sorted(sorted(ids) for ids in together if len(ids) > 1) == sorted(expected)
+    record = read_json("data/records/copies/scores.json")
+    assert record["figures"]["groups before"] == N - 3 and record["figures"]["groups"] == N - 4
+    assert record["checks"]["near copies are few"]["passed"]
+
+
+def test_a_dataset_in_which_everything_is_near_is_told(made):
+    """All sounds alike but for noise of a millionth: there is nothing to learn a threshold from, and no group is made of all."""
+    path = "data/features/scores/pooled/pooled.parquet"
+    pooled = read_table(path, POOLED)
+    values = 1 + 1e-6 * np.random.default_rng(1).standard_normal((N, 40))
+    for place, name in enumerate(pooled.columns[1:]):
+        pooled[name] = values[:, place].astype("float32")
+    write_table(pooled, path, POOLED)
+    copies.main("scores")
+    assert datasets.independent_clips("scores")["group"].nunique() > N / 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_handful_of_clips_keeps_its_groups(made, n):
+    write_table(made.head(n), "data/manifests/scores.parquet", datasets.MANIFEST)
+    copies.main("scores")
+    assert datasets.independent_clips("scores")["group"].nunique() == n
 
 
 def test_what_is_planted_is_found(made):
@@ -93,8 +124,8 @@ def test_what_is_planted_is_found(made):
         informed, empty = (dance["probes"][probe][name] for name in ("short", "sample"))
         assert informed["accuracy"] > 0.95 and informed["split"] == "test"
         assert empty["accuracy_ci95"][0] < 1 / 3 < empty["accuracy_ci95"][1]
-        # 60 test clips are asked about; their works and sounds, one of which each is in train, are not learnt from
-        assert (informed["n"], informed["n_train"]) == (60, 88)
+        # 60 test clips are asked about; their works, sounds and near copies, one of which each is in train, are not learnt from
+        assert (informed["n"], informed["n_train"]) == (60, 87)
     assert dance["clusterers"]["agglomerative"]["short"]["hungarian_accuracy"] > 0.95
     assert dance["clusterers"]["gaussian_mixture"]["sample"]["hungarian_accuracy"] < 0.6
     assert dance["neighbours"]["short"]["precision"] > 0.9 > 0.5 > dance["neighbours"]["sample"]["precision"]
