@@ -27,6 +27,7 @@ CHECKS = {
     "embed_log_mel": "schema every_clip finite not_collapsed",
     "embed_waveform": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
+    "copies": "schema near_copies_are_few",
     "cluster": "better_than_chance distances_tell_clips_apart",
     "study": "a_probe_finds_more_than_the_majority",
     "leaks": ("no_exact_copy_across_splits no_near_copy_across_splits no_work_or_artist_across_splits no_copies"),
@@ -40,7 +41,7 @@ CHECKS = {
 MODELS = {"train_log_mel", "train_waveform", "export_log_mel", "export_waveform"}
 EVALUATION = {"cluster", "study", "leaks", "space", "ood", "degrade", "robustness", "tagging", "metrics", "report"}
 TRAINED = MODELS | {"embed_log_mel", "embed_waveform"} | EVALUATION
-ASSETS = TRAINED | {"raw", "manifest", "audio", "features", "baseline"}
+ASSETS = TRAINED | {"copies", "raw", "manifest", "audio", "features", "baseline"}
 
 
 @pytest.fixture(scope="module")

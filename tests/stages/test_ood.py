@@ -269,6 +269,7 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     assert read_json("data/records/train/sample.json")["figures"]["validation clips"] == 6
     scores = pd.DataFrame({"clip_id": clips["clip_id"], "scores": list(rng.random((n, 3), dtype=np.float32))})
     write_table(scores, "data/predictions/tagging/scores/sample.parquet", embeddings.PREDICTIONS)
+    write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", datasets.COPIES)
     tagging.main()
     assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
     assert heard.left_out(clips, {"style": ["march"]}).sum() == 6

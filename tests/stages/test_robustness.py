@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipelines import datasets, executor, params
 from pipelines.audio import pcm
 from pipelines.models import taggers
-from pipelines.stages import baseline, cluster, copies, degrade, embed, export, features, robustness, study
+from pipelines.stages import baseline, cluster, degrade, embed, export, features, robustness, study
 from pipelines.store import cache, embeddings, shards
 from pipelines.store.files import read_json
 from pipelines.store.tables import read_table, write_table
@@ -67,6 +67,7 @@ def laid_out(tmp_path_factory):
             }
         ).astype({"sample_rate": "int32", "channels": "int32"})
         write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
+        write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", datasets.COPIES)
         for name in ("log_mel", "pooled"):
             features.main("scores", name)
         for number, name in enumerate(TAGGERS):
@@ -78,7 +79,6 @@ def laid_out(tmp_path_factory):
             embed.main("scores", name)
         for name in NAMES[2:]:
             baseline.main("scores", name)
-        copies.main("scores")
         cluster.main("scores")
         study.main("scores")
     return root
