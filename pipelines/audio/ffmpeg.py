@@ -62,8 +62,8 @@ class _Part:
 
 
 class Packets(NamedTuple):
-    """`one_form`: whether all MP3 frames are of one rate and number of channels. `sample_rate`: in Hz, of what `blocks` yields. Of
-    Opus it is 48,000, while libsndfile decodes to the rate that the encoder was given."""
+    """`one_form`: whether all MP3 frames are of one rate and number of channels. `sample_rate`: in Hz, of what `blocks` yields;
+    48,000 for Opus, which libsndfile decodes to the rate that the encoder was given."""
 
     seconds: float
     one_form: bool
