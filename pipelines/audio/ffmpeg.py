@@ -35,19 +35,21 @@ def _opened(path: str | os.PathLike, kind: str):
 
     av.logging.set_level(av.logging.PANIC)  # what it would print names no file
     with open(path, "rb") as file:
-        part = _Part(file, *mp3_bounds(path)) if kind == "MP3" else file
-        with av.open(part, format=FORMATS[kind], metadata_errors="ignore") as container:
+        bounds = mp3_bounds(path) if kind == "MP3" else (0, os.path.getsize(path))
+        with av.open(_Part(file, *bounds), format=FORMATS[kind], metadata_errors="ignore") as container:
             yield container, container.streams.audio[0]
 
 
 class _Part:
-    """A file from `begin` to before `end`, as FFmpeg reads one."""
+    """A file from `begin` to before `end`, as FFmpeg reads one: a header that lies may have it seek anywhere."""
 
     def __init__(self, file, begin: int, end: int):
         self.file, self.begin, self.end, self.place = file, begin, end, 0
 
     def read(self, n: int = -1) -> bytes:
         left = max(0, self.end - self.begin - self.place)
+        if not left:
+            return b""
         self.file.seek(self.begin + self.place)
         found = self.file.read(left if n < 0 else min(n, left))
         self.place += len(found)

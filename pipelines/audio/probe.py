@@ -5,6 +5,7 @@ import os
 import soundfile
 
 from pipelines.audio import containers, extents, ffmpeg
+from pipelines.audio.quiet import without_remarks
 
 MAX_CHANNELS = 64
 RATES = (2_000, 768_000)  # Hz; outside is a broken header, not music
@@ -41,7 +42,8 @@ def header(path: str | os.PathLike) -> dict:
             raise Unreadable("a folder, not an audio file")
         if os.path.getsize(path) == 0:
             raise Unreadable("the file is empty (0 bytes): copy or download it again")
-        info = soundfile.info(str(path), verbose=True)
+        with without_remarks():
+            info = soundfile.info(str(path), verbose=True)
     except soundfile.LibsndfileError as error:
         _refuse_what_is_open(path)
         # libsndfile says "does not exist" of an MP3 in which it finds no frame

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
+from pipelines.audio.quiet import without_remarks
 from pipelines.store.files import atomic, sha256
 from pipelines.store.tables import column
 
@@ -162,8 +163,11 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
 
 def _is_sound(path: Path) -> bool:
     try:
-        info = soundfile.info(path) if path.is_file() else None
-        return info is not None and info.frames > 0 and info.format != "RAW"  # which is a guess by the suffix
+        if not path.is_file():
+            return False
+        with without_remarks():
+            info = soundfile.info(path)
+        return info.frames > 0 and info.format != "RAW"  # which is a guess by the suffix
     except (soundfile.LibsndfileError, OSError, TypeError):
         return False
 

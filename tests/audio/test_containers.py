@@ -3,6 +3,7 @@
 All of the sound is heard, or the file is refused with the reason.
 """
 
+import contextlib
 import struct
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipelines.audio import containers, decode, probe
+from pipelines.audio import containers, decode, ffmpeg, probe
 
 RATE, SECONDS = 16_000, 2
 BEHIND = "belong to no part of the file"
@@ -169,6 +170,22 @@ def test_a_chunk_behind_the_sound_of_a_w64_is_no_sound(tmp_path, chord, subtype)
     path.write_bytes(content + b"list" + guid + struct.pack("<Q", 24 + 20_000) + b"tag!" * 5000)
     assert soundfile.info(path).frames > 1.05 * len(whole), "libsndfile plays it"
     np.testing.assert_allclose(heard(path), whole, atol=1 if "ADPCM" in subtype else 0)
+
+
+@pytest.mark.parametrize("length", [1 << 62, (1 << 63) + 24, (1 << 64) - 1])
+def test_a_chunk_that_claims_more_than_a_disk_holds(tmp_path, chord, length, capfd):
+    """FFmpeg would seek to its end."""
+    path = tmp_path / "sound.w64"
+    soundfile.write(path, chord(seconds=SECONDS), RATE)
+    content = path.read_bytes()
+    place = content.index(b"data")
+    path.write_bytes(
+        content[:place] + b"junk" + content[place + 4 :][:12] + struct.pack("<Q", length) + content[place:]
+    )
+    with contextlib.suppress(probe.Unreadable):
+        heard(path)
+    assert ffmpeg.length(path, "W64") is None
+    assert capfd.readouterr().err == ""
 
 
 def test_a_voc_of_several_blocks(tmp_path, chord):
