@@ -206,6 +206,24 @@ def test_a_chunk_behind_the_sound_of_an_iff_is_refused(tmp_path, chord):
     expect(path, "follow its sound, and libsndfile would play them", np.zeros(0))
 
 
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("level", [0, 0.5, 1])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("kind", ["noise", "tone", "zeros"])
+def test_a_whole_flac_is_decoded_by_libsndfile(tmp_path, subtype, level, channels, kind):
+    """FFmpeg counts its samples exactly, whatever the blocks look like."""
+    path, n = tmp_path / "whole.flac", 30_011
+    y = {
+        "noise": np.random.default_rng(0).standard_normal(n) / 9,
+        "tone": np.sin(np.arange(n) / 9) / 2,
+        "zeros": np.zeros(n),
+    }
+    soundfile.write(path, np.stack([y[kind]] * channels, 1), 44_100, subtype, compression_level=level)
+    found = probe.header(path)
+    assert found["decoder"] == "libsndfile" and found["duration_s"] == n / 44_100
+    assert ffmpeg.length(path, "FLAC").seconds == pytest.approx(n / 44_100, abs=1e-9)
+
+
 def test_two_flac_files_in_one(tmp_path, chord):
     path = tmp_path / "two.flac"
     soundfile.write(path, chord(seconds=SECONDS), RATE)
