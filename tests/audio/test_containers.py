@@ -4,6 +4,7 @@ All of the sound is heard, or the file is refused with the reason.
 """
 
 import contextlib
+import itertools
 import struct
 from collections.abc import Callable
 from typing import NamedTuple
@@ -206,11 +207,9 @@ def test_a_chunk_behind_the_sound_of_an_iff_is_refused(tmp_path, chord):
     expect(path, "follow its sound, and libsndfile would play them", np.zeros(0))
 
 
-@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
-@pytest.mark.parametrize("level", [0, 0.5, 1])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("kind", ["noise", "tone", "zeros"])
-def test_a_whole_flac_is_decoded_by_libsndfile(tmp_path, subtype, level, channels, kind):
+def test_a_whole_flac_is_decoded_by_libsndfile(tmp_path, channels, kind):
     """FFmpeg counts its samples exactly, whatever the blocks look like."""
     path, n = tmp_path / "whole.flac", 30_011
     y = {
@@ -218,10 +217,11 @@ def test_a_whole_flac_is_decoded_by_libsndfile(tmp_path, subtype, level, channel
         "tone": np.sin(np.arange(n) / 9) / 2,
         "zeros": np.zeros(n),
     }
-    soundfile.write(path, np.stack([y[kind]] * channels, 1), 44_100, subtype, compression_level=level)
-    found = probe.header(path)
-    assert found["decoder"] == "libsndfile" and found["duration_s"] == n / 44_100
-    assert ffmpeg.length(path, "FLAC").seconds == pytest.approx(n / 44_100, abs=1e-9)
+    for subtype, level in itertools.product(("PCM_S8", "PCM_16", "PCM_24"), (0, 0.5, 1)):
+        soundfile.write(path, np.stack([y[kind]] * channels, 1), 44_100, subtype, compression_level=level)
+        found = probe.header(path)
+        assert found["decoder"] == "libsndfile" and found["duration_s"] == n / 44_100
+        assert ffmpeg.length(path, "FLAC").seconds == pytest.approx(n / 44_100, abs=1e-9)
 
 
 def test_two_flac_files_in_one(tmp_path, chord):
