@@ -1,126 +1,83 @@
-"""What the containers of sound files say that libsndfile does not report."""
+"""What Ogg pages and the tags around an MP3 say that libsndfile does not report."""
 
 import os
-import re
 import struct
+import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
-MAX_UNNAMED = 0.1
-"""Share of a file that may lie behind its last chunk and belong to none."""
-TAGS = (b"ID3", b"TAG", b"APETAGEX")
+from pipelines.audio.extents import TAGS
 
-
-def promised_more(log: str) -> str:
-    """libsndfile plays a truncated WAV, AU or AIFF as if it were whole, but its log says `data : 1000 (should be 400)`."""
-    for line in log.splitlines():
-        found = re.match(r"\s*(?:data|Data Size|SSND)\s*:\s*(\d+) \(should be (\d+)\)", line)
-        if not found:
-            continue
-        promised, there = int(found[1]), int(found[2])
-        # encoders that write to a pipe leave the largest number; padding may be off by a few bytes
-        if promised < 0x7FFFF000 and there < 0.99 * promised:
-            return f"its header promises {promised:,} bytes of sound and {there:,} are there"
-    return ""
+CRC_OF_PAGE = slice(22, 26)
+BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def ogg_fault(path: str | os.PathLike) -> str:
-    """What is missing of an Ogg file's pages (RFC 3533, section 6), "" for none and for other formats: libsndfile misses nothing.
+class Ogg(NamedTuple):
+    """`fault`: what is wrong with the pages, "" for nothing. `forms`: how many different sample rates and numbers of channels the
+    chained Vorbis or Opus streams have."""
 
-    Each stream's pages are numbered, and its last carries an end mark; of chained streams each ends before the next begins.
+    fault: str
+    forms: int
+
+
+def ogg(path: str | os.PathLike) -> Ogg:
+    """What libsndfile does not say of an Ogg file's pages (RFC 3533, section 6): it plays what it finds.
+
+    Each stream's pages are numbered, and its last carries an end mark; of chained streams each ends before the next begins. The
+    first packet of a stream, which is alone on its page, says its form (Vorbis I, 4.2.2; RFC 7845, 5.1). Opus has one rate.
     """
-    open_streams, last = {}, {}  # serial number of a stream -> number of its last page
-    for _, flags, serial, number, _ in _ogg_pages(path):
-        if flags is None:
-            return "bytes between its pages belong to none"
+    open_streams, last, forms = {}, {}, set()  # serial number of a stream -> number of its last page
+    positions = {}  # serial number of a stream -> samples up to the end of its last page
+    for head, body in _ogg_pages(path):
+        if body is None:
+            return Ogg("truncated: bytes between its pages belong to none", len(forms))
+        flags, position, serial, number = struct.unpack_from("<BqII", head, 5)
+        if _ogg_crc(head, body) != struct.unpack("<I", head[CRC_OF_PAGE])[0]:
+            return Ogg(f"damaged: the checksum of its page {number} is wrong", len(forms))
         if flags & 2:
             if set(open_streams) - {name for name, page in open_streams.items() if page == 0}:
-                return "a stream begins before the one before it has ended"
+                return Ogg("truncated: a stream begins before the one before it has ended", len(forms))
             last[serial] = number - 1
+            if body[:7] == b"\x01vorbis":
+                forms.add(body[11:16])
+            elif body[:8] == b"OpusHead":
+                forms.add(body[9:10])
         elif number != last.get(serial, number - 1) + 1:
-            return f"{number - last[serial] - 1} pages are missing on the way"
+            return Ogg(f"truncated: {number - last[serial] - 1} pages are missing on the way", len(forms))
+        before = 0 if flags & 2 else positions.get(serial, 0)
+        if (position < 0 and flags & 4 and body) or 0 <= position < before:
+            return Ogg(f"damaged: its page {number} ends before the one before it", len(forms))
+        positions[serial] = max(position, before)
         last[serial] = open_streams[serial] = number
         if flags & 4:
             open_streams.pop(serial)
-    return "the last page of its stream is missing" if open_streams else ""
+    return Ogg("truncated: the last page of its stream is missing" if open_streams else "", len(forms))
 
 
-def ogg_forms(path: str | os.PathLike) -> int:
-    """How many different sample rates and numbers of channels the chained Vorbis or Opus streams of an Ogg file have.
-
-    By the first packet of each stream, which is alone on its page (RFC 3533, section 4; Vorbis I, 4.2.2; RFC 7845, 5.1). Opus has
-    one rate.
-    """
-    forms = set()
-    for first, flags, *_ in _ogg_pages(path):
-        if flags and flags & 2:
-            if first[:7] == b"\x01vorbis":
-                forms.add(first[11:16])
-            elif first[:8] == b"OpusHead":
-                forms.add(first[9:10])
-    return len(forms)
-
-
-def _ogg_pages(path: str | os.PathLike) -> Iterator[tuple]:
-    """(first 16 bytes, flags, serial number, page number, size) of each page; flags None where something else follows."""
-    place, size = 0, os.path.getsize(path)
+def _ogg_pages(path: str | os.PathLike) -> Iterator[tuple[bytes, bytes | None]]:
+    """(head, body) of each page; the body is None where something else follows."""
     with open(path, "rb") as file:
-        if file.read(4) != b"OggS":
-            return
-        file.seek(0)
-        while place < size:
-            head = file.read(27)
+        place = 0
+        while head := file.read(27):
             if len(head) < 27 or head[:4] != b"OggS":
-                if place and any(head):  # zeros at the end are padding
-                    yield b"", None, 0, 0, 0
+                if place and any(head) and not head.startswith(TAGS):  # zeros at the end are padding
+                    yield head, None
                 return
             sizes = file.read(head[26])
-            serial, number = struct.unpack_from("<II", head, 14)
-            length = 27 + len(sizes) + sum(sizes)
-            yield file.read(16), head[5], serial, number, length
-            place += length
-            file.seek(place)
+            body = file.read(sum(sizes))
+            if len(body) < sum(sizes):  # the next page, or the end mark, is missing then
+                return
+            yield head + sizes, body
+            place += len(head) + len(sizes) + len(body)
 
 
-def behind_the_chunks(path: str | os.PathLike) -> int:
-    """Bytes of a WAV, AIFF or AU that lie behind the sound and are in no chunk: sound that the header does not count.
-
-    0 for other formats, where they are at most `MAX_UNNAMED` of the file, and where all are zero.
-    """
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if head[:4] == b".snd":
-            place, length = struct.unpack(">II", head[4:12])
-            end = size if length >= 0x7FFFFFFF else place + length
-        else:
-            order = {(b"RIFF", b"WAVE"): "<I", (b"FORM", b"AIFF"): ">I", (b"FORM", b"AIFC"): ">I"}.get(
-                (head[:4], head[8:])
-            )
-            if not order:
-                return 0
-            end = 12
-            while end < size:
-                file.seek(end)
-                name, length = file.read(4), file.read(4)
-                if len(length) < 4 or any(not 32 <= letter < 127 for letter in name):
-                    break
-                (length,) = struct.unpack(order, length)
-                behind = end + 8 + length + length % 2
-                if behind > size + 1:
-                    if name in (b"data", b"SSND"):  # it claims more than there is: `promised_more` sees that
-                        return 0
-                    break
-                end = behind
-        if end >= size or size - end <= MAX_UNNAMED * size:
-            return 0
-        file.seek(end)
-        if file.read(8).startswith(TAGS):
-            return 0
-        file.seek(end)
-        while block := file.read(1 << 20):
-            if block.strip(b"\0"):
-                return size - end
-    return 0
+def _ogg_crc(head: bytes, body: bytes) -> int:
+    """The checksum that a page should have: polynomial 0x04C11DB7 from 0, highest bit first, with its own place zero. zlib's has
+    the lowest bit first, and is inverted before and after."""
+    page = bytearray(head + body)
+    page[CRC_OF_PAGE] = bytes(4)
+    found = zlib.crc32(page.translate(BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{found:032b}"[::-1], 2)
 
 
 def mp3_bounds(path: str | os.PathLike) -> tuple[int, int]:

@@ -4,6 +4,7 @@ soundfile reads (where libsndfile would not hear all of it FFmpeg, see `probe`),
 channels is 35 times slower), soxr HQ resamples as a stream.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ import soxr
 from pipelines.audio import ffmpeg, probe
 from pipelines.audio.pcm import mix, to_int16
 from pipelines.audio.probe import Unreadable
+from pipelines.audio.quiet import without_remarks
 
 BLOCK_FRAMES = 1 << 18
 MAX_BEYOND, LOUD, ANOTHER_SCALE = 0.1, 2.0, 8.0
@@ -68,8 +70,16 @@ def _read(path: str | os.PathLike, header: dict) -> Iterator[np.ndarray]:
         if header["decoder"] == "ffmpeg":
             yield from ffmpeg.blocks(path, header["format"], BLOCK_FRAMES)
             return
-        with soundfile.SoundFile(os.fspath(path)) as file:
-            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        # a call each: the consumer of the blocks writes to standard error too
+        quiet = without_remarks if header["format"] == "MP3" else contextlib.nullcontext
+        with quiet():
+            file = soundfile.SoundFile(os.fspath(path))
+        with file:
+            while True:
+                with quiet():
+                    block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                if not len(block):
+                    return
                 yield block
     except ValueError as error:
         raise Unreadable(str(error)) from error

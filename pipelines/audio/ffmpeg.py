@@ -1,8 +1,8 @@
 """Files of which libsndfile would not hear all: their packets counted, and their sound decoded, by FFmpeg (PyAV).
 
 libsndfile stops where it estimates the end of an MP3 without a table of contents, where a wrong table claims the end, and
-after the first of several chained Ogg streams. It takes the unknown length of a FLAC or WAV that was written to a pipe for
-none, or for millions of years.
+after the first of several chained Ogg streams, and where a FLAC says that it ends. It takes the unknown length of a FLAC or WAV
+that was written to a pipe for none, or for millions of years, and the chunks behind the sound of a W64 or VOC for sound.
 
 FFmpeg is given an open file and the format that libsndfile found: it tries no other, follows no address and opens nothing else.
 """
@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from pipelines.audio.containers import mp3_bounds
 
 FORMATS = {
     **{"MP3": "mp3", "OGG": "ogg", "FLAC": "flac", "WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff"},
-    **{"AU": "au", "W64": "w64", "CAF": "caf"},
+    **{"AU": "au", "W64": "w64", "CAF": "caf", "VOC": "voc"},
 }
 """libsndfile's name of a format -> FFmpeg's."""
 
@@ -34,19 +35,21 @@ def _opened(path: str | os.PathLike, kind: str):
 
     av.logging.set_level(av.logging.PANIC)  # what it would print names no file
     with open(path, "rb") as file:
-        part = _Part(file, *mp3_bounds(path)) if kind == "MP3" else file
-        with av.open(part, format=FORMATS[kind], metadata_errors="ignore") as container:
+        bounds = mp3_bounds(path) if kind == "MP3" else (0, os.path.getsize(path))
+        with av.open(_Part(file, *bounds), format=FORMATS[kind], metadata_errors="ignore") as container:
             yield container, container.streams.audio[0]
 
 
 class _Part:
-    """A file from `begin` to before `end`, as FFmpeg reads one."""
+    """A file from `begin` to before `end`, as FFmpeg reads one: a header that lies may have it seek anywhere."""
 
     def __init__(self, file, begin: int, end: int):
         self.file, self.begin, self.end, self.place = file, begin, end, 0
 
     def read(self, n: int = -1) -> bytes:
         left = max(0, self.end - self.begin - self.place)
+        if not left:
+            return b""
         self.file.seek(self.begin + self.place)
         found = self.file.read(left if n < 0 else min(n, left))
         self.place += len(found)
@@ -60,9 +63,17 @@ class _Part:
         return self.place
 
 
-def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
-    """(seconds, whether all MP3 frames are of one rate and number of channels) of a file of libsndfile's format `kind`, from its
-    packets, without decoding. None where FFmpeg finds none."""
+class Packets(NamedTuple):
+    """`one_form`: whether all MP3 frames are of one rate and number of channels. `sample_rate`: in Hz, of what `blocks` yields;
+    48,000 for Opus, which libsndfile decodes to the rate that the encoder was given."""
+
+    seconds: float
+    one_form: bool
+    sample_rate: int
+
+
+def length(path: str | os.PathLike, kind: str) -> Packets | None:
+    """What the packets of a file of libsndfile's format `kind` say, without decoding. None where FFmpeg finds none."""
     import av
 
     if kind not in FORMATS:
@@ -82,11 +93,11 @@ def length(path: str | os.PathLike, kind: str) -> tuple[float, bool] | None:
                 row = row + 1 if form == before else 1
                 before, longest[form] = form, max(longest[form], row)
             (form, duration), *others = durations.most_common()
-            seconds = float(duration * stream.time_base)
+            seconds, sample_rate = float(duration * stream.time_base), stream.rate
     except (av.FFmpegError, IndexError, ValueError):
         return None
     changes = any(longest[other] >= IN_A_ROW and n > MAX_ODD * durations.total() for other, n in others)
-    return (seconds, not changes) if seconds else None
+    return Packets(seconds, not changes, sample_rate) if seconds else None
 
 
 def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray]:

@@ -4,12 +4,17 @@ import os
 
 import soundfile
 
-from pipelines.audio import containers, ffmpeg
+from pipelines.audio import containers, extents, ffmpeg
+from pipelines.audio.quiet import without_remarks
 
 MAX_CHANNELS = 64
 RATES = (2_000, 768_000)  # Hz; outside is a broken header, not music
-ESTIMATED = ("MP3", "OGG")
+ESTIMATED = ("MP3", "OGG", "FLAC")
 """Formats whose length libsndfile estimates, believes, or reads of the first of several streams."""
+TO_THE_END = ("AVR", "MAT5", "MPC2K", "NIST", "SVX", "VOC", "W64", "WVE", "XI")
+"""Formats of which libsndfile plays all bytes behind the header, whatever it says of them."""
+MAX_UNNAMED = 0.1
+"""Share of a file that may lie behind its sound and belong to no part of it."""
 BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}
 """Of a sample."""
 UNKNOWN = 1 << 62
@@ -37,8 +42,10 @@ def header(path: str | os.PathLike) -> dict:
             raise Unreadable("a folder, not an audio file")
         if os.path.getsize(path) == 0:
             raise Unreadable("the file is empty (0 bytes): copy or download it again")
-        info = soundfile.info(str(path), verbose=True)
+        with without_remarks():
+            info = soundfile.info(str(path), verbose=True)
     except soundfile.LibsndfileError as error:
+        _refuse_what_is_open(path)
         # libsndfile says "does not exist" of an MP3 in which it finds no frame
         why = "" if "not exist" in error.error_string else f" ({error.error_string.rstrip('.')})"
         raise Unreadable(f"not audio that libsndfile can read{why}: convert it to FLAC or WAV, or remove it") from error
@@ -54,49 +61,87 @@ def header(path: str | os.PathLike) -> dict:
         raise Unreadable(f"its header says {info.samplerate} Hz: the header is damaged")
     if info.channels > MAX_CHANNELS:
         raise Unreadable(f"its header says {info.channels} channels: the header is damaged")
-    cut = containers.promised_more(info.extra_info) or containers.ogg_fault(path)
-    if cut:
+    extent = extents.of(path, info.format)
+    if extent and (cut := extents.missing(path, extent)):
         raise Unreadable(f"truncated: {cut}; copy or download it again")
-    duration_s, decoder = _length(path, info)
+    pages = containers.ogg(path)
+    if pages.fault:
+        raise Unreadable(f"{pages.fault}; copy or download it again")
+    if pages.forms > 1:
+        raise Unreadable(CHANGES)
+    duration_s, sample_rate, decoder = _length(path, info, extent)
     return {
         "duration_s": duration_s,
-        "sample_rate": info.samplerate,
+        "sample_rate": sample_rate,
         "channels": info.channels,
         "format": info.format,
         "decoder": decoder,
     }
 
 
-def _length(path: str | os.PathLike, info) -> tuple[float, str]:
-    """(seconds, the library that hears them all)."""
+def _refuse_what_is_open(path: str | os.PathLike) -> None:
+    """The reason for a CAF or RF64 that libsndfile calls malformed, where its header says too much, or leaves its length open."""
+    with open(path, "rb") as file:
+        kind = {b"caff": "CAF", b"RF64": "RF64"}.get(file.read(4))
+    extent = extents.of(path, kind) if kind else None
+    if extent and (cut := extents.missing(path, extent)):
+        raise Unreadable(f"truncated: {cut}; copy or download it again")
+    if extent and extent.end is None:
+        raise Unreadable(
+            f"its header leaves open how long it is, and libsndfile reads no such {kind}: convert it to FLAC or WAV"
+        )
+
+
+def _length(path: str | os.PathLike, info, extent: extents.Extent | None) -> tuple[float, int, str]:
+    """(seconds, sample rate, the library that hears them all)."""
     said = info.frames / info.samplerate
-    if 0 < info.frames < UNKNOWN and info.format not in ESTIMATED:
-        sound = info.frames * info.channels * BYTES.get(info.subtype, 0)
-        if sound < 0.9 * os.path.getsize(path) and (more := containers.behind_the_chunks(path)):
-            raise Unreadable(
-                f"its header says {said:.1f} s, and {more:,} bytes follow that belong to no part of the file: either the header "
-                "is wrong, or what follows is no sound; export it again"
-            )
-        return said, "libsndfile"
-    if info.frames <= 0 and not containers.behind_the_chunks(path):
+    if info.frames <= 0 and not (extent and extent.end is None):
         raise Unreadable("it holds no samples")
-    if info.format == "OGG" and containers.ogg_forms(path) > 1:
-        raise Unreadable(CHANGES)
+    known = 0 < info.frames < UNKNOWN
+    if known and info.format not in ESTIMATED and not _plays_too_much(path, info, extent):
+        return said, info.samplerate, "libsndfile"
     walked = ffmpeg.length(path, info.format)
     if walked is None:
         raise Unreadable(
             f"how long it is cannot be found out: libsndfile says {_words(info)}, and FFmpeg cannot read it to its end"
         )
-    there, one_form = walked
-    if not one_form:
+    if not walked.one_form:
         raise Unreadable(CHANGES)
+    there = walked.seconds
     tagged = info.format == "MP3" and containers.has_table_of_contents(path)
-    if tagged and there < 0.99 * said:
+    if known and there < 0.99 * said and (tagged or info.format == "OGG"):
         raise Unreadable(
             f"truncated: its header promises {said:.1f} s and {there:.1f} s are there; copy or download it again"
         )
-    gap = (GAP if tagged else 2 * 1152) / info.samplerate
-    return (said, "libsndfile") if abs(said - there) <= gap else (there, "ffmpeg")
+    off = (there - said if info.format == "FLAC" and known else abs(there - said)) * info.samplerate
+    gap = {"MP3": GAP if tagged else 2 * 1152, "OGG": 2 * 1152}.get(info.format, 0.5)
+    return (said, info.samplerate, "libsndfile") if off <= gap else (there, walked.sample_rate, "ffmpeg")
+
+
+def _plays_too_much(path: str | os.PathLike, info, extent: extents.Extent | None) -> bool:
+    """Whether libsndfile would play what is no sound, and FFmpeg would not. Raises `Unreadable` where FFmpeg does not read the
+    format, and where a part of the file is neither sound nor anything else."""
+    if extent is None:
+        return False
+    size = os.path.getsize(path)
+    if size - extent.named > MAX_UNNAMED * size and (more := extents.behind(path, extent.named)):
+        raise Unreadable(
+            f"{more:,} bytes behind its sound belong to no part of the file: either the header is wrong, or what follows is no "
+            "sound; export it again"
+        )
+    heard = info.frames * info.channels * BYTES.get(info.subtype, 0)
+    there = min(extent.end or size, size) - extent.begin
+    if info.format in extents.LAYOUTS and 0 < heard < 0.99 * there:
+        raise Unreadable(
+            f"its header counts {_words(info)}, or {heard:,} bytes, and {there:,} bytes of sound are there: export it again"
+        )
+    if extent.end is None or info.format not in TO_THE_END or not (more := extents.behind(path, extent.end)):
+        return False
+    if info.format in ffmpeg.FORMATS:
+        return True
+    raise Unreadable(
+        f"{more:,} bytes follow its sound, and libsndfile would play them: export it again, or convert it to FLAC or WAV"
+    )
 
 
 def _words(info) -> str:

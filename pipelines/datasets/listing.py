@@ -17,17 +17,33 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
+from pipelines.audio.quiet import without_remarks
+from pipelines.datasets import limit
 from pipelines.store.files import atomic, sha256
 from pipelines.store.tables import column
 
 FORMATS = {name.lower() for name in soundfile.available_formats()} - {"raw"}  # headerless: nothing says what it is
 AUDIO_SUFFIXES = tuple(
-    sorted(f".{name}" for name in FORMATS | {"aif", "aifc", "aiffc", "bwf", "oga", "opus", "snd", "spx", "wave"})
+    sorted(
+        f".{name}"
+        for name in FORMATS
+        | {"8svx", "aif", "aifc", "aiffc", "bwf", "mp1", "mp2", "mpga", "oga", "opus", "snd", "sph", "spx", "wave"}
+    )
 )
 """Names of libsndfile's formats: such a file is music, and a fault if it cannot be read. Under any other name a file is music
-where libsndfile can read it."""
-FOREIGN_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf", ".dff", ".ac3", ".mka", ".webm")
+where it begins as one (`BEGINNINGS`), or libsndfile can read it."""
+FOREIGN_SUFFIXES = (
+    *(".m4a", ".m4b", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf", ".dff", ".ac3", ".mka", ".webm", ".weba"),
+    *(".3gp", ".amr", ".dts", ".eac3", ".mpc", ".shn", ".tak", ".tta"),
+)
 """Audio that libsndfile does not read: to be converted, not passed over."""
+BEGINNINGS = re.compile(
+    rb"fLaC|caff|\.snd|ID3[\2-\4]|riff\x2E\x91\xCF\x11|(RIFF|RIFX|RF64)....WAVE|FORM....(AIF[FC]|8SVX|16SV)"
+    rb"|OggS.{24,40}(\x01vorbis|OpusHead|\x7FFLAC|Speex   )",
+    re.DOTALL,
+)
+"""First bytes of what libsndfile knows, whether it can read the rest or not: FLAC, CAF, AU, MP3 with a tag, W64, WAV, AIFF, IFF,
+and Ogg with sound."""
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
@@ -142,7 +158,7 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             if linked and not follow_links and inside not in (place / name).resolve().parents:
                 problem = LEAVES if (place / name).exists() else "a link to nothing"
             elif relative.suffix.lower() not in AUDIO_SUFFIXES and not _is_sound(place / name):
-                problem = "not an audio file by its name"
+                problem = limit.NOT_MUSIC
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
                     problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
             # label/artist/album/file: clips of one artist stand together, also under two labels
@@ -162,8 +178,14 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
 
 def _is_sound(path: Path) -> bool:
     try:
-        info = soundfile.info(path) if path.is_file() else None
-        return info is not None and info.frames > 0 and info.format != "RAW"  # which is a guess by the suffix
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            if BEGINNINGS.match(file.read(128)):
+                return True
+        with without_remarks():
+            info = soundfile.info(path)
+        return info.frames > 0 and info.format != "RAW"  # which is a guess by the suffix
     except (soundfile.LibsndfileError, OSError, TypeError):
         return False
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pipelines.audio import probe
-from pipelines.datasets import folder, listing
+from pipelines.audio import decode, probe
+from pipelines.datasets import folder, limit, listing
 from pipelines.stages import manifest
 
 
@@ -202,17 +202,76 @@ def test_what_has_no_header_is_no_music_whatever_it_is_called(in_tmp, chord, nam
             probe.header(in_tmp / f"music/a/{name}")
 
 
-@pytest.mark.parametrize("suffix", ["oga", "aifc", "caf", "w64", "sound", ""])
+FORMAT_OF = {
+    **{
+        "oga": "OGG",
+        "aifc": "AIFF",
+        "caf": "CAF",
+        "w64": "W64",
+        "rf64": "RF64",
+        "mp2": "MP3",
+        "mpga": "MP3",
+        "snd": "AU",
+    },
+    **{"au": "AU", "voc": "VOC", "xi": "XI", "opus": "OGG", "8svx": "SVX", "sph": "NIST", "sound": "FLAC", "": "WAV"},
+}
+
+
+@pytest.mark.parametrize("suffix", FORMAT_OF)
 def test_what_libsndfile_reads_is_music_under_any_name(in_tmp, chord, suffix):
-    formats = {"oga": "OGG", "aifc": "AIFF", "caf": "CAF", "w64": "W64", "sound": "FLAC", "": "WAV"}
     for label in ("a", "b"):
         (in_tmp / "music" / label).mkdir(parents=True)
-        soundfile.write(in_tmp / f"music/{label}/1.{suffix}", chord(), 16_000, format=formats[suffix])
+        soundfile.write(in_tmp / f"music/{label}/1.{suffix}", chord(), 16_000, format=FORMAT_OF[suffix])
         (in_tmp / f"music/{label}/notes.txt").write_text("not music")
     files = listing.scan(in_tmp / "music").set_index("path")
     assert dict(files["problem"]) == {
         path: "not an audio file by its name" if path.endswith("txt") else "" for path in files.index
     }
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "CAF", "AU", "W64", "WAV", "RF64", "AIFF", "SVX", "OGG"])
+@pytest.mark.parametrize("suffix", ["", ".take", ".bak"])
+def test_damaged_sound_is_not_passed_over(in_tmp, chord, kind, suffix):
+    """libsndfile cannot read it, and its name says nothing: by its first bytes it is sound, and will be quarantined."""
+    (in_tmp / "music/a").mkdir(parents=True)
+    soundfile.write(in_tmp / "music/a/1.wav", chord(), 16_000)
+    damaged = in_tmp / f"music/a/2{suffix}"
+    soundfile.write(damaged, chord(), 16_000, format=kind)
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    files = listing.scan(in_tmp / "music").set_index("path")
+    assert set(files["problem"]) == {""}
+    with pytest.raises(probe.Unreadable):
+        sum(map(len, decode.blocks(damaged, 16_000)))
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        *(
+            (f"x{suffix}", f"{suffix} cannot be read: convert it")
+            for suffix in (".m4a", ".tta", ".mpc", ".dts", ".amr")
+        ),
+        *(
+            (name, limit.NOT_MUSIC)
+            for name in ("cover.jpg", "notes.txt", "disc.cue", "booklet.pdf", "list.m3u", "film.ogv")
+        ),
+        *((name, None) for name in (".DS_Store", "Thumbs.db", "._1.wav")),
+    ],
+)
+def test_what_is_no_sound_is_told_from_what_cannot_be_read(in_tmp, chord, name, problem):
+    (in_tmp / "music/a").mkdir(parents=True)
+    soundfile.write(in_tmp / "music/a/1.wav", chord(), 16_000)
+    content = (
+        b"OggS\0\2" + bytes(22) + b"\x80theora" if name.endswith("ogv") else b"%PDF-1.4 \xff\xfb\x90\x64 not music" * 99
+    )
+    (in_tmp / "music/a" / name).write_bytes(content)
+    files = listing.scan(in_tmp / "music").set_index("path")
+    if problem is None:
+        assert list(files.index) == ["a/1.wav"]
+    else:
+        assert files.loc[f"a/{name}", "problem"].startswith(problem)
+        quarantine = pd.DataFrame({"reason": files["problem"][files["problem"] != ""]})
+        assert limit.faults(quarantine) == (problem != limit.NOT_MUSIC)
 
 
 def test_folders_below_the_label_are_groups(in_tmp, chord):
