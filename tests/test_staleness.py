@@ -55,7 +55,11 @@ def stale(stages, is_read):
     ("key", "expected", "among"),
     [
         ("clustering.n_init", r"cluster@\w+|study@\w+|leaks@\w+|metrics|report", "cluster@mine"),
-        ("features.pooled.n_mfcc", rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|tagging|metrics|report", "baseline@mine-pooled_pca"),
+        (
+            "features.pooled.n_mfcc",
+            rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|tagging|metrics|report",
+            "baseline@mine-pooled_pca",
+        ),
         (
             "taggers.waveform.sample.epochs",
             rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",

@@ -35,8 +35,9 @@ class Unreadable(Exception):
 
 
 def header(path: str | os.PathLike) -> dict:
-    """`{"duration_s", "sample_rate", "channels", "format", "decoder"}` of a file. `format` is libsndfile's name of it, `decoder`
-    `libsndfile`, or `ffmpeg` where libsndfile would not hear all of it. Raises `Unreadable`."""
+    """`{"duration_s", "sample_rate", "channels", "format", "decoder", "artist"}` of a file. `format` is libsndfile's name of it,
+    `decoder` `libsndfile`, or `ffmpeg` where libsndfile would not hear all of it; `artist` what its tags say, or "". Raises
+    `Unreadable`."""
     try:
         if os.path.isdir(path):
             raise Unreadable("a folder, not an audio file")
@@ -76,7 +77,16 @@ def header(path: str | os.PathLike) -> dict:
         "channels": info.channels,
         "format": info.format,
         "decoder": decoder,
+        "artist": _artist(path),
     }
+
+
+def _artist(path: str | os.PathLike) -> str:
+    try:
+        with without_remarks(), soundfile.SoundFile(str(path)) as file:
+            return file.artist.strip()
+    except (soundfile.LibsndfileError, OSError):  # FFmpeg alone reads it
+        return ""
 
 
 def _refuse_what_is_open(path: str | os.PathLike) -> None:

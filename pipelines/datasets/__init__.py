@@ -28,7 +28,7 @@ CLIP_COLUMNS = {
     "title": "what a person calls the clip",
     "tags": "list of strings: the multi-label truth, empty where there is none",
     "split": "train, validation, test, or all where there is no split",
-    "group": "clips of one group (work, artist) never stand on two sides of a split",
+    "group": "clips of one group (work, artist) never stand on two sides of a split; empty: the artist that the file's tags name",
     "source": "where the music comes from",
     "licence": "the licence of that source",
 }

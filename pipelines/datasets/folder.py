@@ -40,7 +40,7 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
             "title": files["path"],
             "tags": [[] for _ in range(len(files))],
             "split": files["split"],
-            "group": files["group"],
+            "group": files["group"].where(files["group"] != files["path"], ""),
             "source": str(Path(entry["path"])),
             "licence": LICENSE_INFO,
             "target_label": files["label"],

@@ -3,6 +3,7 @@ withdrawn, goes to quarantine."""
 
 import argparse
 import os
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from pipelines.store.plain import plain
 from pipelines.store.tables import write_table
 
 BATCH = 64
+NO_ARTIST = {"", "unknown", "unknown artist", "various", "various artists", "va", "v.a.", "n/a", "none", "artist"}
 
 
 def examine(task: list[tuple[str, str]]) -> list[dict]:
@@ -52,7 +54,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     table = pd.DataFrame(
         [reasons | ({"reason": bad} if bad else found[n]) for n, bad in enumerate(clips["problem"])],
         index=clips.index,
-        columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels"],
+        columns=["reason", "exception", "sha256", "n_bytes", "duration_s", "sample_rate", "channels", "artist"],
     )
     bad = table["reason"] != ""
     quarantine = pd.DataFrame(
@@ -69,7 +71,24 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
         .join(table.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]])
     )
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
+    good["group"] = by_artist(good, table.loc[~bad, "artist"])
     return _identify(good), quarantine
+
+
+def by_artist(clips: pd.DataFrame, artists: pd.Series) -> pd.Series:
+    """The group of each clip: its own; where it has none (""), the artist that its tags name; else the clip itself (its title).
+
+    An artist is left aside who made most of the clips, or all clips of a label and no others: such a group tells no clips apart.
+    """
+    names = artists.map(lambda name: unicodedata.normalize("NFC", name).casefold())
+    names[(clips["group"] != "") | names.isin(NO_ARTIST)] = ""
+    for _, members in clips[names != ""].groupby(names):
+        labels = members.get("target_label", pd.Series(dtype=object)).unique()
+        repeats = len(labels) == 1 and (clips["target_label"] == labels[0]).sum() == len(members)
+        if repeats or len(members) > max(1, len(clips) / 2):
+            names[members.index] = ""
+    own = clips["group"].where(clips["group"] != "", clips["title"])
+    return own.where(names == "", "artist " + names)
 
 
 def _identify(clips: pd.DataFrame) -> pd.DataFrame:

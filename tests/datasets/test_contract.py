@@ -77,7 +77,7 @@ def test_the_columns_are_the_contracts(case):
     extra = set(clips.columns) - set(datasets.CLIP_COLUMNS) - {"sha256", "problem"}
     assert extra and all(name.startswith("target_") for name in extra)
     assert set(clips["split"]) <= set(datasets.SPLITS) and clips["path"].is_unique
-    assert not (clips[["path", "title", "group", "source", "licence"]] == "").any().any()
+    assert not (clips[["path", "title", "source", "licence"]] == "").any().any()
     assert all(isinstance(tag, str) for tags in clips["tags"] for tag in tags)
     assert clips[sorted(extra)].notna().any().all()
 

@@ -106,6 +106,33 @@ def test_exact_copies_are_kept_and_named(songs, in_tmp):
     assert copies["duplicate_of"].iloc[1] == copies["clip_id"].iloc[0] and pd.isna(copies["duplicate_of"].iloc[0])
 
 
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "ogg", "wav", "aiff"])
+def test_artists_in_tags_are_groups(in_tmp, chord, suffix):
+    """Two files of an artist, also where it is written otherwise; who compiled them, or is the label, is no group."""
+    artists = {
+        "a": ["Nina Šimon", "nina ŠIMON", "Various Artists", ""],
+        "b": ["Anon Two", "Solo", "Solo", ""],
+        "c": ["The C", "The C"],
+    }
+    for label, names in artists.items():
+        (in_tmp / "music" / label).mkdir(parents=True)
+        for number, name in enumerate(names):
+            with soundfile.SoundFile(in_tmp / f"music/{label}/{number}.{suffix}", "w", 16_000, 1) as file:
+                if name:
+                    file.artist = name
+                file.write(chord((220 + 10 * number + ord(label),), 1.0))
+    entry = {"path": str(in_tmp / "music"), "fingerprint": listing.fingerprint(listing.scan(in_tmp / "music"))}
+    Path("raw").mkdir()
+    folder.build(Path("raw"), entry)
+    good, bad = manifest.build(folder.clips(Path("raw"), entry), Path("raw"), {"workers": 1})
+    assert bad.empty
+    assert good["group"].tolist() == [
+        *("artist nina šimon", "artist nina šimon", f"a/2.{suffix}", f"a/3.{suffix}"),
+        *("artist anon two", "artist solo", "artist solo", f"b/3.{suffix}"),
+        *(f"c/0.{suffix}", f"c/1.{suffix}"),
+    ]
+
+
 def test_fingerprint_follows_the_bytes_and_names_only(songs, in_tmp):
     root, _ = songs
     before = listing.fingerprint(listing.scan(root))
