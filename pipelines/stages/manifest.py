@@ -71,7 +71,8 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
         .join(table.loc[~bad, ["sha256", "n_bytes", "duration_s", "sample_rate", "channels"]])
     )
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
-    good["group"] = by_artist(good, table.loc[~bad, "artist"])
+    if (good["group"] == "").any():
+        good["group"] = by_artist(good, table.loc[~bad, "artist"])
     return _identify(good), quarantine
 
 
