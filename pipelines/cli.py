@@ -21,6 +21,7 @@ from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
 from pipelines.registry import owed, remotes
 from pipelines.retention import commands as retention
+from pipelines.runs import parent
 from pipelines.status import commands as status
 from pipelines.store.plain import plain
 
@@ -338,7 +339,8 @@ def main() -> None:
     """Entry point: stages and parameters are found from the project's folder."""
     place.enter(sys.argv[1:])
     try:
-        app()
+        with parent.watched():
+            app()
     except Exception as error:
         if isinstance(error, OSError | sqlite3.OperationalError) and _full(error):  # of DVC's own tables the latter
             full = "Nothing is lost: make room (conservatory cache --prune) and try again."

@@ -19,6 +19,7 @@ from dvc.utils.serialize import dumps_yaml
 
 from pipelines import recipe
 from pipelines.recipe import ENTRY, HEAD
+from pipelines.runs import parent
 from pipelines.store.files import atomic
 
 
@@ -135,7 +136,8 @@ def main() -> int:
     from dvc.cli import main as dvc
 
     install()
-    return dvc(sys.argv[1:])
+    with parent.watched():
+        return dvc(sys.argv[1:])
 
 
 if __name__ == "__main__":

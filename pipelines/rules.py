@@ -129,6 +129,7 @@ SECTIONS = {
     "report": {
         "excerpt_s": number(0, above=True),
         **dict.fromkeys(("max_players", "n_queries", "n_examples"), whole(0, "none")),
+        "link_clips": YES_OR_NO,
     },
 }
 """Section -> key -> (what it must be, in words; the test)."""

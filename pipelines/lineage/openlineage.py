@@ -34,15 +34,18 @@ def _event(found: dict, name: str, kind: str) -> dict:
     def facet(content: dict, schema: str) -> dict:
         return {"_producer": producer, "_schemaURL": schema, **content}
 
+    def standard(content: dict, version: str, file: str, kind: str = "") -> dict:
+        return facet(content, f"{FACETS}{version}/{file}.json#/$defs/{kind or file}")
+
     def dataset(path: str, md5: str | None) -> dict:
-        version = facet({"datasetVersion": md5 or ""}, f"{FACETS}1-0-1/DatasetVersionDatasetFacet.json")
+        version = standard({"datasetVersion": md5 or ""}, "1-0-1", "DatasetVersionDatasetFacet")
         return {"namespace": NAMESPACE, "name": path, "facets": {"version": version}}
 
     outputs = []
     for out in stage["outputs"]:
-        size = facet(
-            {"size": out["bytes"], "fileCount": out["files"]}, f"{FACETS}1-0-2/OutputStatisticsOutputDatasetFacet.json"
-        )
+        counts = {"size": out["bytes"], "fileCount": out["files"]}
+        known = {key: count for key, count in counts.items() if count is not None}  # the schema knows no null
+        size = standard(known, "1-0-2", "OutputStatisticsOutputDatasetFacet")
         outputs.append(dataset(out["path"], out["md5"]) | {"outputFacets": {"outputStatistics": size}})
         music = next((source for source in found["sources"].values() if source["manifest"] == out["path"]), None)
         if music and music["files"] is not None:
@@ -52,8 +55,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
     for dep in stage["inputs"]:
         for path, md5, part in _as_made(found, dep["path"], dep["md5"]):
             where = {"inputCondition": {"type": "location", "locations": [part]}}
-            subset = {"subset": facet(where, f"{FACETS}1-0-0/BaseSubsetDatasetFacet.json")} if part else {}
-            consumed.append(dataset(path, md5) | {"inputFacets": subset})
+            subset = standard(where, "1-0-0", "BaseSubsetDatasetFacet", "InputSubsetInputDatasetFacet")
+            consumed.append(dataset(path, md5) | {"inputFacets": {"subset": subset} if part else {}})
     identity = json.dumps([name, stage["command"], stage["inputs"], stage["outputs"], stage["code"]], sort_keys=True)
     none = {"file": found["environment"]["file"], "sha256": None, "packages": {}}
     environment = found["environments"].get(stage["environment"], none)
@@ -77,9 +80,8 @@ def _event(found: dict, name: str, kind: str) -> dict:
             "namespace": NAMESPACE,
             "name": name,
             "facets": {
-                "jobType": facet(
-                    {"processingType": "BATCH", "integration": "DVC", "jobType": "STAGE"},
-                    f"{FACETS}2-0-4/JobTypeJobFacet.json",
+                "jobType": standard(
+                    {"processingType": "BATCH", "integration": "DVC", "jobType": "STAGE"}, "2-0-4", "JobTypeJobFacet"
                 ),
                 "conservatory_code": facet(
                     {"command": stage["command"], "version": stage["code_version"], "files": stage["code"]},

@@ -278,8 +278,7 @@ def retrain(
             )
         owed.tell(HERE)
         if clean:
-            gone = retraining.clean(HERE)
-            print(f"Taken away: {', '.join(gone) or 'nothing, no retraining was left unfinished'}")
+            retraining.clean(HERE)
             return
         options()
         before = _champions()

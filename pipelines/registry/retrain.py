@@ -21,7 +21,7 @@ from pipelines.alerts.send import alert, refusal
 from pipelines.registry import anywhere, asked, git, history, owed, promotion, remotes, settings, versions, worktree
 from pipelines.registry.errors import Incomparable, RegistryError
 from pipelines.remotes.shelf import RemoteError
-from pipelines.runs import log, made, record
+from pipelines.runs import log, made, parent, record
 
 CLIPS = ".cache/clips"
 PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
@@ -88,19 +88,19 @@ def resume(project: Path, name: str, say: Callable = print) -> dict:
         return _steps(project, name, lock, say)
 
 
-def clean(project: Path, say: Callable = print) -> list[str]:
-    """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs.
-    Those at work are left alone. Returns which were taken away."""
-    gone = []
+def clean(project: Path, say: Callable = print) -> None:
+    """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs,
+    and say so. Those at work are left alone, and said to be."""
     registered = anywhere.commits(project)
-    for name in worktree.waiting(project):
+    found = worktree.waiting(project)
+    for name in found:
         try:
             worktree.take_away(project, name, registered)
+            say(f"Taken away: {name}")
         except RegistryError as error:
             say(error)
-            continue
-        gone.append(name)
-    return gone
+    if not found:
+        say("Taken away: nothing, no retraining was left unfinished")
 
 
 def _steps(project: Path, name: str, lock, say: Callable) -> dict:
@@ -161,7 +161,8 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             remotes.pull_tree(path, say)
         except RemoteError as error:
             say(error)  # what is missing is computed
-    if _child(path, lock, [sys.executable, "-m", "dvc", "checkout", "--allow-missing", "--quiet"], project):
+    checkout = ["checkout", "--allow-missing", "--quiet"]
+    if _child(path, lock, [sys.executable, "-m", "pipelines.dvc_lock", *checkout], project):
         say("Not all that was computed before could be fetched; what is missing is computed.")
     if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *_wanted(path, plan)], project):
         how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
@@ -257,12 +258,13 @@ def _experiment(name: str, base: str) -> str:
 
 def _child(path: Path, lock, command: list[str], project: Path) -> int:
     """Run a command in the worktree, its output shown, and return its status. It holds the retraining's lock too; if this process
-    is told to end, it is told first, and waited for."""
+    is told to end, it is told first, and waited for; if this process is killed, it ends by itself."""
     environment = {
         "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
         "CONSERVATORY_PROJECT": str(project.absolute()),  # from where relative paths of datasets are meant
         "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
         **run.environment(),
+        **parent.named(),
         made.FOR: ", for ".join(filter(None, [f"retraining {path.name}", os.environ.get(made.FOR)])),
         alerts.OFF: "off",  # one alert, from here
     }

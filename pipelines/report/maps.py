@@ -9,10 +9,11 @@ EXTENT = 1000  # the longer side of a map in its own units
 METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
-def data(dataset: Dataset, embeddings: list[str], audible: list[int]) -> dict:
+def data(dataset: Dataset, embeddings: list[str], audible: list[int], link_clips: bool = False) -> dict:
     """One dataset for the scripts; a clip is its number among the scored clips.
 
-    `clips`: title, href of its own file, number of its excerpt in the page or -1.
+    `clips`: title, href of its own file ("": none, as of one outside the project unless `link_clips`), number of its excerpt in
+    the page or -1.
     `targets`: name, classes, and numbers into them: `actual` of each clip, `matched` of each clip by embedding, -1 where there
     is none; `accuracy` by embedding, as text.
     `maps`: method, title, and by embedding `[x0, y0, x1, y1, ...]` in whole units of 1 / `EXTENT`, x rightwards, y downwards,
@@ -25,7 +26,7 @@ def data(dataset: Dataset, embeddings: list[str], audible: list[int]) -> dict:
     return {
         "name": dataset.name,
         "clips": [
-            {"title": clip.title, "href": players.link(clip.path), "sound": sound.get(clip.Index, -1)}
+            {"title": clip.title, "href": players.link(clip.path, link_clips), "sound": sound.get(clip.Index, -1)}
             for clip in clips[["title", "path"]].itertuples()
         ],
         "targets": [_target(dataset, target, embeddings, number) for target in dataset.scores],

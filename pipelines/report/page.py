@@ -1,5 +1,6 @@
 """The page itself: everything gathered, every figure marked, the templates filled."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from pipelines.report import (
     ood,
     pictures,
     players,
+    private,
     provenance,
     robustness,
     study,
@@ -34,10 +36,13 @@ THIN = 5  # clips; a class with fewer is flagged
 
 def render(state: State) -> tuple[str, dict[str, int]]:
     """(HTML of the page, figures: clips with players, pictures, maps). The same state gives the same bytes."""
+    hide = private.hider(state)
+    state = replace(state, settings=hide(state.settings))  # before it is YAML, which breaks lines within a path
     lineage = Lineage(state.stages)
     options, rate = state.settings["report"], state.settings["audio"]["sample_rate"]
     sections, listen, scripts, sounds = [], [], [], []
     for number, dataset in enumerate(state.datasets.values()):
+        dataset.raw_figures = hide(dataset.raw_figures)
         # without labels there are maps and no scores
         told = {name for records in dataset.scores.values() for name in records} or set(dataset.maps["embedding"])
         embeddings = ordered(state, told)
@@ -45,13 +50,14 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         queries = neighbours.queries(dataset, options["n_queries"])
         first = list(dict.fromkeys([*shown, *neighbours.heard(dataset, queries)]))
         audible = players.playable(dataset, options["max_players"], first)
-        data = maps.data(dataset, embeddings, audible)
+        data = maps.data(dataset, embeddings, audible, options.get("link_clips", False))
         near = neighbours.section(dataset, embeddings, queries, audible, lineage)
         sections.append(_section(state, dataset, embeddings, number, data, lineage) | {"neighbours": near})
         listen.append(_listen(state, dataset, shown, number, lineage))
         scripts.append(data)
         sounds.append(list(players.excerpts(dataset, audible, rate, options["excerpt_s"]).values()))
     findings = headline.findings(state)
+    run = _run(state, lineage)
     context = {
         "question": headline.question(state),
         "findings": [_marked(found, lineage) for found in findings],
@@ -59,22 +65,23 @@ def render(state: State) -> tuple[str, dict[str, int]]:
         "alpha": headline.ALPHA,
         "withheld": WITHHELD,
         "cautions": cautions.of(state, lineage),
+        "failed": [check for check in run["checks"] if not check["passed"]],
         "flat": FLAT,
         "n_taggers": headline.word(len(tagger_names(state))),
         "hero": _hero(findings, list(state.datasets), scripts, lineage),
         "sections": sections,
         "tagging": _tagging(state, lineage),
         "listen": listen,
-        "run": _run(state, lineage),
+        "run": run,
         "sample_rate": rate,
         "excerpt_s": options["excerpt_s"],
         "thin": THIN,
         "lineage": lineage.table(),  # last: it holds what was marked above
         "data": scripts,
-        "sounds": sounds,
         "style": Markup((HERE / "style.css").read_text(encoding="utf-8")),
         "script": Markup("\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)),
     }
+    context = hide(context) | {"sounds": sounds}
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -252,7 +259,6 @@ def _listen(state: State, dataset: Dataset, rows: list[int], number: int, lineag
             {
                 "clip": place[row],
                 "title": clip["title"],
-                "href": players.link(clip["path"]),
                 "labels": [(t, clip[f"target_{t}"]) for t in dataset.scores if pd.notna(clip[f"target_{t}"])],
                 "placed": list(placed.itertuples(index=False, name=None)),
                 "tags": list(clip["tags"]),

@@ -13,8 +13,9 @@ function play(dataset, clip, view = {}, at = 0) {
   bar.querySelector(".title").textContent = title;
   describe(dataset, clip, view);
   const whole = bar.querySelector(".whole");
-  whole.href = href;
-  whole.textContent = sound < 0 ? "no excerpt: open the file" : "whole clip";
+  href ? whole.href = href : whole.removeAttribute("href");
+  whole.textContent = sound >= 0 ? "whole clip" : href ? "no excerpt: open the file" : "no excerpt on this page";
+  whole.hidden = !href && sound >= 0;
   bar.querySelector(".play").disabled = sound < 0;
   document.dispatchEvent(new CustomEvent("clip", {detail: playing}));
   if (sound < 0) {

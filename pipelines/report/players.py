@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import soundfile
+from markupsafe import Markup
 
 from pipelines.audio.pcm import mix
 from pipelines.report.state import Dataset
@@ -96,6 +97,9 @@ def mp3(samples: np.ndarray, sample_rate: int) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def link(path: str) -> str:
-    """The address of a clip's own file, seen from reports/index.html."""
-    return "file://" + quote(path) if os.path.isabs(path) else "../" + quote(path)
+def link(path: str, outside: bool = False) -> Markup:
+    """The address of a clip's own file, seen from reports/index.html. "" for one outside the project (its path is private, and
+    means nothing where the page is sent), unless `outside` asks for those too. `Markup`: `private.hider` is not to change it."""
+    if os.path.isabs(path):
+        return Markup("file://" + quote(path) if outside else "")
+    return Markup("../" + quote(path))

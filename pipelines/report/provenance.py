@@ -17,20 +17,29 @@ LIBRARIES = (
     "numpy", "scipy", "scikit-learn", "umap-learn", "torch", "lightning", "librosa", "soundfile", "soxr", "music21", "symusic",
     "pandas", "pyarrow", "dvc", "dagster",
 )  # fmt: skip
-# what makes a figure; results that are kept in git change with every run and say nothing about the code
-SOURCES = ("pipelines", "params.yaml", "dvc.yaml", "constraints.txt", "pyproject.toml")
+SOURCES = ("pipelines", "params.yaml", "dvc.yaml", "constraints.txt", "pyproject.toml")  # what makes a figure
+RESULTS = (
+    "dvc.lock",
+    "reports",
+    ":!reports/index.html",
+)  # kept in git; a run changes them, and they say nothing about the code
 # sections of params.yaml that the page does not show: they are no number of a stage's, or the manifests' alone
 UNSHOWN = ("max_quarantined", "withdrawn", "registry", "retention", "alerts")
 MAX_FILES = 500  # of the quarantine list on the page
 
 
 def git() -> dict | None:
-    """`{"commit", "changed": [path, ...]}`: the commit, and which of its sources differ from it now. None outside git."""
+    """`{"commit", "changed": [path, ...], "results": [path, ...]}`: the commit, and which of its sources and results differ
+    from it now. None outside git."""
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return None
-    changed = _git("status", "--porcelain", "--untracked-files=all", "-z", "--", *SOURCES) or ""
-    return {"commit": commit.strip(), "changed": sorted(line[3:] for line in changed.split("\0") if line[2:3] == " ")}
+    return {"commit": commit.strip(), "changed": _changed(SOURCES), "results": _changed(RESULTS)}
+
+
+def _changed(paths: tuple[str, ...]) -> list[str]:
+    told = _git("status", "--porcelain", "--untracked-files=all", "-z", "--", *paths) or ""
+    return sorted(line[3:] for line in told.split("\0") if line[2:3] == " ")
 
 
 def _git(*arguments: str) -> str | None:

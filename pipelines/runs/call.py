@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pipelines.runs import parent
 from pipelines.runs.lines import Copied, bounded
 
 
@@ -33,7 +34,8 @@ def call(command: list[str], env: dict[str, str], line: Callable[[str], None], e
     """Run `command` and return its status. `line` gets each line of its standard output, to print or not.
 
     Its standard error is copied to ours as it comes, and `error` gets the lines as well. Where ours is a terminal the
-    command gets a terminal too, so that it draws its progress bars. Both are called by one thread at a time.
+    command gets a terminal too, so that it draws its progress bars. Both are called by one thread at a time. A command that
+    watches its parent (`runs/parent.py`) ends with this process.
     """
     alone = threading.Lock()
 
@@ -44,7 +46,13 @@ def call(command: list[str], env: dict[str, str], line: Callable[[str], None], e
     ours, theirs = _terminal() if sys.stderr.isatty() else os.pipe()
     try:
         process = subprocess.Popen(
-            command, env=env, stdout=subprocess.PIPE, stderr=theirs, text=True, encoding="utf-8", errors="replace"
+            command,
+            env={**env, **parent.named()},
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
     finally:
         os.close(theirs)

@@ -24,8 +24,9 @@ PLACES = {
 def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> dict:
     """`{"places": [{"name", "path", "bytes", "linked", "whole"}], "free", "size", "low"}`.
 
-    A file with several links (DVC's cache and data/ may share theirs) counts once, where it is met first: in DVC's cache.
-    Elsewhere it is `linked`, and takes no more of the disk.
+    A file counts once, where it is met first: one with several links (DVC's cache and data/ may share theirs) in DVC's cache, and
+    one that lies in two places of the list (a cache of clips below data/) in the first. Elsewhere it is `linked`, and takes no
+    more of the disk.
     """
     places = {"DVC cache": dvc_cache} if dvc_cache else {}
     places |= {name: project / path for name, path in PLACES.items()}
@@ -55,7 +56,7 @@ def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int,
                         waiting.append(entry.path)
                     else:
                         status = entry.stat(follow_symlinks=False)
-                        if status.st_nlink > 1 and (status.st_dev, status.st_ino) in seen:
+                        if (status.st_dev, status.st_ino) in seen:
                             linked += status.st_blocks * 512
                             continue
                         seen.add((status.st_dev, status.st_ino))

@@ -1,6 +1,7 @@
 """kill -9 and SIGTERM at a random moment of a run: of everything, of the stage alone, of its DVC alone, of `conservatory` alone.
 
-Processes that are left behind go on working, as they would on a user's machine, while the next run begins.
+What a killed DVC leaves behind goes on working, as it would on a user's machine, while the next run begins. What a killed
+`conservatory` had begun ends with it (`pipelines/runs/parent.py`).
 """
 
 import contextlib

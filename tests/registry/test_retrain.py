@@ -13,6 +13,7 @@ import yaml
 from helpers import run_in
 
 from pipelines.registry import history, retrain, versions, worktree
+from pipelines.runs import parent
 
 SKILL = "taggers.log_mel.short.skill"
 
@@ -154,21 +155,20 @@ def test_a_retraining_that_was_killed_is_told_of_and_not_one_that_was_told_to_se
 
 @pytest.mark.fault
 @pytest.mark.cold
-def test_a_retraining_that_was_killed_is_left_alone_while_it_works_and_goes_on(project, stop):
+def test_a_retraining_is_left_alone_while_it_works_and_its_training_ends_with_it(project, stop):
     before = (project / "registry/short/history.jsonl").read_bytes()
     process = small.start(project, "retrain", "--set", f"{SKILL}=3.0", STOP_AT=stop)
     Path(f"{stop}.begun").read_text()  # training has begun
     (name,) = {path.split(".")[0] for path in left(project)}
     children = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.wait()
-    # its children work on: nobody may take the folder away under them, or begin beside them
+    # nobody may take the folder away under it, or begin beside it
     for option in (["--resume", name], ["--clean"]):
         done = small.conservatory(project, "retrain", *option, check=False)
-        assert f"is at work in another process ({children[0].pid})" in done.stdout + done.stderr
-    for child in children:
-        child.kill()
-    psutil.wait_procs(children)
+        assert f"{name} is at work in another process (" in done.stdout + done.stderr
+        assert str(process.pid) in done.stdout + done.stderr and "Taken away" not in done.stdout
+    process.kill()
+    process.communicate()
+    assert not [child for child in psutil.wait_procs(children, 60)[1] if parent.lives(child)]
     assert (project / "registry/short/history.jsonl").read_bytes() == before
     assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
     assert left(project) == [] and branches(project) == [f"retrain/{name}"]

@@ -5,7 +5,9 @@ from pathlib import Path
 import needs
 import pytest
 
+from pipelines import datasets
 from pipelines.stages import report
+from pipelines.store.tables import read_table, write_table
 from report.test_neighbours import write_neighbours
 from report.test_robustness import write_robustness
 
@@ -168,6 +170,23 @@ def test_a_clip_without_player_offers_its_file(project, look):
     link = page.locator(".bar .whole")
     assert "open the file" in link.inner_text()
     assert (project / "reports" / link.get_attribute("href").replace("%20", " ")).exists()
+
+
+def test_a_clip_outside_the_project_is_played_and_not_linked(project, look):
+    path = project / "data/manifests/scores.parquet"
+    table = read_table(path, datasets.MANIFEST)
+    table["path"] = [f"/music/{name}" for name in table["path"]]
+    write_table(table, path, datasets.MANIFEST)
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("max_players: 18", "max_players: 3"))
+    report.main()
+    page = look(project / report.PAGE, viewport={"width": 1280, "height": 900})
+    link, clips = page.locator(".bar .whole"), "JSON.parse(document.getElementById('data').textContent)[0].clips"
+    page.mouse.click(*spot(page, page.evaluate(f"{clips}.findIndex(clip => clip.sound < 0)")))
+    assert link.inner_text() == "no excerpt on this page" and link.get_attribute("href") is None
+    page.locator(".card .play").first.click()
+    sounding(page)
+    assert link.is_hidden()
 
 
 def test_a_mark_leads_to_its_row(page_made, look):

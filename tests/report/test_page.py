@@ -165,6 +165,20 @@ def test_quarantine_and_failed_checks_are_listed(seen):
     assert "raw@mine every clip accounted for: of mine" in re.sub(r"\s+", " ", seen.text)
 
 
+def test_failed_checks_stand_on_the_first_screen(project, render):
+    def first_screen():
+        text = re.sub(r"\s+", " ", render().text)
+        return text[: text.index("Brackets are 95% intervals")]
+
+    assert "1 check failed: raw@mine, every clip accounted for (of mine). All checks" in first_screen()
+    checks = {f"check {n}": {"passed": False, "detail": f"no. {n}"} for n in range(5)}
+    write_json("data/records/raw/mine.json", {"figures": {}, "checks": checks})
+    found = first_screen()
+    assert "5 checks failed: raw@mine, check 0 (no. 0); " in found and "; and 2 more. All checks" in found
+    write_json("data/records/raw/mine.json", {"figures": {}, "checks": {}})
+    assert "failed" not in first_screen()
+
+
 def test_taggers_without_maps(project, render):
     maps = read_table("data/clusters/scores/maps.parquet", state.MAPS)
     write_table(maps[maps["embedding"] == "pooled_pca"], "data/clusters/scores/maps.parquet", state.MAPS)
@@ -233,12 +247,19 @@ def test_git_is_named_and_changes_are_told(project, render):
     assert "not in git" in render().text
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
-    for command in ("init -q", "add params.yaml", "-c user.name=a -c user.email=a@b commit -q -m one"):
+    (project / "data/.gitignore").write_text("*")
+    for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b commit -q -m one"):
         subprocess.run(["git", *command.split()], check=True)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
     text = re.sub(r"\s+", " ", render().text)
     assert f"{commit[:12]}, nothing uncommitted" in text
+    with open("dvc.lock", "a") as file:
+        file.write("# changed\n")
+    text = re.sub(r"\s+", " ", render().text)
+    assert f"{commit[:12]}, code and parameters as committed; 1 file of results (dvc.lock) not committed" in text
+    (project / "reports/other.json").write_text("{}")
     with open("params.yaml", "a") as file:
         file.write("# changed\n")
     text = re.sub(r"\s+", " ", render().text)
-    assert f"{commit[:12]} and uncommitted changes to 1 file" in text
+    assert f"{commit[:12]} and uncommitted changes to 1 file; 2 files of results (dvc.lock, ...) not committed" in text
+    assert "nothing uncommitted" not in text

@@ -253,6 +253,19 @@ def test_links_count_once_and_patience_ends(tmp_path):
     assert not disk.usage(tmp_path, tmp_path / "cache", patience=-1)["places"][0]["whole"]
 
 
+def test_a_file_in_two_places_of_the_list_counts_once(tmp_path, monkeypatch):
+    """A cache of clips that lies below data/, and models/ that is a link to where the data are."""
+    (tmp_path / "data/clips").mkdir(parents=True)
+    (tmp_path / "data/clips/a").write_bytes(b"x" * 1_000_000)
+    (tmp_path / "models").symlink_to(tmp_path / "data/clips")
+    monkeypatch.setenv("CONSERVATORY_CACHE", str(tmp_path / "data/clips"))
+    found = {place["name"]: place for place in disk.usage(tmp_path, None)["places"]}
+    assert set(found) == {"data", "models", "clip cache"}
+    assert [place["bytes"] >= 1_000_000 for place in found.values()] == [True, False, False]
+    assert sum(place["bytes"] for place in found.values()) < 1_100_000
+    assert all(found[name]["linked"] >= 1_000_000 for name in ("models", "clip cache"))
+
+
 HOSTILE = '<script>alert(1)</script> \x1b[2J\x07 "onload=x'
 
 
