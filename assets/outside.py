@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, events, lock, partitions
+from assets import checks, events, lock, partitions, ran
 from assets.recipe import StageGroup
 from pipelines import recipe
 
@@ -27,23 +27,27 @@ def report(
 
     In the order of the recipe, so that each event can name the ones it follows from.
     """
-    reported = []
+    reported, runs = [], None
     for group in groups.values():
-        known = events.told(instance, group)
+        named = [stage for stage in group.stages if stage.name in names and lock.holds(entries, stage.name, stage.outs)]
+        known = events.told(instance, group) if named else {}
         new = [
-            stage
-            for stage in group.stages
-            if stage.name in names
-            and lock.holds(entries, stage.name, stage.outs)
-            and known.get(partitions.key(group, stage)) != recipe.digest(entries[stage.name])
+            stage for stage in named if known.get(partitions.key(group, stage)) != recipe.digest(entries[stage.name])
         ]
-        latest = events.pointers(instance, group) if new else {}
+        if not new:
+            continue
+        runs = runs or ran.runs(project)
+        latest = events.pointers(instance, group)
         if len(new) >= MANY:
             say(f"telling Dagster of {len(new)} stages of {group.name} that were run without it")
         for stage in new:
-            event = events.materialization(project, groups, stage, entries, latest, "run outside Dagster")
+            found = ran.of(project, stage, entries[stage.name], runs)
+            status = f"run outside Dagster: {found.sentence}"
+            event = events.materialization(
+                project, groups, stage, entries, latest, status, found.seconds, found.measured, found.times
+            )
             instance.report_runless_asset_event(event)
-        for evaluation in checks.evaluations(project, group) if new else ():
+        for evaluation in checks.evaluations(project, group):
             instance.report_runless_asset_event(evaluation)
         reported += [stage.name for stage in new]
     return reported

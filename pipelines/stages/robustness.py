@@ -89,7 +89,12 @@ def main(dataset: str) -> None:
     write_record(
         "robustness",
         dataset,
-        figures={"clips": result["n"], "degradations": len(degradations), "left out": len(skipped)},
+        figures={
+            "clips": result["n"],
+            "degradations": len(degradations),
+            "left out": len(skipped),
+            **_worst(result, measure),
+        },
         checks={
             "what clean clips show is shown by changed ones": (
                 not lost,
@@ -186,10 +191,22 @@ def _lost(result: dict, measure: str) -> list[str]:
     ]
 
 
+def _worst(result: dict, measure: str) -> dict[str, float]:
+    """The largest loss by any degradation, of each embedding's accuracy by `measure` and each tagger's ROC-AUC; 0: none lost."""
+    parts = {
+        f"largest loss of accuracy ({measure}), {target}": parts[measure] for target, parts in result["targets"].items()
+    }
+    return {
+        f"{what}, {name}": round(max(0.0, *(-record[key]["difference"] for key in result["degradations"])), 4)
+        for what, records in (parts | {"largest loss of ROC-AUC": result["tags"]}).items()
+        for name, record in records.items()
+    }
+
+
 def table_of(result: dict, measure: str) -> str:
     """Changes of one measure and of the tags, and cosines, as a Markdown table."""
     degradations = result["degradations"]
-    lines = [f"| | embedding | {CLEAN} | {' | '.join(degradations)} |", "|" + " --- |" * (3 + len(degradations))]
+    lines = [f"| of | embedding | {CLEAN} | {' | '.join(degradations)} |", "|" + " --- |" * (3 + len(degradations))]
     parts = {f"{target}, {measure}": parts[measure] for target, parts in result["targets"].items()}
     for what, records in (parts | {"macro ROC-AUC": result["tags"]}).items():
         for name, record in records.items():
