@@ -197,7 +197,7 @@ def _worst(result: dict, measure: str) -> dict[str, float]:
         f"largest loss of accuracy ({measure}), {target}": parts[measure] for target, parts in result["targets"].items()
     }
     return {
-        f"{what}, {name}": round(max(0.0, *(-record[key]["difference"] for key in result["degradations"])), 4)
+        f"{what}, {name}": round(max([0.0, *(-record[key]["difference"] for key in result["degradations"])]), 4)
         for what, records in (parts | {"largest loss of ROC-AUC": result["tags"]}).items()
         for name, record in records.items()
     }
