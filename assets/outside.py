@@ -8,11 +8,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import checks, events, lock, partitions, ran
-from assets.recipe import StageGroup
+from assets import checks, events, lock, metadata, partitions, ran
+from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
 MANY = 100  # events that take a while
+
+
+def here(project: Path, stage: Stage, entries: Mapping[str, Mapping]) -> bool:
+    """Are the outputs that dvc.lock speaks of in the project's folder? In a clone, or where git changed dvc.lock, they are not
+    before a run or `dvc pull`: Dagster would be told of results without their figures, and once only."""
+    if not lock.holds(entries, stage.name, stage.outs) or not all((project / out).exists() for out in stage.outs):
+        return False
+    return stage.record is None or metadata.record(project, stage, entries[stage.name]) is not None
 
 
 def report(
@@ -23,13 +31,14 @@ def report(
     names: Collection[str],
     say: Callable[[str], None] = print,
 ) -> list[str]:
-    """Tell Dagster of those of the stages `names` whose entry among `entries`, those of dvc.lock, is news. Returns which.
+    """Tell Dagster of those of the stages `names` that are here and whose entry among `entries`, those of dvc.lock, is news.
+    Returns which.
 
     In the order of the recipe, so that each event can name the ones it follows from.
     """
     reported, runs = [], None
     for group in groups.values():
-        named = [stage for stage in group.stages if stage.name in names and lock.holds(entries, stage.name, stage.outs)]
+        named = [stage for stage in group.stages if stage.name in names and here(project, stage, entries)]
         known = events.told(instance, group) if named else {}
         new = [
             stage for stage in named if known.get(partitions.key(group, stage)) != recipe.digest(entries[stage.name])

@@ -32,7 +32,7 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
     Its cursor: the hash of dvc.lock and of the stages known here, so that a look at what has not changed reads one file and asks
     no database; and the digest of each stage's entry.
     """
-    known = [stage.name for group in groups.values() for stage in group.stages]
+    known = {stage.name: stage for group in groups.values() for stage in group.stages}
 
     @dg.sensor(
         name="plain_dvc_runs",
@@ -61,8 +61,9 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
             return dg.SkipReason(f"dvc.lock cannot be read: {error}")
         now = {name: recipe.digest(entries[name]) for name in known if name in entries}
         changed = [name for name, digest in now.items() if seen["stages"].get(name) != digest]
-        reported = outside.report(context.instance, project, groups, entries, changed[:MOST])
-        rest = set(changed[MOST:])
+        ready = [name for name in changed if outside.here(project, known[name], entries)]
+        reported = outside.report(context.instance, project, groups, entries, ready[:MOST])
+        rest = set(changed) - set(ready[:MOST])
         context.update_cursor(
             json.dumps(
                 {

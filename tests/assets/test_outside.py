@@ -1,7 +1,6 @@
 """What was run without Dagster is reported to it: once, with the same events, and nothing that Dagster did itself."""
 
 import os
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -128,12 +127,28 @@ def test_who_ran_it_and_when_comes_from_the_record_of_the_run(tiny, monkeypatch)
     assert again["status"].text == "unchanged, not run" and again["finished"] == shown["finished"]
 
 
-def test_what_is_not_here_has_no_time(tiny):
+@pytest.mark.parametrize("lost", ["data/raw/one", "data/records/raw/one.json"])
+def test_what_is_not_here_is_reported_when_it_is(tiny, lost):
+    """A clone has dvc.lock before it has results, and a run there leaves dvc.lock as it is: its figures must be seen then."""
     project, instance = tiny
-    shutil.rmtree(project / "data/raw/one")
-    tick(project, instance)
-    shown = latest(instance, "raw", "one")[0].asset_materialization.metadata
-    assert "when is not known" in shown["status"].text and not {"finished", "output written"} & set(shown)
+    (project / lost).rename(project / "elsewhere")
+    message, cursor = tick(project, instance)
+    assert message.startswith("reported 7: raw@two") and latest(instance, "raw", "one") == []
+    assert tick(project, instance, cursor)[0] == "dvc.lock has nothing new"
+    (project / "elsewhere").rename(project / lost)
+    message, cursor = tick(project, instance, cursor)
+    assert message == "reported 1: raw@one"
+    assert latest(instance, "raw", "one")[0].asset_materialization.metadata["clips"].value == 3
+    assert tick(project, instance, cursor)[0] == "dvc.lock has not changed"
+
+
+def test_another_record_than_the_locked_one_is_waited_for(tiny):
+    project, instance = tiny
+    record_of = project / "data/records/raw/one.json"
+    text = record_of.read_text()
+    record_of.unlink()  # a link to DVC's cache, perhaps
+    record_of.write_text(text.replace("made here", "made elsewhere"))
+    assert tick(project, instance)[0].startswith("reported 7: raw@two")
 
 
 @pytest.mark.system
