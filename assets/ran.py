@@ -3,7 +3,6 @@
 Dagster dates an event by when it was told, so this stands in the event's metadata and sentence.
 """
 
-import contextlib
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,10 +47,8 @@ def of(project: Path, stage: Stage, entry: Mapping, runs: Runs) -> Ran:
         where = f" on {run['host']}" if run["host"] else ""
         sentence = f"{run['door'] or 'a run'}{where} finished it {_written(finished)}"
         return Ran(sentence, {"finished": finished}, run["seconds"], measured)
-    with contextlib.suppress(FileNotFoundError):
-        written = (project / stage.data).stat().st_mtime
-        return Ran(f"its output was written {_written(written)}", {"output written": written})
-    return Ran("when is not known, and its output is not here")
+    written = (project / stage.data).stat().st_mtime
+    return Ran(f"its output was written {_written(written)}", {"output written": written})
 
 
 def _written(seconds: float) -> str:
