@@ -105,7 +105,7 @@ def main(dataset: str) -> None:
         plots={
             f"{target}, {measure}": plots.bars(
                 {f"{name}, {key}": r[key]["difference"] for name, r in parts[measure].items() for key in degradations},
-                f"{target}, {measure}: change of accuracy",
+                "change of accuracy",
             )
             for target, parts in result["targets"].items()
             if parts[measure]
