@@ -131,8 +131,7 @@ def _describe(file: Path) -> tuple[int, list[tuple[str, str]]]:
 def _table(rows: list[tuple[str, str, bool, str]]) -> dg.TableMetadataValue:
     names = ("partition", "finding", "holds", "detail")
     shown = [(partition, label, metadata.HOLDS[passed], detail) for partition, label, passed, detail in rows]
-    records = [dg.TableRecord(dict(zip(names, row, strict=True))) for row in shown]
-    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name, "string") for name in names]))
+    return metadata.grid(names, shown)
 
 
 def _is_unknown(rows: list[tuple]) -> bool:

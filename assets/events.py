@@ -29,10 +29,12 @@ def materialization(
     status: str,
     seconds: float | None = None,
     measured: Mapping[str, object] | None = None,
+    times: Mapping[str, float] | None = None,
 ) -> dg.AssetMaterialization:
     """The event for `stage` as it stands in `entries`, those of dvc.lock; `latest`: `pointers` of its group.
 
-    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did, `measured` what its progress was.
+    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did, `measured` what its progress was,
+    `times` when it ran if that was not now: a name and seconds since 1970.
     """
     group, entry = groups[stage.group], entries[stage.name]
     partition = partitions.key(group, stage)
@@ -41,7 +43,7 @@ def materialization(
         group.name,
         partition=partition,
         description=status,
-        metadata=metadata.of_stage(project, stage, entry, status, seconds, measured or {}),
+        metadata=metadata.of_stage(project, group, stage, entry, status, seconds, measured or {}, times or {}),
         tags={
             "dagster/data_version": version(stage, entries),
             "dagster/data_version_is_user_provided": "true",

@@ -12,7 +12,7 @@ import dagster as dg
 # no public name, in dagster 1.13 (constraints.txt)
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from assets import automation, events, folders, lock, outside, partitions, pools, recipe, repro
+from assets import automation, events, folders, lock, outside, partitions, pools, ran, recipe, repro
 from assets.recipe import Stage, StageGroup
 
 SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
@@ -49,12 +49,23 @@ def definition(
         description=group.description,
     )
     def materialize(context: dg.AssetExecutionContext):
-        wanted = set(context.partition_keys) if group.dimensions else {None}
-        stages = [stage for stage in group.stages if partitions.key(group, stage) in wanted]
-        yield from run(context, project, groups, stages)
+        yield from run(context, project, groups, asked(context, group))
         yield dg.MaterializeResult(metadata=SAID)
 
     return materialize
+
+
+def asked(context: dg.AssetExecutionContext, group: StageGroup) -> list[Stage]:
+    """The stages of the partitions that a run is for. Raises `dagster.Failure` where it names none, or one that is not there."""
+    if not group.dimensions:
+        return list(group.stages)
+    try:
+        wanted = set(context.partition_keys)
+    except dg.DagsterUnknownPartitionError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    except dg.DagsterInvariantViolationError:
+        raise dg.Failure(f"{group.name} is made by partition, and this run names none", allow_retries=False) from None
+    return [stage for stage in group.stages if partitions.key(group, stage) in wanted]
 
 
 def run(
@@ -75,6 +86,7 @@ def run(
     needed = {stage.name for name in before for stage in groups[name].stages}
     first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
     outside.report(instance, project, groups, lock.read(project), needed, say)
+    runs = ran.runs(project)  # before this one
     door = f"Dagster run {context.run_id}"
     try:
         folders.refresh(project, None if upstream else first, say)
@@ -84,8 +96,9 @@ def run(
                 say(f"{finished.stage}: {finished.status}")
                 entries = lock.read_with(project, stage.name, stage.outs)
                 latest = events.pointers(instance, groups[stage.group])
-                yield events.materialization(
-                    project, groups, stage, entries, latest, finished.status, finished.seconds, finished.measured
-                )
+                now = finished.seconds is not None
+                times = {} if now else ran.of(project, stage, entries[stage.name], runs).times
+                status, seconds, measured = finished.status, finished.seconds, finished.measured
+                yield events.materialization(project, groups, stage, entries, latest, status, seconds, measured, times)
     except repro.StageError as error:
         raise dg.Failure(str(error), allow_retries=False) from None

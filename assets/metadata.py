@@ -6,16 +6,16 @@ Labels, file names and parameters are other people's words, and Dagster's page m
 Belongs here: how a figure, table, plot, hash or parameter is shown. Not here: finding any of them out.
 """
 
-import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
 
-from assets.recipe import Stage
+from assets import plots
+from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
 HOLDS = {True: "yes", False: "no", None: "cannot be known"}
@@ -25,15 +25,23 @@ SLOW = ("epoch", "embedding", "tagger")  # take seconds each
 
 
 def of_stage(
-    project: Path, stage: Stage, entry: Mapping, status: str, seconds: float | None, measured: Mapping[str, object]
+    project: Path,
+    group: StageGroup,
+    stage: Stage,
+    entry: Mapping,
+    status: str,
+    seconds: float | None,
+    measured: Mapping[str, object],
+    times: Mapping[str, float],
 ) -> dict[str, dg.MetadataValue]:
     """Metadata of one stage as it stands: what became of it, what it found, then what it was made from."""
     return {
         "status": dg.MetadataValue.text(status),
+        **{name: dg.MetadataValue.timestamp(when) for name, when in times.items()},
         **({} if seconds is None else {"wall time (s)": dg.MetadataValue.float(round(seconds, 1))}),
         **throughput(measured),
         **pages(project, entry),
-        **of_record(record(project, stage, entry) or {}),
+        **of_record(record(project, stage, entry) or {}, group.meta.get("note", "note")),
         **provenance(entry),
     }
 
@@ -62,20 +70,25 @@ def record(project: Path, stage: Stage, entry: Mapping) -> dict | None:
     return json.loads(text)
 
 
-def of_record(found: Mapping) -> dict[str, dg.MetadataValue]:
-    """Figures, table, plots and note of a record; `{}` for an empty one."""
-    shown = {name: _figure(value) for name, value in found.get("figures", {}).items()}
+def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]:
+    """Note, plots, figures, table and checks of a record; `{}` for an empty one. `note`: what the note is called."""
+    shown = {note: _note(found["note"])} if found.get("note") else {}
+    for title, plot in found.get("plots", {}).items():
+        shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({plots.source(plot)})")
+    shown |= {name: _figure(value) for name, value in found.get("figures", {}).items()}
     if described := found.get("table"):
         shown["dagster/row_count"] = dg.MetadataValue.int(described["rows"])
         shown["dagster/column_schema"] = dg.MetadataValue.table_schema(_schema(described["columns"]))
-    for title, plot in found.get("plots", {}).items():
-        shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({_source(plot)})")
-    if found.get("note"):
-        shown["note"] = dg.MetadataValue.md(plain(found["note"]))
     if found.get("checks"):
-        rows = ((plain(name), HOLDS[c["passed"]], plain(c["detail"])) for name, c in found["checks"].items())
-        shown["findings"] = dg.MetadataValue.md(table(("finding", "holds", ""), rows))
+        rows = [(name, HOLDS[check["passed"]], check["detail"]) for name, check in found["checks"].items()]
+        shown["findings"] = grid(("finding", "holds", "detail"), rows)
     return shown
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.TableMetadataValue:
+    """A table that the page shows at once, however long: Markdown of 1000 characters is behind a click. Its cells are text."""
+    records = [dg.TableRecord(dict(zip(header, row, strict=True))) for row in rows]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name, "string") for name in header]))
 
 
 def pages(project: Path, entry: Mapping) -> dict[str, dg.MetadataValue]:
@@ -134,11 +147,15 @@ def _schema(columns: Iterable[Mapping]) -> dg.TableSchema:
     )
 
 
-def _source(plot: str) -> str:
-    """An image's address: itself, or SVG text as base64."""
-    if re.fullmatch(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]*", plot):
-        return plot
-    return "data:image/svg+xml;base64," + base64.b64encode(plot.encode()).decode()
+def _note(text: str) -> dg.MetadataValue:
+    """A Markdown table as a grid, anything else as text."""
+    lines = [re.split(r"(?<!\\)\|", line.strip()) for line in text.splitlines()]
+    rows = [[cell.strip().replace("\\|", "|") for cell in cells[1:-1]] for cells in lines]
+    header, *body = rows
+    ruled = bool(header and body) and all(re.fullmatch(r":?-+:?", cell) for cell in body[0])
+    if ruled and len(set(header)) == len(header) and {len(row) for row in rows} == {len(header)}:
+        return grid(header, body[1:])
+    return dg.MetadataValue.md(plain(text))
 
 
 def _hashes(files: Iterable[Mapping]) -> list[tuple[str, str]]:

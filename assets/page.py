@@ -15,8 +15,12 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from assets import plots
 
 NAMES = "CONSERVATORY_NAMES"
 """Environment variable: the names, separated by spaces, under which the page is reached through a proxy or by others."""
@@ -63,6 +67,22 @@ def ours(host: str) -> bool:
         return name in names
 
 
+class Images(StaticFiles):
+    """Files that are shown and never run: an SVG opened by itself may hold scripts, and would be of Dagster's page."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["content-security-policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        response.headers["x-content-type-options"] = "nosniff"
+        return response
+
+
+def images() -> list[BaseRoute]:
+    """The route to the files of plots, where there are any."""
+    folder = os.environ.get(plots.FOLDER)
+    return [Mount(plots.PATH, Images(directory=folder, check_dir=False))] if folder else []
+
+
 def webserver() -> None:
     """`dagster-webserver`, guarded; and never inside another page's frame, where clicks can be stolen."""
     from dagster_webserver import app, cli
@@ -70,6 +90,9 @@ def webserver() -> None:
     class Guarded(app.DagsterWebserver):
         def build_middleware(self) -> list[Middleware]:
             return [Middleware(OwnPage), *super().build_middleware()]
+
+        def build_static_routes(self) -> list[BaseRoute]:
+            return [*images(), *super().build_static_routes()]
 
         def make_security_headers(self) -> dict:
             return {**super().make_security_headers(), "X-Frame-Options": "DENY"}

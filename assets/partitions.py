@@ -5,14 +5,41 @@ chosen, so that a new kind of stage needs no change here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 import dagster as dg
 
 from assets.recipe import Stage, StageGroup
 
+SHOWN = 50  # keys that a refusal names
 NOT_IN_KEYS = set("|[],")  # Dagster keeps these for keys of two dimensions
+
+
+class Items(dg.StaticPartitionsDefinition):
+    """The items of a dimension. A key that is not among them is refused with those that are, which Dagster itself does not name:
+    a page that was loaded before a dataset was removed still offers it, and Dagster's API takes any word."""
+
+    def __init__(self, what: str, keys: list[str]):
+        super().__init__(keys)
+        self.what = what
+
+    def get_partition_keys_in_range(self, partition_key_range: dg.PartitionKeyRange) -> Sequence[str]:
+        self._refuse_unknown(partition_key_range.start, partition_key_range.end)
+        return super().get_partition_keys_in_range(partition_key_range)
+
+    def validate_partition_key(self, partition_key: str, context) -> None:
+        self._refuse_unknown(partition_key)
+
+    def _refuse_unknown(self, *wanted: str) -> None:
+        keys = self.get_partition_keys()
+        more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+        for key in wanted:
+            if key not in keys:
+                raise dg.DagsterUnknownPartitionError(
+                    f"{self.what} {key!r} is not in the recipe: params.yaml gives {', '.join(keys[:SHOWN])}{more} "
+                    "(if the page offers another, reload the definitions)."
+                )
 
 
 def definition(group: StageGroup) -> dg.PartitionsDefinition | None:
@@ -23,10 +50,11 @@ def definition(group: StageGroup) -> dg.PartitionsDefinition | None:
     if not group.dimensions:
         return None
     if not _is_product(group):
-        return dg.StaticPartitionsDefinition([key(group, stage) for stage in group.stages])
+        what = " x ".join(group.dimensions)
+        return Items(f"{group.name}: {what}", [key(group, stage) for stage in group.stages])
     return dg.MultiPartitionsDefinition(
         {
-            name: dg.StaticPartitionsDefinition(list(dict.fromkeys(stage.values[place] for stage in group.stages)))
+            name: Items(f"{group.name}: {name}", list(dict.fromkeys(stage.values[place] for stage in group.stages)))
             for place, name in enumerate(group.dimensions)
         }
     )

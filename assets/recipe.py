@@ -43,7 +43,7 @@ class StageGroup:
 
     name: str
     description: str
-    meta: Mapping  # `meta:` of dvc.yaml: group, kinds, owner, checks, warnings
+    meta: Mapping  # `meta:` of dvc.yaml: group, kinds, owner, checks, warnings, what the record's note is called
     dimensions: tuple[str, ...]  # what the items vary over, sorted by name; empty for a stage without items
     stages: tuple[Stage, ...]
     upstream: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)

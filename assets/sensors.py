@@ -1,8 +1,10 @@
-"""Sensors: what is watched for. Off until they are turned on in the UI (Automation) or, what retrains, in params.yaml.
+"""Sensors: what is watched for. The one that only tells Dagster what was run without it is on; what retrains is off until it is
+turned on in the UI (Automation) or in params.yaml.
 
 `alerts.py` has one more, which is on as soon as params.yaml or the environment says whom to tell.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -16,6 +18,8 @@ from assets.recipe import StageGroup
 from pipelines import recipe
 
 LOOK_EVERY = 300  # seconds
+NAMED = 20  # stages in a sentence
+MOST = 500  # stages reported in one look, some 20 ms each: Dagster gives a look a minute
 DATA, TRY = "conservatory/data", "conservatory/try"
 TRIES = 3  # of a retraining on the same data
 TRY_AFTER = 3600  # seconds since the last has failed
@@ -23,17 +27,30 @@ BUSY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRun
 
 
 def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
-    """Reports `dvc repro` runs to Dagster; its cursor is the digest of each stage's entry in dvc.lock."""
+    """Reports runs without Dagster to it, which changes nothing but Dagster's history: on by default.
+
+    Its cursor: the hash of dvc.lock and of the stages known here, so that a look at what has not changed reads one file and asks
+    no database; and the digest of each stage's entry.
+    """
+    known = {stage.name: stage for group in groups.values() for stage in group.stages}
 
     @dg.sensor(
         name="plain_dvc_runs",
-        description="Tells Dagster what `conservatory run` or `dvc repro` did without it, so that the two never disagree.",
+        description=(
+            "Tells Dagster what `conservatory run` or `dvc repro` did without it, and when, so that the two never disagree. "
+            "It runs and changes nothing."
+        ),
         minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def sensor(context: dg.SensorEvaluationContext):
-        if not (project / "dvc.lock").exists():
+        if not (project / recipe.LOCK).exists():
             return dg.SkipReason("nothing has been run yet: there is no dvc.lock")
+        # of stages this process knows: those of a dataset added since are news when the definitions are loaded again
+        version = hashlib.sha256("\0".join(known).encode() + (project / recipe.LOCK).read_bytes()).hexdigest()
+        seen = {"lock": "", "stages": {}} | json.loads(context.cursor or "{}")
+        if version == seen["lock"]:
+            return dg.SkipReason("dvc.lock has not changed")
         if lock.being_written(project):
             return dg.SkipReason("dvc.lock is being written")
         if context.instance.get_runs_count(dg.RunsFilter(statuses=BUSY)):
@@ -42,15 +59,22 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
             entries = lock.read(project)
         except yaml.YAMLError as error:
             return dg.SkipReason(f"dvc.lock cannot be read: {error}")
-        seen = json.loads(context.cursor or "{}")
-        # of stages this process knows: those of a dataset added since are news when the definitions are loaded again
-        known = {stage.name for group in groups.values() for stage in group.stages}
-        now = {name: recipe.digest(entry) for name, entry in entries.items() if name in known}
-        changed = {name for name, digest in now.items() if seen.get(name) != digest}
-        reported = outside.report(context.instance, project, groups, entries, changed)
-        context.update_cursor(json.dumps(now))
-        names = ", ".join(reported)
-        return dg.SkipReason(f"reported {len(reported)}: {names}" if reported else "dvc.lock has not changed")
+        now = {name: recipe.digest(entries[name]) for name in known if name in entries}
+        changed = [name for name, digest in now.items() if seen["stages"].get(name) != digest]
+        ready = [name for name in changed if outside.here(project, known[name], entries)]
+        reported = outside.report(context.instance, project, groups, entries, ready[:MOST])
+        rest = set(changed) - set(ready[:MOST])
+        context.update_cursor(
+            json.dumps(
+                {
+                    "lock": "" if rest else version,
+                    "stages": {name: digest for name, digest in now.items() if name not in rest},
+                }
+            )
+        )
+        more = f" and {len(reported) - NAMED} more" if len(reported) > NAMED else ""
+        names = ", ".join(reported[:NAMED]) + more
+        return dg.SkipReason(f"reported {len(reported)}: {names}" if reported else "dvc.lock has nothing new")
 
     return sensor
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import guard, lock, outside, recipe
+from assets import guard, lock, outside, plots, recipe
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
@@ -94,6 +94,7 @@ def main() -> None:
     project = Path.cwd()
     home = prepare(project)
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ[plots.FOLDER] = str(home / "plots")
     # code is found from any folder, here and in what Dagster starts
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     # "use `dg dev` instead", which is another command for the same

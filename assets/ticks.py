@@ -2,7 +2,7 @@
 DAGSTER_HOME set.
 
 For `conservatory status`, which imports no Dagster. Only the history is read, no definitions: a schedule or sensor that was never
-turned on is not in it.
+turned on, and is not on by default, is not in it.
 """
 
 import datetime

@@ -176,6 +176,10 @@ def test_the_record_of_tagging(project):
     assert set(found) == {"short", "sample"}
     for record in found.values():
         assert 0 <= record["roc_auc_ci95"][0] <= record["roc_auc"] <= record["roc_auc_ci95"][1] <= 1
+    figures = json.loads((project / "data/records/tagging/all.json").read_text())["figures"]
+    keys = (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc"))
+    scores = {f"{what}, {name}": one[key] for name, one in found.items() for what, key in keys}
+    assert figures == pytest.approx(scores, abs=1e-4)
 
 
 def test_bad_files_are_counted_and_the_users_files_untouched(project, songs_folder):

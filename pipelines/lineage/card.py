@@ -86,7 +86,7 @@ def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, li
             names = list(inner)
             for place, field in enumerate(names):
                 score = names[place - 1] if field == "ci95" else field.removesuffix("_ci95")
-                if field.endswith("ci95") and isinstance(inner.get(score), int | float):
+                if field.endswith("ci95") and inner[field] and isinstance(inner.get(score), int | float):
                     yield f"{path}.{score}", inner[score], inner[field], inner.get("n", "")
         else:
             yield from _scores(inner, name, f"{path}.")

@@ -233,7 +233,8 @@ def _described(name: str) -> dict:
 def _scores(metrics: dict[str, dict]) -> str:
     shown = [(name, found) for name, found in metrics.items() if "_probe_" not in name]
     return "  ".join(
-        f"{name} {f['value']:.4f} [{f['ci95'][0]:.4f}, {f['ci95'][1]:.4f}] n {f['n']}" for name, f in shown
+        f"{name} {f['value']:.4f} {'[{:.4f}, {:.4f}]'.format(*f['ci95']) if f['ci95'] else '(no interval)'} n {f['n']}"
+        for name, f in shown
     )
 
 

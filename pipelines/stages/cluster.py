@@ -98,6 +98,7 @@ def main(dataset: str) -> None:
             "scored clips": int(scored.sum()),
             "centred on": int(reference.sum()),
             "embeddings": len(params.embedding_names(settings)),
+            **_scores(records),
         },
         table=folder / "assignments.parquet",
         checks=_checks(records, best, skipped),
@@ -113,6 +114,19 @@ def main(dataset: str) -> None:
     )
     for line in table(records).splitlines():
         log.info("%s", line)
+
+
+def _scores(records: dict) -> dict[str, float]:
+    """The two scores by which embeddings are compared, of each target and embedding."""
+    return {
+        f"{what}, {target}, {name}": round(value, 4)
+        for target, names in records.items()
+        for name, found in names.items()
+        for what, value in {
+            "held-out accuracy" if found["crossed"] else "matched accuracy": lead(found)["accuracy"],
+            "adjusted Rand index": found["ari"],
+        }.items()
+    }
 
 
 def _checks(records: dict, best: dict, skipped: dict) -> dict:

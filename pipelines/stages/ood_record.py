@@ -10,6 +10,7 @@ from pipelines.stages import plots
 from pipelines.stages.record import write_record
 
 SIDES = ("reference", "held_out", "outside")
+ALL = ", all"  # the part that is all clips of outside
 
 
 def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, folder: Path) -> None:
@@ -23,7 +24,7 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
     }
     wanted = len(options["maps"]) * sum(min(found["n"][side], options["map_clips"]) for side in SIDES)
     finite = sum(int(np.isfinite(table[["x", "y"]]).all(axis=1).sum()) for table in places)
-    told = {what: value for what, value in aurocs.items() if what.endswith(", all") and above(value["ci95"], 0.5)}
+    told = {what: value for what, value in aurocs.items() if what.endswith(ALL) and above(value["ci95"], 0.5)}
     said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in told.items())
     n_embeddings = len({table["embedding"].iloc[0] for table in places})
     write_record(
@@ -32,7 +33,11 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
         figures={
             **{side.replace("_", " "): found["n"][side] for side in SIDES},
             "not placed, heard in training": found["n"]["heard"],
-            **{f"{what}, AUROC": round(value["auroc"], 4) for what, value in aurocs.items() if what.endswith(", all")},
+            **{
+                f"AUROC against held-out clips (k-NN), {what.removesuffix(ALL)}": round(value["auroc"], 4)
+                for what, value in aurocs.items()
+                if what.endswith(ALL)
+            },
             **({"why nothing is placed": found["reason"]} if found["reason"] else {}),
         },
         table=folder / "clips.parquet",
@@ -62,7 +67,7 @@ def table_of(found: dict) -> str:
     if found["reason"]:
         return found["reason"]
     lines = [
-        "| target | embedding | outside | n | AUROC Mahalanobis | 95% | AUROC k-NN | 95% | nearest class | own cluster |",
+        "| target | embedding | outside | n | AUROC Mahalanobis | 95% of it | AUROC k-NN | 95% | nearest class | own cluster |",
         "|" + " --- |" * 10,
     ]
     for target, names in found["targets"].items():

@@ -90,7 +90,12 @@ def main(dataset: str) -> None:
     write_record(
         "robustness",
         dataset,
-        figures={"clips": result["n"], "degradations": len(degradations), "left out": len(skipped)},
+        figures={
+            "clips": result["n"],
+            "degradations": len(degradations),
+            "left out": len(skipped),
+            **_worst(result, measure),
+        },
         checks={
             "what clean clips show is shown by changed ones": (
                 not lost,
@@ -101,7 +106,7 @@ def main(dataset: str) -> None:
         plots={
             f"{target}, {measure}": plots.bars(
                 {f"{name}, {key}": r[key]["difference"] for name, r in parts[measure].items() for key in degradations},
-                f"{target}, {measure}: change of accuracy",
+                "change of accuracy",
             )
             for target, parts in result["targets"].items()
             if parts[measure]
@@ -187,10 +192,22 @@ def _lost(result: dict, measure: str) -> list[str]:
     ]
 
 
+def _worst(result: dict, measure: str) -> dict[str, float]:
+    """The largest loss by any degradation, of each embedding's accuracy by `measure` and each tagger's ROC-AUC; 0: none lost."""
+    parts = {
+        f"largest loss of accuracy ({measure}), {target}": parts[measure] for target, parts in result["targets"].items()
+    }
+    return {
+        f"{what}, {name}": round(max([0.0, *(-record[key]["difference"] for key in result["degradations"])]), 4)
+        for what, records in (parts | {"largest loss of ROC-AUC": result["tags"]}).items()
+        for name, record in records.items()
+    }
+
+
 def table_of(result: dict, measure: str) -> str:
     """Changes of one measure and of the tags, and cosines, as a Markdown table."""
     degradations = result["degradations"]
-    lines = [f"| | embedding | {CLEAN} | {' | '.join(degradations)} |", "|" + " --- |" * (3 + len(degradations))]
+    lines = [f"| of | embedding | {CLEAN} | {' | '.join(degradations)} |", "|" + " --- |" * (3 + len(degradations))]
     parts = {f"{target}, {measure}": parts[measure] for target, parts in result["targets"].items()}
     for what, records in (parts | {"macro ROC-AUC": result["tags"]}).items():
         for name, record in records.items():

@@ -87,7 +87,17 @@ def main(dataset: str) -> None:
     write_record(
         "study",
         dataset,
-        figures={"scored clips": int(scored.sum()), "embeddings": len(names), "left out": len(skipped)},
+        figures={
+            "scored clips": int(scored.sum()),
+            "embeddings": len(names),
+            "left out": len(skipped),
+            **{
+                f"{probe} probe accuracy, {target}, {name}": round(record["accuracy"], 4)
+                for target, parts in found.items()
+                for probe, records in parts["probes"].items()
+                for name, record in records.items()
+            },
+        },
         table=folder / "neighbours.parquet",
         checks={
             "a probe finds more than the majority": (

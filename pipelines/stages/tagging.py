@@ -48,7 +48,11 @@ def main() -> None:
     write_json("reports/tagging.json", {dataset: records})
     write_record(
         "tagging",
-        figures={f"{name} ROC-AUC": round(found["roc_auc"], 4) for name, found in records.items()},
+        figures={
+            f"{what}, {name}": round(found[key], 4)
+            for name, found in records.items()
+            for what, key in (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc"))
+        },
         checks={
             f"{name} better than chance": (
                 above(found["roc_auc_ci95"], 0.5),

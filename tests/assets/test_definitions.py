@@ -80,7 +80,7 @@ def test_everything_there_is(defs):
     }
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
-        "plain_dvc_runs": dg.DefaultSensorStatus.STOPPED,
+        "plain_dvc_runs": dg.DefaultSensorStatus.RUNNING,  # it only tells
         "new_data": dg.DefaultSensorStatus.STOPPED,
         "keep_up": dg.DefaultSensorStatus.STOPPED,
         "alerts": dg.DefaultSensorStatus.STOPPED,

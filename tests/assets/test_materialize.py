@@ -8,6 +8,8 @@ import pytest
 import yaml
 from tiny_project import create, dagster_home, edit, events, materialize, run_job, stale
 
+from assets.build import build
+
 ALL = {("raw", "one"), ("raw", "two"), ("train", "short"), ("report", None)} | {
     ("features", f"{dataset}|{feature}") for dataset in ("one", "two") for feature in ("sum", "product")
 }
@@ -74,7 +76,8 @@ def test_metadata_comes_from_the_record_and_the_lock(finished):
     assert (column.name, column.type, column.description) == ("x", "int64", "a number [Hz]")
     assert shown["curve"].value.startswith("![curve](data:image/png;base64,")
     assert shown["map"].value.startswith("![map](data:image/svg+xml;base64,")
-    assert shown["note"].value.startswith("| a | b |")
+    assert [row.data for row in shown["letters"].records] == [{"a": "1", "b": "2"}] and "note" not in shown
+    assert [row.data["finding"] for row in shown["findings"].records] == ["finite", "balance of style"]
     md5 = locked(project)["raw@one"]["outs"][0]["md5"]
     assert f"| `data/raw/one` | `{md5}` |" in shown["hashes"].value
     assert '`{"n": 3}`' in shown["made with"].value and "pipelines/step.py" in shown["made by"].value
@@ -154,6 +157,42 @@ def test_a_failure_says_why_and_keeps_what_was_finished(copy):
     assert "two: there is no file of -1 numbers" in told and "failed to reproduce 'raw@two'" in told
     edit(project / "params.yaml", "n: -1", "n: 4")
     assert materialize(project, instance, "raw", keys=("one", "two")).success
+
+
+NOT_THERE = "{} is not in the recipe: params.yaml gives {} (if the page offers another, reload the definitions)."
+
+
+@pytest.mark.parametrize(
+    ("asset", "tags", "told"),
+    [
+        ("raw", {"dagster/partition": "three"}, NOT_THERE.format("raw: dataset 'three'", "one, two")),
+        (
+            "features",
+            {"dagster/partition/dataset": "one", "dagster/partition/feature": "sums"},
+            NOT_THERE.format("features: feature 'sums'", "sum, product"),
+        ),
+        ("raw", {}, "raw is made by partition, and this run names none"),
+    ],
+)
+def test_a_partition_that_is_not_in_the_recipe_is_refused_in_words(copy, asset, tags, told):
+    """By the run, which a page that knows an older recipe, or the API, may ask for."""
+    project, instance = copy
+    job = build(project).resolve_implicit_global_asset_job_def().get_subset(asset_selection={dg.AssetKey(asset)})
+    run = job.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+    (failed,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
+    said = failed.user_failure_data.description if failed.user_failure_data else failed.error.message
+    assert not run.success and said.strip().rpartition("Error: ")[2] == told
+
+
+def test_a_range_of_partitions_that_are_not_in_the_recipe_is_refused_in_words(copy):
+    with pytest.raises(
+        dg.DagsterUnknownPartitionError, match="'nine' is not in the recipe: params.yaml gives one, two "
+    ):
+        materialize(*copy, "raw", keys=("one", "nine"))
+    with pytest.raises(
+        dg.DagsterUnknownPartitionError, match="'nine' is not in the recipe: params.yaml gives one, two "
+    ):
+        materialize(*copy, "raw", keys=("nine",))
 
 
 def test_without_what_it_needs_a_stage_fails_with_the_path(tmp_path):

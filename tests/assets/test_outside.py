@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from tiny_project import create, create_finished, dagster_home, dvc_repro, edit, materialize, run_job, stale
 
-from assets import folders, repro
+from assets import folders, lock, repro, sensors
 from assets.build import build
+from pipelines import recipe as pipelines_recipe
+from pipelines.runs import log, made, record
 
 
 @pytest.fixture
@@ -44,11 +47,14 @@ def test_a_plain_run_is_reported_once(tiny):
     assert stale(project, instance) == {}
     (record,) = latest(instance, "features", "two|sum")
     assert record.asset_materialization.metadata["clips"].value == 4
-    assert record.asset_materialization.metadata["status"].text == "run outside Dagster"
+    shown = record.asset_materialization.metadata
+    when = (project / "data/features/two/sum").stat().st_mtime
+    assert shown["status"].text.startswith("run outside Dagster: its output was written 20")
+    assert shown["output written"].value == pytest.approx(when) and "finished" not in shown
     check = dg.AssetCheckKey(dg.AssetKey("raw"), "balance")
     assert instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check].status.value == "FAILED"
     assert tick(project, instance, cursor) == ("dvc.lock has not changed", cursor)
-    assert "not changed" in tick(project, instance, None)[0], "the cursor spares work; it is not what is known"
+    assert "nothing new" in tick(project, instance, None)[0], "the cursor spares work; it is not what is known"
     assert len(latest(instance, "report")) == 1
     edit(project / "params.yaml", "n: 4", "n: 7")
     dvc_repro(project, "raw@two")
@@ -63,14 +69,86 @@ def test_a_dataset_added_meanwhile_is_reported_when_the_definitions_are_loaded_a
     edit(project / "params.yaml", "  two: {n: 4}", "  two: {n: 4}\n  three: {n: 5}")
     dvc_repro(project, "raw@three")
     message, cursor = tick(project, instance, cursor, defs=before)
-    assert message == "dvc.lock has not changed"
+    assert message == "dvc.lock has nothing new"
     assert tick(project, instance, cursor)[0] == "reported 1: raw@three"
 
 
 def test_what_dagster_ran_is_not_reported_again(tiny):
     project, instance = tiny
     run_job(project, instance, "demo")
-    assert tick(project, instance)[0] == "dvc.lock has not changed"
+    assert tick(project, instance)[0] == "dvc.lock has nothing new"
+
+
+def test_a_look_at_what_has_not_changed_asks_nothing(tiny, monkeypatch):
+    project, instance = tiny
+    _, cursor = tick(project, instance)
+    monkeypatch.setattr(lock, "read", None)
+    monkeypatch.setattr(type(instance), "get_runs_count", None)
+    assert tick(project, instance, cursor) == ("dvc.lock has not changed", cursor)
+
+
+def test_many_stages_are_reported_in_several_looks_and_each_once(tiny, monkeypatch):
+    project, instance = tiny
+    monkeypatch.setattr(sensors, "MOST", 3)
+    said, cursor = [], None
+    for _ in range(4):
+        message, cursor = tick(project, instance, cursor)
+        said.append(message.partition(":")[0])
+    assert said == ["reported 3", "reported 3", "reported 2", "dvc.lock has not changed"]
+    assert stale(project, instance) == {} and len(latest(instance, "features", "two|sum")) == 1
+
+
+def test_who_ran_it_and_when_comes_from_the_record_of_the_run(tiny, monkeypatch):
+    """Not from the time of the look; of an entry that two runs came to, the later one."""
+    project, instance = tiny
+    digest = pipelines_recipe.digest(lock.read(project)["raw@one"])
+    told = {"stage": "raw@one", "entry": digest, "host": "attic", "what": made.MADE, "seconds": 61.5}
+    lines = [
+        told | {"time": "2026-01-02T03:04:05+00:00", "run": "r1", "door": "Dagster run 1"},
+        told | {"time": "2026-02-03T04:05:06+00:00", "run": "r2", "door": "conservatory run"},
+    ]
+    record.append(log.folder(project) / made.FILE, lines, made.MAX_BYTES)
+    ran = {"time": lines[1]["time"], "run": "r2", "what": record.STAGE, "stage": "raw@one", "state": "ran"}
+    record.add(project, [ran | {"items": 30, "unit": "clip", "per_second": 2.5}])
+    tick(project, instance)
+    (event,) = latest(instance, "raw", "one")
+    shown = event.asset_materialization.metadata
+    said = "run outside Dagster: conservatory run on attic finished it 2026-02-03 04:05 UTC"
+    assert event.asset_materialization.description == shown["status"].text == said
+    assert shown["finished"] == dg.MetadataValue.timestamp(datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC))
+    assert (shown["wall time (s)"].value, shown["run: clips"].value, shown["run: clips a second"].value) == (
+        61.5,
+        30,
+        2.5,
+    )
+    # and so where Dagster finds it up to date
+    assert materialize(project, instance, "raw", keys=("one",)).success
+    again = latest(instance, "raw", "one")[0].asset_materialization.metadata
+    assert again["status"].text == "unchanged, not run" and again["finished"] == shown["finished"]
+
+
+@pytest.mark.parametrize("lost", ["data/raw/one", "data/records/raw/one.json"])
+def test_what_is_not_here_is_reported_when_it_is(tiny, lost):
+    """A clone has dvc.lock before it has results, and a run there leaves dvc.lock as it is: its figures must be seen then."""
+    project, instance = tiny
+    (project / lost).rename(project / "elsewhere")
+    message, cursor = tick(project, instance)
+    assert message.startswith("reported 7: raw@two") and latest(instance, "raw", "one") == []
+    assert tick(project, instance, cursor)[0] == "dvc.lock has nothing new"
+    (project / "elsewhere").rename(project / lost)
+    message, cursor = tick(project, instance, cursor)
+    assert message == "reported 1: raw@one"
+    assert latest(instance, "raw", "one")[0].asset_materialization.metadata["clips"].value == 3
+    assert tick(project, instance, cursor)[0] == "dvc.lock has not changed"
+
+
+def test_another_record_than_the_locked_one_is_waited_for(tiny):
+    project, instance = tiny
+    record_of = project / "data/records/raw/one.json"
+    text = record_of.read_text()
+    record_of.unlink()  # a link to DVC's cache, perhaps
+    record_of.write_text(text.replace("made here", "made elsewhere"))
+    assert tick(project, instance)[0].startswith("reported 7: raw@two")
 
 
 @pytest.mark.system

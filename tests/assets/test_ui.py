@@ -16,12 +16,13 @@ from pathlib import Path
 import needs
 import psutil
 import pytest
-from tiny_project import create
+from tiny_project import create, dvc_repro, edit
 
 pytestmark = [pytest.mark.system, pytest.mark.cold]
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds, on a busy machine
+SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='123' height='45'/>"
 LOADER = "from pathlib import Path\nfrom assets.build import build\ndefs = build(Path(__file__).parent)\n"
 
 
@@ -114,6 +115,31 @@ def test_materialize_one_partition(address, browser, tmp_path):
     page.get_by_text("Succeeded", exact=True).first.wait_for()
     page.get_by_text("3 rows, 1 columns", exact=False).first.wait_for()
     page.screenshot(path=tmp_path / "checks.png")
+
+
+def test_a_run_outside_appears_without_a_switch(browser, tmp_path):
+    """With its time, its checks, and a plot that is too long for Markdown that is shown at once."""
+    project = create(tmp_path / "project")
+    edit(project / "pipelines/step.py", "<svg xmlns='http://www.w3.org/2000/svg'/>", f"{SVG}<!--{'x' * 2000}-->")
+    told = "{assetNodes{assetKey{path} assetMaterializations(limit:1){description}}}"
+    with served(project) as url:
+        dvc_repro(project)
+        deadline = time.monotonic() + PATIENCE
+        while not all(node["assetMaterializations"] for node in ask(url, told)["assetNodes"] if is_stage(node)):
+            assert time.monotonic() < deadline, (project / "log").read_text()[-4000:]
+            time.sleep(0.5)
+        page = browser.new_page(viewport={"width": 1600, "height": 1600})
+        page.set_default_timeout(PATIENCE * 1000)
+        page.goto(f"{url}/assets/raw?view=partitions&partition=one")
+        page.get_by_text("run outside Dagster: its output was written", exact=False).first.wait_for()
+        page.get_by_role("img", name="map").wait_for()
+        page.wait_for_function("document.querySelector('img[alt=map]').naturalWidth == 123")
+        page.goto(f"{url}/assets/raw?view=checks&checkDetail=balance")
+        page.get_by_text("1 of 2 do not hold. two: 4 clips").first.wait_for()
+
+
+def is_stage(node):
+    return node["assetKey"]["path"] != ["champion"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ stages:
     foreach: ${datasets}
     do:
       desc: Numbers, as published.
-      meta: {group: music, kinds: [parquet], owner: "team:data", items: dataset, checks: [schema, finite], warnings: [balance]}
+      meta: {group: music, kinds: [parquet], owner: "team:data", items: dataset, note: letters,
+        checks: [schema, finite], warnings: [balance]}
       cmd: python pipelines/step.py raw ${key} data/raw/${key}
       params: ["datasets.${key}"]
       deps: [pipelines/step.py]

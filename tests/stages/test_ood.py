@@ -134,6 +134,8 @@ def test_a_left_out_class_that_lies_far_stands_out_and_one_that_does_not_does_no
     record = read_json("data/records/ood/scores.json")
     assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == 1
     assert record["figures"]["not placed, heard in training"] == 1
+    told = found["targets"]["style"]["short"]["all"]["detection"]["knn"]["auroc"]
+    assert record["figures"]["AUROC against held-out clips (k-NN), short"] == pytest.approx(told, abs=1e-4)
 
 
 def test_another_dataset_by_its_own_labels(made):

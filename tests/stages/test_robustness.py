@@ -173,6 +173,13 @@ def test_clean_figures_are_those_of_cluster_and_study(made, monkeypatch):
             # labels permuted a few times there, and all times here
             assert record["trivial"] == pytest.approx(wanted["trivial"], abs=0.05)
             assert record["trivial"] >= wanted["majority"]["accuracy"]
+    figures = read_json("data/records/cluster/scores.json")["figures"]
+    for name in NAMES:
+        crossed, ari = clustered[name]["crossed"]["accuracy"], clustered[name]["ari"]
+        assert figures[f"held-out accuracy, kind, {name}"] == pytest.approx(crossed, abs=1e-4)
+        assert figures[f"adjusted Rand index, kind, {name}"] == pytest.approx(ari, abs=1e-4)
+    figures = read_json("data/records/robustness/scores.json")["figures"]
+    assert {figures[f"largest loss of accuracy (linear probe), kind, {name}"] for name in NAMES} == {0.0}
 
 
 def test_a_destroying_degradation_leaves_chance(made, monkeypatch):
@@ -191,8 +198,16 @@ def test_a_destroying_degradation_leaves_chance(made, monkeypatch):
     for record in found["tags"].values():
         low, high = record["drowned"]["ci95"]
         assert low < 0.5 < high
-    checks = read_json("data/records/robustness/scores.json")["checks"]
-    (check,) = checks.values()
+    record = read_json("data/records/robustness/scores.json")
+    for name in told_apart:
+        lost = linear[name]["clean"]["score"] - linear[name]["drowned"]["score"]
+        assert record["figures"][f"largest loss of accuracy (linear probe), kind, {name}"] == pytest.approx(
+            lost, abs=1e-4
+        )
+    for name, tagged in found["tags"].items():
+        lost = max(0.0, tagged["clean"]["score"] - tagged["drowned"]["score"])
+        assert record["figures"][f"largest loss of ROC-AUC, {name}"] == pytest.approx(lost, abs=1e-4)
+    (check,) = record["checks"].values()
     assert not check["passed"] and "after drowned" in check["detail"]
 
 

@@ -141,6 +141,9 @@ def test_what_is_planted_is_found(made):
     assert len(dance["dendrogram"]["short"]["linkage"]) == 2
     record = read_json("data/records/study/scores.json")
     assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == len(NAMES)
+    for (probe, name), rows in answers.groupby(["probe", "embedding"]):
+        right = (rows["actual"] == rows["predicted"]).mean()
+        assert record["figures"][f"{probe} probe accuracy, dance, {name}"] == pytest.approx(right, abs=1e-4)
 
 
 def test_neighbours_are_of_other_works_and_in_order(made):
@@ -185,7 +188,12 @@ def test_planted_leaks_are_named(made):
             assert (record["n"], record["n_flagged"], record["clean"]["n"]) == (60, 4, 56)
             assert record["all"]["majority"] == pytest.approx(1 / 3)
     assert found["scores"]["dance"]["linear"]["short"]["all"]["score"] == pytest.approx(1 / 3)
-    checks = read_json("data/records/leaks/scores.json")["checks"]
+    record = read_json("data/records/leaks/scores.json")
+    figures, checks = record["figures"], record["checks"]
+    assert figures["clips flagged, near copy"] == figures["clips flagged, work or artist"] == 2
+    for method, records in found["scores"]["dance"].items():
+        gain = max(one["all"]["score"] - one["clean"]["score"] for one in records.values())
+        assert figures[f"largest gain of accuracy by flagged clips ({method}), dance"] == pytest.approx(gain, abs=1e-4)
     assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [False, False, False, True]
     assert "there is a split" in checks["no copies"]["detail"] and found["validation"] == {} and found["of"] == "test"
 
@@ -204,7 +212,8 @@ def test_what_validation_shares_with_train_is_told_apart(made):
     assert [pair[:2] for pair in found["near copy"]["pairs"]] == [["tune 5", "tune 120"]]
     assert found["work or artist"]["groups"] == ["work 7"]
     record = read_json("data/records/leaks/scores.json")
-    assert record["figures"]["exact copy, validation and train"] == 1 and record["figures"]["exact copy"] == 0
+    figures = record["figures"]
+    assert figures["clips flagged, exact copy, validation and train"] == 1 and figures["clips flagged, exact copy"] == 0
     assert record["checks"]["no exact copy across splits"]["passed"]
 
 
@@ -225,7 +234,12 @@ def test_without_a_split_copies_within_are_named_and_scored(made):
         rows = assigned[assigned["embedding"] == name].drop(["clip100", "clip120"])
         assert record["clean"]["score"] == pytest.approx((rows["actual"] == rows["predicted"]).mean())
         assert record["gain_ci95"][0] <= record["gain"] <= record["gain_ci95"][1]
-    checks = read_json("data/records/leaks/scores.json")["checks"]
+    record = read_json("data/records/leaks/scores.json")
+    figures, checks = record["figures"], record["checks"]
+    assert figures["clips flagged, near copy"] == figures["clips flagged, work or artist"] == 2
+    for method, records in found["scores"]["dance"].items():
+        gain = max(one["all"]["score"] - one["clean"]["score"] for one in records.values())
+        assert figures[f"largest gain of accuracy by flagged clips ({method}), dance"] == pytest.approx(gain, abs=1e-4)
     assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [True, True, True, False]
     assert "there is no split" in checks["no near copy across splits"]["detail"]
     assert checks["no copies"]["detail"] == (
