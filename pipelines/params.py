@@ -45,12 +45,12 @@ def is_name(value: Any) -> bool:
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:
-    """All parameters, as `read` gives them, once every key is known and every value is one that a stage takes (`rules`). Raises
-    what `read` does, and `SystemExit` with a sentence."""
+    """All parameters, as `read` gives them, once every key is known, every value is one that a stage takes, and what the recipe
+    beside `path` reads is there (`rules`). Raises what `read` does, and `SystemExit` with a sentence."""
     from pipelines import rules  # not of stages: a rule that is changed makes nothing stale
 
     settings = read(path)
-    rules.check(settings)
+    rules.check(settings, path.parent)
     return settings
 
 
@@ -127,7 +127,7 @@ def _check_recipes(settings: dict) -> None:
         for name, entry in (members if isinstance(members, dict) else {}).items():
             entry = entry if isinstance(entry, dict) else {}
             named = entry.get("recipe")
-            if "path" not in entry and not (isinstance(named, str) and named in recipes):
+            if group != "published" and not (isinstance(named, str) and named in recipes):
                 raise SystemExit(
                     f"taggers.{group}.{name}.recipe in {PARAMS} is {named!r}: `recipes` has "
                     f"{', '.join(map(str, recipes)) or 'none'}"

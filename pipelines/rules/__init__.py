@@ -1,59 +1,38 @@
-"""What params.yaml may hold: every key of its sections with what it may be. A word that is none of them is an error, with the
-nearest that is.
+"""What params.yaml may hold: every key with what it may be, looked at before anything is run. A word that is none of them is an
+error, with the nearest that is.
 
-`datasets` and `taggers` have rules of their own (`params`), and so have `recipes` (`training/recipes.py`) and `alerts`
-(`alerts/settings.py`). The parameters of a feature or baseline are those of its function.
+What the recipe beside it (dvc.yaml) reads must be there (`recipe.py`). The parameters of a feature or baseline are those of its
+function. No stage loads this: they read what was looked at, and a rule that is changed makes none stale.
 """
 
-import ast
-import difflib
 import math
 import re
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[1]
+from pipelines.alerts import settings as alerts
+from pipelines.rules import code, datasets, learning, recipe
+from pipelines.rules.kinds import (
+    ANY,
+    COUNT,
+    RATE,
+    SEED,
+    SHARE,
+    WORD,
+    YES_OR_NO,
+    missing,
+    number,
+    one_of,
+    or_null,
+    some_of,
+    table,
+    unknown,
+    whole,
+    wrong,
+)  # fmt: skip
+
 MAX_EMPTY = 0.05
 """Share of a feature's mel bands that may lie between two bins of its FFT. The published taggers' front end has 1 of 128."""
-
-
-def whole(least: int, none: str = "") -> tuple:
-    words = f"a whole number, {least} or more" + (f" ({least} for {none})" if none else "")
-    return words, lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def number(least: float = -math.inf, most: float = math.inf, above: bool = False) -> tuple:
-    words = "a number" + (f" above {least:g}" if above else f", {least:g} or more" if least > -math.inf else "")
-    words += f", at most {most:g}" if most < math.inf else ""
-
-    def test(value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return False
-        return (value > least if above else value >= least) and value <= most
-
-    return words, test
-
-
-def one_of(*words: Any) -> tuple:
-    return " or ".join(map(str, words)), lambda value: not isinstance(value, bool) and value in words
-
-
-def some_of(*words: str) -> tuple:
-    return (
-        f"a list of {', '.join(words)}, [] for none",
-        lambda value: isinstance(value, list) and all(isinstance(word, str) and word in words for word in value),
-    )
-
-
-def or_null(rule: tuple) -> tuple:
-    return f"{rule[0]}, or null", lambda value: value is None or rule[1](value)
-
-
-YES_OR_NO = ("true or false", lambda value: isinstance(value, bool))
-WORD = ("a word", lambda value: isinstance(value, str) and bool(value.strip()))
-SHARE = ("a share from 0 to 1", number(0, 1)[1])
-SEED = ("a whole number from 0 to 4294967295", lambda value: whole(0)[1](value) and value < 1 << 32)
-COUNT, ANY = whole(1), ("anything", lambda value: True)
 DRAWS = {"n_bootstrap": COUNT, "n_permutations": COUNT, "seed": SEED}
 
 
@@ -74,7 +53,7 @@ SECTIONS = {
     },
     "cache": {"limit_gb": number(0)},
     "audio": {
-        "sample_rate": ("a rate in Hz from 2000 to 768000", lambda value: whole(2000)[1](value) and value <= 768_000),
+        "sample_rate": RATE,
         "channels": one_of(1, 2),
         "min_duration_s": number(0),
         "max_duration_s": number(0, above=True),
@@ -97,10 +76,7 @@ SECTIONS = {
         **DRAWS,
     },
     "robustness": {
-        "degradations": (
-            "a list of names, [] for none",
-            lambda value: isinstance(value, list),
-        ),  # the stage knows which
+        "degradations": some_of("noise_20db", "noise_10db", "mp3_64", "pitch_up", "pitch_down", "excerpt_3s"),
         "max_clips": COUNT,
         "n_init": COUNT,
         **DRAWS,
@@ -116,12 +92,9 @@ SECTIONS = {
     },
     "tagging": {"n_bootstrap": COUNT, "seed": SEED},
     "registry": {
-        "margins": (
-            "a table of numbers, 0 or more",
-            lambda value: isinstance(value, dict) and all(map(number(0)[1], value.values())),
-        ),
+        "margins": dict.fromkeys(("roc_auc", "pr_auc", "probe"), number(0, 1, above=True)),
         "probe": one_of("linear", "knn"),
-        "drift": ("a table", lambda value: isinstance(value, dict)),
+        "drift": {"bins": whole(2), "max_clips": whole(2), "n_permutations": COUNT, "seed": SEED},
         "n_bootstrap": COUNT,
         "seed": SEED,
         "automatic": YES_OR_NO,
@@ -131,7 +104,30 @@ SECTIONS = {
         **dict.fromkeys(("max_players", "n_queries", "n_examples"), whole(0, "none")),
     },
 }
-"""Section -> key -> (what it must be, in words; the test)."""
+"""Section -> key -> (what it must be, in words; the test), or the keys of a table in it."""
+
+_AGE = {"keep_days": number(0, 1e6, below=True), "keep_last": number(0, 1e6, below=True)}
+LEFT_OUT = {
+    "alerts": {
+        "webhook": ANY,
+        "email": dict.fromkeys(("to", "from", "server"), ANY),
+        "every_s": number(0, 1e9, below=True),
+    },
+    "retention": {
+        "experiments": _AGE,
+        "retrainings": _AGE,
+        "cache": {"keep_days": _AGE["keep_days"]},
+        "runs": _AGE,
+        "automatic": YES_OR_NO,
+    },
+}
+"""Sections of the same form that may be left out or empty: nobody is told, and the defaults hold."""
+
+OPTIONAL = {
+    "executor": ("kind", "workers", "address", "device"),
+    "training": ("devices", "leave_out"),
+}
+"""Keys that stages do without."""
 
 TABLES = {
     "withdrawn": ("a table from SHA-256 (64 hex digits) to why, {} for none", _contents),
@@ -140,8 +136,8 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value and all(map(SHARE[1], value.values())),
     ),
 }
-OTHERS = ("datasets", "features", "recipes", "taggers", "baselines", "alerts", "retention")
-"""Sections that are checked elsewhere, or whose keys are names."""
+ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines")
+"""Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default"}
 
@@ -161,57 +157,92 @@ OF_A_FUNCTION = {
 """Parameters of features and baselines by name; others may be anything."""
 
 
-def check(settings: dict) -> None:
-    """Raise `SystemExit` with one sentence for the first key that is not known, or value that no stage takes."""
-    known = [*SECTIONS, *TABLES, *OTHERS]
-    for section, value in settings.items():
+def check(settings: dict, project: Path) -> None:
+    """Raise `SystemExit` with one sentence for the first key that is not known, value that no stage takes, or parameter that is
+    missing though the recipe of `project` reads it."""
+    known = [*SECTIONS, *TABLES, *ENTRIES, *LEFT_OUT]
+    for section in settings:
         if section not in known:
-            _unknown(str(section), "", known)
+            unknown(section, "", known)
+    reads = recipe.reads(project / "dvc.yaml")
+    for section, value in settings.items():
         if section in TABLES and not TABLES[section][1](value):
-            _wrong(section, value, TABLES[section][0])
-        if section in SECTIONS:
-            if value is not None and not isinstance(value, dict):
-                _wrong(section, value, "a table")
-            for key, found in (value or {}).items():
-                if key not in SECTIONS[section]:
-                    _unknown(str(key), section, list(SECTIONS[section]))
-                words, is_right = SECTIONS[section][key]
-                if not is_right(found):
-                    _wrong(f"{section}.{key}", found, words)
+            wrong(section, value, TABLES[section][0])
+        elif section in SECTIONS:
+            if isinstance(value, dict):
+                for key in set(value) & {name.partition(".")[2] for name in MOVED}:
+                    _moved(f"{section}.{key}")
+            required = [key for key in SECTIONS[section] if key not in OPTIONAL.get(section, ())]
+            table(section, value, SECTIONS[section], required if section in reads.keys else ())
+        elif section in LEFT_OUT and value is not None:
+            table(section, value, LEFT_OUT[section])
+        elif section in ENTRIES and not isinstance(value, dict):
+            wrong(section, value, "a table, {} for an empty one")
+    for key in reads.keys:
+        _there(key, settings)
+    _check_alerts(settings.get("alerts"))
+    for name in set(settings.get("max_quarantined") or {}) - {"default", *settings.get("datasets", {})}:
+        unknown(name, "max_quarantined", ["default", *settings.get("datasets", {})])
+    datasets.check(settings.get("datasets", {}), reads)
+    learning.check(settings, reads)
     sample_rate = (settings.get("audio") or {}).get("sample_rate")
     for section, folder, function in (("features", "features", "compute"), ("baselines", "models/baselines", "embed")):
-        for name, entry in (settings.get(section) or {}).items():
-            _check_parameters(f"{section}.{name}", PROJECT / "pipelines" / folder / f"{name}.py", function, entry or {})
+        for name, entry in settings.get(section, {}).items():
+            _check_parameters(section, name, f"pipelines/{folder}", function, entry, reads)
             if section == "features" and sample_rate:
-                _check_spectrum(f"features.{name}", entry or {}, sample_rate)
+                _check_spectrum(f"features.{name}", entry, sample_rate)
+    for name in reads.features - set(settings.get("features", {})):
+        raise SystemExit(f"features.{name} is missing in params.yaml: stages of dvc.yaml read data/features/*/{name}")
 
 
-def _check_parameters(where: str, file: Path, function: str, entry: dict) -> None:
-    if not file.exists():
-        return  # the stage says which file to write
-    parameters = next(
-        (
-            [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
-            for node in ast.parse(file.read_bytes()).body
-            if isinstance(node, ast.FunctionDef) and node.name == function and not node.args.kwarg
-        ),
-        None,
-    )
+def _there(key: str, settings: dict) -> None:
+    """Raise `SystemExit` where a parameter that the recipe reads, as `audio.sample_rate`, is not there."""
+    at, rule = settings, {**SECTIONS, **TABLES, **LEFT_OUT}
+    for part in key.split("."):
+        rule = rule.get(part, ANY) if isinstance(rule, dict) else ANY
+        if not isinstance(at, dict) or part not in at:
+            missing(key, rule if rule is not ANY else ("a table, {} for an empty one", None))
+        at = at[part]
+
+
+def _moved(name: str) -> None:
+    raise SystemExit(f"{name} in params.yaml is {MOVED[name]} now: write it there")
+
+
+def _check_alerts(entry: dict | None) -> None:
+    try:
+        alerts.check(entry or {})
+    except alerts.AlertsError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _check_parameters(section: str, name: str, folder: str, function: str, entry: dict, reads: recipe.Reads) -> None:
+    where = f"{section}.{name}"
+    if not (code.PROJECT / folder / f"{name}.py").exists():
+        if reads.files(folder):
+            code.no_file(where, folder, name)
+        return
+    if (found := code.parameters(f"{folder}/{name}.py", function)) is None:
+        return
+    known, required = found
     for key, value in entry.items():
-        if parameters is not None and key not in parameters[2:]:  # the first two are the sound, or the features
-            _unknown(str(key), where, parameters[2:])
+        if key not in known:
+            unknown(key, where, known)
         words, is_right = OF_A_FUNCTION.get(key, ANY)
         if not is_right(value):
-            _wrong(f"{where}.{key}", value, words)
+            wrong(f"{where}.{key}", value, words)
+    for key in required:
+        if key not in entry:
+            missing(f"{where}.{key}", OF_A_FUNCTION.get(key, ANY))
 
 
 def _check_spectrum(where: str, entry: dict, sample_rate: int) -> None:
     """Frequencies that the sample rate has, and mel bands that hold a bin of the FFT."""
     fmin, fmax, nyquist = entry.get("fmin") or 0, entry.get("fmax") or sample_rate / 2, sample_rate / 2
     if entry.get("fmax") and fmax > nyquist:
-        _wrong(f"{where}.fmax", fmax, f"at most half of audio.sample_rate, {nyquist:g} Hz")
+        wrong(f"{where}.fmax", fmax, f"at most half of audio.sample_rate, {nyquist:g} Hz")
     if ("fmin" in entry or "fmax" in entry) and fmin >= fmax:
-        _wrong(f"{where}.fmin", fmin, f"below fmax, {fmax:g} Hz")
+        wrong(f"{where}.fmin", fmin, f"below fmax, {fmax:g} Hz")
     if "n_mels" in entry and "n_fft" in entry:
         empty = empty_bands(sample_rate, entry["n_fft"], entry["n_mels"], fmin, fmax)
         if empty > MAX_EMPTY * entry["n_mels"]:
@@ -234,19 +265,3 @@ def empty_bands(sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: 
         first = math.floor(left / bin_hz) + 1  # the first bin above the left edge
         empty += first * bin_hz >= right
     return empty
-
-
-def _unknown(key: str, section: str, known: list[str]) -> None:
-    name = f"{section}.{key}" if section else key
-    if name in MOVED:
-        raise SystemExit(f"{name} in params.yaml is {MOVED[name]} now: write it there")
-    near = difflib.get_close_matches(key, known, 1, 0.5) or [word for word in known if word.startswith(key)]
-    meant = f"; do you mean {near[0]}?" if near else f": there is {', '.join(known) or 'nothing to set'}"
-    raise SystemExit(f"{name} in params.yaml is not known{meant}")
-
-
-def _wrong(key: str, value: Any, words: str) -> None:
-    hint = ""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
-        hint = f" (YAML reads {value} as a word: write {value.lower().replace('e', '.0e')})"
-    raise SystemExit(f"{key} in params.yaml is {value!r:.200}, and must be {words}{hint}")
