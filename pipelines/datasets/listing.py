@@ -156,10 +156,10 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             linked = (place / name).is_symlink()
             if linked and not follow_links and inside not in (place / name).resolve().parents:
                 problem = LEAVES if (place / name).exists() else "a link to nothing"
-            elif relative.suffix.lower() not in AUDIO_SUFFIXES and not _is_sound(place / name):
+            elif not is_music(place / name):
                 problem = "not an audio file by its name"
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
-                    problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
+                    problem = foreign(relative)
             # label/artist/album/file: clips of one artist stand together, also under two labels
             group = relative.parts[1] if len(relative.parts) > 2 and not NO_GROUP.fullmatch(relative.parts[1]) else ""
             rows.append(_row(str(relative), label, group=group, problem=problem))
@@ -173,6 +173,16 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             if not row["label"] and not row["problem"]:
                 row["problem"] = "not in a label's folder: move it to <label>/<file>"
     return rows
+
+
+def is_music(path: Path) -> bool:
+    """By its name, or because libsndfile reads it."""
+    return path.suffix.lower() in AUDIO_SUFFIXES or _is_sound(path)
+
+
+def foreign(path: Path) -> str:
+    """What to do with one of `FOREIGN_SUFFIXES`."""
+    return f"{path.suffix.lower()} cannot be read: convert it to FLAC or WAV"
 
 
 def _is_sound(path: Path) -> bool:
