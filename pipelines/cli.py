@@ -172,17 +172,21 @@ def _say_plan(targets: list[str], dataset: str) -> None:
         planned = run.plan(dataset)
     except StatusError as error:
         _fail(str(error))
-    for stage, why, seconds in planned:
-        print(f"{stage:36s} {duration(seconds) if seconds else '?':>10s}  {plain(why)}")
-    known = [seconds for *_, seconds in planned if seconds]
+    for stage, why, (seconds, like) in planned:
+        long = f"{'about ' if like else ''}{duration(seconds)}" if seconds else "not known"
+        print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
     if not planned:
         print("Nothing to do.")
-    elif len(known) < len(planned):
-        print(
-            f"{len(planned)} stages; {len(known)} of them took {duration(sum(known))} when they last ran here, others are new."
-        )
-    else:
-        print(f"{len(planned)} stages; they took {duration(sum(known))} when they last ran here.")
+        return
+    ran, alike = (
+        [each.seconds for *_, each in planned if each.seconds and bool(each.like) == guess] for guess in (False, True)
+    )
+    told = [f"{len(ran)} of them took {duration(sum(ran))} when they last ran here"] if ran else []
+    told += [f"{len(alike)} take about {duration(sum(alike))}, by the same stages of other datasets"] if alike else []
+    if unknown := len(planned) - len(ran) - len(alike):
+        told.append(f"of {unknown} it is not known how long they take")
+    total = f", about {duration(sum(ran + alike))}{' and what is not known' if unknown else ''}" if ran or alike else ""
+    print(f"{len(planned)} stages{total}: {'; '.join(told)}.")
 
 
 @app.command()

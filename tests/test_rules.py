@@ -238,7 +238,7 @@ def test_what_may_be_left_out(tmp_path):
 
 def test_a_smaller_recipe_needs_less(tmp_path):
     (tmp_path / "dvc.yaml").write_text(
-        "stages: {raw: {foreach: '${datasets}', do: {cmd: echo, params: [audio.channels]}}}"
+        "stages: {raw: {foreach: '${datasets}', do: {cmd: python -m pipelines.stages.raw, params: [audio.channels]}}}"
     )
     path = tmp_path / "params.yaml"
     path.write_text("datasets: {one: {n: 3}}\naudio: {channels: 1}\nrecipes: {quick: {}}\n")
