@@ -99,6 +99,8 @@ def loaded(tmp_path, **changes):
         ("ood__map", [], "@ in params.yaml is not known; do you mean maps?"),
         ("leaks__near_cosine", "learned", "@ in params.yaml is 'learned', and must be learnt"),
         ("training__leave_out", GONE, "@ is missing in params.yaml"),
+        ("training__dataset", "score", "@ in params.yaml is 'score'; do you mean scores?"),
+        ("training__dataset", "music", "@ in params.yaml is 'music': `datasets` has scores"),
         ("training__dataset", None, "@ in params.yaml is empty"),
         ("training__dataset", GONE, "@ is missing in params.yaml"),
         ("training__devices", "2", "@ in params.yaml is '2', and must be auto, or a whole number above 0"),
@@ -125,8 +127,9 @@ def loaded(tmp_path, **changes):
         ("alerts", {"email": MAIL | {"too": "b@x.org"}}, "@.email.too in params.yaml is not known; do you mean to?"),
         ("alerts", {"email": MAIL | {"to": "a at x"}}, "'a at x', which is no address"),
         ("alerts", {"email": MAIL | {"server": "h"}}, "@.email.server in params.yaml must be smtp://"),
-        ("datasets", None, "`datasets` has none"),
-        ("datasets", GONE, "`datasets` has none"),
+        ("datasets", None, "@ in params.yaml is empty, and must be a table, {} for an empty one"),
+        ("datasets", GONE, "@ is missing in params.yaml, and must be a table, {} for an empty one"),
+        ("datasets__scores", {"modul": "scores", "imports": "pipelines/store"}, "datasets.scores.modul in params.yaml is not known; do you mean module?"),
         ("datasets__scores__module", "score", "there is no pipelines/datasets/score.py; do you mean scores?"),
         ("datasets__scores__module", "heard", "@ in params.yaml is 'heard', and must be one that makes a dataset: folder"),
         ("datasets__scores__module", GONE, "@ is missing in params.yaml, and must be the name of a file"),
@@ -157,7 +160,8 @@ def loaded(tmp_path, **changes):
         ("baselines", None, "@ in params.yaml is empty, and must be a table"),
         ("baselines__poled_pca", {}, "there is no pipelines/models/baselines/poled_pca.py; do you mean pooled_pca?"),
         ("baselines__pooled_pca__seed", GONE, "@ is missing in params.yaml, and must be a whole number"),
-        ("recipes", None, "recipe in params.yaml is 'modern': `recipes` has none"),
+        ("recipes", None, "@ in params.yaml is empty, and must be a table, {} for an empty one"),
+        ("taggers__log_mel__short__recipe", "modren", "@ in params.yaml is 'modren'; do you mean modern?"),
         ("recipes__modern", None, "@ in params.yaml is empty, and must be a table of phases"),
         ("recipes__modern__patiense", 3, "@ in params.yaml is not known; do you mean patience?"),
         ("recipes__modern__patience", -1, "@ in params.yaml is -1, and must be a whole number, 0 or more (0 for none)"),
@@ -249,7 +253,7 @@ def test_a_smaller_recipe_needs_less(tmp_path):
 
 
 def test_rules_know_what_the_code_knows():
-    """They are written out because params.yaml is looked at before every stage, and the code takes seconds to import."""
+    """The rules are written out because params.yaml is looked at before every stage, and the code takes seconds to import."""
     assert set(
         rules.SECTIONS["robustness"]["degradations"][0].split(", [")[0].removeprefix("a list of ").split(", ")
     ) == set(DEGRADATIONS)
@@ -262,7 +266,7 @@ def test_rules_know_what_the_code_knows():
     assert recipes.OF_A_PHASE == learning.OF_A_PHASE
     assert set(published.WANTED) | {"architecture"} == set(learning.PUBLISHED)
     assert set(policy.DEFAULTS) == set(rules.LEFT_OUT["retention"])
-    names = code.defining(dataset_rules.FOLDER, "clips")
+    names = code.with_name(dataset_rules.FOLDER, "clips")
     assert set(names) == set(dataset_rules.OPTIONS)
     for name in names:
         module = importlib.import_module(f"pipelines.datasets.{name}")

@@ -21,6 +21,7 @@ from pipelines.rules.kinds import (
     WORD,
     YES_OR_NO,
     missing,
+    nearest,
     number,
     one_of,
     or_null,
@@ -180,10 +181,15 @@ def check(settings: dict, project: Path) -> None:
             wrong(section, value, "a table, {} for an empty one")
     for key in reads.keys:
         _there(key, settings)
+    named, there = (settings.get("training") or {}).get("dataset"), settings.get("datasets", {})
+    if named is not None and named not in there:
+        near = nearest(named, there)
+        meant = f"; do you mean {near}?" if near else f": `datasets` has {', '.join(there) or 'none'}"
+        raise SystemExit(f"training.dataset in params.yaml is {named!r}{meant}")
     _check_alerts(settings.get("alerts"))
-    for name in set(settings.get("max_quarantined") or {}) - {"default", *settings.get("datasets", {})}:
-        unknown(name, "max_quarantined", ["default", *settings.get("datasets", {})])
-    datasets.check(settings.get("datasets", {}), reads)
+    for name in set(settings.get("max_quarantined") or {}) - {"default", *there}:
+        unknown(name, "max_quarantined", ["default", *there])
+    datasets.check(there, reads)
     learning.check(settings, reads)
     sample_rate = (settings.get("audio") or {}).get("sample_rate")
     for section, folder, function in (("features", "features", "compute"), ("baselines", "models/baselines", "embed")):

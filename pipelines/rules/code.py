@@ -35,15 +35,21 @@ def constant(path: str, name: str) -> Any:
     return None
 
 
-def defining(folder: str, function: str) -> list[str]:
-    """The modules of a folder that define `function`, by name."""
-    return [
-        path.stem
-        for path in sorted((PROJECT / folder).glob("[!_]*.py"))
-        if any(
-            isinstance(node, ast.FunctionDef) and node.name == function for node in ast.parse(path.read_bytes()).body
-        )
-    ]
+def with_name(folder: str, name: str) -> list[str]:
+    """The modules of a folder that have this name: a function, or what they import or assign under it."""
+    return [path.stem for path in sorted((PROJECT / folder).glob("[!_]*.py")) if name in _names(path)]
+
+
+def _names(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return found
 
 
 def no_file(where: str, folder: str, name: str) -> NoReturn:

@@ -13,10 +13,12 @@ from pipelines.rules.kinds import (
     WORD,
     YES_OR_NO,
     missing,
+    nearest,
     number,
     one_of,
     some_of,
     table,
+    unknown,
     wrong,
 )  # fmt: skip
 from pipelines.rules.recipe import Reads
@@ -77,6 +79,8 @@ def check(entries: dict, reads: Reads) -> None:
     for name, entry in entries.items():
         where = f"datasets.{name}"
         for key in sorted(reads.of_entries.get("datasets", set()) - set(entry)):
+            if near := nearest(key, [str(other) for other in entry if other not in OF_ALL]):
+                unknown(near, where, [key])
             words = f"the name of a file in {FOLDER}/" if key == "module" else "a file or folder below pipelines/"
             missing(f"{where}.{key}", (words, None))
         if reads.of_entries.get("datasets") and not (code.PROJECT / entry["imports"]).exists():
@@ -91,7 +95,7 @@ def _check_entry(where: str, entry: dict, reads: Reads) -> None:
         if reads.files(FOLDER):
             code.no_file(f"{where}.module", FOLDER, module)
         return
-    known = code.defining(FOLDER, "clips")
+    known = code.with_name(FOLDER, "clips")
     if module not in known:
         wrong(f"{where}.module", module, f"one that makes a dataset: {', '.join(known)}")
     options = OPTIONS.get(module)

@@ -14,7 +14,7 @@ def whole(least: int, none: str = "") -> tuple:
 
 def number(least: float = -math.inf, most: float = math.inf, above: bool = False, below: bool = False) -> tuple:
     words = "a number" + (f" above {least:g}" if above else f", {least:g} or more" if least > -math.inf else "")
-    words += f", {'below' if below else 'at most'} {most:g}" if most < math.inf else ""
+    words += f", {'below' if below else 'at most'} {most:,.10g}" if most < math.inf else ""
 
     def test(value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

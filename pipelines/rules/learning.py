@@ -10,6 +10,7 @@ from pipelines.rules.kinds import (
     WORD,
     YES_OR_NO,
     missing,
+    nearest,
     number,
     one_of,
     table,
@@ -20,6 +21,7 @@ from pipelines.rules.kinds import (
 from pipelines.rules.recipe import Reads
 
 FOLDER = "pipelines/models/taggers"
+GROUPS = ("log_mel", "waveform", "published")
 AUGMENT = {
     "gain_db": number(0),
     "polarity": YES_OR_NO,
@@ -69,8 +71,14 @@ def check(settings: dict, reads: Reads) -> None:
     """Raise `SystemExit` for the first that is wrong. A recipe (dvc.yaml) that reads no `recipes` trains in its own way."""
     recipes, groups = settings.get("recipes", {}), settings.get("taggers", {})
     for group, members in groups.items():
+        if group not in GROUPS:
+            raise SystemExit(
+                f"taggers.{group} in params.yaml: taggers stand under {', '.join(GROUPS)}, by what they read"
+            )
         if not isinstance(members, dict):
             wrong(f"taggers.{group}", members, "a table, {} for an empty one")
+        for name, entry in members.items() if group != "published" else ():
+            _has_recipe(f"taggers.{group}.{name}.recipe", entry.get("recipe"), recipes)
     if not reads.section("recipes"):
         return
     for name, recipe in recipes.items():
@@ -128,8 +136,15 @@ def _check_tagger(group: str, name: str, entry: dict, recipes: dict) -> None:
                 missing(f"{key} of a phase of recipes.{entry['recipe']}", PHASE[key])
 
 
+def _has_recipe(where: str, named: Any, recipes: dict) -> None:
+    if not (isinstance(named, str) and named in recipes):
+        near = nearest(str(named), list(recipes))
+        meant = f"; do you mean {near}?" if near else f": `recipes` has {', '.join(map(str, recipes)) or 'none'}"
+        raise SystemExit(f"{where} in params.yaml is {named!r:.200}{meant}")
+
+
 def _has_file(where: str, name: str) -> None:
-    if name not in (known := code.defining(FOLDER, "create")):
+    if name not in (known := code.with_name(FOLDER, "create")):
         if not (code.PROJECT / FOLDER / f"{name}.py").exists():
             code.no_file(where, FOLDER, name)
         wrong(where, name, f"a tagger: {', '.join(known)}")
