@@ -27,6 +27,7 @@ GONE, NAN = object(), float("nan")
 MINE = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
 WEIGHTS = {"path": "/x.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
 GTZAN = {"module": "gtzan", "imports": "pipelines/datasets/sources"}
+GTZAN_MODUL = {"modul": "gtzan", "imports": "pipelines/datasets/sources"}
 JAMENDO, MAGNATAGATUNE = GTZAN | {"module": "jamendo"}, GTZAN | {"module": "magnatagatune"}
 MAIL = {"to": "a@example.org", "server": "smtp://h"}
 
@@ -129,7 +130,7 @@ def loaded(tmp_path, **changes):
         ("alerts", {"email": MAIL | {"server": "h"}}, "@.email.server in params.yaml must be smtp://"),
         ("datasets", None, "@ in params.yaml is empty, and must be a table, {} for an empty one"),
         ("datasets", GONE, "@ is missing in params.yaml, and must be a table, {} for an empty one"),
-        ("datasets__scores", {"modul": "scores", "imports": "pipelines/store"}, "datasets.scores.modul in params.yaml is not known; do you mean module?"),
+        ("datasets__scores", GTZAN_MODUL, "datasets.scores.modul in params.yaml is not known; do you mean module?"),
         ("datasets__scores__module", "score", "there is no pipelines/datasets/score.py; do you mean scores?"),
         ("datasets__scores__module", "heard", "@ in params.yaml is 'heard', and must be one that makes a dataset: folder"),
         ("datasets__scores__module", GONE, "@ is missing in params.yaml, and must be the name of a file"),
@@ -238,6 +239,32 @@ def test_what_may_be_left_out(tmp_path):
     assert set(
         loaded(tmp_path, datasets=RECIPE["datasets"] | mine, taggers__published={"fcn": WEIGHTS})["datasets"]
     ) > set(mine)
+
+
+def test_a_file_of_ones_own_is_known(tmp_path, monkeypatch):
+    """With one line for all constants, and a function that it has from another module."""
+    for path, text in {
+        "models/taggers/mine.py": "INPUT, CHUNK = 'waveform', 16_000\ndef create(n_tags, width): ...",
+        "datasets/mine.py": "from pipelines.datasets.scores import build, clips\nOPTIONS = ('n',)",
+        "datasets/sources/x.py": "",
+        "features/mine.py": "def compute(y, sample_rate, hop): ...",
+        "models/baselines/mine.py": "def embed(pooled, reference, **options): ...",
+    }.items():
+        (tmp_path / "pipelines" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pipelines" / path).write_text(text)
+    monkeypatch.setattr(code, "PROJECT", tmp_path)
+    changes = {
+        "datasets": {"scores": GTZAN | {"module": "mine", "n": [1]}},
+        "features": {"mine": {"hop": 3}, "pooled": {}, "log_mel": {}},
+        "baselines": {"mine": {"anything": 1}},
+        "taggers": {"log_mel": {}, "waveform": {"mine": {"recipe": "modern", "width": 1}}, "published": {}},
+    }
+    for name in ("pooled", "log_mel"):
+        (tmp_path / f"pipelines/features/{name}.py").touch()
+    assert loaded(tmp_path, **changes)
+    for key, value in (("datasets__scores__m", 1), ("features__mine__hopp", 1), ("features__mine", {})):
+        with pytest.raises(SystemExit, match="is not known|features.mine.hop is missing"):
+            loaded(tmp_path, **changes, **{key: value})
 
 
 def test_a_smaller_recipe_needs_less(tmp_path):

@@ -25,7 +25,7 @@ def parameters(path: str, function: str) -> tuple[list[str], list[str]] | None:
 
 
 def constant(path: str, name: str) -> Any:
-    """A constant of a file that is written out there; None where there is none."""
+    """A constant of a file that is written out on a line of its own; None where there is none."""
     for node in ast.parse((PROJECT / path).read_bytes()).body:
         if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == [name]:
             try:
