@@ -182,9 +182,15 @@ def _say_plan(targets: list[str], dataset: str) -> None:
         [each.seconds for *_, each in planned if each.seconds and bool(each.like) == guess] for guess in (False, True)
     )
     told = [f"{len(ran)} of them took {duration(sum(ran))} when they last ran here"] if ran else []
-    told += [f"{len(alike)} take about {duration(sum(alike))}, by the same stages of other datasets"] if alike else []
+    told += (
+        [
+            f"{len(alike)} take{'s' * (len(alike) == 1)} about {duration(sum(alike))}, by the same stages of other datasets"
+        ]
+        if alike
+        else []
+    )
     if unknown := len(planned) - len(ran) - len(alike):
-        told.append(f"of {unknown} it is not known how long they take")
+        told.append(f"how long {unknown} of them will take is not known")
     total = f", about {duration(sum(ran + alike))}{' and what is not known' if unknown else ''}" if ran or alike else ""
     print(f"{len(planned)} stages{total}: {'; '.join(told)}.")
 
