@@ -7,20 +7,21 @@ import sqlite3
 import sys
 import tempfile
 import webbrowser
-from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
-from pipelines import adding, dvc_errors, params, place, run
+from pipelines import adding, dvc_errors, params, place, predicting, run
 from pipelines.alerts import commands as alerts
 from pipelines.datasets import listing
 from pipelines.lineage import commands as audit
 from pipelines.registry import commands as registry
 from pipelines.registry import owed, remotes
 from pipelines.retention import commands as retention
+from pipelines.rules.kinds import nearest
 from pipelines.runs import parent
 from pipelines.status import commands as status
 from pipelines.store.plain import plain
@@ -92,7 +93,7 @@ def remove(
     if name not in settings["datasets"]:
         there = Path("dvc.lock").exists()
         sought = f"and no clip {name!r}" if there else f"{name!r}, and no clip is known before the first run"
-        _fail(f"There is no dataset {sought}; datasets are {', '.join(settings['datasets'])}.")
+        _fail(f"There is no dataset {sought}{_meant(name, settings['datasets'], 'datasets are')}.")
     if why or whole_group:
         _fail(f"{name!r} is a dataset, and --why and --whole-group are for clips.")
     if name == settings["training"]["dataset"]:
@@ -139,7 +140,7 @@ def run_stages(
     targets = list(stages or [])
     if dataset:
         if dataset not in settings["datasets"]:
-            _fail(f"There is no dataset {dataset!r}; there is {', '.join(settings['datasets'])}.")
+            _fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
         if stages:
             _fail("Name stages, or --dataset: the stages of a dataset are named cluster@mine.")
     if force and not targets:
@@ -147,7 +148,7 @@ def run_stages(
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         if unknown := [stage for stage in stages if stage.partition("@")[0] not in known]:
-            _fail(f"There is no stage {unknown[0]!r}; there is {', '.join(known)}.")
+            _fail(f"There is no stage {unknown[0]!r}{_meant(unknown[0].partition('@')[0], known)}.")
     try:
         run.refresh()
     except listing.SourceError as error:
@@ -172,17 +173,27 @@ def _say_plan(targets: list[str], dataset: str) -> None:
         planned = run.plan(dataset)
     except StatusError as error:
         _fail(str(error))
-    for stage, why, seconds in planned:
-        print(f"{stage:36s} {duration(seconds) if seconds else '?':>10s}  {plain(why)}")
-    known = [seconds for *_, seconds in planned if seconds]
+    for stage, why, (seconds, like) in planned:
+        long = f"{'about ' if like else ''}{duration(seconds)}" if seconds else "not known"
+        print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
     if not planned:
         print("Nothing to do.")
-    elif len(known) < len(planned):
-        print(
-            f"{len(planned)} stages; {len(known)} of them took {duration(sum(known))} when they last ran here, others are new."
-        )
-    else:
-        print(f"{len(planned)} stages; they took {duration(sum(known))} when they last ran here.")
+        return
+    ran, alike = (
+        [each.seconds for *_, each in planned if each.seconds and bool(each.like) == guess] for guess in (False, True)
+    )
+    told = [f"{len(ran)} of them took {duration(sum(ran))} when they last ran here"] if ran else []
+    told += (
+        [
+            f"{len(alike)} take{'s' * (len(alike) == 1)} about {duration(sum(alike))}, by the same stages of other datasets"
+        ]
+        if alike
+        else []
+    )
+    if unknown := len(planned) - len(ran) - len(alike):
+        told.append(f"how long {unknown} of them will take is not known")
+    total = f", about {duration(sum(ran + alike))}{' and what is not known' if unknown else ''}" if ran or alike else ""
+    print(f"{len(planned)} stages{total}: {'; '.join(told)}.")
 
 
 @app.command()
@@ -207,65 +218,6 @@ def report() -> None:
     webbrowser.open(run.REPORT.absolute().as_uri())
 
 
-@app.command("predict")
-def predict_files(
-    model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio files, of any length.")],
-    top: Annotated[int, typer.Option(help="How many tags to print a file.", min=1)] = 5,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
-    architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
-    tags: Annotated[
-        str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
-    ] = "",
-) -> None:
-    """Tag your own files: the likeliest tags of each, with their probabilities.
-
-    A file is heard in chunks of the model's length (3.7 s of short, 29 s of fcn). What is left after the last whole chunk is not
-    heard, and the file's line then says how much was; a file shorter than a chunk is played again.
-
-    A file that cannot be read is named with the reason, the others go on, and the exit status is 1.
-    """
-    from pipelines import predict
-    from pipelines.audio.probe import Unreadable
-    from pipelines.models import tags as tag_lists
-    from pipelines.progress import progress
-    from pipelines.store.files import write_json
-
-    try:
-        tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
-    except (ValueError, OSError) as error:
-        _fail(str(error))
-    if pictures:
-        if pictures.exists() and not pictures.is_dir():
-            _fail(f"--pictures {pictures}: that is a file; name a folder.")
-        pictures.mkdir(parents=True, exist_ok=True)
-    heard, failed, drawn = [], [], Counter()
-    for path in progress(files, "predict", unit="file"):
-        try:
-            found = predict.predict(tagger, config, path)
-        except (Unreadable, OSError) as error:
-            failed.append({"path": str(path), "reason": str(error)})
-            print(plain(f"{path}: {error}"), file=sys.stderr)
-            continue
-        likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
-        part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
-        print(f"{plain(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}")
-        if json_file:
-            heard.append(predict.as_json(found, config["tags"]))
-        if pictures:
-            drawn[path.name] += 1  # two files of one name from two folders
-            number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
-            predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
-    if json_file:
-        weights = {"file": config["file"], "sha256": config["sha256"]}
-        told = {"model": model, "architecture": config["name"], "weights": weights}
-        write_json(json_file, {**told, "files": heard, "failed": failed})
-    if failed:
-        print(f"{len(failed)} of {len(files)} files could not be used.", file=sys.stderr)
-        raise typer.Exit(1)
-
-
 @app.command("cache")
 def show_cache(
     prune: Annotated[bool, typer.Option(help="Remove what was used longest ago, down to the limit.")] = False,
@@ -283,7 +235,7 @@ def show_cache(
         _fail("--only and --limit-gb say what --prune removes: give --prune too.")
     if prune:
         if only and only not in cache.usage():
-            _fail(f"Nothing of kind {only!r} is kept; there is {', '.join(cache.usage()) or 'nothing at all'}.")
+            _fail(f"Nothing of kind {only!r} is kept{_meant(only, cache.usage())}.")
         removed, freed = cache.prune(limit * 1e9, only or None)
         print(f"Removed {removed} entries, {freed / 1e9:.3f} GB.")
     kinds = cache.usage()
@@ -312,6 +264,7 @@ def ui(
     os.execve(command[0], command, run.environment())  # that process is the one to be ended, and ends what it started
 
 
+app.command("predict")(predicting.predict_files)
 audit.register(app)
 status.register(app)
 app.add_typer(registry.app, name="models")
@@ -328,6 +281,12 @@ def _settings() -> dict:
         return params.load()
     except FileNotFoundError as error:
         _fail(str(error))
+
+
+def _meant(word: str, known: Collection[str], there: str = "there is") -> str:
+    """What a word that is not known may have been, and what there is."""
+    near = nearest(word, known)
+    return f"{f' (do you mean {near}?)' if near else ''}; {there} {', '.join(known) or 'none'}"
 
 
 def _fail(message: str) -> None:

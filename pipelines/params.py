@@ -45,12 +45,12 @@ def is_name(value: Any) -> bool:
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:
-    """All parameters, as `read` gives them, once every key is known and every value is one that a stage takes (`rules`). Raises
-    what `read` does, and `SystemExit` with a sentence."""
+    """All parameters, as `read` gives them, once every key is known, every value is one that a stage takes, and what the recipe
+    beside `path` reads is there (`rules`). Raises what `read` does, and `SystemExit` with a sentence."""
     from pipelines import rules  # not of stages: a rule that is changed makes nothing stale
 
     settings = read(path)
-    rules.check(settings)
+    rules.check(settings, path.parent)
     return settings
 
 
@@ -69,12 +69,6 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     if _n_values(settings, {}) > MAX_VALUES:
         raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
     _check_names(settings)
-    _check_recipes(settings)
-    named = (settings.get("training") or {}).get("dataset")
-    if named is not None and (not isinstance(named, str) or named not in (settings.get("datasets") or {})):
-        raise SystemExit(
-            f"training.dataset in {PARAMS} is {named!r}: `datasets` has {', '.join(settings.get('datasets') or {}) or 'none'}"
-        )
     return settings
 
 
@@ -115,22 +109,6 @@ def _check_names(settings: dict) -> None:
                 raise SystemExit(
                     f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder below "
                     "pipelines/"
-                )
-
-
-def _check_recipes(settings: dict) -> None:
-    """DVC reads `recipe` of every tagger that is trained, and says less clearly what it misses."""
-    recipes = settings.get("recipes") or {}
-    for group, members in (settings.get("taggers") or {}).items():
-        if group not in (known := ("log_mel", "waveform", "published")):
-            raise SystemExit(f"taggers.{group} in {PARAMS}: taggers stand under {', '.join(known)}, by what they read")
-        for name, entry in (members if isinstance(members, dict) else {}).items():
-            entry = entry if isinstance(entry, dict) else {}
-            named = entry.get("recipe")
-            if "path" not in entry and not (isinstance(named, str) and named in recipes):
-                raise SystemExit(
-                    f"taggers.{group}.{name}.recipe in {PARAMS} is {named!r}: `recipes` has "
-                    f"{', '.join(map(str, recipes)) or 'none'}"
                 )
 
 

@@ -11,6 +11,7 @@ from pipelines.audio import decode, level, probe
 from pipelines.audio.pcm import to_float
 from pipelines.models import onnx
 from pipelines.models.fronts import SAMPLE_RATE
+from pipelines.rules.kinds import nearest
 from pipelines.store.files import read_json, sha256
 from pipelines.training.embedding import in_threads
 
@@ -54,9 +55,11 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
         if (exported / "config.json").exists() and _is_of(exported, given):
             return _by_onnx(exported)
     if not (given / "config.json").exists():
-        trained = ", ".join(sorted(path.parent.name for path in TRAINED.glob("*/config.json")))
+        trained = sorted(path.parent.name for path in TRAINED.glob("*/config.json"))
+        near = nearest(name, trained)
         raise ValueError(
-            f"no trained tagger {name!r}: there is {trained or 'none yet; `conservatory run` trains them'}"
+            f"no trained tagger {name!r}{f' (do you mean {near}?)' if near else ''}: there is "
+            f"{', '.join(trained) or 'none yet; `conservatory run` trains them'}"
         )
     from pipelines.models import taggers
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from pipelines import dvc_errors, params, recover
+from pipelines import dvc_errors, estimate, params, recover
 from pipelines.datasets import listing
 from pipelines.runs import follow, record
 from pipelines.runs.call import call, environment, without_secrets
@@ -187,14 +187,15 @@ def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
     return fresh, due
 
 
-def plan(dataset: str = "") -> list[tuple[str, str, float | None]]:
-    """(stage, why it is not up to date, seconds that it took when it last ran here, if that is known) of what a run would run."""
+def plan(dataset: str = "") -> list[tuple[str, str, estimate.Estimate]]:
+    """(stage, why it is not up to date, how long it takes) of what a run would run."""
     from pipelines.status import stages
 
     found = stages.states()
-    took = record.stages(record.read(Path()))
     _, due = _sorted_out(found, dataset)
-    return [(name, "; ".join(found[name].why), took.get(name, {}).get("seconds")) for name in due]
+    known = estimate.took(record.read(Path()))
+    sizes = estimate.sizes(params.load()["datasets"]) if set(due) - set(known) else {}
+    return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:
@@ -207,7 +208,7 @@ def left_out_datasets(follower: follow.Follower) -> list[str]:
 
 def dataset_of(stage: str) -> str:
     """The dataset that a stage's instance is of: mine of cluster@mine and of features@mine-log_mel; "" for a stage of none."""
-    return stage.partition("@")[2].partition("-")[0]
+    return estimate.parts(stage)[1]
 
 
 def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:

@@ -67,8 +67,9 @@ def test_a_relative_path_is_written_down_whole(project, songs):
         (("remove", "mine"), "no dataset 'mine', and no clip is known before the first run"),
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
+        (("run", "--dataset", "score"), "no dataset 'score' (do you mean scores?); there is scores"),
         (("run", "--force"), "wants the stages named"),
-        (("run", "clusters"), "no stage 'clusters'; there is raw, manifest"),
+        (("run", "clusters"), "no stage 'clusters' (do you mean cluster?); there is raw, manifest"),
         (("report",), "conservatory run"),
     ],
 )

@@ -1,19 +1,27 @@
 """Tagging one's own files: what the tagger itself says of each chunk, for any length, and bad files beside good ones."""
 
+import hashlib
 import json
+import os
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipelines import predict
+from pipelines import outside, predict, recipe
 from pipelines.audio.probe import Unreadable
 from pipelines.cli import app
+from pipelines.datasets import heard
 from pipelines.models import export, taggers
-from pipelines.store.files import sha256, write_json
+from pipelines.predicting import music
+from pipelines.store import embeddings
+from pipelines.store.files import read_json, sha256, write_json
+from pipelines.store.tables import write_table
 
 TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
 CHUNK = 59_049
@@ -48,8 +56,9 @@ def lay_out_export(network, folder, weights=""):
     write_json(folder / "config.json", config)
 
 
-def noise(path, n_samples):
-    y = (3000 * np.random.default_rng(n_samples).standard_normal(n_samples)).astype("int16")
+def noise(path, n_samples, gain=1):
+    path.parent.mkdir(exist_ok=True)
+    y = (3000 * gain * np.random.default_rng(n_samples).standard_normal(n_samples)).astype("int16")
     soundfile.write(path, y, 16_000, subtype="PCM_16")
     return y / np.float32(32768)
 
@@ -107,6 +116,144 @@ def test_the_command(folder, tmp_path):
         assert np.asarray(Image.open(tmp_path / "pictures" / name).convert("L")).std() > 10
 
 
+def test_folders_and_files_mixed(folder, tmp_path):
+    for name in ("b.wav", "a/2.flac", "a/10.flac", "a/.hidden.wav", ".cache/x.wav", "named.dat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, np.tile([0.5, -0.5], 99), 16_000, format="FLAC" if "flac" in name else "WAV")
+    for name in ("a/notes.txt", "a/cover.jpg", "a/song.m4a"):
+        (tmp_path / name).write_text("no music")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a/up").symlink_to(tmp_path, target_is_directory=True)
+    found, failed, n_passed_over = music([tmp_path / "b.wav", tmp_path, tmp_path / "empty", tmp_path / "a/notes.txt"])
+    assert [os.path.relpath(path, tmp_path) for path in found] == [
+        "b.wav",
+        "named.dat",
+        "a/10.flac",
+        "a/2.flac",
+        "a/notes.txt",
+    ]
+    assert n_passed_over == 2
+    assert [(os.path.relpath(entry["path"], tmp_path), entry["reason"]) for entry in failed] == [
+        ("a/song.m4a", ".m4a cannot be read: convert it to FLAC or WAV"),
+        ("empty", "the folder holds no music that was not named before"),
+    ]
+    out = tmp_path / "out.json"
+    done = CliRunner().invoke(
+        app, ["predict", str(folder), str(tmp_path / "a"), str(tmp_path / "c.wav"), "--json", str(out)]
+    )
+    assert done.exit_code == 1 and [
+        line for line in done.output.splitlines() if line.startswith(f"{tmp_path}/a/10.flac")
+    ]
+    assert f"c.wav: the file does not exist; do you mean {tmp_path / 'b.wav'}?" in done.output
+    assert (
+        "2 files that are no music were passed over." in done.output
+        and "2 of 4 files could not be used." in done.output
+    )
+    written = read_json(out)
+    assert [os.path.basename(entry["path"]) for entry in written["files"]] == ["10.flac", "2.flac"]
+    assert len(written["failed"]) == 2 and written["passed_over"] == 2
+    assert not any("outside_training_music" in entry for entry in written["files"]), "there is no space to say it from"
+    done = CliRunner().invoke(app, ["predict", str(folder), str(tmp_path / "empty")])
+    assert done.exit_code == 1 and "1 of 1 files could not be used." in done.output
+
+
+@pytest.fixture(scope="module")
+def laid_out(network, tmp_path_factory):
+    """A project whose tagger was trained on `music`: 40 clips of two classes trained on and 40 held out, by dvc.lock."""
+    at = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(at)
+        lay_out_project(at, network)
+    return at
+
+
+@pytest.fixture
+def trained(laid_out, in_tmp):
+    shutil.copytree(laid_out, in_tmp, dirs_exist_ok=True)
+    return in_tmp
+
+
+def lay_out_project(in_tmp, network):
+    folders = {place: in_tmp / f"models/{place}/sample" for place in ("tagging", "onnx")}
+    config = {"name": "sample", "width": 0.1, "tags": TAGS, "chunk": CHUNK, "dataset": "music"}
+    taggers.save(network, config, folders["tagging"])
+    lay_out_export(network, folders["onnx"], sha256(folders["tagging"] / "model.safetensors"))
+    for n in range(80):
+        noise(in_tmp / f"clips/{n}.wav", CHUNK + n, gain=1 + n % 2)
+    hear, found = predict.load_model("sample")
+    vectors = np.stack([predict.predict(hear, found, in_tmp / f"clips/{n}.wav")["embedding"] for n in range(80)])
+    ids = [f"clip{n}" for n in range(80)]
+    embeddings.write(outside.SPACE / "sample.parquet", ids, vectors)
+    roles = ["reference"] * 40 + ["held_out"] * 40
+    clips = pd.DataFrame({"clip_id": ids, "group": ids, "role": roles, "target_style": ["a", "b"] * 40})
+    write_table(clips, outside.SPACE / "clips.parquet", heard.CLIPS)
+    md5 = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folders["onnx"].iterdir()}
+    embedding = hashlib.md5((outside.SPACE / "sample.parquet").read_bytes()).hexdigest()
+    entry = {
+        "cmd": "embed",
+        "deps": [{"path": "models/onnx/sample", "md5": recipe.folder_hash(md5)}],
+        "outs": [{"path": "data/embeddings/music/sample.parquet", "md5": embedding}],
+    }
+    (in_tmp / "dvc.lock").write_text(recipe.HEAD + "  embed@music-sample: " + json.dumps(entry) + "\n")
+
+
+def test_music_unlike_the_training_music_is_said_to_be(trained):
+    _, config = predict.load_model("sample")
+    is_outside, dataset = outside.detector(config)
+    assert dataset == "music"
+    # the threshold's own meaning: of the held-out clips 5% lie outside
+    vectors = embeddings.read(outside.SPACE / "sample.parquet", [f"clip{n}" for n in range(40, 80)])
+    assert sum(map(is_outside, vectors)) == 2
+    (trained / "new").mkdir()
+    noise(trained / "new/like.wav", CHUNK + 1000)
+    t = np.arange(CHUNK) / 16_000
+    for name, hz in (("tone.wav", 440), ("high.wav", 3000)):
+        soundfile.write(trained / f"new/{name}", 0.9 * np.sin(2 * np.pi * hz * t), 16_000)
+    done = CliRunner().invoke(app, ["predict", "sample", "new", "--json", "out.json"])
+    assert done.exit_code == 0, done.output
+    lines = {
+        line.split("  ")[0]: line.endswith("(outside)") for line in done.output.splitlines() if line.startswith("new/")
+    }
+    assert lines == {"new/high.wav": True, "new/like.wav": False, "new/tone.wav": True}
+    assert (
+        "2 of 3 files lie outside the music that sample was trained on (farther from it than 95% of the held-out clips of "
+        "music): their tags are guesses." in done.output
+    )
+    assert [entry["outside_training_music"] for entry in read_json("out.json")["files"]] == [True, False, True]
+    done = CliRunner().invoke(app, ["predict", "sample", "new/tone.wav"])
+    assert (
+        "\nnew/tone.wav lies outside the music that sample was trained on" in done.output
+        and "its tags are" in done.output
+    )
+
+
+@pytest.mark.parametrize(
+    "change", ["no space", "another model", "another space", "no lock", "published", "few", "elsewhere"]
+)
+def test_nothing_is_said_of_music_where_the_training_music_is_not_known(trained, change):
+    name = "sample"
+    if change == "no space":
+        shutil.rmtree(outside.SPACE)
+    elif change == "another model":
+        write_json("models/onnx/sample/config.json", read_json("models/onnx/sample/config.json") | {"opset": 1})
+    elif change == "another space":
+        embeddings.write(outside.SPACE / "sample.parquet", ["clip0"], np.zeros((1, 4), "float32"))
+    elif change == "no lock":
+        (trained / "dvc.lock").unlink()
+    elif change == "published":
+        write_json(
+            "models/tagging/sample/config.json", read_json("models/tagging/sample/config.json") | {"dataset": ""}
+        )
+    elif change == "few":
+        clips = pd.read_parquet(outside.SPACE / "clips.parquet")
+        write_table(clips[: 40 + outside.MIN_HELD_OUT - 1], outside.SPACE / "clips.parquet", heard.CLIPS)
+    else:
+        name = str(shutil.copytree("models/onnx/sample", trained / "elsewhere/sample"))
+    assert outside.detector(predict.load_model(name)[1]) is None
+    done = CliRunner().invoke(app, ["predict", name, "clips/0.wav"])
+    assert done.exit_code == 0 and "outside" not in done.output
+
+
 def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="there is none yet"):
@@ -115,6 +262,8 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     (tmp_path / "models/tagging").symlink_to(folder.parent)
     with pytest.raises(ValueError, match=f"no trained tagger 'short': there is .*{folder.name}"):
         predict.load_model("short")
+    with pytest.raises(ValueError, match=rf"no trained tagger '{folder.name}r' \(do you mean {folder.name}\?\)"):
+        predict.load_model(f"{folder.name}r")
     torch.save(taggers.create("crnn", 3).state_dict(), "x.pth")
     with pytest.raises(ValueError, match="give --architecture"):
         predict.load_model("x.pth")

@@ -83,7 +83,17 @@ def load(project: Path = Path(), environment: Mapping[str, str] = os.environ) ->
     """The settings of a project; empty ones where nothing is configured, or CONSERVATORY_ALERTS is off. Raises `AlertsError`."""
     if off(environment):
         return Settings()
-    wanted = _section(project)
+    return _settings(_section(project), environment)
+
+
+def check(wanted: dict) -> None:
+    """Raise `AlertsError` for what `alerts` in params.yaml may not hold. The environment may name the mail server instead."""
+    email = wanted.get("email")
+    environment = {SMTP: "smtp://localhost"} if isinstance(email, dict) and "server" not in email else {}
+    _settings(wanted, environment)
+
+
+def _settings(wanted: dict, environment: Mapping[str, str]) -> Settings:
     if unknown := set(wanted) - KEYS:
         named = ", ".join(map(repr, sorted(map(str, unknown))))
         raise AlertsError(

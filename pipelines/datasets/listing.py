@@ -4,8 +4,10 @@ The files stay where they are, so DVC cannot watch them: instead the dataset's e
 fingerprint, `conservatory run` brings it up to date, and the recipe in git says which bytes were meant.
 """
 
+import codecs
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -47,6 +49,18 @@ and Ogg with sound."""
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
+CSV_ALSO = {
+    "path": {"file", "filename", "file_name", "file name", "filepath", "file_path", "audio", "track", "clip"},
+    "label": {"class", "labels", "genre", "category", "target", "tag"},
+    "split": {"set", "subset", "partition", "fold"},
+    "group": {"artist", "album", "band", "work"},
+}
+"""What others call these columns."""
+SPLIT_ALSO = {
+    "train": {"train", "training"},
+    "validation": {"validation", "val", "valid", "dev", "development"},
+    "test": {"test", "testing", "eval", "evaluation"},
+}
 NO_GROUP = re.compile(
     r"train(ing)?|test(ing)?|val(id(ation)?)?|dev|wavs?|flac|mp3s?|ogg|aiff?|audio|clips?|segments?|\d+|"
     r"(disc|disk|cd|side|vol|volume|part|fold|split)[ ._-]?\w{1,2}",
@@ -54,6 +68,7 @@ NO_GROUP = re.compile(
 )
 """Names of folders below a label that are no artist, album or work."""
 LEAVES = "a link that leads out of the folder: conservatory add --follow-links reads what it names"
+QUOTES = "'`‘’“”„«»"
 HASHES = Path(".cache/hashes.json")  # path -> [size, mtime_ns, inode, sha256]: saves reading, never decides
 
 LISTING = pa.schema(
@@ -157,10 +172,10 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             linked = (place / name).is_symlink()
             if linked and not follow_links and inside not in (place / name).resolve().parents:
                 problem = LEAVES if (place / name).exists() else "a link to nothing"
-            elif relative.suffix.lower() not in AUDIO_SUFFIXES and not _is_sound(place / name):
+            elif not is_music(place / name):
                 problem = limit.NOT_MUSIC
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
-                    problem = f"{relative.suffix.lower()} cannot be read: convert it to FLAC or WAV"
+                    problem = foreign(relative)
             # label/artist/album/file: clips of one artist stand together, also under two labels
             group = relative.parts[1] if len(relative.parts) > 2 and not NO_GROUP.fullmatch(relative.parts[1]) else ""
             rows.append(_row(str(relative), label, group=group, problem=problem))
@@ -174,6 +189,16 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             if not row["label"] and not row["problem"]:
                 row["problem"] = "not in a label's folder: move it to <label>/<file>"
     return rows
+
+
+def is_music(path: Path) -> bool:
+    """By its name, or because libsndfile reads it."""
+    return path.suffix.lower() in AUDIO_SUFFIXES or _is_sound(path)
+
+
+def foreign(path: Path) -> str:
+    """What to do with one of `FOREIGN_SUFFIXES`."""
+    return f"{path.suffix.lower()} cannot be read: convert it to FLAC or WAV"
 
 
 def _is_sound(path: Path) -> bool:
@@ -196,40 +221,67 @@ def _raise(error: OSError) -> None:
 
 def _scan_csv(path: Path) -> list[dict]:
     rows, seen = [], {}
+    text, separator, first = _read_csv(path)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-            _check_header(path, reader.fieldnames)
-            for record in reader:
-                values = {key: (record.get(key) or "").strip() for key in CSV_COLUMNS}
-                where = f"{path}, line {reader.line_num}"
-                if None in record:
-                    raise SourceError(f"{where}: more fields than columns; put quotes around names with commas")
-                if not values["path"] or not values["label"]:
-                    mark = next((mark for mark in ";\t|" if mark in values["path"]), "")
-                    why = f" (its columns are separated by {mark!r}, and the first line's by commas)" if mark else ""
-                    raise SourceError(f"{where}: path and label must both be given{why}")
-                if values["split"] not in CSV_SPLITS:
-                    raise SourceError(
-                        f"{where}: split is {values['split']!r}; it may be train, validation, test or empty"
-                    )
-                meant = values["path"]
-                if "\0" not in meant:  # which no file's name holds
-                    meant = os.path.realpath(path.parent / meant)
-                if meant in seen:
-                    before, line = seen[meant]
-                    other = "" if before == values["path"] else f"; line {line} calls it {before}"
-                    raise SourceError(f"{where}: {values['path']} is listed a second time{other}")
-                seen[meant] = values["path"], reader.line_num
-                rows.append(_row(values["path"], values["label"], values["split"] or "all", values["group"]))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path} is neither a folder nor a CSV file in UTF-8: {error}") from error
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=separator, strict=True)
+        reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+        _check_header(path, reader.fieldnames)
+        for record in reader:
+            values = {key: (record.get(key) or "").strip() for key in CSV_COLUMNS}
+            line = reader.line_num + first
+            where = f"{path}, line {line}"
+            if None in record:
+                raise SourceError(f"{where}: more fields than columns; put quotes around names with commas")
+            if not values["path"] or not values["label"]:
+                mark = next((mark for mark in ";\t|" if mark in values["path"] and mark != separator), "")
+                why = f" (its columns are separated by {mark!r}, and the first line's by commas)" if mark else ""
+                raise SourceError(f"{where}: path and label must both be given{why}")
+            if values["split"] not in CSV_SPLITS:
+                meant = next((name for name, also in SPLIT_ALSO.items() if values["split"].lower() in also), "")
+                raise SourceError(
+                    f"{where}: split is {values['split']!r}; it may be train, validation, test or empty"
+                    + (f": write {meant}" if meant else "")
+                )
+            meant = values["path"]
+            if "\0" not in meant:  # which no file's name holds
+                meant = os.path.realpath(path.parent / meant)
+            if meant in seen:
+                before, earlier = seen[meant]
+                other = "" if before == values["path"] else f"; line {earlier} calls it {before}"
+                raise SourceError(f"{where}: {values['path']} is listed a second time{other}")
+            seen[meant] = values["path"], line
+            rows.append(_row(values["path"], values["label"], values["split"] or "all", values["group"]))
+    except csv.Error as error:
+        why = str(error)
+        if "end of data" in why:
+            why = "a quotation mark is opened and not closed"
+        elif "expected after" in why:
+            why = "a quotation mark inside a name must be doubled, and quotes put around the name"
+        raise SourceError(f"{path}, line {reader.line_num + 1 + first}: {why}") from error
+    if not rows:
+        raise SourceError(f"{path} names no file: below its first line it wants a line path,label for each")
     splits = {row["split"] for row in rows}
     if "all" in splits and len(splits) > 1:
         missing = next(row["path"] for row in rows if row["split"] == "all")
         raise SourceError(f"{path}: {missing} has no split though others do; give every row one, or none")
     return rows
+
+
+def _read_csv(path: Path) -> tuple[str, str, int]:
+    """(text, separator, lines taken off) of a CSV. Excel writes UTF-16 with a mark, and `sep=;` into a first line of its own."""
+    content = path.read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SourceError(f"{path}, line {line}: it is not in UTF-8: save it again as CSV UTF-8") from error
+    if not marked and "\0" in text[:200]:
+        raise SourceError(f"{path} is not in UTF-8 (each second byte is zero): save it again as CSV UTF-8")
+    if not text.strip():
+        raise SourceError(f"{path} is empty: its first line must name the columns path,label")
+    found = re.match(r"sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
+    return (text[found.end() :], found[1], 1) if found else (text, ",", 0)
 
 
 def _check_header(path: Path, names: list[str]) -> None:
@@ -241,10 +293,15 @@ def _check_header(path: Path, names: list[str]) -> None:
         return
     found = ",".join(names) or "nothing"
     why = ""
+    renamed = {name: key for key, also in CSV_ALSO.items() for name in names if name in also and key not in names}
     for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(names) == 1 and mark in names[0]:
             why = f". Its columns are separated by {called}: export it again with commas"
             found = names[0]
+    if not why and renamed:
+        why = f": call {', '.join(f'{name} {key}' for name, key in renamed.items())}"
+    elif not why and {"path", "label"} <= set(names):
+        why = f": take out {', '.join(sorted(set(names) - CSV_COLUMNS))}"
     raise SourceError(
         f"{path}: its first line must name the columns path,label (and split, group if you have them), not {found!r}{why}"
     )
@@ -271,6 +328,8 @@ def _hash(root: Path, rows: list[dict]) -> None:
             row["problem"] = "a link to nothing" if file.is_symlink() else "does not exist"
             if "\\" in row["path"] and os.sep == "/":
                 row["problem"] = "does not exist: its path is written with backslashes; write / instead"
+            elif row["path"][0] in QUOTES and row["path"][-1] in QUOTES:
+                row["problem"] = "does not exist: its path stands in quotes that are no CSV's; write \" or none"
         except PermissionError:
             row["problem"] = "may not be read: give yourself permission"
         except OSError as error:

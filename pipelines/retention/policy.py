@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines import params
-from pipelines.registry.errors import RegistryError
 
 DEFAULTS = {
     "experiments": {"keep_days": 90, "keep_last": 10},
@@ -18,27 +17,12 @@ DAY = 86_400.0
 
 
 def read(project: Path) -> dict:
-    """The policy; what params.yaml leaves out is as in DEFAULTS. `RegistryError` for what cannot be one."""
+    """The policy; what params.yaml leaves out is as in DEFAULTS. `SystemExit` with a sentence for what cannot be one."""
     given = params.load(project / params.PARAMS).get("retention") or {}
-    if not isinstance(given, dict):
-        raise RegistryError(f"retention in params.yaml is {given!r}, and must be a table")
-    if unknown := sorted(map(str, set(given) - set(DEFAULTS))):
-        raise RegistryError(f"retention in params.yaml has {', '.join(unknown)}; it may have {', '.join(DEFAULTS)}")
-    found = {}
-    for kind, rule in DEFAULTS.items():
-        value = given.get(kind, rule)
-        if isinstance(rule, bool):
-            found[kind] = value is True
-            continue
-        if not isinstance(value, dict) or set(value) - set(rule):
-            raise RegistryError(f"retention.{kind} in params.yaml is {value!r}; write it as {rule}")
-        found[kind] = rule | value
-        for name, number in found[kind].items():
-            if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e6:
-                raise RegistryError(
-                    f"retention.{kind}.{name} in params.yaml is {number!r}, and must be a number, 0 or more"
-                )
-    return found
+    return {
+        kind: rule | given.get(kind, {}) if isinstance(rule, dict) else given.get(kind, rule)
+        for kind, rule in DEFAULTS.items()
+    }
 
 
 def row(kind: str, name: str, when: float, size: int | None = None, kept: str = "", **more: object) -> dict:

@@ -10,9 +10,6 @@ Settings (`recipes.<name>.augment` in params.yaml; what is not named is not done
 import torch
 from torch import Tensor
 
-KEYS = ("gain_db", "polarity", "time_masks", "time_mask", "frequency_masks", "frequency_mask")
-COUNTS, SHARES = ("time_masks", "frequency_masks"), ("time_mask", "frequency_mask")
-
 
 def sound(waveform: Tensor, settings: dict) -> Tensor:
     """`(batch, samples)` with another gain and sign each, and stretches of silence."""

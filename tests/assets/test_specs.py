@@ -34,10 +34,11 @@ def wide(tmp_path_factory):
     settings = yaml.safe_load((PROJECT / "params.yaml").read_text())
     folder = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
     settings["datasets"] |= {"mine": folder, "yours": folder}
-    settings["features"]["chroma"] = {}
-    for kind in settings["taggers"].values():
-        kind["another"] = {"recipe": "modern"}
-    settings["taggers"]["waveform"]["more"] = settings["taggers"]["waveform"].pop("another")
+    settings["features"]["chroma_stft"] = {}
+    for kind, name in (("log_mel", "short_res"), ("waveform", "se")):
+        settings["taggers"][kind][name] = {"recipe": "modern", "width": 0.25}
+    weights = {"path": "x.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
+    settings["taggers"]["published"]["musicnn"] = weights
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
     return project
 

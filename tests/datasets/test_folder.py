@@ -187,7 +187,24 @@ def test_csv_with_splits_and_groups(songs, in_tmp):
     [
         ("file,label\na.wav,x\n", "must name the columns path,label"),
         ("path,label,mood\na.wav,x,sad\n", "must name the columns"),
-        ("", "not 'nothing'"),
+        ("\n", "list.csv is empty: its first line must name the columns path,label"),
+        ("", "list.csv is empty"),
+        (",\na,b\n", "not 'nothing'"),
+        ("path,label\n", "names no file: below its first line"),
+        ("file,class\na.wav,x\n", "not 'file,class': call file path, class label$"),
+        ("Filename,Label,Artist\na.wav,x,b\n", "call filename path, artist group$"),
+        ("path,label,mood,year\na.wav,x,sad,1\n", "not 'path,label,mood,year': take out mood, year$"),
+        ("path,label,split\na.wav,x,Train\n", "line 2: split is 'Train'; it may be train, .*: write train$"),
+        ("path,label,split\na.wav,x,val\n", "split is 'val'; .*: write validation$"),
+        ("path,label,split\na.wav,x,valid\n", ": write validation$"),
+        ("path,label,split\na.wav,x,testing\n", ": write test$"),
+        ("path,label,split\na.wav,x,7\n", "it may be train, validation, test or empty$"),
+        ('path,label\n"a.wav,x\nb.wav,y\n', "line 2: a quotation mark is opened and not closed"),
+        ('path,label\na.wav,x\n"b" 2.wav,y\n', "line 3: a quotation mark inside a name must be doubled"),
+        ("path,label\n‘a.wav’,x\n", "stands in quotes that are no CSV's; write \" or none"),
+        ("path,label\ra.wav,x\ra.wav,x\r", "line 3: a.wav is listed a second time$"),
+        ("sep=;\npath;label\na.wav;\n", "line 3: path and label must both be given$"),
+        ("sep=;\npath,label\na.wav,x\n", "must name the columns path,label"),
         ("path,label\na.wav,\n", "line 2: path and label must both be given"),
         ("path,label\na.wav,x,y,z\n", "line 2: more fields"),
         ("path,label,split\na.wav,x,dev\n", "split is 'dev'"),
@@ -214,6 +231,40 @@ def test_spaces_around_the_columns_of_a_csv_mean_nothing(songs, in_tmp):
     quoted = str(name).replace('"', '""')
     files = listing.scan(csv(root, f',Path , label,\n0, "{quoted}", x y ,\n'))
     assert files[["path", "label", "problem"]].to_numpy().tolist() == [[str(name), "x y", ""]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "end"),
+    [
+        ("utf-16", ",", "\r\n"),
+        ("utf-16-be", ";", "\n"),
+        ("utf-8-sig", ";", "\r\n"),
+        ("utf-8", "\t", "\r"),
+        ("utf-8", ",", "\r"),
+    ],
+)
+def test_csv_as_programs_write_it(in_tmp, chord, encoding, mark, end):
+    """UTF-16 with a mark of its bytes' order, Excel's line for another separator, every kind of line end."""
+    for name in ("ä.wav", "b, c; d.wav"):
+        soundfile.write(in_tmp / name, chord(), 16_000)
+    lines = [f"sep={mark}"] if mark != "," else []
+    lines += [f"Path{mark}LABEL{mark}Split", f"ä.wav{mark}x{mark}train", f'"b, c; d.wav"{mark}"y ""z"""{mark}test', ""]
+    bom = "\ufeff" if encoding == "utf-16-be" else ""
+    (in_tmp / "list.csv").write_bytes((bom + end.join(lines)).encode(encoding))
+    files = listing.scan(in_tmp / "list.csv")
+    assert files[["path", "label", "split", "problem"]].to_numpy().tolist() == [
+        ["b, c; d.wav", 'y "z"', "test", ""],
+        ["ä.wav", "x", "train", ""],
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_csv_in_utf_16_without_a_mark(in_tmp, encoding):
+    (in_tmp / "list.csv").write_bytes("path,label\na.wav,x\n".encode(encoding))
+    with pytest.raises(
+        listing.SourceError, match="is not in UTF-8 .each second byte is zero.: save it again as CSV UTF-8"
+    ):
+        listing.scan(in_tmp / "list.csv")
 
 
 @pytest.mark.parametrize("name", ["photo.raw", "notes.au", "notes.vox", "notes.gsm", "notes.snd", "notes"])
@@ -339,7 +390,7 @@ def test_what_is_not_a_dataset(in_tmp):
     with pytest.raises(listing.SourceError, match=r"neither a folder nor a \.csv"):
         listing.scan(in_tmp / "song.mp3")
     (in_tmp / "latin.csv").write_bytes("path,label\nÜ.wav,x\n".encode("latin-1"))
-    with pytest.raises(listing.SourceError, match="UTF-8"):
+    with pytest.raises(listing.SourceError, match="line 2: it is not in UTF-8: save it again as CSV UTF-8"):
         listing.scan(in_tmp / "latin.csv")
 
 

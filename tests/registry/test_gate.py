@@ -299,7 +299,11 @@ def test_what_cannot_be_registered_is_said(project, tmp_path):
         assert done.returncode == 2 and words in done.stderr
     small.edit(project, "pr_auc: 0.1", "f1: 0.1")
     done = small.conservatory(project, "models", "promote", "short", "1", check=False)
-    assert done.returncode == 2 and "names 'f1'; there is roc_auc, pr_auc, probe" in done.stderr
+    assert (
+        done.returncode
+        and "registry.margins.f1 in params.yaml is not known: there is roc_auc, pr_auc, probe" in done.stderr
+    )
+    small.edit(project, "f1: 0.1", "pr_auc: 0.1")
     shutil.rmtree(project / ".git")
     done = small.conservatory(project, "models", "register", check=False)
     assert done.returncode == 2 and "is not under git" in done.stderr

@@ -1,0 +1,146 @@
+"""`conservatory predict`: files and folders of music in, tags out."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.rules.kinds import nearest
+from pipelines.store.plain import plain
+
+
+def predict_files(
+    model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
+    files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
+    top: Annotated[int, typer.Option(help="How many tags to print a file.", min=1)] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
+    architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
+    tags: Annotated[
+        str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
+    ] = "",
+) -> None:
+    """Tag your own files: the likeliest tags of each, with their probabilities.
+
+    Of a folder all that is music is heard, below it too, in the order of its names; other files are passed over and counted.
+
+    A file is heard in chunks of the model's length (3.7 s of short, 29 s of fcn). What is left after the last whole chunk is not
+    heard, and the file's line then says how much was; a file shorter than a chunk is played again.
+
+    A file that cannot be read is named with the reason, the others go on, and the exit status is 1. Music that is unlike what the
+    tagger was trained on is said to be: farther from it than 95% of the training dataset's held-out clips.
+    """
+    from pipelines import outside, predict
+    from pipelines.audio.probe import Unreadable
+    from pipelines.models import tags as tag_lists
+    from pipelines.progress import progress
+    from pipelines.store.files import write_json
+
+    try:
+        tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
+    except (ValueError, OSError) as error:
+        _fail(str(error))
+    if pictures:
+        if pictures.exists() and not pictures.is_dir():
+            _fail(f"--pictures {pictures}: that is a file; name a folder.")
+        pictures.mkdir(parents=True, exist_ok=True)
+    found_files, failed, n_passed_over = music(files)
+    for entry in failed:
+        print(plain(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
+    detector = outside.detector(config) if found_files else None
+    heard, strange, drawn = [], [], Counter()
+    for path in progress(found_files, "predict", unit="file"):
+        try:
+            found = predict.predict(tagger, config, path)
+        except (Unreadable, OSError) as error:
+            failed.append({"path": str(path), "reason": f"{error}{'' if path.exists() else _near(path)}"})
+            print(plain(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
+            continue
+        likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
+        part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        is_outside = detector[0](found["embedding"]) if detector else None
+        strange += [path] if is_outside else []
+        print(
+            f"{plain(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}"
+            f"{'  (outside)' if is_outside and len(found_files) > 1 else ''}"
+        )
+        if json_file:
+            known = {} if is_outside is None else {"outside_training_music": is_outside}
+            heard.append(predict.as_json(found, config["tags"]) | known)
+        if pictures:
+            drawn[path.name] += 1  # two files of one name from two folders
+            number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
+            predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
+    if json_file:
+        weights = {"file": config["file"], "sha256": config["sha256"]}
+        told = {"model": model, "architecture": config["name"], "weights": weights}
+        write_json(json_file, {**told, "files": heard, "failed": failed, "passed_over": n_passed_over})
+    if strange:
+        print(_told(strange, len(found_files), config["name"], detector[1], outside.PERCENTILE), file=sys.stderr)
+    if n_passed_over:
+        was = "1 file that is no music was" if n_passed_over == 1 else f"{n_passed_over} files that are no music were"
+        print(f"{was} passed over.", file=sys.stderr)
+    if failed:
+        n = len(found_files) + sum(entry["path"] not in set(map(str, found_files)) for entry in failed)
+        print(f"{len(failed)} of {n} files could not be used.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
+    """(files to hear, what cannot be (`{"path", "reason"}`), number of files passed over) of files and folders, in their order.
+
+    What is named twice is heard once. A file that is named itself is heard whatever it is called. Links to folders are not
+    followed.
+    """
+    from pipelines.datasets import listing
+
+    found: dict[str, Path] = {}
+    failed, n_passed_over = [], 0
+    for path in paths:
+        if not path.is_dir():
+            found.setdefault(os.path.realpath(path), path)
+            continue
+        n_before = len(found) + len(failed)
+
+        def unreadable(error: OSError) -> None:
+            failed.append({"path": error.filename, "reason": f"the folder cannot be read: {error.strerror}"})
+
+        for folder, folders, names in os.walk(path, onerror=unreadable):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+                if listing.is_music(file):
+                    found.setdefault(os.path.realpath(file), file)
+                elif file.suffix.lower() in listing.FOREIGN_SUFFIXES:
+                    failed.append({"path": str(file), "reason": listing.foreign(file)})
+                else:
+                    n_passed_over += 1
+        if len(found) + len(failed) == n_before:
+            failed.append({"path": str(path), "reason": "the folder holds no music that was not named before"})
+    return list(found.values()), failed, n_passed_over
+
+
+def _near(path: Path) -> str:
+    """ "; do you mean ...?" where the folder of a file that is not there has one of nearly its name."""
+    try:
+        near = nearest(path.name, [other.name for other in path.parent.iterdir()])
+    except OSError:
+        return ""
+    return f"; do you mean {path.parent / near}?" if near else ""
+
+
+def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int) -> str:
+    lie, their = ("lies", "its tags are") if len(strange) == 1 else ("lie", "their tags are")
+    what = plain(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
+    return (
+        f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "
+        f"of {dataset}): {their} guesses."
+    )
+
+
+def _fail(message: str) -> None:
+    print(plain(message), file=sys.stderr)
+    raise typer.Exit(2)
