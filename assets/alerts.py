@@ -1,8 +1,8 @@
 """The sensor that tells, by e-mail, webhook or a command, that a run failed, a check of severity ERROR did not hold, or a
 promotion was refused.
 
-Not here: whom to tell, how often and how (`pipelines/alerts`). A sensor and no hook in the runs, so that a run that was killed is
-told of too, and none waits for a mail server.
+Not here: whom to tell, how often and how (`pipelines/ops/alerts`). It is a sensor and not a hook in the runs, so that a run that
+was killed is reported too, and none waits for a mail server.
 """
 
 import datetime
@@ -15,9 +15,9 @@ import dagster as dg
 
 from assets import checks
 from assets.recipe import StageGroup
-from pipelines.alerts import settings
-from pipelines.alerts.send import alert, refusal
-from pipelines.runs.follow import failure
+from pipelines.ops.alerts import settings
+from pipelines.ops.alerts.send import alert, refusal
+from pipelines.ops.runs.follow import failure
 
 NAME = "alerts"
 EVERY_S = 30

@@ -7,7 +7,8 @@ from pathlib import Path
 import dagster as dg
 
 from assets import alerts, automation, checks, jobs, materialize, pruning, recipe, retraining, schedules, sensors
-from pipelines import params
+from pipelines.core import params
+from pipelines.ops.settings import load_params
 
 
 def build(project: Path) -> dg.Definitions:
@@ -20,7 +21,7 @@ def build(project: Path) -> dg.Definitions:
     # partitions of two dimensions are called beta, for years now
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     try:
-        settings = params.load(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
+        settings = load_params(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
     except SystemExit as error:
         raise ValueError(str(error)) from None
     groups = recipe.load(project)

@@ -12,7 +12,7 @@ import dagster as dg
 # no public name, in dagster 1.13 (constraints.txt)
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-from assets import automation, events, folders, lock, outside, partitions, pools, ran, recipe, repro
+from assets import automation, events, external_runs, folders, lock, partitions, pools, ran, recipe, repro
 from assets.recipe import Stage, StageGroup
 
 SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
@@ -85,7 +85,7 @@ def run(
     before = recipe.ancestors(groups, {stage.group for stage in stages})
     needed = {stage.name for name in before for stage in groups[name].stages}
     first = {value for stage in stages if not groups[stage.group].upstream for value in stage.values}
-    outside.report(instance, project, groups, lock.read(project), needed, say)
+    external_runs.report(instance, project, groups, lock.read(project), needed, say)
     runs = ran.runs(project)  # before this one
     door = f"Dagster run {context.run_id}"
     try:

@@ -74,7 +74,7 @@ def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]
     """Note, plots, figures, table and checks of a record; `{}` for an empty one. `note`: what the note is called."""
     shown = {note: _note(found["note"])} if found.get("note") else {}
     for title, plot in found.get("plots", {}).items():
-        shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({plots.source(plot)})")
+        shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({plots.source(_drawn(plot))})")
     shown |= {name: _figure(value) for name, value in found.get("figures", {}).items()}
     if described := found.get("table"):
         shown["dagster/row_count"] = dg.MetadataValue.int(described["rows"])
@@ -83,6 +83,13 @@ def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]
         rows = [(name, HOLDS[check["passed"]], check["detail"]) for name, check in found["checks"].items()]
         shown["findings"] = grid(("finding", "holds", "detail"), rows)
     return shown
+
+
+def _drawn(plot: Mapping | str) -> str:
+    """The picture of a plot; a record of an older commit holds the picture itself."""
+    from pipelines.report.drawing import draw  # seconds to import, and needed only where a stage has just run
+
+    return plot if isinstance(plot, str) else draw(plot)
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.TableMetadataValue:
@@ -120,7 +127,7 @@ def provenance(entry: Mapping) -> dict[str, dg.MetadataValue]:
         "made by": (("code", "hash"), _hashes(dep for dep in deps if recipe.is_code(dep["path"]))),
     }
     shown = {name: table(header, rows) for name, (header, rows) in tables.items()}
-    command = dg.MetadataValue.md(code(entry["cmd"]))
+    command = dg.MetadataValue.md(code(recipe.command(entry)))
     return {**{name: dg.MetadataValue.md(text) for name, text in shown.items() if text}, "command": command}
 
 

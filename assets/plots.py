@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-FOLDER = "CONSERVATORY_PLOTS"
+FOLDER = "DAGSTER_PLOTS"
 """Environment variable: the folder of the files, for what shows them and what is started by it."""
 PATH = "/plots"
 TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}

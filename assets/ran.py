@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assets.recipe import Stage
 from pipelines import recipe
-from pipelines.runs import log, made, record
+from pipelines.ops.runs import log, made_by, record
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Runs:
 
 
 def runs(project: Path) -> Runs:
-    return Runs(made.known(project), record.stages(record.read(project)))
+    return Runs(made_by.known(project), record.stages(record.read(project)))
 
 
 def of(project: Path, stage: Stage, entry: Mapping, runs: Runs) -> Ran:

@@ -3,7 +3,7 @@
 What stages say of their progress becomes a sentence now and then, and of a stage that says very much the rest is left to the
 run's log (`conservatory logs`): each line passed on is an event in Dagster's database.
 
-What is up to date (`pipelines/status/`) is not handed to DVC, which decides of the rest itself. Not here: what Dagster is
+What is up to date (`pipelines/ops/status/`) is not handed to DVC, which decides of the rest itself. Not here: what Dagster is
 told of a finished stage (`events.py`).
 """
 
@@ -19,12 +19,12 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 
 from assets import guard, lock
-from pipelines.recover import Conflict, forget, recover
-from pipelines.runs import call
-from pipelines.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
-from pipelines.runs.lines import bounded
-from pipelines.runs.progress import duration
-from pipelines.status.stages import FRESH, StatusError, as_locked, states
+from pipelines.ops.dvc.freshness import FRESH, StatusError, as_locked, states
+from pipelines.ops.dvc.recover import Conflict, forget, recover
+from pipelines.ops.runs import call
+from pipelines.ops.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
+from pipelines.ops.runs.lines import bounded
+from pipelines.ops.runs.progress import duration
 
 SAID = 500  # lines of a stage that are passed on
 AGAIN, LONGEST = (
@@ -102,7 +102,7 @@ def _repro(
 ) -> Iterator[Finished]:
     """One `dvc repro`. Where another run has files of these stages in use it ends early, and `follower.busy` names one."""
     options = [] if upstream else ["--single-item"]
-    command = [sys.executable, "-m", "pipelines.dvc_lock", "--wait-for-lock", "repro", *options, *stages]
+    command = [sys.executable, "-m", "pipelines.ops.dvc.lock", "--wait-for-lock", "repro", *options, *stages]
     before = lock.read(project)
     running, began, said = None, time.monotonic(), 0
     finished: list[Finished] = []

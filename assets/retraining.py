@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets import automation, pools, repro
 from assets.recipe import StageGroup
-from pipelines.runs import made
+from pipelines.ops.runs import made_by
 
 JOB = "retrain_and_promote"
 COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
@@ -34,7 +34,7 @@ def job(project: Path) -> dg.JobDefinition:
         with TemporaryDirectory() as folder:
             told = Path(folder) / "told.json"
             try:
-                variables = {**repro.environment(), made.FOR: f"Dagster run {context.run_id}"}
+                variables = {**repro.environment(), made_by.FOR: f"Dagster run {context.run_id}"}
                 for line in repro.lines(project, [*COMMAND, "--json", str(told)], variables):
                     context.log.info(line)
             except repro.StageError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import folders, lock, outside
+from assets import external_runs, folders, lock
 from assets.recipe import StageGroup
 from pipelines import recipe
 
@@ -61,8 +61,8 @@ def plain_runs(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefi
             return dg.SkipReason(f"dvc.lock cannot be read: {error}")
         now = {name: recipe.digest(entries[name]) for name in known if name in entries}
         changed = [name for name, digest in now.items() if seen["stages"].get(name) != digest]
-        ready = [name for name in changed if outside.here(project, known[name], entries)]
-        reported = outside.report(context.instance, project, groups, entries, ready[:MOST])
+        ready = [name for name in changed if external_runs.here(project, known[name], entries)]
+        reported = external_runs.report(context.instance, project, groups, entries, ready[:MOST])
         rest = set(changed) - set(ready[:MOST])
         context.update_cursor(
             json.dumps(

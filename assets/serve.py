@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import guard, lock, outside, plots, recipe
+from assets import external_runs, guard, lock, plots, recipe
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
@@ -105,7 +105,7 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)
         entries = lock.read(project)
-        outside.report(instance, project, recipe.load(project), entries, set(entries))
+        external_runs.report(instance, project, recipe.load(project), entries, set(entries))
     sys.exit(run([sys.executable, "-m", "assets.page", "dev", *workspace, "--log-level", "warning"], home))
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import lock, outside, pools, recipe
+from assets import external_runs, lock, pools, recipe
 from assets.serve import SERVER_TAG, answers, cut_off_runs
-from pipelines import params
+from pipelines.core import params
+from pipelines.ops.settings import load_params
 
 SETTINGS = Path(__file__).parents[1] / "deploy"
 SERVICES = {
@@ -78,9 +79,9 @@ def settle(service: str, project: Path) -> None:
         if service == "code":
             gone = cut_off_runs(instance)
             threading.Thread(target=fail, args=(gone,), daemon=True).start()
-            params.load(project / params.PARAMS)  # before DVC reads it
+            load_params(project / params.PARAMS)  # before DVC reads it
             entries = lock.read(project)
-            outside.report(instance, project, recipe.load(project), entries, set(entries))
+            external_runs.report(instance, project, recipe.load(project), entries, set(entries))
         elif service == "daemon":
             for pool, limit in pools.limits().items():
                 instance.event_log_storage.set_concurrency_slots(pool, limit)

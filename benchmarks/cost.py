@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from pipelines.ops.settings import load_params
+
 os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,8 +25,8 @@ import numpy as np
 from engine.peers import RATE, SECONDS, decoded, make_clips
 from figures import announce, show
 
-from pipelines import features, params
-from pipelines.store.files import sha256
+from pipelines import features
+from pipelines.core.files import sha256
 
 
 def milliseconds(function, items: list, rounds: int = 5) -> float:
@@ -48,7 +50,7 @@ def stored(value, name: str) -> int:
 
 def main() -> Iterator[tuple[tuple[str, str], float]]:
     """((unit, step), a minute of sound), the unit being `ms` or `bytes`."""
-    entries = params.load()["features"]
+    entries = load_params()["features"]
     with tempfile.TemporaryDirectory() as name:
         paths = make_clips(Path(name), 8)
         for kind in ("mp3", "flac"):

@@ -5,9 +5,9 @@
 | key | ours | the peer |
 | --- | --- | --- |
 | definitions | Dagster's definitions of the recipe, from nothing (`assets.build`) | DVC's index and graph of it |
-| states | which stages are up to date (`pipelines.status.stages.states`) | `dvc status` |
+| states | which stages are up to date (`pipelines.ops.dvc.freshness.states`) | `dvc status` |
 | run | `conservatory run` with nothing to do | `dvc repro` |
-| lock | one entry of dvc.lock changed (`pipelines.dvc_lock`) | DVC's own writing of it |
+| lock | one entry of dvc.lock changed (`pipelines.ops.dvc.lock`) | DVC's own writing of it |
 
 Then one dataset is changed and `conservatory run` called: how many stages ran, and its seconds over those of a run that has
 nothing to do.
@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT)]
 INDEX = "from dvc.repo import Repo; Repo('.').index.graph"
 SPLICE = """
 from pathlib import Path
-from pipelines.dvc_lock import splice
+from pipelines.ops.dvc.lock import splice
 Path('copy.lock').write_text(splice(Path('copy.lock').read_text(), 'raw@scores', {'cmd': 'other'}))
 """
 MODIFY = """
@@ -45,7 +45,7 @@ with modify_yaml('copy.lock') as document:
 """
 TASKS = {
     "definitions": ("from pathlib import Path; from assets.build import build; build(Path('.').resolve())", INDEX),
-    "states": ("from pipelines.status.stages import states; states()", ["dvc", "status", "-q"]),
+    "states": ("from pipelines.ops.dvc.freshness import states; states()", ["dvc", "status", "-q"]),
     "run": (["pipelines.cli", "run"], ["dvc", "repro", "-q"]),
     "lock": (SPLICE, MODIFY),
 }

@@ -35,7 +35,7 @@ def main(n_clips: int, rounds: int, batch: int, threads: int, only: list[str]) -
     """(key, (ratio, lowest, highest, remark))."""
     from networks import turns
 
-    from pipelines.executor import n_workers
+    from pipelines.harness.executor import n_workers
     from pipelines.training.fit import precision
 
     parts = ["train_float32", "train_bf16"] if precision("auto") == "bf16-mixed" else ["train_float32"]

@@ -14,17 +14,20 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import adding, dvc_errors, params, place, predicting, run
-from pipelines.alerts import commands as alerts
-from pipelines.datasets import listing
-from pipelines.lineage import commands as audit
-from pipelines.registry import commands as registry
-from pipelines.registry import owed, remotes
-from pipelines.retention import commands as retention
-from pipelines.rules.kinds import nearest
-from pipelines.runs import parent
-from pipelines.status import commands as status
-from pipelines.store.plain import plain
+from pipelines import predicting
+from pipelines.core import params
+from pipelines.core.plain import plain
+from pipelines.ops import project_root, run
+from pipelines.ops.alerts import commands as alerts
+from pipelines.ops.dvc import errors
+from pipelines.ops.lineage import commands as audit
+from pipelines.ops.registry import commands as registry
+from pipelines.ops.registry import pending_alerts, push_pull
+from pipelines.ops.retention import commands as retention
+from pipelines.ops.runs import parent
+from pipelines.ops.settings import load_params
+from pipelines.ops.settings.kinds import nearest
+from pipelines.ops.status import commands as status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +63,9 @@ def add(
         where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
         first = "" if name == settings["training"]["dataset"] else f", or `conservatory remove {name}` first"
         _fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
+    from pipelines.datasets import listing  # pandas takes most of a second, and --help needs none of it
+    from pipelines.ops import adding
+
     try:
         entry, files = adding.entry(path, follow_links)
     except listing.SourceError as error:
@@ -88,7 +94,7 @@ def remove(
     """
     settings = _settings()
     # a dataset's name is that, whatever file is called so where the user stands
-    if name not in settings["datasets"] and audit.withdraw_clip(place.meant(name), why, whole_group):
+    if name not in settings["datasets"] and audit.withdraw_clip(project_root.meant(name), why, whole_group):
         return
     if name not in settings["datasets"]:
         there = Path("dvc.lock").exists()
@@ -109,7 +115,7 @@ def list_datasets() -> None:
         record = Path("data/records/audio") / f"{name}.json"
         state = "not read yet"
         if record.exists():
-            from pipelines.store.files import read_json
+            from pipelines.core.files import read_json
 
             figures = read_json(record)["figures"]
             state = f"{figures['clips']} clips, {figures['hours']:.2f} h, {figures['quarantined']} quarantined"
@@ -149,6 +155,8 @@ def run_stages(
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         if unknown := [stage for stage in stages if stage.partition("@")[0] not in known]:
             _fail(f"There is no stage {unknown[0]!r}{_meant(unknown[0].partition('@')[0], known)}.")
+    from pipelines.datasets import listing
+
     try:
         run.refresh()
     except listing.SourceError as error:
@@ -157,15 +165,15 @@ def run_stages(
         _say_plan(targets, dataset)
         return
     ended = run.repro(targets, force, dataset)
-    owed.tell(Path())
+    pending_alerts.tell(Path())
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(ended)
 
 
 def _say_plan(targets: list[str], dataset: str) -> None:
-    from pipelines.runs.progress import duration
-    from pipelines.status.stages import StatusError
+    from pipelines.ops.dvc.freshness import StatusError
+    from pipelines.ops.runs.progress import duration
 
     if targets:
         _fail("--dry-run tells of a whole run, or with --dataset of one dataset; it takes no stages.")
@@ -199,6 +207,8 @@ def _say_plan(targets: list[str], dataset: str) -> None:
 @app.command()
 def refresh() -> None:
     """Look at the folders of your own and record in params.yaml what lies in them now. `run` does this first."""
+    from pipelines.datasets import listing
+
     _settings()
     try:
         changed = run.refresh()
@@ -228,7 +238,7 @@ def show_cache(
 
     Nothing but time is lost by removing any of it. `--prune --limit-gb 0` empties it.
     """
-    from pipelines.store import cache
+    from pipelines.core import cache
 
     limit = _settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
     if not prune and (only or limit_gb is not None):
@@ -270,15 +280,15 @@ status.register(app)
 app.add_typer(registry.app, name="models")
 app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)
-app.command()(remotes.push)
-app.command()(remotes.pull)
+app.command()(push_pull.push)
+app.command()(push_pull.pull)
 app.command()(retention.prune)
-place.meant_from_there(app)
+project_root.meant_from_there(app)
 
 
 def _settings() -> dict:
     try:
-        return params.load()
+        return load_params()
     except FileNotFoundError as error:
         _fail(str(error))
 
@@ -296,7 +306,7 @@ def _fail(message: str) -> None:
 
 def main() -> None:
     """Entry point: stages and parameters are found from the project's folder."""
-    place.enter(sys.argv[1:])
+    project_root.enter(sys.argv[1:])
     try:
         with parent.watched():
             app()
@@ -305,7 +315,7 @@ def main() -> None:
             full = "Nothing is lost: make room (conservatory cache --prune) and try again."
             print(f"The disk is full: {error}. {full}", file=sys.stderr)
             sys.exit(1)
-        if not (why := dvc_errors.sentence(error)):
+        if not (why := errors.sentence(error)):
             raise
         print(why, file=sys.stderr)
         sys.exit(2)

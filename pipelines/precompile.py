@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines import features
 from pipelines.evaluation import projection, robustness
-from pipelines.progress import progress
+from pipelines.harness.progress import progress
 
 RATE = 16_000
 FEATURES = ("log_mel", "spectral_rolloff", "zero_crossing_rate", "beats", "tempogram", "f0", "cqt", "hpss", "pooled")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import executor
 from pipelines.audio import decode, level, probe
-from pipelines.audio.pcm import to_float
-from pipelines.models import onnx
-from pipelines.models.fronts import SAMPLE_RATE
-from pipelines.rules.kinds import nearest
-from pipelines.store.files import read_json, sha256
-from pipelines.training.embedding import in_threads
+from pipelines.core.files import read_json, sha256
+from pipelines.core.pcm import to_float
+from pipelines.harness import executor
+from pipelines.inference import onnx
+from pipelines.inference.embedding import in_threads
+from pipelines.inference.fronts import SAMPLE_RATE
+from pipelines.ops.settings.kinds import nearest
 
 TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 BATCH_SIZE = 8  # chunks; of 29 s they are 15 MB
@@ -163,7 +163,7 @@ def picture(found: dict, tags: list[str], path: str | os.PathLike, n: int = 12) 
     """A PNG: the `n` likeliest tags over time, a column a chunk."""
     from matplotlib.figure import Figure
 
-    from pipelines.store.files import atomic
+    from pipelines.core.files import atomic
 
     names = [tag for tag, _ in top(found, tags, n)]
     rows = found["timeline"].T[[tags.index(name) for name in names]]

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.rules.kinds import nearest
-from pipelines.store.plain import plain
+from pipelines.core.plain import plain
+from pipelines.ops.settings.kinds import nearest
 
 
 def predict_files(
@@ -34,11 +34,11 @@ def predict_files(
     A file that cannot be read is named with the reason, the others go on, and the exit status is 1. Music that is unlike what the
     tagger was trained on is said to be: farther from it than 95% of the training dataset's held-out clips.
     """
-    from pipelines import outside, predict
+    from pipelines import novelty, predict
     from pipelines.audio.probe import Unreadable
+    from pipelines.core.files import write_json
+    from pipelines.harness.progress import progress
     from pipelines.models import tags as tag_lists
-    from pipelines.progress import progress
-    from pipelines.store.files import write_json
 
     try:
         tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
@@ -51,7 +51,7 @@ def predict_files(
     found_files, failed, n_passed_over = music(files)
     for entry in failed:
         print(plain(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
-    detector = outside.detector(config) if found_files else None
+    detector = novelty.detector(config) if found_files else None
     heard, strange, drawn = [], [], Counter()
     for path in progress(found_files, "predict", unit="file"):
         try:
@@ -80,7 +80,7 @@ def predict_files(
         told = {"model": model, "architecture": config["name"], "weights": weights}
         write_json(json_file, {**told, "files": heard, "failed": failed, "passed_over": n_passed_over})
     if strange:
-        print(_told(strange, len(found_files), config["name"], detector[1], outside.PERCENTILE), file=sys.stderr)
+        print(_told(strange, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
     if n_passed_over:
         was = "1 file that is no music was" if n_passed_over == 1 else f"{n_passed_over} files that are no music were"
         print(f"{was} passed over.", file=sys.stderr)

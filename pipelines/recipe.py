@@ -133,6 +133,11 @@ def is_code(path: str) -> bool:
     return path.startswith(CODE)
 
 
+def command(entry: Mapping) -> str:
+    """A stage's command as one line of shell; of several, each runs if the one before succeeded."""
+    return entry["cmd"] if isinstance(entry["cmd"], str) else " && ".join(entry["cmd"])
+
+
 def code_version(entry: dict) -> str:
     """12 hex digits over a stage's command and the hashes of the code it depends on, as locked."""
     code = sorted((dep["path"], dep.get("md5", "")) for dep in entry.get("deps", []) if is_code(dep["path"]))

@@ -23,19 +23,18 @@ os.environ["NUMBA_CACHE_DIR"] = str(compiled.folder(os.environ.get("PYTEST_XDIST
 
 KINDS = ("unit", "stage", "system", "fault")
 STAGE = {
-    *("stages", "assets", "lineage", "registry", "retention", "remotes", "status", "runs"),
-    *("test_dvc_lock.py", "test_end_to_end.py", "test_executor.py", "test_hostile_params.py", "test_place.py"),
-    *("test_recover.py", "test_wide_recipe.py"),
+    *("stages", "assets", "ops", "harness"),
+    *("test_end_to_end.py", "test_hostile_params.py", "test_wide_recipe.py"),
 }
 """Folders and files whose tests run stages, commands or Dagster on a small project: unmarked they are `stage`, others `unit`."""
 
 LONGEST = (
     "test_end_to_end.py",
     "deploy/test_team.py",
-    "registry/test_retrain.py",
-    "registry/test_undecided.py",
+    "ops/registry/test_retrain.py",
+    "ops/registry/test_undecided.py",
     "chaos/test_chaos.py",
-    "remotes/test_round_trip.py",
+    "ops/remotes/test_round_trip.py",
     "stages/test_robustness.py",
     "stages/test_ood.py",
 )

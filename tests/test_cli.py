@@ -12,8 +12,10 @@ import pytest
 from helpers import PROJECT, copy_params
 from typer.testing import CliRunner
 
-from pipelines import cli, params, run
+from pipelines import cli
 from pipelines.cli import app
+from pipelines.ops import run
+from pipelines.ops.settings import load_params
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_add_and_remove_leave_the_file_as_it_was(project, songs):
     before = (project / "params.yaml").read_text()
     status, text = call("add", root, "--name", "mine")
     assert status == 0 and "Added mine" in text and "Übung" in text and "will be quarantined: a link to nothing" in text
-    entry = params.load()["datasets"]["mine"]
+    entry = load_params()["datasets"]["mine"]
     assert entry["module"] == "folder" and entry["path"] == str(root) and len(entry["fingerprint"]) == 16
     added = (project / "params.yaml").read_text()
     assert [line for line in added.splitlines() if line in before] == before.splitlines()
@@ -55,7 +57,7 @@ def test_a_relative_path_is_written_down_whole(project, songs):
     """It was meant from where the user stood, which the recipe does not know."""
     songs[0].rename(project / "songs")
     assert call("add", "songs", "--name", "mine")[0] == 0
-    assert params.load()["datasets"]["mine"]["path"] == str(project / "songs")
+    assert load_params()["datasets"]["mine"]["path"] == str(project / "songs")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_single_file_is_warned_of_and_a_single_label_refused(project, songs):
 def test_a_name_that_means_something_else_in_yaml(project, songs, name):
     status, text = call("add", songs[0], "--name", name)
     assert status == 2 and "cannot be a dataset's name" in text
-    assert set(params.load()["datasets"]) == {"scores"}
+    assert set(load_params()["datasets"]) == {"scores"}
 
 
 @pytest.mark.parametrize(
@@ -131,10 +133,10 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
     assert run.refresh() == []
     next(root.rglob("a*.wav")).unlink()
     assert run.refresh() == ["mine"] and run.refresh() == []
-    recorded = params.load()["datasets"]["mine"]["fingerprint"]
+    recorded = load_params()["datasets"]["mine"]["fingerprint"]
     root.rename(root.with_name("unplugged"))
     assert run.refresh() == [] and "is not there" in capsys.readouterr().out
-    assert params.load()["datasets"]["mine"]["fingerprint"] == recorded
+    assert load_params()["datasets"]["mine"]["fingerprint"] == recorded
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_wrong_parameter_is_named(project, old, new, said):
     assert old in text
     (project / "params.yaml").write_text(text.replace(old, new))
     with pytest.raises(SystemExit, match=re.escape(said)):
-        params.load()
+        load_params()
     # as a user meets it
     status, output = call("list")
     assert status and "Traceback" not in output

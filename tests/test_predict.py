@@ -13,15 +13,14 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipelines import outside, predict, recipe
+from pipelines import novelty, predict, recipe
 from pipelines.audio.probe import Unreadable
 from pipelines.cli import app
-from pipelines.datasets import heard
+from pipelines.core import embeddings, training_clips
+from pipelines.core.files import read_json, sha256, write_json
+from pipelines.core.tables import write_table
 from pipelines.models import export, taggers
 from pipelines.predicting import music
-from pipelines.store import embeddings
-from pipelines.store.files import read_json, sha256, write_json
-from pipelines.store.tables import write_table
 
 TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
 CHUNK = 59_049
@@ -183,12 +182,12 @@ def lay_out_project(in_tmp, network):
     hear, found = predict.load_model("sample")
     vectors = np.stack([predict.predict(hear, found, in_tmp / f"clips/{n}.wav")["embedding"] for n in range(80)])
     ids = [f"clip{n}" for n in range(80)]
-    embeddings.write(outside.SPACE / "sample.parquet", ids, vectors)
+    embeddings.write(novelty.SPACE / "sample.parquet", ids, vectors)
     roles = ["reference"] * 40 + ["held_out"] * 40
     clips = pd.DataFrame({"clip_id": ids, "group": ids, "role": roles, "target_style": ["a", "b"] * 40})
-    write_table(clips, outside.SPACE / "clips.parquet", heard.CLIPS)
+    write_table(clips, novelty.SPACE / "clips.parquet", training_clips.CLIPS)
     md5 = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folders["onnx"].iterdir()}
-    embedding = hashlib.md5((outside.SPACE / "sample.parquet").read_bytes()).hexdigest()
+    embedding = hashlib.md5((novelty.SPACE / "sample.parquet").read_bytes()).hexdigest()
     entry = {
         "cmd": "embed",
         "deps": [{"path": "models/onnx/sample", "md5": recipe.folder_hash(md5)}],
@@ -199,10 +198,10 @@ def lay_out_project(in_tmp, network):
 
 def test_music_unlike_the_training_music_is_said_to_be(trained):
     _, config = predict.load_model("sample")
-    is_outside, dataset = outside.detector(config)
+    is_outside, dataset = novelty.detector(config)
     assert dataset == "music"
     # the threshold's own meaning: of the held-out clips 5% lie outside
-    vectors = embeddings.read(outside.SPACE / "sample.parquet", [f"clip{n}" for n in range(40, 80)])
+    vectors = embeddings.read(novelty.SPACE / "sample.parquet", [f"clip{n}" for n in range(40, 80)])
     assert sum(map(is_outside, vectors)) == 2
     (trained / "new").mkdir()
     noise(trained / "new/like.wav", CHUNK + 1000)
@@ -233,11 +232,11 @@ def test_music_unlike_the_training_music_is_said_to_be(trained):
 def test_nothing_is_said_of_music_where_the_training_music_is_not_known(trained, change):
     name = "sample"
     if change == "no space":
-        shutil.rmtree(outside.SPACE)
+        shutil.rmtree(novelty.SPACE)
     elif change == "another model":
         write_json("models/onnx/sample/config.json", read_json("models/onnx/sample/config.json") | {"opset": 1})
     elif change == "another space":
-        embeddings.write(outside.SPACE / "sample.parquet", ["clip0"], np.zeros((1, 4), "float32"))
+        embeddings.write(novelty.SPACE / "sample.parquet", ["clip0"], np.zeros((1, 4), "float32"))
     elif change == "no lock":
         (trained / "dvc.lock").unlink()
     elif change == "published":
@@ -245,11 +244,11 @@ def test_nothing_is_said_of_music_where_the_training_music_is_not_known(trained,
             "models/tagging/sample/config.json", read_json("models/tagging/sample/config.json") | {"dataset": ""}
         )
     elif change == "few":
-        clips = pd.read_parquet(outside.SPACE / "clips.parquet")
-        write_table(clips[: 40 + outside.MIN_HELD_OUT - 1], outside.SPACE / "clips.parquet", heard.CLIPS)
+        clips = pd.read_parquet(novelty.SPACE / "clips.parquet")
+        write_table(clips[: 40 + novelty.MIN_HELD_OUT - 1], novelty.SPACE / "clips.parquet", training_clips.CLIPS)
     else:
         name = str(shutil.copytree("models/onnx/sample", trained / "elsewhere/sample"))
-    assert outside.detector(predict.load_model(name)[1]) is None
+    assert novelty.detector(predict.load_model(name)[1]) is None
     done = CliRunner().invoke(app, ["predict", name, "clips/0.wav"])
     assert done.exit_code == 0 and "outside" not in done.output
 

@@ -80,8 +80,11 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
 @pytest.mark.parametrize(
     ("module", "expected", "among"),
     [
-        ("evaluation/projection.py", r"cluster@\w+|study@\w+|leaks@\w+|ood@\w+|metrics|report", "cluster@mine"),
-        ("evaluation/ood.py", r"ood@\w+|metrics|report", "ood@mine"),
+        ("harness/progress.py", r"", None),
+        ("ops/run.py", r"", None),
+        ("core/files.py", r".*", "raw@mine"),
+        ("evaluation/projection.py", rf"copies@\w+|{EVALUATED}|tagging|metrics|report", "cluster@mine"),
+        ("stages/ood.py", r"ood@\w+|metrics|report", "ood@mine"),
         ("symbolic/render.py", r"(?!raw@mine|manifest@mine|audio@mine|features@mine).*", "raw@scores"),
         (
             "models/taggers/sample.py",

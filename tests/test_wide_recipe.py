@@ -5,7 +5,7 @@ import sys
 import pytest
 from helpers import PROJECT, run_in
 
-from pipelines.status import stages
+from pipelines.ops.dvc import freshness
 
 sys.path.append(str(PROJECT))  # benchmarks/ is no part of the installed package
 
@@ -20,11 +20,11 @@ def wide(tmp_path_factory):
 
 
 def test_a_changed_dataset_runs_its_own_branch_alone(wide):
-    assert {state.state for state in stages.states(wide).values()} == {stages.FRESH}
+    assert {state.state for state in freshness.states(wide).values()} == {freshness.FRESH}
     params = (wide / "params.yaml").read_text()
     assert params.count("seed: 1\n") == 1
     (wide / "params.yaml").write_text(params.replace("seed: 1\n", "seed: 11\n"))
-    due = {name for name, state in stages.states(wide).items() if state.state != stages.FRESH}
+    due = {name for name, state in freshness.states(wide).items() if state.state != freshness.FRESH}
     assert due >= {"raw@set_001", "embed_log_mel@set_001-fcn", "cluster@set_001"}
     assert {name for name in due if "set_001" not in name} == {"metrics", "report"}
     said = run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout

@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 
 from engine.peers import RATE, SECONDS, compare, make_clips
+from pipelines.core import shards
 from pipelines.features import log_mel
-from pipelines.store import shards
 
 CROP, N_CROP_CLIPS = 188, 2000  # frames of 16 ms: 3 s
 

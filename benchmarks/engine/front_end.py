@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.peers import RATE, compare, decoded, make_clips
 from pipelines import features
-from pipelines.audio.pcm import to_float
+from pipelines.core.pcm import to_float
 from pipelines.features import cqt, log_mel, log_mel_slaney, pooled
 from pipelines.features.kernels import cepstrum
 

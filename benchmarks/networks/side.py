@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from pipelines.training import chunks
+from pipelines.core import chunks
 
 
 def load(name: str, folder: Path, threads: int, plain: bool):
@@ -66,8 +66,8 @@ def embed_plain(name: str, folder: Path, threads: int, _: int):
 
 
 def embed_ours(name: str, folder: Path, threads: int, _: int):
-    from pipelines.models import onnx
-    from pipelines.training.embedding import embed
+    from pipelines.inference import onnx
+    from pipelines.inference.embedding import embed
 
     tagger, config = onnx.load(folder)
     clips, ids = open_clips(folder, config["chunk"])

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from engine.peers import RATE, SECONDS
 
+from pipelines.core import shards
+from pipelines.core.tables import write_table
 from pipelines.features import log_mel
-from pipelines.store import shards
-from pipelines.store.tables import write_table
 
 # what dvc.yaml sets before the training commands
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
@@ -64,8 +64,8 @@ def lay_out(folder: Path, name: str, n_clips: int) -> None:
     """Shards of clips as the tagger reads them, its weights, and its exported model."""
     import torch
 
+    from pipelines.core.files import write_json
     from pipelines.models import export, taggers
-    from pipelines.store.files import write_json
 
     torch.manual_seed(0)
     module, tagger = taggers.load_module(name), taggers.create(name)

@@ -13,9 +13,9 @@ import soundfile
 import soxr
 
 from pipelines.audio import ffmpeg, probe
-from pipelines.audio.pcm import mix, to_int16
 from pipelines.audio.probe import Unreadable
 from pipelines.audio.quiet import without_remarks
+from pipelines.core.pcm import mix, to_int16
 
 BLOCK_FRAMES = 1 << 18
 MAX_BEYOND, LOUD, ANOTHER_SCALE = 0.1, 2.0, 8.0

@@ -1,7 +1,7 @@
 """What `probe.header` said of a file, kept by the file's hash: to count the packets of an MP3 takes a fifth of decoding it."""
 
-from pipelines.store import cache
-from pipelines.store.code import code_version
+from pipelines.core import cache
+from pipelines.core.code import code_version
 
 KIND = "headers"
 """Of the cache."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from pipelines import executor
 from pipelines.audio import decode, headers, level, probe
-from pipelines.audio.pcm import INDEX
-from pipelines.progress import progress
-from pipelines.store import cache, files, shards
-from pipelines.store.code import code_version
+from pipelines.core import cache, files, shards
+from pipelines.core.code import code_version
+from pipelines.core.pcm import INDEX
+from pipelines.harness import executor
+from pipelines.harness.progress import progress
 
 KIND, SHARDS = "pcm", "pcm_shards"
 """Of the cache: decoded clips, by the file's hash, the rate, the channels and the decoder's version; and whole shards."""

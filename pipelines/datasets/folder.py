@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.core.tables import read_table, write_table
 from pipelines.datasets import listing
-from pipelines.store.tables import read_table, write_table
 
 BIBTEX = ""
 LICENSE_INFO = "the user's own"

@@ -32,11 +32,11 @@ from pathlib import Path
 import pandas as pd
 import pooch
 
-from pipelines import executor
+from pipelines.core.files import sha256
 from pipelines.datasets.sources import published
 from pipelines.datasets.sources.published import DatasetError, Remote
-from pipelines.progress import progress
-from pipelines.store.files import sha256
+from pipelines.harness import executor
+from pipelines.harness.progress import progress
 
 BIBTEX = """@article{tzanetakis2002musical,
   author = {Tzanetakis, George and Cook, Perry},

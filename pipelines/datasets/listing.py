@@ -20,9 +20,9 @@ import pyarrow as pa
 import soundfile
 
 from pipelines.audio.quiet import without_remarks
-from pipelines.datasets import limit
-from pipelines.store.files import atomic, sha256
-from pipelines.store.tables import column
+from pipelines.core import max_quarantined
+from pipelines.core.files import atomic, sha256
+from pipelines.core.tables import column
 
 FORMATS = {name.lower() for name in soundfile.available_formats()} - {"raw"}  # headerless: nothing says what it is
 AUDIO_SUFFIXES = tuple(
@@ -173,7 +173,7 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             if linked and not follow_links and inside not in (place / name).resolve().parents:
                 problem = LEAVES if (place / name).exists() else "a link to nothing"
             elif not is_music(place / name):
-                problem = limit.NOT_MUSIC
+                problem = max_quarantined.NOT_MUSIC
                 if relative.suffix.lower() in FOREIGN_SUFFIXES:
                     problem = foreign(relative)
             # label/artist/album/file: clips of one artist stand together, also under two labels
@@ -276,7 +276,7 @@ def _read_csv(path: Path) -> tuple[str, str, int]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SourceError(f"{path}, line {line}: it is not in UTF-8: save it again as CSV UTF-8") from error
-    if not marked and "\0" in text[:200]:
+    if not marked and text[:200].count("\0") > len(text[:200]) / 4:
         raise SourceError(f"{path} is not in UTF-8 (each second byte is zero): save it again as CSV UTF-8")
     if not text.strip():
         raise SourceError(f"{path} is empty: its first line must name the columns path,label")

@@ -27,11 +27,11 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
-from pipelines import executor
-from pipelines.datasets import NOTES
-from pipelines.progress import progress
-from pipelines.store.files import atomic
-from pipelines.store.tables import column, read_table, write_table
+from pipelines.core.files import atomic
+from pipelines.core.manifest import NOTES
+from pipelines.core.tables import column, read_table, write_table
+from pipelines.harness import executor
+from pipelines.harness.progress import progress
 from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity, soundfonts
 from pipelines.symbolic.score import Music
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipelines.evaluation import probes, tagging
-from pipelines.evaluation.checks import embedding, numbered
-from pipelines.evaluation.intervals import bootstrap
+from pipelines.evaluation import probes
+from pipelines.metrics import tagging
+from pipelines.metrics.checks import embedding, numbered
+from pipelines.metrics.intervals import bootstrap
 
 
 def compare(score: Callable, names: list[str], groups: np.ndarray | None, n: int, n_bootstrap: int, seed: int) -> dict:

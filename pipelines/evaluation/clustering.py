@@ -15,10 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from pipelines.evaluation.checks import numbered
 from pipelines.evaluation.contrast import contrast
 from pipelines.evaluation.crossed import crossed_accuracy
-from pipelines.evaluation.intervals import bootstrap
+from pipelines.metrics.checks import numbered
+from pipelines.metrics.intervals import bootstrap
 
 TEN, AGREEING, SAME = 10, 3, 1e-6
 

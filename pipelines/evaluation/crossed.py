@@ -7,7 +7,7 @@ classes that clusters cannot tell, .24 are in their class's cluster, and .13 of 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pipelines.evaluation.checks import numbered
+from pipelines.metrics.checks import numbered
 
 N_SPLITS, N_SPLITS_OF_A_DRAW = 20, 3
 

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import chi2, ks_2samp
 
 from pipelines.evaluation.paired import holm
-from pipelines.evaluation.scaling import standardise
+from pipelines.metrics.scaling import standardise
 
 SHIFTED = 0.25
 

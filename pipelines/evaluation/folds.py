@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.evaluation.checks import numbered
+from pipelines.metrics.checks import numbered
 
 
 def folds(labels: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:

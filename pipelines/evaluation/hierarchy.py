@@ -5,7 +5,7 @@ from scipy.cluster.hierarchy import cophenet, leaves_list, linkage
 from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 
-from pipelines.evaluation import checks
+from pipelines.metrics import checks
 
 
 def dendrogram(

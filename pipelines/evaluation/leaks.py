@@ -13,9 +13,9 @@ import numpy as np
 from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
-from pipelines.evaluation import checks
-from pipelines.evaluation.intervals import bootstrap
 from pipelines.evaluation.neighbours import BLOCK, nearest, unit
+from pipelines.metrics import checks
+from pipelines.metrics.intervals import bootstrap
 
 FINEST = 1e-6  # cosine distances below this are those of equal vectors in float32
 LEAST = 0.9  # cosine

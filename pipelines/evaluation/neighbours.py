@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipelines.evaluation import checks
-from pipelines.evaluation.intervals import bootstrap
+from pipelines.metrics import checks
+from pipelines.metrics.intervals import bootstrap
 
 BLOCK = 1024  # queries at once: 1024 x 10,000 cosines are 40 MB
 

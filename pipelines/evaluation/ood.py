@@ -7,11 +7,11 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from sklearn.covariance import LedoitWolf
 
-from pipelines.evaluation import checks
 from pipelines.evaluation.clustering import kmeans
-from pipelines.evaluation.intervals import FEWEST, above, bootstrap
 from pipelines.evaluation.neighbours import search
-from pipelines.evaluation.tagging import roc_auc
+from pipelines.metrics import checks
+from pipelines.metrics.intervals import FEWEST, above, bootstrap
+from pipelines.metrics.tagging import roc_auc
 
 
 def nearest_classes(

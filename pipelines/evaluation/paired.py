@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import binom
 
-from pipelines.evaluation.checks import numbered
-from pipelines.evaluation.intervals import bootstrap
+from pipelines.metrics.checks import numbered
+from pipelines.metrics.intervals import bootstrap
 
 
 def compare(right: dict[str, np.ndarray], n_bootstrap: int, seed: int, groups: np.ndarray | None = None) -> dict:

@@ -12,11 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from pipelines.evaluation import checks
 from pipelines.evaluation.folds import folds
-from pipelines.evaluation.intervals import bootstrap
 from pipelines.evaluation.neighbours import search
-from pipelines.evaluation.scaling import centre
+from pipelines.metrics import checks
+from pipelines.metrics.intervals import bootstrap
+from pipelines.metrics.scaling import centre
 
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # of the mean loss, so that one value means the same for any number of clips
 NEIGHBOURS = (1, 3, 5, 10, 20)

@@ -23,7 +23,7 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 
-from pipelines.store.tables import column
+from pipelines.core.tables import column
 
 POOLED = pa.schema([column("clip_id", pa.string(), "the clip; the other columns are its statistics", unique=True)])
 

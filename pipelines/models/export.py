@@ -13,8 +13,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.onnx import INPUT, OUTPUTS
-from pipelines.store.files import atomic
+from pipelines.core.files import atomic
+from pipelines.inference.onnx import INPUT, OUTPUTS
 
 OPSET = 20  # the first with Gelu; ONNX Runtime 1.17 and later run it
 

@@ -1,6 +1,6 @@
 """What a reader should know before the first figure: files that could not be used, and music unlike what taggers have heard."""
 
-from pipelines.datasets import limit
+from pipelines.core import max_quarantined
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import State, tagger_names
 
@@ -12,7 +12,7 @@ def of(state: State, lineage: Lineage) -> list[dict]:
     """`{"dataset", "sentence", "mark"}`, in the recipe's order."""
     found = []
     for name, dataset in state.datasets.items():
-        if bad := limit.faults(dataset.quarantine):
+        if bad := max_quarantined.faults(dataset.quarantine):
             found.append(
                 (
                     name,

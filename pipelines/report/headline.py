@@ -3,7 +3,8 @@
 The rule, applied to every sentence alike: an embedding is called better than another only where the paired test of the study
 says so (clip by clip, p below 0.05 after Holm's correction for all pairs) and clusterings from other random starts leave the
 two apart (`apart`); where there is no such test, only where its whole 95% interval lies above the other's. It is called above
-chance only where its interval's lower end is.
+chance only where its interval's lower end is. Intervals and tests are about clips, not about trainings: a tagger must also differ
+from a baseline by more than another training would move it (`report.training_sd` of params.yaml, twice).
 """
 
 from pipelines.evaluation.crossed import lead
@@ -38,14 +39,16 @@ def question(state: State) -> str:
 
 def findings(state: State) -> list[dict]:
     """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
-    "pair", "verdict", "trained_on"}`.
+    "pair", "verdict", "margin", "trained_on"}`.
 
     best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance", "held_out" (other
     clips named the clusters than are scored), "repeats"}`, or None where there is no tagger (no baseline). others: the taggers
     with lower figures. pair: `paired` of best and baseline.
-    verdict: a key of `VERDICTS`. trained_on: how many of the classes a tagger was trained to name.
+    verdict: a key of `VERDICTS`. margin: by how much another training may move a tagger's accuracy. trained_on: how many of the
+    classes a tagger was trained to name.
     """
     taggers, found = tagger_names(state), []
+    margin = 1.96 * state.settings["report"].get("training_sd", 0)
     for name, dataset in state.datasets.items():
         for target, records in dataset.scores.items():
             scored = [summary(key, records[key]) for key in ordered(state, records)]
@@ -65,7 +68,8 @@ def findings(state: State) -> list[dict]:
                     "baseline": baseline,
                     "others": networks[1:],
                     "pair": pair,
-                    "verdict": verdict(best, baseline, pair) if best else "",
+                    "verdict": verdict(best, baseline, pair, margin) if best else "",
+                    "margin": margin,
                     "trained_on": trained_on(state, record["per_class"]),
                 }
             )
@@ -106,14 +110,16 @@ def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
     return None
 
 
-def verdict(best: dict, baseline: dict | None, pair: dict | None = None) -> str:
-    """A key of `VERDICTS`, by the rule above."""
+def verdict(best: dict, baseline: dict | None, pair: dict | None = None, margin: float = 0) -> str:
+    """A key of `VERDICTS`, by the rule above. margin: what another training of `best` may change its accuracy by."""
     if best["low"] is None:
         return "unknown"
     if best["low"] <= best["chance"]:
         return "chance"
     if baseline is None:
         return "no baseline"
+    if abs(pair["difference"] if pair else best["accuracy"] - baseline["accuracy"]) < margin:
+        return "level"
     if pair is not None:
         if pair["p"] >= ALPHA or not apart(best, baseline):
             return "level"

@@ -58,7 +58,7 @@ class Lineage:
             "path": path,
             "anchor": anchor(path),
             "stage": name,
-            "cmd": entry["cmd"],
+            "cmd": recipe.command(entry),
             **{key: origin[key] for key in ("data", "code", "params")},
             "code_files": [dep for dep in deps if recipe.is_code(dep[0])],
             "made_from": [

@@ -7,10 +7,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.datasets import heard
+from pipelines.core import training_clips
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
-from pipelines.evaluation.intervals import WITHHELD
+from pipelines.metrics.intervals import WITHHELD
 from pipelines.report import (
     cautions,
     charts,
@@ -199,7 +199,7 @@ def _tagging(state: State, lineage: Lineage) -> list[dict]:
                 "rows": [{"name": tagger, "colour": i, **records[tagger]} for i, tagger in enumerate(names)],
                 "n_trained": len({tag for n in names for tag in state.taggers.get(n, {}).get("tags", [])}),
                 "tags": [{"name": tag, "scores": [records[n]["per_tag"].get(tag) for n in names]} for tag in by_score],
-                "left_out": heard.in_words(state.settings["training"].get("leave_out")),
+                "left_out": training_clips.in_words(state.settings["training"].get("leave_out")),
                 "mark": lineage.mark("reports/tagging.json"),
                 "training": [_training(state, n, i, lineage) for i, n in enumerate(names) if n in state.taggers],
                 "curves": _curves(state, names),

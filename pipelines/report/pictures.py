@@ -9,10 +9,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipelines import datasets
+from pipelines.core import shards
+from pipelines.core.manifest import NOTES
+from pipelines.core.tables import read_table
 from pipelines.report.charts import percent, ticks
 from pipelines.report.state import Dataset
-from pipelines.store import shards
-from pipelines.store.tables import read_table
 
 RANGE_DB = 70  # of the picture, below the excerpt's loudest value
 GAP_S = 0.012  # left blank after a note, so that a repeated one is seen as two
@@ -66,7 +67,7 @@ def notes_of(dataset: Dataset) -> dict[str, pd.DataFrame]:
     if dataset.notes is None:
         return {}
     raw = datasets.raw_dir(dataset.name)
-    table = read_table(dataset.notes, datasets.NOTES)
+    table = read_table(dataset.notes, NOTES)
     return {(raw / path).as_posix(): part for path, part in table.groupby("path", sort=False)}
 
 

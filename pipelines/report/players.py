@@ -11,9 +11,9 @@ import pandas as pd
 import soundfile
 from markupsafe import Markup
 
-from pipelines.audio.pcm import mix
+from pipelines.core import shards
+from pipelines.core.pcm import mix
 from pipelines.report.state import Dataset
-from pipelines.store import shards
 
 FADE_S = 0.015  # in and out: a cut wave clicks
 MP3_LEVEL = 0.85  # libsndfile's constant bit rate from this: 32 kbit/s at 16 kHz, 24 kB for 6 s

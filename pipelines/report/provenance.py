@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipelines.datasets import limit
-from pipelines.evaluation.splits import is_grouped
+from pipelines.core import max_quarantined
+from pipelines.core.files import read_json
+from pipelines.core.splits import is_grouped
 from pipelines.report.state import Dataset, State
-from pipelines.store.files import read_json
 
 LIBRARIES = (
     "numpy", "scipy", "scikit-learn", "umap-learn", "torch", "lightning", "librosa", "soundfile", "soxr", "music21", "symusic",
@@ -104,7 +104,7 @@ def dataset_facts(dataset: Dataset, sample_rate: int) -> dict:
     """
     clips, quarantine = dataset.clips, dataset.quarantine
     splits = clips["split"].value_counts()
-    reasons = quarantine["reason"].map(limit.kind).value_counts(sort=False).sort_index()
+    reasons = quarantine["reason"].map(max_quarantined.kind).value_counts(sort=False).sort_index()
     listed = quarantine.sort_values(["stage", "path"]).head(MAX_FILES)
     return {
         "name": dataset.name,
@@ -151,7 +151,7 @@ def class_counts(clips: pd.DataFrame, scored: pd.Series, column: str) -> list[tu
 
 
 def rendered(dataset: Dataset) -> bool:
-    """Is the sound made from notes by a synthesizer? A dataset that brings notes as notated (`datasets.NOTES`) says so."""
+    """Is the sound made from notes by a synthesizer? A dataset that brings notes as notated (`NOTES`) says so."""
     return dataset.notes is not None
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, params, recipe
-from pipelines.store import shards
-from pipelines.store.embeddings import ASSIGNMENTS
-from pipelines.store.files import read_json
-from pipelines.store.tables import column, read_table
+from pipelines import datasets, recipe
+from pipelines.core import params, shards
+from pipelines.core.embeddings import ASSIGNMENTS
+from pipelines.core.files import read_json
+from pipelines.core.manifest import QUARANTINE, scored_and_reference, usable_clips
+from pipelines.core.tables import column, read_table
+from pipelines.report import drawing
 
 # the columns of data/clusters/*/maps.parquet that the page relies on
 MAPS = pa.schema(
@@ -108,7 +110,7 @@ def read() -> State:
 
 
 def read_dataset(name: str, entry: dict) -> Dataset:
-    clips = datasets.usable_clips(name)
+    clips = usable_clips(name)
     index = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=shards.INDEX.names)
     clips = clips.merge(index, on="clip_id", validate="one_to_one")
     notes = datasets.raw_dir(name) / "notes.parquet"
@@ -116,8 +118,8 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         name=name,
         entry=entry,
         clips=clips,
-        scored=datasets.scored_and_reference(clips)[0],
-        quarantine=read_table(f"data/audio/{name}/quarantine.parquet", datasets.QUARANTINE),
+        scored=scored_and_reference(clips)[0],
+        quarantine=read_table(f"data/audio/{name}/quarantine.parquet", QUARANTINE),
         notes=notes if notes.exists() else None,
     )
     record = Path("data/records/raw") / f"{name}.json"
@@ -132,7 +134,8 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     scores, audit = Path("data/study") / name / "scores.json", Path("data/leaks") / f"{name}.json"
     if scores.exists():
         found.study = read_json(scores)
-        found.trees = read_json(f"data/records/study/{name}.json")["plots"]
+        plots = read_json(f"data/records/study/{name}.json")["plots"]
+        found.trees = {title: drawing.draw(plot) for title, plot in plots.items()}
     near = scores.with_name("neighbours.parquet")
     if near.exists():
         found.neighbours = read_table(near, NEIGHBOURS)

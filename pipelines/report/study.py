@@ -1,6 +1,6 @@
 """The page's parts about what lies beyond k-means, and about leaks between splits and copies."""
 
-from pipelines.evaluation.splits import NO_GROUPS, is_grouped
+from pipelines.core.splits import NO_GROUPS, is_grouped
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import datasets, params
 from pipelines.audio import shards
-from pipelines.audio.pcm import INDEX
-from pipelines.datasets import limit
-from pipelines.evaluation import splits
-from pipelines.stages.record import start, write_record
-from pipelines.store import cache
-from pipelines.store.plain import plain
-from pipelines.store.tables import read_table, write_table
+from pipelines.core import cache, max_quarantined, params, splits
+from pipelines.core.manifest import MANIFEST, QUARANTINE
+from pipelines.core.pcm import INDEX
+from pipelines.core.plain import plain
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table, write_table
+from pipelines.harness.logging import start
 
 CLIPPED = 0.05
 """Share of a clip's samples at full scale: more is a warning, and sounds like it."""
@@ -22,25 +21,25 @@ CLIPPED = 0.05
 def main(name: str) -> None:
     log = start(f"audio {name}")
     settings = params.read()
-    manifest = read_table(f"data/manifests/{name}.parquet", datasets.MANIFEST)
-    before = read_table(f"data/manifests/{name}.quarantine.parquet", datasets.QUARANTINE)
+    manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
+    before = read_table(f"data/manifests/{name}.quarantine.parquet", QUARANTINE)
     folder = Path("data/audio") / name
     wanted = settings["audio"] | {"cache": settings["cache"]["limit_gb"] > 0}
     index, refused = shards.build(manifest, folder, wanted, settings["executor"], f"audio {name}")
     cache.prune(settings["cache"]["limit_gb"] * 1e9)
     quarantine = pd.concat([before, refused], ignore_index=True)
-    write_table(quarantine, folder / "quarantine.parquet", datasets.QUARANTINE)
+    write_table(quarantine, folder / "quarantine.parquet", QUARANTINE)
     for row in refused.head(20).itertuples():
         log.warning("quarantined %s: %s", plain(row.path), plain(row.reason))
-    reasons, bad = quarantine["reason"], limit.faults(quarantine)
-    limit.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
+    reasons, bad = quarantine["reason"], max_quarantined.faults(quarantine)
+    max_quarantined.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
     write_table(index, folder / "index.parquet", INDEX)
     lost = splits.lost_classes(manifest, manifest[manifest["clip_id"].isin(index["clip_id"])])
     if lost:
         log.warning("no clip is left of: %s", plain(", ".join(lost)))
     clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())
     rate = settings["audio"]["sample_rate"]
-    counts = reasons.map(limit.kind).value_counts()
+    counts = reasons.map(max_quarantined.kind).value_counts()
     write_record(
         "audio",
         name,

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import datasets, params
+from pipelines.core import embeddings, params
+from pipelines.core.manifest import scored_and_reference, usable_clips
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table
 from pipelines.features import POOLED
+from pipelines.harness.logging import start
 from pipelines.models import baselines
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.tables import read_table
 
 
 def main(dataset: str, name: str) -> None:
     log = start(f"baseline {dataset} {name}")
     settings = params.read()
-    clips = datasets.usable_clips(dataset)
+    clips = usable_clips(dataset)
     table = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
     pooled = table.loc[clips["clip_id"]].to_numpy(np.float64)
-    _, reference = datasets.scored_and_reference(clips)
+    _, reference = scored_and_reference(clips)
     vectors = baselines.load(name).embed(pooled, pooled[reference.to_numpy()], **settings["baselines"][name])
     path = Path("data/embeddings") / dataset / f"{name}.parquet"
     embeddings.write(path, clips["clip_id"].tolist(), vectors)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.audio.pcm import to_float
-from pipelines.progress import progress
-from pipelines.store import cache, shards
+from pipelines.core import cache, shards
+from pipelines.core.pcm import to_float
+from pipelines.harness.progress import progress
 
 BATCH = 32  # clips; 30 s at 16 kHz and n_fft 2048 take 3 GB on the device
 

@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, params
-from pipelines.evaluation import clustering, projection, scaling
+from pipelines.core import embeddings, params
+from pipelines.core.files import write_json
+from pipelines.core.manifest import independent_clips, scored_and_reference
+from pipelines.core.record import write_record
+from pipelines.core.tables import column, write_table
+from pipelines.evaluation import clustering, projection
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
-from pipelines.evaluation.intervals import above, written
-from pipelines.progress import progress
-from pipelines.stages import plots
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.files import write_json
-from pipelines.store.tables import column, write_table
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.metrics import scaling
+from pipelines.metrics.intervals import above, written
 
 PROJECTIONS = pa.schema(
     [
@@ -34,8 +35,8 @@ def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
     settings = params.read()
     options = settings["clustering"]
-    clips = datasets.independent_clips(dataset)
-    scored, reference = datasets.scored_and_reference(clips)
+    clips = independent_clips(dataset)
+    scored, reference = scored_and_reference(clips)
     targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}
     for name in progress(params.embedding_names(settings), f"cluster {dataset}", unit="embedding"):
@@ -103,11 +104,12 @@ def main(dataset: str) -> None:
         table=folder / "assignments.parquet",
         checks=_checks(records, best, skipped),
         plots={
-            f"{target}: {best[target]}, matched": plots.matrix(
-                np.array(confusions[target][best[target]]["counts"]),
-                confusions[target][best[target]]["classes"],
-                f"{target}: {best[target]}",
-            )
+            f"{target}: {best[target]}, matched": {
+                "kind": "matrix",
+                "counts": confusions[target][best[target]]["counts"],
+                "names": confusions[target][best[target]]["classes"],
+                "title": f"{target}: {best[target]}",
+            }
             for target in records
         },
         note=table(records),

@@ -1,7 +1,7 @@
 """copies: clips that are no independent evidence, brought into one group: nearly the same sound, by their pooled features.
 
 Groups of the manifest (works, artists) and clips of the very same sound come in joined. What is scored later reads the groups of
-this stage (`datasets.independent_clips`), so that folds and bootstraps never have a clip on one side and its copy on the other.
+this stage (`independent_clips`), so that folds and bootstraps never have a clip on one side and its copy on the other.
 """
 
 import argparse
@@ -12,11 +12,14 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipelines import datasets, params
-from pipelines.evaluation import leaks, scaling
+from pipelines.core import params
+from pipelines.core.manifest import COPIES, join_groups, usable_clips
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table, write_table
+from pipelines.evaluation import leaks
 from pipelines.features import POOLED
-from pipelines.stages.record import start, write_record
-from pipelines.store.tables import read_table, write_table
+from pipelines.harness.logging import start
+from pipelines.metrics import scaling
 
 MANY = 0.1  # of the clips: more near copies than this are worth a look
 
@@ -24,7 +27,7 @@ MANY = 0.1  # of the clips: more near copies than this are worth a look
 def main(dataset: str) -> None:
     log = start(f"copies {dataset}")
     options = params.read()["leaks"]
-    clips = datasets.usable_clips(dataset)
+    clips = usable_clips(dataset)
     points = standardised_pooled(dataset, clips, (clips["split"] == "train").to_numpy())
     n, pairs, untold = len(clips), np.empty((0, 2), dtype=np.int64), ""
     try:
@@ -33,9 +36,9 @@ def main(dataset: str) -> None:
     except ValueError as error:  # too few clips, or hardly different ones
         untold, near = str(error), np.zeros(n, dtype=bool)
     same = connected_components(coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n)), directed=False)[1]
-    joined = datasets.join_groups(same, clips["group"])
+    joined = join_groups(same, clips["group"])
     path = Path("data/copies") / f"{dataset}.parquet"
-    write_table(pd.DataFrame({"clip_id": clips["clip_id"], "group": joined}), path, datasets.COPIES)
+    write_table(pd.DataFrame({"clip_id": clips["clip_id"], "group": joined}), path, COPIES)
     figures = {
         "clips": n,
         "near copies of an earlier clip": int(near.sum()),

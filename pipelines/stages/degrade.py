@@ -15,16 +15,19 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 
-from pipelines import datasets, executor, features, params
-from pipelines.audio.pcm import INDEX, to_float, to_int16
+from pipelines import features
+from pipelines.core import cache, chunks, embeddings, files, params, shards
+from pipelines.core.code import code_version, reached
+from pipelines.core.manifest import scored_and_reference, usable_clips
+from pipelines.core.pcm import INDEX, to_float, to_int16
+from pipelines.core.record import loaded_code, write_record
+from pipelines.core.tables import read_table, write_table
 from pipelines.evaluation.robustness import DEGRADATIONS
-from pipelines.models import baselines, onnx
-from pipelines.progress import progress
-from pipelines.stages.record import loaded_code, start, write_record
-from pipelines.store import cache, embeddings, files, shards
-from pipelines.store.code import code_version, reached
-from pipelines.store.tables import read_table, write_table
-from pipelines.training import chunks, embedding
+from pipelines.harness import executor
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.inference import embedding, onnx
+from pipelines.models import baselines
 
 KIND = "degraded"  # of the cache: what one listener heard in one changed clip
 CLIPS_A_TASK = 8
@@ -39,8 +42,8 @@ def main(dataset: str) -> None:
         raise SystemExit(
             f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(DEGRADATIONS)}"
         )
-    clips = datasets.usable_clips(dataset)
-    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    clips = usable_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
     chosen = sample(clips[scored], options["max_clips"], options["seed"])
     names = params.tagger_names(settings)
     for name in names:

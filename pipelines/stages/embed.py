@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines import datasets, executor, params
-from pipelines.models import onnx
-from pipelines.progress import progress
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.tables import write_table
-from pipelines.training import chunks
-from pipelines.training.embedding import embed
+from pipelines.core import chunks, embeddings, params
+from pipelines.core.manifest import usable_clips
+from pipelines.core.record import write_record
+from pipelines.core.tables import write_table
+from pipelines.harness import executor
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.inference import onnx
+from pipelines.inference.embedding import embed
 
 
 def main(dataset: str, name: str) -> None:
@@ -21,7 +22,7 @@ def main(dataset: str, name: str) -> None:
     settings = params.read()
     tagger, config = onnx.load(Path("models/onnx") / name)
     chunks.check(config["name"], config["input"], config["n_mels"], settings)
-    clips = datasets.usable_clips(dataset)
+    clips = usable_clips(dataset)
     data = chunks.Clips(chunks.source(dataset, config["input"]), config["chunk"])
     ids = clips["clip_id"].tolist()
     n_threads = executor.n_workers(settings["executor"]["workers"])

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipelines import datasets, params
-from pipelines.models import export, onnx, taggers
-from pipelines.stages.record import start, write_record
-from pipelines.store.files import sha256, write_json
-from pipelines.training import chunks, inference
+from pipelines.core import chunks, params
+from pipelines.core.files import sha256, write_json
+from pipelines.core.manifest import usable_clips
+from pipelines.core.record import write_record
+from pipelines.harness.logging import start
+from pipelines.inference import onnx
+from pipelines.models import export, taggers
+from pipelines.training import inference
 
 TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 
@@ -28,7 +31,7 @@ def build(name: str, settings: dict) -> tuple[dict, dict]:
     tagger, trained = taggers.load(TRAINED / name)
     module = taggers.load_module(trained["name"])
     options, dataset = settings["export"], settings["training"]["dataset"]
-    clips = datasets.usable_clips(dataset)
+    clips = usable_clips(dataset)
     heard = some_chunks(
         chunks.Clips(chunks.source(dataset, trained["input"]), trained["chunk"]),
         clips.loc[clips["split"] == "train", "clip_id"].tolist(),

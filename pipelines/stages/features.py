@@ -11,13 +11,15 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from pipelines import executor, features, params
-from pipelines.audio.pcm import INDEX, to_float
-from pipelines.progress import progress
-from pipelines.stages.record import loaded_code, start, write_record
-from pipelines.store import cache, shards
-from pipelines.store.code import code_version, reached
-from pipelines.store.tables import read_table, write_table
+from pipelines import features
+from pipelines.core import cache, params, shards
+from pipelines.core.code import code_version, reached
+from pipelines.core.pcm import INDEX, to_float
+from pipelines.core.record import loaded_code, write_record
+from pipelines.core.tables import read_table, write_table
+from pipelines.harness import executor
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
 
 
 def compute(task: tuple) -> tuple[list[dict], int]:

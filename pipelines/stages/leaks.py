@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines import datasets, params
+from pipelines.core import params, shards
+from pipelines.core.embeddings import ANSWERS, ASSIGNMENTS
+from pipelines.core.files import write_json
+from pipelines.core.manifest import usable_clips
+from pipelines.core.record import write_record
+from pipelines.core.splits import NO_GROUPS, is_grouped
+from pipelines.core.tables import read_table
 from pipelines.evaluation import leaks
-from pipelines.evaluation.splits import NO_GROUPS, is_grouped
+from pipelines.harness.logging import start
 from pipelines.stages.copies import near_cosine, standardised_pooled
-from pipelines.stages.record import start, write_record
-from pipelines.store import shards
-from pipelines.store.embeddings import ANSWERS, ASSIGNMENTS
-from pipelines.store.files import write_json
-from pipelines.store.tables import read_table
 
 SHOWN = 20  # pairs and groups that are named
 COPIES = ("exact copy", "near copy")
@@ -26,7 +27,7 @@ FINDERS = (*COPIES, "work or artist")
 def main(dataset: str) -> None:
     log = start(f"leaks {dataset}")
     options = params.read()["leaks"]
-    clips = datasets.usable_clips(dataset, joined=False)
+    clips = usable_clips(dataset, joined=False)
     sounds = read_table(f"data/audio/{dataset}/index.parquet", shards.INDEX).set_index("clip_id")
     hashes = clips["clip_id"].map(sounds["sha256"]).to_numpy()
     splits = clips["split"].to_numpy()

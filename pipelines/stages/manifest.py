@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import datasets, executor, params
+from pipelines import datasets
 from pipelines.audio import headers, probe
-from pipelines.datasets import limit
-from pipelines.evaluation import splits
-from pipelines.progress import progress
-from pipelines.stages.record import start, write_record
-from pipelines.store.files import sha256
-from pipelines.store.plain import plain
-from pipelines.store.tables import write_table
+from pipelines.core import max_quarantined, params, splits
+from pipelines.core.files import sha256
+from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
+from pipelines.core.plain import plain
+from pipelines.core.record import write_record
+from pipelines.core.tables import write_table
+from pipelines.harness import executor
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
 
 BATCH = 64
 NO_ARTIST = {"", "unknown", "unknown artist", "various", "various artists", "va", "v.a.", "n/a", "none", "artist"}
@@ -100,7 +102,7 @@ def _identify(clips: pd.DataFrame) -> pd.DataFrame:
         clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
         duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
     )
-    groups = datasets.join_groups(clips["sha256"], clips["group"])
+    groups = join_groups(clips["sha256"], clips["group"])
     return clips.assign(group=groups).reset_index(drop=True)
 
 
@@ -114,7 +116,7 @@ def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[s
         {
             "path": manifest.loc[out, "path"],
             "stage": "manifest",
-            "reason": [f"{limit.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
+            "reason": [f"{max_quarantined.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
             "exception": "",
         }
     )
@@ -138,10 +140,12 @@ def main(name: str) -> None:
         )
     manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
     path = Path("data/manifests") / f"{name}.parquet"
-    write_table(manifest, path, datasets.MANIFEST)
+    write_table(manifest, path, MANIFEST)
     listed = path.with_name(f"{name}.quarantine.parquet")
-    write_table(quarantine, listed, datasets.QUARANTINE)
-    limit.refuse("manifest", name, limit.faults(quarantine), len(manifest), settings, listed.as_posix())
+    write_table(quarantine, listed, QUARANTINE)
+    max_quarantined.refuse(
+        "manifest", name, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
+    )
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
     lost = splits.lost_classes(clips, manifest)

@@ -4,10 +4,11 @@ import argparse
 import csv
 from pathlib import Path
 
-from pipelines import params
+from pipelines.core import params
+from pipelines.core.files import atomic, read_json, write_json
+from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
-from pipelines.stages.record import start, write_record
-from pipelines.store.files import atomic, read_json, write_json
+from pipelines.harness.logging import start
 
 PLOTS = Path("reports/plots")
 # reports/<name>.json: what these stages found, of all datasets

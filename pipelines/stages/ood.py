@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, params
-from pipelines.datasets import heard
-from pipelines.evaluation import ood, projection, scaling
+from pipelines.core import embeddings, params, training_clips
+from pipelines.core.files import write_json
+from pipelines.core.manifest import scored_and_reference, usable_clips
+from pipelines.core.tables import column, read_table, write_table
+from pipelines.evaluation import ood, projection
 from pipelines.features import POOLED
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.metrics import scaling
 from pipelines.models import baselines
-from pipelines.progress import progress
 from pipelines.stages import ood_record
 from pipelines.stages.ood_record import SIDES
-from pipelines.stages.record import start
-from pipelines.store import embeddings
-from pipelines.store.files import write_json
-from pipelines.store.tables import column, read_table, write_table
 
 SPACE = Path("data/space")
 MAPS = {"pca": projection.pca_onto, "umap": projection.umap_onto}
@@ -53,12 +53,12 @@ def main(dataset: str) -> None:
     log = start(f"ood {dataset}")
     settings = params.read()
     options, trained = settings["ood"], settings["training"]["dataset"]
-    space = read_table(SPACE / "clips.parquet", heard.CLIPS)
+    space = read_table(SPACE / "clips.parquet", training_clips.CLIPS)
     outside, n_heard = strangers(dataset, settings, space)
     sides = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]} | {"outside": outside}
     found = {
         "of": trained,
-        "left_out": heard.in_words(settings["training"].get("leave_out")) if dataset == trained else "",
+        "left_out": training_clips.in_words(settings["training"].get("leave_out")) if dataset == trained else "",
         "reason": _nothing(dataset, settings, sides, n_heard),
         "n": {**{side: len(clips) for side, clips in sides.items()}, "heard": n_heard},
         "k": options["k"],
@@ -107,12 +107,12 @@ def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.Dat
     trained = settings["training"]["dataset"]
     if dataset == trained:
         return space[space["role"] == "outside"].reset_index(drop=True), int((space["role"] == "shared").sum())
-    clips = datasets.usable_clips(dataset)
-    clips = clips[datasets.scored_and_reference(clips)[0]]
+    clips = usable_clips(dataset)
+    clips = clips[scored_and_reference(clips)[0]]
     known = space["role"].isin(["reference", "validation"])
     was_heard = clips["clip_id"].isin(space.loc[known, "clip_id"])
     if settings["datasets"][dataset]["module"] == settings["datasets"][trained]["module"]:
-        was_heard |= clips["group"].isin(heard.heard_groups(space["role"], space["group"]))
+        was_heard |= clips["group"].isin(training_clips.heard_groups(space["role"], space["group"]))
     return clips[~was_heard].reset_index(drop=True), int(was_heard.sum())
 
 

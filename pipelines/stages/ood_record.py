@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.intervals import above, written
-from pipelines.stages import plots
-from pipelines.stages.record import write_record
+from pipelines.core.record import write_record
+from pipelines.metrics.intervals import above, written
 
 SIDES = ("reference", "held_out", "outside")
 ALL = ", all"  # the part that is all clips of outside
@@ -52,9 +51,11 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
             ),
         },
         plots={
-            "AUROC against held-out clips, k-NN (0.5: not told apart)": plots.bars(
-                {what: value["auroc"] for what, value in aurocs.items()}, f"{dataset}: AUROC by k-NN"
-            )
+            "AUROC against held-out clips, k-NN (0.5: not told apart)": {
+                "kind": "bars",
+                "values": {what: value["auroc"] for what, value in aurocs.items()},
+                "title": f"{dataset}: AUROC by k-NN",
+            }
         }
         if aurocs
         else {},

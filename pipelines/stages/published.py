@@ -3,24 +3,14 @@
 import argparse
 from pathlib import Path
 
-from pipelines import params
+from pipelines.core import params
+from pipelines.core.files import sha256
+from pipelines.core.record import write_record
+from pipelines.harness.logging import start
 from pipelines.models import taggers, tags
 from pipelines.stages import export
-from pipelines.stages.record import start, write_record
-from pipelines.store.files import sha256
 
 WANTED = ("path", "sha256", "tags", "source", "licence")
-CARD = """# {name}
-
-A music tagger ({doc}) with published weights; nothing was trained here.
-
-- Source: {source}
-- Licence: {licence}
-- File: {file}, SHA-256 {sha256}
-- Parameters: {parameters:,}
-- Reads: the waveform, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
-- Tags: {tags}
-"""
 
 
 def main(key: str) -> None:
@@ -70,9 +60,6 @@ def lay_out(key: str, name: str, entry: dict) -> dict:
     }
     folder = Path("models/tagging") / name
     taggers.save(tagger, config, folder)
-    doc = module.__doc__.splitlines()[0].rstrip(".")
-    card = CARD.format(name=name, doc=doc, **figures, **facts, chunk=module.CHUNK, tags=", ".join(named))
-    (folder / "README.md").write_text(card, encoding="utf-8")
     return {"tags": len(named), **facts, **figures}
 
 

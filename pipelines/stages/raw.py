@@ -3,8 +3,10 @@
 import argparse
 import shutil
 
-from pipelines import datasets, params
-from pipelines.stages.record import start, write_record
+from pipelines import datasets
+from pipelines.core import params
+from pipelines.core.record import write_record
+from pipelines.harness.logging import start
 
 
 def main(name: str) -> None:

@@ -1,12 +1,15 @@
-"""report: one self-contained page to look at, reports/index.html."""
+"""report: one self-contained page to look at, reports/index.html, and a card of each model, reports/cards/."""
 
 import argparse
+from pathlib import Path
 
-from pipelines.report import page, state
-from pipelines.stages.record import start, write_record
-from pipelines.store.files import atomic
+from pipelines.core.files import atomic
+from pipelines.core.record import write_record
+from pipelines.harness.logging import start
+from pipelines.report import cards, page, state
 
 PAGE = "reports/index.html"
+CARDS = Path("reports/cards")
 
 
 def main() -> None:
@@ -16,6 +19,10 @@ def main() -> None:
     text = html.encode("utf-8", "replace")  # half a surrogate in a title must not cost the page
     with atomic(PAGE) as temporary:
         temporary.write_bytes(text)
+    CARDS.mkdir(parents=True, exist_ok=True)
+    for name, config in found.taggers.items():
+        with atomic(CARDS / f"{name}.md") as temporary:
+            temporary.write_text(cards.written(name, config, found.histories.get(name, [])), encoding="utf-8")
     write_record(
         "report",
         figures={"bytes": len(text), "datasets": len(found.datasets), **figures},

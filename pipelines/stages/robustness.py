@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines import datasets, params
-from pipelines.datasets.heard import left_out
-from pipelines.evaluation import before_after, clustering, scaling
+from pipelines.core import embeddings, params
+from pipelines.core.chunks import tag_matrix
+from pipelines.core.files import read_json, write_json
+from pipelines.core.manifest import independent_clips, scored_and_reference
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table
+from pipelines.core.training_clips import left_out
+from pipelines.evaluation import before_after, clustering
 from pipelines.evaluation.folds import folds
-from pipelines.evaluation.intervals import above, written
-from pipelines.progress import progress
-from pipelines.stages import plots
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.files import read_json, write_json
-from pipelines.store.tables import read_table
-from pipelines.training.chunks import tag_matrix
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.metrics import scaling
+from pipelines.metrics.intervals import above, written
 
 CLEAN = "clean"
 N_FOLDS = 5  # of a probe, where there is no split
@@ -30,8 +31,8 @@ def main(dataset: str) -> None:
     log = start(f"robustness {dataset}")
     settings = params.read()
     options, names = settings["robustness"], params.embedding_names(settings)
-    clips = datasets.independent_clips(dataset)
-    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    clips = independent_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
     table = read_table(f"data/degraded/{dataset}.parquet", embeddings.DEGRADED)
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
     degradations = list(dict.fromkeys(table["degradation"]))
@@ -104,10 +105,13 @@ def main(dataset: str) -> None:
             )
         },
         plots={
-            f"{target}, {measure}": plots.bars(
-                {f"{name}, {key}": r[key]["difference"] for name, r in parts[measure].items() for key in degradations},
-                "change of accuracy",
-            )
+            f"{target}, {measure}": {
+                "kind": "bars",
+                "values": {
+                    f"{name}, {key}": r[key]["difference"] for name, r in parts[measure].items() for key in degradations
+                },
+                "title": "change of accuracy",
+            }
             for target, parts in result["targets"].items()
             if parts[measure]
         },

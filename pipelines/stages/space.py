@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import datasets, params
-from pipelines.datasets import heard
+from pipelines.core import embeddings, params, training_clips
+from pipelines.core.manifest import usable_clips
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
+from pipelines.harness.logging import start
 from pipelines.models import baselines
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.tables import read_table, write_table
 
 SPACE = Path("data/space")
 
@@ -24,15 +24,15 @@ def main() -> None:
     log = start("space")
     settings = params.read()
     dataset, leave_out = settings["training"]["dataset"], settings["training"].get("leave_out")
-    clips = datasets.usable_clips(dataset)
-    clips["role"] = heard.roles(clips, leave_out)
+    clips = usable_clips(dataset)
+    clips["role"] = training_clips.roles(clips, leave_out)
     ids, reference = clips["clip_id"].tolist(), (clips["role"] == "reference").to_numpy()
     if not reference.any():
         raise SystemExit(
             f"space: {dataset} has no training clip that taggers may hear; shorten training.leave_out in params.yaml"
         )
     targets = [name for name in clips if name.startswith("target_")]
-    write_table(clips[[*heard.CLIPS.names, *targets]], SPACE / "clips.parquet", heard.CLIPS)
+    write_table(clips[[*training_clips.CLIPS.names, *targets]], SPACE / "clips.parquet", training_clips.CLIPS)
     for name in params.tagger_names(settings):
         shutil.copy(f"data/embeddings/{dataset}/{name}.parquet", SPACE / f"{name}.parquet")
     pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED)
@@ -43,19 +43,21 @@ def main() -> None:
     fitted_on = pooled[pooled["clip_id"].isin(clips.loc[reference, "clip_id"])]
     write_table(fitted_on, SPACE / "pooled.parquet", POOLED)
     counts = clips["role"].value_counts()
-    figures = {role.replace("_", " "): int(counts.get(role, 0)) for role in heard.ROLES}
+    figures = {role.replace("_", " "): int(counts.get(role, 0)) for role in training_clips.ROLES}
     write_record(
         "space",
-        figures={"left out": heard.in_words(leave_out), **figures},
+        figures={"left out": training_clips.in_words(leave_out), **figures},
         table=SPACE / "clips.parquet",
         checks={
             "every clip has a role": (
-                bool(clips["role"].isin(heard.ROLES).all()),
+                bool(clips["role"].isin(training_clips.ROLES).all()),
                 ", ".join(f"{n} {role}" for role, n in figures.items()),
             )
         },
     )
-    log.info("left out: %s; %s", heard.in_words(leave_out), ", ".join(f"{n} {role}" for role, n in figures.items()))
+    log.info(
+        "left out: %s; %s", training_clips.in_words(leave_out), ", ".join(f"{n} {role}" for role, n in figures.items())
+    )
 
 
 if __name__ == "__main__":

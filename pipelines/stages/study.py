@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, params
-from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes, scaling
-from pipelines.evaluation.intervals import above, written
-from pipelines.progress import progress
-from pipelines.stages import plots
-from pipelines.stages.record import start, write_record
-from pipelines.store import embeddings
-from pipelines.store.files import write_json
-from pipelines.store.tables import column, read_table, write_table
+from pipelines.core import embeddings, params
+from pipelines.core.files import write_json
+from pipelines.core.manifest import independent_clips, scored_and_reference
+from pipelines.core.record import write_record
+from pipelines.core.tables import column, read_table, write_table
+from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.metrics import scaling
+from pipelines.metrics.intervals import above, written
 
 NEIGHBOURS = pa.schema(
     [
@@ -40,8 +41,8 @@ def main(dataset: str) -> None:
             raise SystemExit(
                 f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(known)}"
             )
-    clips = datasets.independent_clips(dataset)
-    scored, reference = (mask.to_numpy() for mask in datasets.scored_and_reference(clips))
+    clips = independent_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
     targets = [name for name in clips if name.startswith("target_")]
     assigned = read_table(f"data/clusters/{dataset}/assignments.parquet", embeddings.ASSIGNMENTS)
     found, near, answers, skipped = {}, [], [], []
@@ -108,7 +109,12 @@ def main(dataset: str) -> None:
             )
         },
         plots={
-            f"{target}, by {name}": plots.tree(record["linkage"], record["names"], _said_of_tree(name, record))
+            f"{target}, by {name}": {
+                "kind": "tree",
+                "linkage": record["linkage"],
+                "names": record["names"],
+                "title": _said_of_tree(name, record),
+            }
             for target, parts in found.items()
             for name, record in parts["dendrogram"].items()
         },

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import datasets, params
-from pipelines.datasets import heard
-from pipelines.evaluation import tagging
-from pipelines.evaluation.intervals import above, written
-from pipelines.progress import progress
-from pipelines.stages import plots
-from pipelines.stages.record import start, write_record
-from pipelines.store.embeddings import PREDICTIONS
-from pipelines.store.files import read_json, write_json
-from pipelines.store.tables import read_table
-from pipelines.training.chunks import tag_matrix
+from pipelines.core import params, training_clips
+from pipelines.core.chunks import tag_matrix
+from pipelines.core.embeddings import PREDICTIONS
+from pipelines.core.files import read_json, write_json
+from pipelines.core.manifest import independent_clips
+from pipelines.core.record import write_record
+from pipelines.core.tables import read_table
+from pipelines.harness.logging import start
+from pipelines.harness.progress import progress
+from pipelines.metrics import tagging
+from pipelines.metrics.intervals import above, written
 
 
 def main() -> None:
     log = start("tagging")
     settings = params.read()
     dataset, options = settings["training"]["dataset"], settings["tagging"]
-    clips = datasets.independent_clips(dataset)
-    known = ~heard.left_out(clips, settings["training"].get("leave_out"))
+    clips = independent_clips(dataset)
+    known = ~training_clips.left_out(clips, settings["training"].get("leave_out"))
     test = clips[(clips["split"] == "test") & known].reset_index(drop=True)
     names = params.trained_names(settings)  # published weights name other tags
     records = {}
@@ -61,9 +61,11 @@ def main() -> None:
             for name, found in records.items()
         },
         plots={
-            name: plots.bars(
-                {tag: value["roc_auc"] for tag, value in found["per_tag"].items()}, f"{name}: ROC-AUC per tag"
-            )
+            name: {
+                "kind": "bars",
+                "values": {tag: value["roc_auc"] for tag, value in found["per_tag"].items()},
+                "title": f"{name}: ROC-AUC per tag",
+            }
             for name, found in records.items()
         },
     )

@@ -1,4 +1,4 @@
-"""train: one tagger on the training dataset's tags; safetensors, config, history and a model card."""
+"""train: one tagger on the training dataset's tags; safetensors, config and history."""
 
 import argparse
 import hashlib
@@ -9,27 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipelines import datasets, params
-from pipelines.datasets import heard
+from pipelines.core import chunks, params, training_clips
+from pipelines.core.files import sha256
+from pipelines.core.manifest import usable_clips
+from pipelines.core.record import loaded_code, write_record
+from pipelines.harness.logging import start
 from pipelines.models import taggers
-from pipelines.stages import plots
-from pipelines.stages.record import loaded_code, start, write_record
-from pipelines.store.files import sha256
-from pipelines.training import chunks, fit, history, recipes
-
-CARD = """# {name}
-
-A music tagger ({doc}), trained on the `{dataset}` dataset of this project.
-
-- Parameters: {parameters:,} (width {width}; 1.0 is the published network)
-- Reads: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
-- Tags: {tags}
-- Left out of training, and never heard: {left_out}
-- Trained on {n_train} clips, chosen by {monitor} on {n_validation} validation clips ({score:.4f}, epoch {epoch})
-- Recipe `{recipe}` (config.json has all of it), {precision} on {device}; weights are float32
-- Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
-  do not expect these figures on recorded music.
-"""
+from pipelines.training import fit, history, recipes
 
 
 def main(name: str) -> None:
@@ -44,8 +30,8 @@ def main(name: str) -> None:
     options = recipes.resolve(settings, module.INPUT, name)
     width = settings["taggers"][module.INPUT][name]["width"]
     chunks.check_input(module, settings)
-    manifest = datasets.usable_clips(dataset)
-    manifest = manifest[~heard.left_out(manifest, training.get("leave_out"))]
+    manifest = usable_clips(dataset)
+    manifest = manifest[~training_clips.left_out(manifest, training.get("leave_out"))]
     train = manifest[manifest["split"] == "train"]
     validation = manifest[manifest["split"] == "validation"]
     tags = sorted({tag for present in train["tags"] for tag in present})
@@ -87,28 +73,12 @@ def main(name: str) -> None:
         "input": module.INPUT,
         "chunk": module.CHUNK,
         "dataset": dataset,
+        "clips": {"train": len(train), "validation": len(validation)},
+        "training": options | {"leave_out": training.get("leave_out") or {}},
+        "figures": found,
     }
-    taggers.save(
-        tagger,
-        {**config, "training": options | {"leave_out": training.get("leave_out") or {}}, "figures": found},
-        folder,
-    )
+    taggers.save(tagger, config, folder)
     shutil.copy(checkpoints / "history.csv", folder / "history.csv")
-    (folder / "README.md").write_text(
-        CARD.format(
-            **config | {"tags": ", ".join(tags)},
-            doc=module.__doc__.splitlines()[0].rstrip("."),
-            parameters=found["parameters"],
-            n_train=len(train),
-            n_validation=len(validation),
-            **chosen_by(options["monitor"], history.read(folder / "history.csv"), found["best epoch"]),
-            precision=found["precision"],
-            recipe=found["recipe"],
-            device=found["device"],
-            left_out=heard.in_words(training.get("leave_out")),
-        ),
-        encoding="utf-8",
-    )
     write_record(
         "train",
         name,
@@ -127,16 +97,10 @@ def main(name: str) -> None:
     )
 
 
-def chosen_by(monitor: str, rows: list[dict], epoch: int) -> dict:
-    """What the card says of the epoch (from 1) whose weights are kept: by which figure, and its value."""
-    said = {"roc_auc": "macro ROC-AUC", "loss": "cross-entropy"}[monitor]
-    return {"monitor": said, "score": float(rows[epoch - 1][recipes.MONITORS[monitor][0]]), "epoch": epoch}
-
-
-def _curve(rows: list[dict], name: str) -> str:
+def _curve(rows: list[dict], name: str) -> dict:
     epochs = [int(row["epoch"]) for row in rows]
     curves = {key: [float(row[key]) for row in rows] for key in ("loss", "validation_roc_auc", "validation_pr_auc")}
-    return plots.lines(epochs, curves, title=f"Training of {name}", x="epoch")
+    return {"kind": "lines", "x_values": epochs, "curves": curves, "title": f"Training of {name}", "x": "epoch"}
 
 
 if __name__ == "__main__":

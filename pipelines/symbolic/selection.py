@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines import executor
-from pipelines.progress import progress
+from pipelines.harness import executor
+from pipelines.harness.progress import progress
 from pipelines.symbolic import corpus, excerpt
 from pipelines.symbolic.score import Music
 

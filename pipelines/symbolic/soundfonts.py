@@ -7,7 +7,7 @@ import importlib.util
 import struct
 from pathlib import Path
 
-from pipelines.store.files import sha256
+from pipelines.core.files import sha256
 
 TIMGM6MB = (
     "sound: TimGM6mb.sf2 of pretty_midi, whose MIT licence does not mention it; Debian distributes another version of "

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from pipelines.training.chunks import Clips
+from pipelines.core.chunks import Clips
 
 
 class RandomChunks(Dataset):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pipelines.store.files import atomic
+from pipelines.core.files import atomic
 
 DIGEST_BYTES = 32
 

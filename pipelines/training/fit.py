@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from pipelines.evaluation.tagging import cross_entropy, macro_scores
+from pipelines.metrics.tagging import cross_entropy, macro_scores
 from pipelines.training import augment, checkpoints, history, recipes
 from pipelines.training.batches import EpochBatches, RandomChunks
 from pipelines.training.inference import features, predict

@@ -4,7 +4,7 @@ import csv
 import os
 from pathlib import Path
 
-from pipelines.store.files import atomic
+from pipelines.core.files import atomic
 
 
 def read(path: str | os.PathLike) -> list[dict]:

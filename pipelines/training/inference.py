@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.training.chunks import Clips, batches
+from pipelines.core.chunks import Clips, batches
 
 BATCH_SIZE = 16
 

@@ -36,7 +36,7 @@ OF_A_PHASE = ("epochs", "learning_rate", "weight_decay")  # what a tagger may ch
 def resolve(settings: dict, group: str, name: str) -> dict:
     """How tagger `name`, in `taggers.<group>` of params.yaml, is trained: its recipe with its changes, `seed` and `devices`.
 
-    What they may be was looked at when params.yaml was loaded (`pipelines/rules/learning.py`). Raises `SystemExit` for a tagger
+    The values were checked when params.yaml was loaded (`pipelines/ops/settings/learning.py`). Raises `SystemExit` for a tagger
     without an entry, and for devices that are not here.
     """
     where, entry = f"taggers.{group}.{name}", (settings["taggers"].get(group) or {}).get(name)

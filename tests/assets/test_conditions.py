@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from tiny_project import create_finished, dagster_home, dvc_repro, edit
 
-from assets import events, lock, outside, recipe
+from assets import events, external_runs, lock, recipe
 from assets.build import build
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -23,7 +23,7 @@ def tiny(tmp_path):
 
 def report(project, instance):
     entries = lock.read(project)
-    outside.report(instance, project, recipe.load(project), entries, set(entries))
+    external_runs.report(instance, project, recipe.load(project), entries, set(entries))
 
 
 def look(project, instance, cursor=None, after=timedelta()):

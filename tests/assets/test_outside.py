@@ -13,7 +13,7 @@ from tiny_project import create, create_finished, dagster_home, dvc_repro, edit,
 from assets import folders, lock, repro, sensors
 from assets.build import build
 from pipelines import recipe as pipelines_recipe
-from pipelines.runs import log, made, record
+from pipelines.ops.runs import log, made_by, record
 
 
 @pytest.fixture
@@ -102,12 +102,12 @@ def test_who_ran_it_and_when_comes_from_the_record_of_the_run(tiny, monkeypatch)
     """Not from the time of the look; of an entry that two runs came to, the later one."""
     project, instance = tiny
     digest = pipelines_recipe.digest(lock.read(project)["raw@one"])
-    told = {"stage": "raw@one", "entry": digest, "host": "attic", "what": made.MADE, "seconds": 61.5}
+    told = {"stage": "raw@one", "entry": digest, "host": "attic", "what": made_by.MADE, "seconds": 61.5}
     lines = [
         told | {"time": "2026-01-02T03:04:05+00:00", "run": "r1", "door": "Dagster run 1"},
         told | {"time": "2026-02-03T04:05:06+00:00", "run": "r2", "door": "conservatory run"},
     ]
-    record.append(log.folder(project) / made.FILE, lines, made.MAX_BYTES)
+    record.append(log.folder(project) / made_by.FILE, lines, made_by.MAX_BYTES)
     ran = {"time": lines[1]["time"], "run": "r2", "what": record.STAGE, "stage": "raw@one", "state": "ran"}
     record.add(project, [ran | {"items": 30, "unit": "clip", "per_second": 2.5}])
     tick(project, instance)

@@ -13,7 +13,7 @@ from dagster._core.utils import make_new_run_id
 from helpers import PROJECT
 
 from assets import automation, prune, pruning
-from pipelines import params
+from pipelines.ops.settings import load_params
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -60,10 +60,10 @@ def test_the_job_runs_the_command_and_one_parameter_turns_it_on(tmp_path, monkey
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     project = tiny.create(tmp_path)
     result = pruning.job(project).execute_in_process()
-    assert result.success and not automation.wanted(params.load(project / "params.yaml"), "retention")
+    assert result.success and not automation.wanted(load_params(project / "params.yaml"), "retention")
     with (project / "params.yaml").open("a") as file:
         file.write("retention: {automatic: true}\n")
-    assert automation.wanted(params.load(project / "params.yaml"), "retention")
+    assert automation.wanted(load_params(project / "params.yaml"), "retention")
     schedules = {each.name: each.default_status for each in tiny.build(project).get_repository_def().schedule_defs}
     assert schedules["weekly_prune"] == dg.DefaultScheduleStatus.RUNNING
     Path(project / "params.yaml").write_text("datasets: {}\nretention: 9\n")

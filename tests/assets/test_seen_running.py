@@ -13,8 +13,8 @@ import pytest
 from tiny_project import create, dagster_home, edit, events, materialize
 
 from assets import alerts, recipe, repro
-from pipelines.alerts import settings
-from pipelines.runs import log, record
+from pipelines.ops.alerts import settings
+from pipelines.ops.runs import log, record
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 BARS = """

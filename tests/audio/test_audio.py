@@ -7,8 +7,8 @@ import soundfile
 import soxr
 
 from pipelines.audio import decode, probe, shards
-from pipelines.store.files import sha256
-from pipelines.store.shards import open_shards
+from pipelines.core.files import sha256
+from pipelines.core.shards import open_shards
 
 SETTINGS = {
     "sample_rate": 16_000,

@@ -12,10 +12,10 @@ import soundfile
 import soxr
 from helpers import PROJECT
 
-from pipelines.audio import decode, pcm, shards
+from pipelines.audio import decode, shards
+from pipelines.core import cache, pcm
+from pipelines.core.shards import open_shards
 from pipelines.stages import manifest as manifest_stage
-from pipelines.store import cache
-from pipelines.store.shards import open_shards
 
 SETTINGS = {
     "sample_rate": 16_000,
@@ -223,7 +223,7 @@ def test_ten_hours_of_silence_in_bounded_memory(tmp_path):
         f"settings = {SETTINGS!r}\n"
         "path, out = sys.argv[1:]\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "from pipelines.store.files import sha256\n"
+        "from pipelines.core.files import sha256\n"
         "rows = [{'clip_id': 'x', 'path': path, 'sha256': sha256(path), **probe.header(path)}]\n"
         "index, quarantine = shards.build(pd.DataFrame(rows), out, settings, {'workers': 1})\n"
         "assert index.empty and 'silent' in quarantine['reason'][0], quarantine\n"

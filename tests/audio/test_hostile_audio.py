@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipelines.audio import decode, probe, shards
-from pipelines.store.files import sha256
+from pipelines.core.files import sha256
 
 RATE = 16_000
 SETTINGS = {

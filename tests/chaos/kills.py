@@ -1,7 +1,7 @@
 """kill -9 and SIGTERM at a random moment of a run: of everything, of the stage alone, of its DVC alone, of `conservatory` alone.
 
 What a killed DVC leaves behind goes on working, as it would on a user's machine, while the next run begins. What a killed
-`conservatory` had begun ends with it (`pipelines/runs/parent.py`).
+`conservatory` had begun ends with it (`pipelines/ops/runs/parent.py`).
 """
 
 import contextlib
@@ -118,7 +118,7 @@ def _is_stage(process: psutil.Process) -> bool:
 
 
 def _is_dvc(process: psutil.Process) -> bool:
-    return words(process)[1:3] in (["-m", "dvc"], ["-m", "pipelines.dvc_lock"])
+    return words(process)[1:3] in (["-m", "dvc"], ["-m", "pipelines.ops.dvc.lock"])
 
 
 def targets(process: subprocess.Popen, whom: str) -> list[psutil.Process]:

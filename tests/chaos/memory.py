@@ -20,7 +20,7 @@ def _worker(draw: random.Random, reference: Path, folder: Path) -> str:
     place = project.copy(reference, folder / "project")
     stage = draw.choice(["features@chords-log_mel", "audio@chords", "degrade@chords"])
     project.forget(place, stage, cold=True)
-    executor = place / "pipelines/executor.py"
+    executor = place / "pipelines/harness/executor.py"
     text = executor.read_text()
     executor.write_text(text.replace("FEW_S = 480", "FEW_S = 0  "))  # or this little music would have no workers
     process = kills.start(place, (*project.CLI, "run", "--force", stage))

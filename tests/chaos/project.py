@@ -52,7 +52,7 @@ def _songs(root: Path) -> Path:
 
 
 def _shrink(document: dict) -> None:
-    document["datasets"] = {"chords": {"module": "chords", "imports": "pipelines/store"}}
+    document["datasets"] = {"chords": {"module": "chords", "imports": "pipelines/core"}}
     document["training"].update({"dataset": "chords", "leave_out": {"style": ["fourths"]}})
     document["max_quarantined"]["default"] = 0.5
     document["taggers"]["waveform"] = {}

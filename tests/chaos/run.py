@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos import project
 from chaos.faults import FAULTS
-from pipelines.store.files import atomic
+from pipelines.core.files import atomic
 
 HOME = project.PROJECT / ".cache/chaos"
 PAGE = project.PROJECT / "docs/faults.md"

@@ -10,12 +10,14 @@ import soundfile
 from helpers import some
 from test_scores import ENTRY as SCORES
 
-from pipelines import datasets, executor
+from pipelines import datasets
+from pipelines.core import splits
+from pipelines.core.files import write_json
+from pipelines.core.manifest import MANIFEST, QUARANTINE, SPLITS
+from pipelines.core.tables import write_table
 from pipelines.datasets import listing
-from pipelines.evaluation import splits
+from pipelines.harness import executor
 from pipelines.stages import manifest
-from pipelines.store.files import write_json
-from pipelines.store.tables import write_table
 
 
 def make_folder(folder):
@@ -76,7 +78,7 @@ def test_the_columns_are_the_contracts(case):
     assert set(datasets.CLIP_COLUMNS) <= set(clips.columns) and len(clips)
     extra = set(clips.columns) - set(datasets.CLIP_COLUMNS) - {"sha256", "problem"}
     assert extra and all(name.startswith("target_") for name in extra)
-    assert set(clips["split"]) <= set(datasets.SPLITS) and clips["path"].is_unique
+    assert set(clips["split"]) <= set(SPLITS) and clips["path"].is_unique
     assert not (clips[["path", "title", "source", "licence"]] == "").any().any()
     assert all(isinstance(tag, str) for tags in clips["tags"] for tag in tags)
     assert clips[sorted(extra)].notna().any().all()
@@ -88,8 +90,8 @@ def test_every_clip_is_in_the_manifest_or_the_quarantine(case):
     good, bad = manifest.build(clips, raw_dir, {"workers": 1})
     assert len(good) + len(bad) == len(clips) and len(good)
     assert (bad["reason"].str.len() > 10).all() and (good["duration_s"] > 1).all()
-    write_table(good, raw_dir.parent / "m.parquet", datasets.MANIFEST)
-    write_table(bad, raw_dir.parent / "q.parquet", datasets.QUARANTINE)
+    write_table(good, raw_dir.parent / "m.parquet", MANIFEST)
+    write_table(bad, raw_dir.parent / "q.parquet", QUARANTINE)
     assert len(bad) >= figures.get("unusable", 0)
 
 

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from pipelines.audio import decode, probe
-from pipelines.datasets import folder, limit, listing
+from pipelines.core import max_quarantined
+from pipelines.datasets import folder, listing
 from pipelines.stages import manifest
 
 
@@ -330,7 +331,7 @@ def test_damaged_sound_is_not_passed_over(in_tmp, chord, kind, suffix):
             for suffix in (".m4a", ".tta", ".mpc", ".dts", ".amr")
         ),
         *(
-            (name, limit.NOT_MUSIC)
+            (name, max_quarantined.NOT_MUSIC)
             for name in ("cover.jpg", "notes.txt", "disc.cue", "booklet.pdf", "list.m3u", "film.ogv")
         ),
         *((name, None) for name in (".DS_Store", "Thumbs.db", "._1.wav")),
@@ -349,7 +350,7 @@ def test_what_is_no_sound_is_told_from_what_cannot_be_read(in_tmp, chord, name, 
     else:
         assert files.loc[f"a/{name}", "problem"].startswith(problem)
         quarantine = pd.DataFrame({"reason": files["problem"][files["problem"] != ""]})
-        assert limit.faults(quarantine) == (problem != limit.NOT_MUSIC)
+        assert max_quarantined.faults(quarantine) == (problem != max_quarantined.NOT_MUSIC)
 
 
 def test_folders_below_the_label_are_groups(in_tmp, chord):

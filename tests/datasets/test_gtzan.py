@@ -9,11 +9,11 @@ import copies
 import pytest
 import soundfile
 
+from pipelines.core import splits
+from pipelines.core.files import sha256
 from pipelines.datasets import gtzan
 from pipelines.datasets.sources import download
-from pipelines.evaluation import splits
 from pipelines.stages import manifest
-from pipelines.store.files import sha256
 
 INDEX = copies.PUBLISHED / "gtzan" / gtzan.INDEX.name
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.datasets import heard
+from pipelines.core import training_clips
 
 CLIPS = pd.DataFrame(
     {
@@ -20,38 +20,38 @@ CLIPS = pd.DataFrame(
 
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_nothing_is_left_out_by_default(nothing):
-    assert not heard.left_out(CLIPS, nothing).any()
-    assert heard.roles(CLIPS, nothing).tolist() == [
+    assert not training_clips.left_out(CLIPS, nothing).any()
+    assert training_clips.roles(CLIPS, nothing).tolist() == [
         *("reference", "reference", "validation", "held_out", "reference", "held_out", "reference", "validation")
     ]
-    assert heard.in_words(nothing) == "nothing"
+    assert training_clips.in_words(nothing) == "nothing"
 
 
 def test_classes_of_several_targets():
-    assert heard.left_out(CLIPS, {"style": ["b"]}).tolist() == [False] * 4 + [True] * 3 + [False]
-    both = heard.left_out(CLIPS, {"style": ["b"], "size": ["m"]})
+    assert training_clips.left_out(CLIPS, {"style": ["b"]}).tolist() == [False] * 4 + [True] * 3 + [False]
+    both = training_clips.left_out(CLIPS, {"style": ["b"], "size": ["m"]})
     assert both.tolist() == [False, True, False, True, True, True, True, True]
-    assert heard.in_words({"style": ["b"], "size": ["m", "l"]}) == "style b; size m, l"
+    assert training_clips.in_words({"style": ["b"], "size": ["m", "l"]}) == "style b; size m, l"
 
 
 def test_a_left_out_clip_of_a_heard_work_is_no_stranger():
-    found = heard.roles(CLIPS, {"style": ["b"]})
+    found = training_clips.roles(CLIPS, {"style": ["b"]})
     assert found.tolist() == [
         *("reference", "reference", "validation", "held_out", "outside", "outside", "shared", "validation")
     ]
-    assert heard.heard_groups(found, CLIPS["group"]) == {"1", "2", "3", "7"}
+    assert training_clips.heard_groups(found, CLIPS["group"]) == {"1", "2", "3", "7"}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["train", "validation", "test"]), st.integers(0, 5))))
 def test_strangers_share_no_work_with_what_was_heard(rows):
     clips = pd.DataFrame(rows, columns=["target_style", "split", "group"]).astype({"group": str})
     leave_out = {"style": ["a"]} if "a" in set(clips["target_style"]) else {}
-    role = heard.roles(clips, leave_out)
-    assert set(role) <= set(heard.ROLES)
-    known = heard.heard_groups(role, clips["group"])
+    role = training_clips.roles(clips, leave_out)
+    assert set(role) <= set(training_clips.ROLES)
+    known = training_clips.heard_groups(role, clips["group"])
     assert not known & set(clips["group"][role == "outside"])
     is_left = role.isin(["outside", "shared"])
-    np.testing.assert_array_equal(is_left, heard.left_out(clips, leave_out))
+    np.testing.assert_array_equal(is_left, training_clips.left_out(clips, leave_out))
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_strangers_share_no_work_with_what_was_heard(rows):
 )
 def test_what_is_unknown_is_named(leave_out, said):
     with pytest.raises(SystemExit, match=said):
-        heard.left_out(CLIPS, leave_out)
+        training_clips.left_out(CLIPS, leave_out)

@@ -6,8 +6,8 @@ import copies
 import pandas as pd
 import pytest
 
+from pipelines.core import splits
 from pipelines.datasets import magnatagatune
-from pipelines.evaluation import splits
 from pipelines.stages import manifest
 
 

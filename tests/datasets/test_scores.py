@@ -14,10 +14,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import datasets, executor
+from pipelines import datasets
+from pipelines.core.files import sha256
+from pipelines.core.manifest import NOTES
+from pipelines.core.tables import read_table
 from pipelines.datasets import scores
-from pipelines.store.files import sha256
-from pipelines.store.tables import read_table
+from pipelines.harness import executor
 from pipelines.symbolic import corpus, excerpt, instruments, labels, selection, soundfonts
 
 ENTRY = {
@@ -47,7 +49,7 @@ def clips(built):
 
 @pytest.fixture(scope="session")
 def notes(built):
-    return dict(list(read_table(built[0] / "notes.parquet", datasets.NOTES).groupby("path")))
+    return dict(list(read_table(built[0] / "notes.parquet", NOTES).groupby("path")))
 
 
 def test_the_contract_is_kept(built, clips):
@@ -201,7 +203,7 @@ def test_another_soundfont_plays_the_same_test_works(built, clips, notes, tmp_pa
     pd.testing.assert_frame_equal(other.drop(columns="licence"), wanted.drop(columns="licence"))
     assert other["licence"].str.endswith("; sound: another.sf2, which names no copyright holder").all()
     assert clips["licence"].str.endswith(soundfonts.TIMGM6MB).all()
-    played = dict(list(read_table(raw_dir / "notes.parquet", datasets.NOTES).groupby("path")))
+    played = dict(list(read_table(raw_dir / "notes.parquet", NOTES).groupby("path")))
     assert set(played) == set(wanted["path"])
     for path, own in played.items():
         pd.testing.assert_frame_equal(own.reset_index(drop=True), notes[path].reset_index(drop=True))

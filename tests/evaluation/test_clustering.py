@@ -10,7 +10,8 @@ from sklearn import metrics
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.evaluation import clustering, intervals, scaling
+from pipelines.evaluation import clustering
+from pipelines.metrics import intervals, scaling
 
 FEW = {"n_init": 3, "n_bootstrap": 200, "n_permutations": 50, "seed": 0}
 

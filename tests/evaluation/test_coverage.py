@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from helpers import PROJECT
 
-from pipelines.evaluation import before_after, clustering, tagging
-from pipelines.registry.gate import _equal_passes
+from pipelines.evaluation import before_after, clustering
+from pipelines.metrics import tagging
+from pipelines.ops.registry.gate import _equal_passes
 
 pytestmark = pytest.mark.system
 N_DRAWS = 100

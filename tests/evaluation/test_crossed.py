@@ -5,9 +5,10 @@ import pytest
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from pipelines.evaluation import clustering, scaling
+from pipelines.evaluation import clustering
 from pipelines.evaluation.contrast import FLAT, contrast
 from pipelines.evaluation.crossed import crossed_accuracy
+from pipelines.metrics import scaling
 from pipelines.models.baselines import pooled_pca
 
 

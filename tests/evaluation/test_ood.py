@@ -8,7 +8,8 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from pipelines.evaluation import intervals, ood, tagging
+from pipelines.evaluation import ood
+from pipelines.metrics import intervals, tagging
 
 pytestmark = pytest.mark.filterwarnings("error")
 FEW = {"n_bootstrap": 200, "seed": 0}

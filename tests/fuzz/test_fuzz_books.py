@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voluptuous import Invalid
 
-from pipelines import recipe, recover, registered
-from pipelines.alerts import settings
-from pipelines.registry import history
-from pipelines.registry.errors import RegistryError
-from pipelines.remotes import cached
-from pipelines.runs import record
-from pipelines.status import gather, text
+from pipelines import recipe
+from pipelines.ops import registrations
+from pipelines.ops.alerts import settings
+from pipelines.ops.dvc import recover
+from pipelines.ops.registry import history
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.remotes import local_cache
+from pipelines.ops.runs import record
+from pipelines.ops.status import gather, text
 
 pytestmark = pytest.mark.fault
 
@@ -32,7 +34,7 @@ VALUES = st.recursive(
 
 def read_history(folder) -> None:
     """As `conservatory models` does, and as an audit, which leaves out what is no event."""
-    found = registered.stages(registered.events("short", folder))
+    found = registrations.stages(registrations.events("short", folder))
     try:
         events = history.read(folder, "short")
     except RegistryError as error:
@@ -134,7 +136,7 @@ def test_dvc_lock():
 def test_listing_of_a_folder(tmp_path):
     md5 = "0123456789abcdef0123456789abcdef.dir"
     repo = Repo.init(str(tmp_path), no_scm=True)
-    path = cached.path(repo, md5)
+    path = local_cache.path(repo, md5)
     path.parent.mkdir(parents=True)
     listing = json.dumps([{"md5": "a" * 32, "relpath": "x/y.parquet"}, {"md5": "b" * 32, "relpath": "z"}])
 
@@ -142,7 +144,7 @@ def test_listing_of_a_folder(tmp_path):
     @given(files(listing.encode(), words=(b"[" * 3000, b"null", b"[]", b"1")))
     def target(content):
         path.write_bytes(content)
-        found = cached.entries(repo, md5)
+        found = local_cache.entries(repo, md5)
         assert found is None or all(isinstance(word, str) for pair in found.items() for word in pair)
 
     target()

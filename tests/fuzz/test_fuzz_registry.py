@@ -7,8 +7,8 @@ from bytes_of import files, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.registry import anywhere, commands, history, needed, objects, versions, worktree
-from pipelines.registry.errors import RegistryError
+from pipelines.ops.registry import cache_references, commands, history, objects, other_branches, versions, worktree
+from pipelines.ops.registry.errors import RegistryError
 
 pytestmark = pytest.mark.fault
 
@@ -57,8 +57,10 @@ def test_version_record(tmp_path):
             return
         # all that is asked of a record
         commands._scores(record["metrics"])
-        assert MODEL in record["hashes"] and needed.of_version(record) and needed.of_versions(tmp_path)
-        assert list(anywhere.commits(tmp_path)) == [record["commit"]]
+        assert (
+            MODEL in record["hashes"] and cache_references.of_version(record) and cache_references.of_versions(tmp_path)
+        )
+        assert list(other_branches.commits(tmp_path)) == [record["commit"]]
         try:
             objects.file({}, record["hashes"], "reports/nowhere")
         except RegistryError as error:
@@ -68,7 +70,7 @@ def test_version_record(tmp_path):
 
 
 def test_purged(tmp_path):
-    path = tmp_path / needed.PURGED
+    path = tmp_path / cache_references.PURGED
     path.parent.mkdir()
 
     @fuzz
@@ -78,7 +80,7 @@ def test_purged(tmp_path):
     def target(content):
         path.write_bytes(content)
         try:
-            found = needed.purged(tmp_path)
+            found = cache_references.purged(tmp_path)
         except RegistryError as error:
             assert "purged.json" in str(error) and "git checkout HEAD -- registry/purged.json" in str(error)
             return

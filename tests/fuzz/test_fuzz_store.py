@@ -12,9 +12,10 @@ import torch
 from bytes_of import files, fuzz
 from hypothesis import given
 
-from pipelines.models import onnx, taggers
-from pipelines.store import cache, shards
-from pipelines.store.tables import SchemaError, describe, read_table, write_table
+from pipelines.core import cache, shards
+from pipelines.core.tables import SchemaError, describe, read_table, write_table
+from pipelines.inference import onnx
+from pipelines.models import taggers
 
 pytestmark = pytest.mark.fault
 

@@ -8,11 +8,11 @@ from helpers import PROJECT, copy_params
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import params
+from pipelines.core import cache, params
+from pipelines.core.files import read_json
 from pipelines.datasets import gtzan, jamendo, listing, magnatagatune
 from pipelines.models import tags
-from pipelines.store import cache
-from pipelines.store.files import read_json
+from pipelines.ops.settings import load_params
 
 pytestmark = pytest.mark.fault
 
@@ -101,7 +101,7 @@ value = st.recursive(
 
 def refused_or_whole() -> None:
     try:
-        settings = params.load()
+        settings = load_params()
     except SystemExit as error:
         assert "params.yaml" in str(error)
         return
@@ -131,7 +131,7 @@ def test_params_as_text(in_tmp):
 
 def test_params_as_values(in_tmp):
     copy_params(in_tmp)
-    good = params.load()
+    good = load_params()
     sections = (
         "datasets",
         "features",

@@ -5,8 +5,8 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from pipelines import params
 from pipelines.models import baselines
+from pipelines.ops.settings import load_params
 
 POOLED = np.random.default_rng(0).standard_normal((60, 30)) @ np.random.default_rng(1).standard_normal((30, 30))
 POOLED[:, 3] = 5.0  # a constant statistic
@@ -19,9 +19,9 @@ def test_pca_equals_scikit_learn():
     np.testing.assert_allclose(np.abs(got), np.abs(expected), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(params.load()["baselines"]))
+@pytest.mark.parametrize("name", sorted(load_params()["baselines"]))
 def test_contract(name):
-    module, parameters = baselines.load(name), params.load()["baselines"][name]
+    module, parameters = baselines.load(name), load_params()["baselines"][name]
     assert module.__doc__
     got = module.embed(POOLED, POOLED[:40], **parameters)
     assert got.dtype == np.float32 and len(got) == len(POOLED) and np.isfinite(got).all()

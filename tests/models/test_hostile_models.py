@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 
 from pipelines import predict
-from pipelines.models import onnx, taggers
+from pipelines.inference import onnx
+from pipelines.models import taggers
 
 
 class Evil:

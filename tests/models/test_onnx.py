@@ -11,7 +11,8 @@ import torch
 from helpers import PROJECT, some
 from torch import nn
 
-from pipelines.models import export, fronts, onnx, taggers
+from pipelines.inference import fronts, onnx
+from pipelines.models import export, taggers
 
 NAMES = ("attention", "crnn", "fcn", "hcnn", "musicnn", "sample", "se", "short", "short_res")
 N_TAGS = 7

@@ -9,9 +9,9 @@ import pytest
 import torch
 from helpers import some
 
-from pipelines import params
 from pipelines.features import log_mel
 from pipelines.models import taggers
+from pipelines.ops.settings import load_params
 
 GOLDEN = Path(__file__).with_name("golden_taggers.npz")
 # Won et al. 2020, arXiv 2006.00751: parameters with 50 tags, and the embedding's size
@@ -159,7 +159,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
 def test_every_tagger_is_tested_and_stands_in_the_recipe_under_what_it_reads():
     folder = Path(taggers.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} - {"__init__", "layers"} == set(PUBLISHED)
-    for group, named in params.load()["taggers"].items():
+    for group, named in load_params()["taggers"].items():
         assert group == "published" or {taggers.load_module(name).INPUT for name in named} == {group}
 
 

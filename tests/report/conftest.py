@@ -15,16 +15,16 @@ import pytest
 import soundfile
 import yaml
 
-from pipelines import datasets
-from pipelines.audio import pcm
 from pipelines.audio.shards import build
-from pipelines.evaluation import clustering, tagging
+from pipelines.core import pcm, shards
+from pipelines.core.files import sha256, write_json
+from pipelines.core.manifest import MANIFEST, NOTES, QUARANTINE
+from pipelines.core.tables import read_table, write_table
+from pipelines.evaluation import clustering
 from pipelines.features import log_mel
+from pipelines.metrics import tagging
 from pipelines.report import page, state
 from pipelines.stages import report
-from pipelines.store import shards
-from pipelines.store.files import sha256, write_json
-from pipelines.store.tables import read_table, write_table
 
 RATE = 16_000
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
@@ -108,13 +108,13 @@ def _clips(name: str, labels: list[dict], splits: list[str]) -> pd.DataFrame:
 
 
 def _write_dataset(name: str, clips: pd.DataFrame, refused: list) -> None:
-    write_table(clips, f"data/manifests/{name}.parquet", datasets.MANIFEST)
+    write_table(clips, f"data/manifests/{name}.parquet", MANIFEST)
     index, bad = build(clips, f"data/audio/{name}", SETTINGS["audio"] | {"cache": False}, {"workers": 1})
     assert bad.empty
     write_table(index, f"data/audio/{name}/index.parquet", pcm.INDEX)
     rows = [{"path": path, "stage": "manifest", "reason": reason, "exception": ""} for path, reason in refused]
     quarantine = pd.DataFrame(rows, columns=["path", "stage", "reason", "exception"])
-    write_table(quarantine, f"data/audio/{name}/quarantine.parquet", datasets.QUARANTINE)
+    write_table(quarantine, f"data/audio/{name}/quarantine.parquet", QUARANTINE)
     checks = {"every clip accounted for": {"passed": name == "scores", "detail": f"of {name}"}}
     write_json(f"data/records/raw/{name}.json", {"figures": {"clips": len(clips)}, "checks": checks})
 
@@ -126,7 +126,7 @@ def _write_notes(clips: pd.DataFrame) -> None:
         for i, clip in enumerate(clips.itertuples()) for voice in range(2) for step in range(8)
     ]  # fmt: skip
     table = pd.DataFrame(rows).astype({key: "int32" for key in ("voice", "program", "pitch", "velocity")})
-    write_table(table, "data/raw/scores/notes.parquet", datasets.NOTES)
+    write_table(table, "data/raw/scores/notes.parquet", NOTES)
 
 
 def _write_features(name: str) -> None:
@@ -184,10 +184,13 @@ def _write_taggers(clips: pd.DataFrame) -> None:
         scores = truth * 0.3 + np.random.default_rng(place).random(truth.shape)
         records[name] = tagging.evaluate(truth, scores, tags, 50, 1)
         folder = Path("models/tagging") / name
-        figures = {"epochs": 3, "best epoch": 2, "validation ROC-AUC": 0.71, "precision": "32-true", "parameters": 1234}
-        write_json(
-            folder / "config.json", {"name": name, "width": 0.25, "tags": tags, "input": "log_mel", "figures": figures}
-        )
+        figures = {
+            **{"epochs": 3, "best epoch": 2, "validation ROC-AUC": 0.71, "precision": "32-true", "parameters": 1234},
+            **{"recipe": "modern", "device": "CPU"},
+        }
+        config = {"name": name, "width": 0.25, "tags": tags, "input": "log_mel", "chunk": 59049, "dataset": "scores"}
+        config |= {"clips": {"train": 12, "validation": 8}, "training": {"monitor": "roc_auc"}, "figures": figures}
+        write_json(folder / "config.json", config)
         rows = [f"{epoch},{0.7 / epoch:.6f},{0.6 + 0.05 * epoch:.6f},{0.3 + 0.05 * epoch:.6f}" for epoch in (1, 2, 3)]
         header = "epoch,loss,validation_roc_auc,validation_pr_auc"
         (folder / "history.csv").write_text("\n".join([header, *rows]) + "\n")
@@ -196,7 +199,7 @@ def _write_taggers(clips: pd.DataFrame) -> None:
 
 def write_lock() -> None:
     """A dvc.lock of the shape DVC writes, over what lies in the working folder."""
-    code = {"path": "pipelines/store/files.py", "hash": "md5", "md5": "c0de" * 8, "size": 1}
+    code = {"path": "pipelines/core/files.py", "hash": "md5", "md5": "c0de" * 8, "size": 1}
     stages = {}
 
     def add(name: str, outs: list[str], deps: list[str], **params) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import needs
 import pytest
 
-from pipelines import datasets
+from pipelines.core.manifest import MANIFEST
+from pipelines.core.tables import read_table, write_table
 from pipelines.stages import report
-from pipelines.store.tables import read_table, write_table
 from report.test_neighbours import write_neighbours
 from report.test_robustness import write_robustness
 
@@ -174,9 +174,9 @@ def test_a_clip_without_player_offers_its_file(project, look):
 
 def test_a_clip_outside_the_project_is_played_and_not_linked(project, look):
     path = project / "data/manifests/scores.parquet"
-    table = read_table(path, datasets.MANIFEST)
+    table = read_table(path, MANIFEST)
     table["path"] = [f"/music/{name}" for name in table["path"]]
-    write_table(table, path, datasets.MANIFEST)
+    write_table(table, path, MANIFEST)
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("max_players: 18", "max_players: 3"))
     report.main()

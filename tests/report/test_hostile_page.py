@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipelines import datasets
+from pipelines.core.manifest import MANIFEST, QUARANTINE
+from pipelines.core.tables import read_table, write_table
 from pipelines.stages import report
-from pipelines.store.tables import read_table, write_table
 from report.test_browser import browser, look
 
 __all__ = ["browser", "look"]  # fixtures
@@ -24,16 +24,16 @@ def evil(project):
     for path in sorted((project / "data/manifests").glob("*.parquet")):
         if path.name.endswith("quarantine.parquet"):
             table = pd.DataFrame([{"path": f"/music/{EVIL}.wav", "stage": "audio", "reason": EVIL, "exception": EVIL}])
-            write_table(table, path, datasets.QUARANTINE)
+            write_table(table, path, QUARANTINE)
             continue
-        table = read_table(path, datasets.MANIFEST)
+        table = read_table(path, MANIFEST)
         for column in ("title", "source", "licence", "group"):
             table[column] = [f"{EVIL} {n}" for n in range(len(table))]
         table["tags"] = [[EVIL, "rock"] for _ in range(len(table))]
-        write_table(table, path, datasets.MANIFEST)
+        write_table(table, path, MANIFEST)
     for path in (project / "data/audio").glob("*/quarantine.parquet"):
         table = pd.DataFrame([{"path": f"/music/{EVIL}.wav", "stage": "audio", "reason": EVIL, "exception": EVIL}])
-        write_table(table, path, datasets.QUARANTINE)
+        write_table(table, path, QUARANTINE)
     rename = ("Bach chorales", EVIL)
     for path in [*(project / "data").rglob("*.json"), *(project / "reports").rglob("*.json")]:
         text = path.read_text(encoding="utf-8")

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import escape
 
+from pipelines.core.files import write_json
+from pipelines.core.tables import write_table
 from pipelines.evaluation import neighbours as nearest
 from pipelines.report import neighbours, page, state
-from pipelines.store.files import write_json
-from pipelines.store.tables import write_table
 
 NAMES = ("short", "sample", "pooled_pca")
 

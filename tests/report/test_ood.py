@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.core.files import write_json
+from pipelines.core.tables import write_table
 from pipelines.evaluation import ood as measure
 from pipelines.report import ood, page, state
 from pipelines.stages.ood import PLACES
-from pipelines.store.files import write_json
-from pipelines.store.tables import write_table
 from report.conftest import HOSTILE, LABELS, STYLES, read
 from report.test_page import shown, texts
 

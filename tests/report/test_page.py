@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipelines import recipe
+from pipelines.core.files import read_json, write_json
+from pipelines.core.tables import read_table, write_table
 from pipelines.report import page, state
 from pipelines.stages import report
-from pipelines.store.files import read_json, write_json
-from pipelines.store.tables import read_table, write_table
 
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
 

@@ -48,6 +48,7 @@ def test_the_paired_test_decides_where_there_is_one(difference, p, wanted):
     overlapping = summary(0.6, 0.5, 0.7), summary(0.55, 0.45, 0.65)
     apart = summary(0.6, 0.5, 0.7), summary(0.3, 0.25, 0.35)
     assert headline.verdict(*overlapping, pair) == headline.verdict(*apart, pair) == wanted
+    assert headline.verdict(*apart, pair, margin=0.9) == "level", "another training may change as much"
     assert headline.verdict(summary(0.6, 0.2, 0.9), overlapping[1], pair) == "chance"
     assert headline.verdict(overlapping[0], None, None) == "no baseline"
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from pipelines import datasets
+from pipelines.core.files import read_json, write_json
+from pipelines.core.manifest import MANIFEST, QUARANTINE
+from pipelines.core.tables import read_table, write_table
 from pipelines.report import private, state
-from pipelines.store.files import read_json, write_json
-from pipelines.store.tables import read_table, write_table
 
 FOLDERS = [  # of a dataset, seen from the home directory
     "music & more/genres",
@@ -38,15 +38,15 @@ def lies_in(project, folder, title):
     lock["stages"]["manifest@mine"]["params"]["params.yaml"] = {"datasets.mine": {"path": str(folder)}}
     (project / "dvc.lock").write_text(yaml.safe_dump(lock))
     path = project / "data/manifests/mine.parquet"
-    table = read_table(path, datasets.MANIFEST)
+    table = read_table(path, MANIFEST)
     table["path"] = [f"{folder}/rock/{n}.wav" for n in range(len(table))]
     table["title"] = [title(name) for name in table["path"]]
     table["source"] = str(folder)
-    write_table(table, path, datasets.MANIFEST)
+    write_table(table, path, MANIFEST)
     path = project / "data/audio/mine/quarantine.parquet"
-    table = read_table(path, datasets.QUARANTINE)
+    table = read_table(path, QUARANTINE)
     table["path"], table["reason"] = f"{folder}/rock/bad.wav", f"unreadable: cannot open '{folder}/rock/bad.wav'."
-    write_table(table, path, datasets.QUARANTINE)
+    write_table(table, path, QUARANTINE)
     checks = {"every file": {"passed": False, "detail": f"3 of {folder}, {Path.home()}/elsewhere and {Path.cwd()}"}}
     write_json(project / "data/records/raw/mine.json", {"figures": {"folder": str(folder)}, "checks": checks})
 
@@ -114,9 +114,9 @@ def test_a_csv_of_files_on_other_disks(project, render, home):
     """Their folders stand in no parameter."""
     lies_in(project, home / "lists", os.path.basename)
     path = project / "data/manifests/mine.parquet"
-    table = read_table(path, datasets.MANIFEST)
+    table = read_table(path, MANIFEST)
     table["path"] = table["title"] = [f"/disk{n % 2}/of ann/{n}.wav" for n in range(len(table))]
-    write_table(table, path, datasets.MANIFEST)
+    write_table(table, path, MANIFEST)
     seen = render()
     assert "/disk0/" not in seen.html and "/disk1/" not in seen.html
     assert json.loads(seen.scripts["data"])[1]["clips"][1]["title"] == "…/of ann/1.wav"

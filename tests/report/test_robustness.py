@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from pipelines.core.files import write_json
 from pipelines.evaluation import before_after
 from pipelines.report import page, state
-from pipelines.store.files import write_json
 from report.conftest import HOSTILE, read
 from report.test_page import shown, texts
 

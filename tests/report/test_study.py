@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
+from pipelines.core.files import write_json
 from pipelines.evaluation import clustering, hierarchy, leaks, neighbours, paired, probes
 from pipelines.report import page, state
-from pipelines.stages import plots
-from pipelines.store.files import write_json
 from report.conftest import HOSTILE, read
 from report.test_page import shown, texts
 
@@ -34,7 +33,7 @@ def write_study():
     parts["paired"], parts["paired_probes"] = paired.compare(right, 20, 0), {"linear": None}
     write_json("data/study/scores/scores.json", {"targets": {"style": parts}, "skipped": ["style, knn probe: too few"]})
     tree = parts["dendrogram"]["short"]
-    picture = plots.tree(tree["linkage"], tree["names"], "style")
+    picture = {"kind": "tree", "linkage": tree["linkage"], "names": tree["names"], "title": "style"}
     write_json("data/records/study/scores.json", {"plots": {"style, by short": picture}, "checks": {}})
     return parts
 

@@ -7,14 +7,16 @@ import torch
 from helpers import copy_params, some
 from ruamel.yaml import YAML
 
-from pipelines import datasets, params
-from pipelines.audio import pcm
-from pipelines.models import onnx, taggers
+from pipelines.core import chunks, embeddings, params, pcm, shards
+from pipelines.core.files import read_json, sha256
+from pipelines.core.manifest import MANIFEST
+from pipelines.core.tables import read_table, write_table
+from pipelines.inference import onnx
+from pipelines.models import taggers
+from pipelines.ops.settings import load_params
+from pipelines.report import cards
 from pipelines.stages import embed, export, published
-from pipelines.store import embeddings, shards
-from pipelines.store.files import read_json, sha256
-from pipelines.store.tables import read_table, write_table
-from pipelines.training import chunks, inference
+from pipelines.training import inference
 
 LENGTHS = (70_000, 59_049 * 3 + 7, 20_000, 130_000)
 IDS = [f"clip{number}" for number in range(len(LENGTHS))]
@@ -50,7 +52,7 @@ def project(in_tmp):
             "licence": "none",
         }
     ).astype({"sample_rate": "int32", "channels": "int32"})
-    write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(clips, "data/manifests/scores.parquet", MANIFEST)
     return in_tmp
 
 
@@ -76,7 +78,7 @@ def test_exported_and_embedded_as_pytorch_does_it(project, name, monkeypatch):
     assert config["parameters"] == sum(tensor.numel() for tensor in tagger.parameters())
     written = []
     for n_threads in (1, 3):
-        monkeypatch.setattr("pipelines.executor.n_workers", lambda wanted=0, n=n_threads: n)
+        monkeypatch.setattr("pipelines.harness.executor.n_workers", lambda wanted=0, n=n_threads: n)
         embed.main("scores", name)
         paths = f"data/embeddings/scores/{name}.parquet", f"data/predictions/tagging/scores/{name}.parquet"
         written.append([(project / path).read_bytes() for path in paths])
@@ -94,7 +96,7 @@ def test_an_export_that_differs_is_told(project, monkeypatch):
     """The check can fail: another front end than the tagger's is found out."""
     trained("musicnn")
     true = onnx.hear
-    monkeypatch.setattr("pipelines.models.onnx.hear", lambda tagger, config, chunk: true(tagger, config, chunk // 2))
+    monkeypatch.setattr("pipelines.inference.onnx.hear", lambda tagger, config, chunk: true(tagger, config, chunk // 2))
     export.main("musicnn")
     check = read_json("data/records/export/musicnn.json")["checks"]["equals PyTorch"]
     assert not check["passed"] and "0.0001 is allowed" in check["detail"]
@@ -138,14 +140,14 @@ def set_published(value):
 @pytest.mark.system
 def test_published_weights_stand_beside_what_is_trained(project, checkpoint):
     checkpoint()
-    settings = params.load()
+    settings = load_params()
     assert params.tagger_names(settings) == [*params.trained_names(settings), "crnn_published"]
     assert "crnn_published" in params.embedding_names(settings)
     published.main("crnn")
     tagger, config = taggers.load("models/tagging/crnn_published")
     torch.testing.assert_close(tagger.state_dict(), torch.load("crnn.pth", weights_only=True), rtol=0, atol=0)
     assert config["tags"] == ["happy", "sad", "loud"] and config["published"]["licence"] == "MIT"
-    card = (project / "models/tagging/crnn_published/README.md").read_text()
+    card = cards.written("crnn_published", config, [])
     assert "https://example.org" in card and config["published"]["sha256"] in card and str(project) not in card
     record = read_json("data/records/export/crnn_published.json")
     assert record["checks"]["equals PyTorch"]["passed"] and record["figures"]["licence"] == "MIT"
@@ -183,8 +185,8 @@ def test_a_wrong_entry_is_refused(project, checkpoint, changes, message):
 
 def test_published_weights_are_a_table(project):
     set_published({})
-    settings = params.load()
+    settings = load_params()
     assert params.tagger_names(settings) == params.trained_names(settings)
     set_published("fcn")
     with pytest.raises(SystemExit, match=r"taggers\.published in params\.yaml is 'fcn', and must be a table"):
-        params.load()
+        load_params()

@@ -18,11 +18,11 @@ from helpers import PROJECT, copy_project, run_in
 
 from pipelines import features
 from pipelines.audio import shards as pcm_shards
+from pipelines.core import cache
+from pipelines.core.shards import Crops, open_shards
 from pipelines.stages import batches
 from pipelines.stages import features as stage
 from pipelines.stages import manifest as manifest_stage
-from pipelines.store import cache
-from pipelines.store.shards import Crops, open_shards
 
 AUDIO = {
     "sample_rate": 16_000,
@@ -223,8 +223,8 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(small_disk, tunes, t
     params["features"] = {"stft": {"n_fft": 4096, "hop_length": 64}}  # 4 MB a clip
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     index = audio(tunes, project / "data/audio/mine")
-    from pipelines.audio.pcm import INDEX
-    from pipelines.store.tables import write_table
+    from pipelines.core.pcm import INDEX
+    from pipelines.core.tables import write_table
 
     write_table(index, project / "data/audio/mine/index.parquet", INDEX)
     os.symlink(small_disk, project / "data/features", target_is_directory=True)

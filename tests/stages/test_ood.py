@@ -8,14 +8,14 @@ import pytest
 from helpers import copy_params, some
 from ruamel.yaml import YAML
 
-from pipelines import datasets, params
-from pipelines.audio import pcm
-from pipelines.datasets import heard
+from pipelines.core import embeddings, params, pcm, shards, training_clips
+from pipelines.core.files import read_json
+from pipelines.core.manifest import COPIES, MANIFEST
+from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
+from pipelines.report import cards
 from pipelines.stages import ood, space, tagging, train
-from pipelines.store import embeddings, shards
-from pipelines.store.files import read_json
-from pipelines.store.tables import read_table, write_table
+from pipelines.training import history
 
 pytestmark = pytest.mark.filterwarnings("ignore:The number of components is higher")  # of the few made features
 CLASSES = ("march", "polka", "reel", "waltz")  # march is left out
@@ -56,7 +56,7 @@ def write(name, clips, vectors, pooled):
         source="here",
         licence="none",
     )
-    write_table(clips, f"data/manifests/{name}.parquet", datasets.MANIFEST)
+    write_table(clips, f"data/manifests/{name}.parquet", MANIFEST)
     index = pd.DataFrame({"clip_id": clips["clip_id"], "shard": np.int32(0), "offset": 0, "length": 1})
     index = index.assign(peak=0.5, clipped=0, sha256=clips["sha256"])
     write_table(index, f"data/audio/{name}/index.parquet", pcm.INDEX)
@@ -264,14 +264,15 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     write_table(index, "data/audio/scores/index.parquet", pcm.INDEX)
     train.main("sample")
     folder = Path("models/tagging/sample")
-    config, card = read_json(folder / "config.json"), (folder / "README.md").read_text()
+    config = read_json(folder / "config.json")
+    card = cards.written("sample", config, history.read(folder / "history.csv"))
     assert config["tags"] == ["style:polka", "style:reel", "style:waltz"]
     assert config["training"]["leave_out"] == {"style": ["march"]}
-    assert "Left out of training, and never heard: style march" in card and "Trained on 6 clips" in card
+    assert "Left out of training: style march" in card and "Trained on 6 clips" in card
     assert read_json("data/records/train/sample.json")["figures"]["validation clips"] == 6
     scores = pd.DataFrame({"clip_id": clips["clip_id"], "scores": list(rng.random((n, 3), dtype=np.float32))})
     write_table(scores, "data/predictions/tagging/scores/sample.parquet", embeddings.PREDICTIONS)
-    write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", datasets.COPIES)
+    write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
     tagging.main()
     assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
-    assert heard.left_out(clips, {"style": ["march"]}).sum() == 6
+    assert training_clips.left_out(clips, {"style": ["march"]}).sum() == 6

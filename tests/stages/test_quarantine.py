@@ -8,7 +8,7 @@ import soundfile
 from helpers import copy_project, run_in
 from ruamel.yaml import YAML
 
-from pipelines.datasets import limit
+from pipelines.core import max_quarantined
 
 
 @pytest.fixture
@@ -88,10 +88,10 @@ def test_more_than_the_limit_stops_the_first_stage_that_knows_with_the_tables_pa
 def test_ten_files_or_the_share_but_never_all(bad, good, share, borne):
     settings = {"max_quarantined": {"default": share}}
     if borne:
-        limit.refuse("audio", "mine", bad, good, settings, "table")
+        max_quarantined.refuse("audio", "mine", bad, good, settings, "table")
     else:
         with pytest.raises(SystemExit, match=f"{bad} of {bad + good} files cannot be used"):
-            limit.refuse("audio", "mine", bad, good, settings, "table")
+            max_quarantined.refuse("audio", "mine", bad, good, settings, "table")
 
 
 def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
@@ -101,6 +101,6 @@ def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
         "99% of its samples lie beyond full scale, up to 10,897.1 times it: export it again",
         "100% of its samples lie beyond full scale, up to 2.5 times it: export it again",
     ]
-    assert [limit.kind(reason) for reason in reasons] == 2 * ["truncated"] + 2 * [
+    assert [max_quarantined.kind(reason) for reason in reasons] == 2 * ["truncated"] + 2 * [
         "… of its samples lie beyond full scale, up to … times it"
     ]

@@ -11,13 +11,14 @@ import torch
 from helpers import copy_params
 from ruamel.yaml import YAML
 
-from pipelines import datasets, executor, params
-from pipelines.audio import pcm
+from pipelines.core import cache, embeddings, pcm, shards
+from pipelines.core.files import read_json
+from pipelines.core.manifest import COPIES, MANIFEST
+from pipelines.core.tables import read_table, write_table
+from pipelines.harness import executor
 from pipelines.models import taggers
+from pipelines.ops.settings import load_params
 from pipelines.stages import baseline, cluster, degrade, embed, export, features, robustness, study
-from pipelines.store import cache, embeddings, shards
-from pipelines.store.files import read_json
-from pipelines.store.tables import read_table, write_table
 
 RATE, N = 16_000, 64
 NAMES = ("short", "sample", "pooled_pca", "random_projection")
@@ -66,8 +67,8 @@ def laid_out(tmp_path_factory):
                 "target_rare": ["only"] * N,
             }
         ).astype({"sample_rate": "int32", "channels": "int32"})
-        write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
-        write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", datasets.COPIES)
+        write_table(clips, "data/manifests/scores.parquet", MANIFEST)
+        write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
         for name in ("log_mel", "pooled"):
             features.main("scores", name)
         for number, name in enumerate(TAGGERS):
@@ -313,7 +314,7 @@ def test_what_cannot_be_done_is_said(made, monkeypatch):
         degrade.main("scores")
     change(made, max_clips=0)
     with pytest.raises(SystemExit, match="robustness.max_clips .* a whole number, 1 or more"):
-        params.load()  # as the guard before every stage does
+        load_params()  # as the guard before every stage does
     change(made, max_clips=100)
     found = run(monkeypatch, made, as_it_is=as_it_is)
     assert found["skipped"] == [f"rare, {name}: 1 class of 32 clips" for name in NAMES]
@@ -324,9 +325,9 @@ def test_what_cannot_be_done_is_said(made, monkeypatch):
 @pytest.mark.system
 def test_without_a_split_probes_are_cross_validated(made, monkeypatch):
     path = "data/manifests/scores.parquet"
-    clips = read_table(path, datasets.MANIFEST)
+    clips = read_table(path, MANIFEST)
     try:
-        write_table(clips.assign(split="all"), path, datasets.MANIFEST)
+        write_table(clips.assign(split="all"), path, MANIFEST)
         baseline.main("scores", "pooled_pca")
         baseline.main("scores", "random_projection")
         change(made, max_clips=30)
@@ -336,6 +337,6 @@ def test_without_a_split_probes_are_cross_validated(made, monkeypatch):
         assert linear["clean"]["score"] > 0.9 and linear["as_it_is"]["difference"] == 0
         assert linear["drowned"]["difference_ci95"][1] < 0
     finally:
-        write_table(clips, path, datasets.MANIFEST)
+        write_table(clips, path, MANIFEST)
         baseline.main("scores", "pooled_pca")
         baseline.main("scores", "random_projection")

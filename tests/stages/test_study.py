@@ -6,13 +6,12 @@ import pytest
 from helpers import copy_params
 from ruamel.yaml import YAML
 
-from pipelines import datasets
-from pipelines.audio import pcm
+from pipelines.core import embeddings, pcm
+from pipelines.core.files import read_json
+from pipelines.core.manifest import MANIFEST, independent_clips
+from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
 from pipelines.stages import copies, leaks, study
-from pipelines.store import embeddings
-from pipelines.store.files import read_json
-from pipelines.store.tables import read_table, write_table
 
 NAMES = ("short", "sample", "pooled_pca", "random_projection")
 CLASSES = ("polka", "reel", "waltz")
@@ -59,7 +58,7 @@ def made(in_tmp):
             "target_rare": ["only"] * 3 + [None] * (N - 3),
         }
     ).astype({"sample_rate": "int32", "channels": "int32"})
-    write_table(clips, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(clips, "data/manifests/scores.parquet", MANIFEST)
     index = pd.DataFrame(
         {"clip_id": clips["clip_id"], "shard": 0, "offset": 0, "length": 1, "peak": 0.5, "clipped": 0, "sha256": sounds}
     ).astype({"shard": "int32"})
@@ -86,7 +85,7 @@ def made(in_tmp):
 
 def test_near_copies_are_of_one_group(made):
     """Clip 100 has the sound of clip 3, 110 and 111 are of work 7, and 120 is nearly the sound of clip 5."""
-    clips = datasets.independent_clips("scores").set_index("clip_id")
+    clips = independent_clips("scores").set_index("clip_id")
     together = clips.groupby("group").groups.values()
     expected = [["clip003", "clip100"], ["clip007", "clip110", "clip111"], ["clip005", "clip120"]]
     assert sorted(sorted(ids) for ids in together if len(ids) > 1) == sorted(expected)
@@ -104,14 +103,14 @@ def test_a_dataset_in_which_everything_is_near_is_told(made):
         pooled[name] = values[:, place].astype("float32")
     write_table(pooled, path, POOLED)
     copies.main("scores")
-    assert datasets.independent_clips("scores")["group"].nunique() > N / 2
+    assert independent_clips("scores")["group"].nunique() > N / 2
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_handful_of_clips_keeps_its_groups(made, n):
-    write_table(made.head(n), "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(made.head(n), "data/manifests/scores.parquet", MANIFEST)
     copies.main("scores")
-    assert datasets.independent_clips("scores")["group"].nunique() == n
+    assert independent_clips("scores")["group"].nunique() == n
 
 
 def test_what_is_planted_is_found(made):
@@ -201,7 +200,7 @@ def test_planted_leaks_are_named(made):
 def test_what_validation_shares_with_train_is_told_apart(made):
     made.loc[100:109, "split"] = "validation"  # clip 100 is clip 3 again; the groups of 110 and 111 stay test
     made.loc[105, "group"] = "work 9"
-    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(made, "data/manifests/scores.parquet", MANIFEST)
     leaks.main("scores")
     found = read_json("data/leaks/scores.json")
     validation = found["validation"]
@@ -220,7 +219,7 @@ def test_what_validation_shares_with_train_is_told_apart(made):
 @pytest.mark.system
 def test_without_a_split_copies_within_are_named_and_scored(made):
     made["split"] = "all"
-    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(made, "data/manifests/scores.parquet", MANIFEST)
     leaks.main("scores")
     found = read_json("data/leaks/scores.json")
     assert found["of"] == "all" and found["exact copy"]["pairs"] == [["tune 3", "tune 100"]]
@@ -252,7 +251,7 @@ def test_without_a_split_copies_within_are_named_and_scored(made):
 
 def test_one_clip_stops_nothing(made):
     one = made.iloc[[100]].assign(split="all")
-    write_table(one, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(one, "data/manifests/scores.parquet", MANIFEST)
     path = "data/clusters/scores/assignments.parquet"
     assigned = read_table(path, embeddings.ASSIGNMENTS)
     write_table(assigned[assigned["clip_id"] == "clip100"], path, embeddings.ASSIGNMENTS)
@@ -274,7 +273,7 @@ def test_one_clip_stops_nothing(made):
 @pytest.mark.system
 def test_a_target_of_one_class_stops_nothing(made):
     made["split"] = "all"
-    write_table(made, "data/manifests/scores.parquet", datasets.MANIFEST)
+    write_table(made, "data/manifests/scores.parquet", MANIFEST)
     study.main("scores")
     found = read_json("data/study/scores/scores.json")
     assert found["targets"]["dance"]["probes"]["linear"]

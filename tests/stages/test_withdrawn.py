@@ -7,11 +7,13 @@ import pytest
 import soundfile
 import yaml
 
-from pipelines import datasets, params
+from pipelines.core import params
+from pipelines.core.files import sha256
+from pipelines.core.manifest import MANIFEST, QUARANTINE
+from pipelines.core.tables import read_table
 from pipelines.datasets import listing
+from pipelines.ops.settings import load_params
 from pipelines.stages import audio, manifest, raw
-from pipelines.store.files import sha256
-from pipelines.store.tables import read_table
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def run():
     for stage in (raw, manifest, audio):
         stage.main("mine")
     tables = [read_table(f"data/manifests/mine{end}.parquet", schema) for end, schema in
-              (("", datasets.MANIFEST), (".quarantine", datasets.QUARANTINE))]  # fmt: skip
+              (("", MANIFEST), (".quarantine", QUARANTINE))]  # fmt: skip
     figures = json.loads(Path("data/records/manifest/mine.json").read_text())["figures"]
     return (*tables, figures)
 
@@ -78,4 +80,4 @@ def test_every_copy_goes_to_quarantine_and_the_run_goes_on(project):
 def test_a_list_that_is_none_is_refused(project, withdrawn):
     write_params(withdrawn)
     with pytest.raises(SystemExit, match="withdrawn in params.yaml is .* must be a table"):
-        params.load()  # as the guard before every stage does
+        load_params()  # as the guard before every stage does

@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines import params
-from pipelines.stages import train
+from pipelines.ops.settings import load_params
 from pipelines.training import recipes
 
 
 def resolve(entry, **recipe):
-    settings = params.load()
+    settings = load_params()
     settings["taggers"] = {"log_mel": {"short": entry}}
     settings["recipes"]["other"] = {**settings["recipes"]["modern"], **recipe}
     return recipes.resolve(settings, "log_mel", "short")
@@ -38,7 +37,7 @@ def test_an_entry_changes_its_recipe():
     assert found["phases"] == [
         {"optimizer": "adamw", "learning_rate": 0.1, "weight_decay": 0.0001, "schedule": "cosine", "epochs": 3}
     ]
-    assert found["batch_size"] == 2 and found["seed"] == params.load()["training"]["seed"]
+    assert found["batch_size"] == 2 and found["seed"] == load_params()["training"]["seed"]
 
 
 def test_the_cosine_rises_over_a_tenth_and_ends_at_zero():
@@ -65,22 +64,13 @@ def test_devices_share_a_batch_equally(monkeypatch):
 
 def test_a_tagger_that_has_no_entry():
     with pytest.raises(SystemExit, match=r"taggers\.log_mel\.fcn is not in params\.yaml"):
-        recipes.resolve(params.load(), "log_mel", "fcn")
+        recipes.resolve(load_params(), "log_mel", "fcn")
     with pytest.raises(SystemExit, match=r"taggers\.waveform\.musicnn is not in params\.yaml"):
         recipes.resolve({"taggers": {"log_mel": {}}}, "waveform", "musicnn")
 
 
-def test_a_card_says_what_chose_the_weights():
-    rows = [
-        {"validation_loss": "0.7", "validation_roc_auc": "0.6"},
-        {"validation_loss": "0.5", "validation_roc_auc": "0.8"},
-    ]
-    assert train.chosen_by("loss", rows, 2) == {"monitor": "cross-entropy", "score": 0.5, "epoch": 2}
-    assert train.chosen_by("roc_auc", rows, 1) == {"monitor": "macro ROC-AUC", "score": 0.6, "epoch": 1}
-
-
 def on_devices(devices, batch_size):
-    settings = params.load()
+    settings = load_params()
     settings["training"]["devices"] = devices
     settings["taggers"] = {"log_mel": {"short": {"recipe": "modern", "width": 1.0, "batch_size": batch_size}}}
     return recipes.resolve(settings, "log_mel", "short")

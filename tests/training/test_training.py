@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
+from pipelines.core import chunks, shards
+from pipelines.core.tables import write_table
 from pipelines.features import log_mel
 from pipelines.models import taggers
-from pipelines.store import shards
-from pipelines.store.tables import write_table
-from pipelines.training import batches, chunks, fit, history, inference
+from pipelines.training import batches, fit, history, inference
 
 CHUNK = 4096
 TRAINING = """
@@ -23,7 +23,8 @@ logging.basicConfig(level=logging.INFO)
 from pathlib import Path
 import numpy as np, safetensors.torch, torch
 from pipelines.models import taggers
-from pipelines.training import chunks, fit
+from pipelines.core import chunks
+from pipelines.training import fit
 
 source, checkpoints, out, die_at, how = sys.argv[1:]
 clips = chunks.Clips(source, 59049)

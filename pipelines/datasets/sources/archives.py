@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
+from pipelines.core.files import atomic
 from pipelines.datasets.sources.download import SPARE_BYTES, check_space
-from pipelines.progress import progress
-from pipelines.store.files import atomic
+from pipelines.harness.progress import progress
 
 MAX_RATIO = 50.0
 """Unpacked bytes for one of the archive. Audio gives 1 to 2, tables up to 20; a bomb gives thousands."""

@@ -18,7 +18,7 @@ from typing import IO
 import pooch
 import requests
 
-from pipelines.progress import progress
+from pipelines.harness.progress import progress
 
 WAITS_S = (2.0, 10.0, 60.0)
 """Pauses before a host is tried a second, third and fourth time."""

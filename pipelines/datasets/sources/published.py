@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.core.files import atomic
+from pipelines.core.tables import column, read_table, write_table
 from pipelines.datasets.sources import archives, download
-from pipelines.progress import progress
-from pipelines.store.files import atomic
-from pipelines.store.tables import column, read_table, write_table
+from pipelines.harness.progress import progress
 
 DOWNLOADS = Path(".cache/downloads")
 # those of pipelines/datasets/listing.py, which a published dataset does not depend on

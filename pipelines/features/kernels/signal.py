@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.audio.pcm import to_float
+from pipelines.core.pcm import to_float
 
 
 def hann(n: int, periodic: bool = True) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from pipelines.evaluation.scaling import standardise
+from pipelines.metrics.scaling import standardise
 
 
 def embed(pooled: np.ndarray, reference: np.ndarray, dimensions: int, seed: int) -> np.ndarray:

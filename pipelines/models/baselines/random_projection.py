@@ -5,7 +5,7 @@ Gaussian, so that distances are kept on average (Johnson and Lindenstrauss 1984)
 import numpy as np
 from sklearn.random_projection import GaussianRandomProjection
 
-from pipelines.evaluation.scaling import standardise
+from pipelines.metrics.scaling import standardise
 
 
 def embed(pooled: np.ndarray, reference: np.ndarray, dimensions: int, seed: int) -> np.ndarray:

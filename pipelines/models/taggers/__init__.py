@@ -25,7 +25,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pipelines.store import files
+from pipelines.core import files
 
 SAMPLE_RATE = 16_000
 MAX_TAGS, MAX_WIDTH = 100_000, 4  # what a config may ask for: memory is taken by its word, before weights are seen

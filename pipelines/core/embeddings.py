@@ -1,0 +1,72 @@
+"""Embeddings and tag scores on disk: a row a clip, a float32 vector each."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.core.tables import column, read_table, write_table
+
+EMBEDDINGS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest", unique=True),
+        column("embedding", pa.list_(pa.float32()), "mean over the clip's non-overlapping chunks"),
+    ]
+)
+ANSWERS = pa.schema(
+    [
+        column("clip_id", pa.string(), "a scored clip"),
+        column("target", pa.string(), "what the classes are"),
+        column("probe", pa.string(), "what was taught the classes"),
+        column("embedding", pa.string(), "from what"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the probe's answer"),
+    ]
+)
+ASSIGNMENTS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest"),
+        column("target", pa.string(), "what the classes are"),
+        column("embedding", pa.string(), "what was clustered"),
+        column("actual", pa.string(), "the clip's class"),
+        column("predicted", pa.string(), "the class its cluster was matched to"),
+    ]
+)
+PREDICTIONS = pa.schema(
+    [
+        column("clip_id", pa.string(), "the clip, as in the manifest", unique=True),
+        column("scores", pa.list_(pa.float32()), "probability of each tag, in the order of the tagger's config"),
+    ]
+)
+DEGRADED = pa.schema(
+    [
+        column("clip_id", pa.string(), "a scored clip, as in the manifest"),
+        column("degradation", pa.string(), "what its sound went through"),
+        column("embedding", pa.string(), "the tagger or baseline that heard it"),
+        column("vector", pa.list_(pa.float32()), "its embedding, as of a clip as it is"),
+        column("scores", pa.list_(pa.float32()), "of a tagger: probability of each tag of its config", null=True),
+    ]
+)
+
+
+def write(path: str | os.PathLike, clip_ids: list[str], vectors: np.ndarray) -> None:
+    """Write `(clips, d)` vectors."""
+    write_table(pd.DataFrame({"clip_id": clip_ids, "embedding": list(vectors)}), path, EMBEDDINGS)
+
+
+def read(path: str | os.PathLike, clip_ids: list[str]) -> np.ndarray:
+    """`(clips, d)` float32 in the order of `clip_ids`. Raises `KeyError` where a clip is missing."""
+    table = read_table(path, EMBEDDINGS).set_index("clip_id")
+    return np.stack(table.loc[clip_ids, "embedding"].to_list())
+
+
+def checks(vectors: np.ndarray, n_clips: int) -> dict[str, tuple[bool, str]]:
+    """What a record says of an embedding: complete, finite, and not the same for every clip."""
+    finite = bool(np.isfinite(vectors).all())
+    spread = float(vectors.std(axis=0).max()) if len(vectors) else 0.0
+    return {
+        "every clip": (len(vectors) == n_clips, f"{len(vectors)} of {n_clips} clips"),
+        "finite": (finite, "no NaN and no infinity" if finite else "NaN or infinite values"),
+        "not collapsed": (spread > 1e-6 or n_clips < 2, f"largest standard deviation of a dimension: {spread:.3g}"),
+    }

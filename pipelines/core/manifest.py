@@ -1,0 +1,118 @@
+"""The contract between stages: the tables of a dataset's clips, and which clips and groups later stages work on."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.core.tables import column, read_table
+
+MANIFEST = pa.schema(
+    [
+        column(
+            "clip_id", pa.string(), "first 16 hex digits of the file's SHA-256 (~2, ~3 for exact copies)", unique=True
+        ),
+        column("path", pa.string(), "audio file, relative to the project, or absolute"),
+        column("title", pa.string(), "what a person calls the clip"),
+        column("tags", pa.list_(pa.string()), "multi-label truth; empty where the dataset has none"),
+        column("split", pa.string(), "train, validation, test; all where there is no split"),
+        column("group", pa.string(), "work or artist: never on two sides of a split"),
+        column("duplicate_of", pa.string(), "clip_id of the first file with the same bytes", null=True),
+        column("duration_s", pa.float64(), "length by the file's header", unit="s"),
+        column("sample_rate", pa.int32(), "rate of the file", unit="Hz"),
+        column("channels", pa.int32(), "channels of the file"),
+        column("n_bytes", pa.int64(), "size of the file", unit="byte"),
+        column("sha256", pa.string(), "hash of the file's bytes"),
+        column("source", pa.string(), "where the music comes from"),
+        column("licence", pa.string(), "licence of that source"),
+    ]
+)
+
+HEARD = pa.schema(
+    [
+        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column("sha256", pa.string(), "hash of its samples"),
+    ]
+)
+"""What `usable_clips` asks of the audio stage's index."""
+
+COPIES = pa.schema(
+    [
+        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column(
+            "group",
+            pa.string(),
+            "its work or artist; one for all clips that share a work, an artist, a sound or nearly a sound",
+        ),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        column("path", pa.string(), "the file that could not be used"),
+        column("stage", pa.string(), "the stage that refused it"),
+        column("reason", pa.string(), "what is wrong and what to do, for a person"),
+        column("exception", pa.string(), "the error behind it, for a developer; empty where there is none"),
+    ]
+)
+
+NOTES = pa.schema(
+    [
+        column("path", pa.string(), "the clip, as in the dataset's clips()"),
+        column("voice", pa.int32(), "part of the score, 0 the highest written"),
+        column("program", pa.int32(), "General MIDI program, 0 to 127"),
+        column("pitch", pa.int32(), "MIDI note number"),
+        column("velocity", pa.int32(), "MIDI velocity, 1 to 127"),
+        column("onset_s", pa.float64(), "start in the clip", unit="s"),
+        column("duration_s", pa.float64(), "length as notated at the clip's tempo, cut at the clip's end", unit="s"),
+    ]
+)
+
+SPLITS = ("train", "validation", "test", "all")
+
+
+def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
+    """The manifest's clips that were decoded, in the manifest's order: what every later stage works on.
+
+    Clips of the same sound, in whatever file, are of one group: they are not independent. `joined=False`: groups as they stand in
+    the manifest, for whoever counts copies and groups apart.
+    """
+    manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
+    heard = read_table(f"data/audio/{name}/index.parquet", HEARD, columns=HEARD.names)
+    clips = manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
+    if not joined:
+        return clips
+    sounds = clips["clip_id"].map(heard.set_index("clip_id")["sha256"])
+    return clips.assign(group=join_groups(sounds, clips["group"]))
+
+
+def independent_clips(name: str) -> pd.DataFrame:
+    """`usable_clips`, near copies of one group too: what is scored, in folds and in bootstraps over groups."""
+    clips = usable_clips(name)
+    groups = read_table(f"data/copies/{name}.parquet", COPIES).set_index("clip_id")["group"]
+    return clips.assign(group=clips["clip_id"].map(groups))
+
+
+def join_groups(contents: Iterable[str], groups: Iterable[str]) -> list[str]:
+    """The group of each clip once groups that share a content (a hash of it) are one, called as the first of them."""
+    contents, groups = list(contents), list(groups)
+    joined: dict[str, str] = {}
+
+    def name(group: str) -> str:
+        while joined.get(group, group) != group:
+            group = joined[group]
+        return group
+
+    first: dict[str, str] = {}
+    for content, group in zip(contents, groups, strict=True):
+        joined[name(group)] = name(first.setdefault(content, group))
+    return [name(group) for group in groups]
+
+
+def scored_and_reference(clips: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Masks of the clips that are scored (test; all where there is no split) and those that may be fitted on (train)."""
+    if "test" not in set(clips["split"]):
+        everything = pd.Series(True, index=clips.index)
+        return everything, everything
+    train = clips["split"] == "train"
+    return clips["split"] == "test", train if train.any() else clips["split"] == "test"

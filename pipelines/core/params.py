@@ -1,0 +1,149 @@
+"""Read params.yaml, and change it without losing its comments.
+
+DVC writes the names in it into the commands of stages and hands those to a shell. So `read` refuses a name that a shell could
+take for anything but a word, and `python -m pipelines.ops.settings`, which reads the file and checks every value, stands before
+each such command in dvc.yaml: a plain `dvc repro` goes no further than that either.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.core.files import atomic
+
+PARAMS = Path("params.yaml")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAMED = ("datasets", "features", "baselines", "taggers.log_mel", "taggers.waveform", "taggers.published")
+CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
+MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a table names each key once; PyYAML lets the last one win, and DVC refuses with a traceback."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # no name of anything here
+            if key.value in lines:
+                raise SystemExit(
+                    f"{PARAMS} names {key.value!r} twice, in lines {lines[key.value]} and {line}: keep one"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+def is_name(value: Any) -> bool:
+    """Whether something can be called `value`: a-z, 0-9 and _, beginning with a letter, and no word of YAML's own."""
+    return isinstance(value, str) and bool(NAME.fullmatch(value)) and isinstance(yaml.safe_load(value), str)
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """All parameters, for stages, before which `ops.settings` has checked them. Raises `FileNotFoundError` outside a project
+    folder, `SystemExit` with a sentence for a file that cannot be one of parameters, or a name that could be more than a word
+    to a shell."""
+    if not path.exists():
+        raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
+    try:
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, no date, too long a number
+        raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise SystemExit(f"{PARAMS} holds no table of parameters: get it back with git checkout {PARAMS}")
+    if _n_values(settings, {}) > MAX_VALUES:
+        raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
+    _check_names(settings)
+    return settings
+
+
+def _n_values(value: Any, known: dict[int, float]) -> float:
+    """Values in `value`, those behind aliases as often as they are named; endless where one stands for what it is in."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = float("inf")  # until it is counted: whoever meets it now is inside it
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_n_values(one, known) for one in inside)
+    return known[id(value)]
+
+
+def _check_names(settings: dict) -> None:
+    """Sections are tables of tables, and their keys names; so are `module` and `imports`, which name code."""
+    for section in ("training", "recipes", "taggers", *NAMED):
+        group, _, kind = section.partition(".")
+        found = settings.get(group)
+        found = (found or {}).get(kind) if kind else found
+        if found is not None and not isinstance(found, dict):
+            raise SystemExit(f"{section} in {PARAMS} is {found!r:.60}, and must be a table, {{}} for an empty one")
+        for name, entry in (found or {}).items() if section in NAMED else ():
+            if not is_name(name):
+                raise SystemExit(
+                    f"{section} in {PARAMS} has {name!r:.60}, which cannot be a name: use a-z, 0-9 and _, beginning with a "
+                    "letter, at most 40 of them; yes, no, on, off, true, false and null mean something else. Nothing was run."
+                )
+            if not isinstance(entry, dict):
+                raise SystemExit(
+                    f"{section}.{name} in {PARAMS} is {entry!r:.60}, and must be a table, {{}} for an empty one"
+                )
+            if "module" in entry and not is_name(entry["module"]):
+                raise SystemExit(
+                    f"{section}.{name}.module in {PARAMS} is {entry['module']!r:.60}: there is no such file"
+                )
+            if "imports" in entry and not (isinstance(entry["imports"], str) and CODE.fullmatch(entry["imports"])):
+                raise SystemExit(
+                    f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder below "
+                    "pipelines/"
+                )
+
+
+@contextmanager
+def editing(path: Path = PARAMS) -> Iterator[Any]:
+    """The document of a params.yaml, to be changed in place; it is then written, comments and all, in one rename. Nothing is
+    written where the body raises."""
+    from ruamel.yaml import YAML  # only here: reading, which every stage does, needs the faster library
+
+    editor = YAML()
+    editor.preserve_quotes, editor.width = True, 4096
+    editor.indent(mapping=2, sequence=4, offset=2)
+    document = editor.load(path.read_text(encoding="utf-8"))
+    yield document
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        editor.dump(document, file)
+
+
+def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
+    """Write `datasets.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+    with editing() as document:
+        if entry is None:
+            del document["datasets"][name]
+        elif name in document["datasets"]:
+            document["datasets"][name].update(entry)
+        else:
+            # first, because a comment before the next section hangs on the last entry
+            document["datasets"].insert(0, name, entry)
+
+
+def trained_names(settings: dict) -> list[str]:
+    """The taggers that this project trains."""
+    return [name for group, named in settings["taggers"].items() if group != "published" for name in named]
+
+
+def published_name(key: str) -> str:
+    """What a tagger with published weights is called: beside the one of the same architecture that is trained here."""
+    return f"{key}_published"
+
+
+def tagger_names(settings: dict) -> list[str]:
+    """Every tagger of the recipe: those trained here, then those with published weights."""
+    return trained_names(settings) + [published_name(name) for name in settings["taggers"].get("published", {})]
+
+
+def embedding_names(settings: dict) -> list[str]:
+    """Every embedding of the recipe: taggers first, then baselines."""
+    return tagger_names(settings) + list(settings["baselines"])

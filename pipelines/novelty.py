@@ -1,0 +1,79 @@
+"""Does music lie outside of what a tagger was trained on? By the distance of the `ood` stage, in what the `space` stage left."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pipelines import recipe
+from pipelines.core.files import read_json
+
+SPACE, TRAINED, EXPORTED = Path("data/space"), Path("models/tagging"), Path("models/onnx")
+PERCENTILE = 95
+"""Of the held-out clips' distances: music beyond it is outside. So is one clip in twenty of music like the training dataset's."""
+MIN_HELD_OUT = 20
+
+
+def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
+    """(is an embedding `(d,)` of this model outside, name of the dataset that it was trained on), for a config of
+    `predict.load_model`. None where that cannot be told: no space was made, or by another model of that name, or the training
+    music is not in it (published weights), or too little of it was held out.
+
+    The distance is Mahalanobis' to the nearest class mean (`evaluation/ood.py`), of the first target that has labels.
+    """
+    weights = Path(config["file"])
+    name = weights.parent.name
+    if (
+        weights.absolute() != (EXPORTED / name / "model.onnx").absolute()
+        or not (TRAINED / name / "config.json").exists()
+    ):
+        return None
+    dataset = read_json(TRAINED / name / "config.json").get("dataset")  # "" of published weights
+    if not dataset or not _is_of(name, dataset):
+        return None
+    from pipelines.core import embeddings, training_clips
+    from pipelines.core.tables import read_table
+    from pipelines.evaluation import ood
+    from pipelines.metrics import scaling
+
+    clips = read_table(SPACE / "clips.parquet", training_clips.CLIPS)
+    targets = [key for key in clips if key.startswith("target_")]
+    reference, held_out = (clips[clips["role"] == role] for role in ("reference", "held_out"))
+    target = next((key for key in targets if reference[key].notna().any()), None)
+    if target:
+        reference = reference[reference[target].notna()]
+    if reference.empty or len(held_out) < MIN_HELD_OUT:
+        return None
+    labels = reference[target].astype("category").cat.codes.to_numpy() if target else np.zeros(len(reference), int)
+    known, other = (
+        embeddings.read(SPACE / f"{name}.parquet", part["clip_id"].tolist()) for part in (reference, held_out)
+    )
+
+    def distance(points: np.ndarray) -> np.ndarray:
+        centred = (scaling.centre(part, known) for part in (points, known))
+        return ood.mahalanobis(*centred, labels, int(labels.max()) + 1).min(axis=1)
+
+    try:
+        limit = np.percentile(distance(other), PERCENTILE)
+    except ValueError:  # no clip differs from another
+        return None
+    return lambda embedding: bool(distance(embedding[np.newaxis])[0] > limit), dataset
+
+
+def _is_of(name: str, dataset: str) -> bool:
+    """Does the space hold the training dataset as this very model hears it, by dvc.lock? (`space` copies the embeddings.)"""
+    copy, embedding = SPACE / f"{name}.parquet", f"data/embeddings/{dataset}/{name}.parquet"
+    try:
+        graph = recipe.Graph(recipe.locked_stages())
+        entry = graph.stages[graph.maker[embedding]]
+        model = next(dep["md5"] for dep in entry["deps"] if dep["path"] == f"{EXPORTED}/{name}")
+        files = {path.name: _md5(path) for path in (EXPORTED / name).iterdir()}
+        return recipe.data_version(entry, embedding) == _md5(copy) and model == recipe.folder_hash(files)
+    except (OSError, KeyError, StopIteration, yaml.YAMLError):
+        return False
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()

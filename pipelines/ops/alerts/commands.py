@@ -1,0 +1,51 @@
+"""`conservatory alerts`: whom alerts go to, and a trial."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from pipelines.ops.alerts import senders, settings
+from pipelines.ops.alerts.message import Alert
+from pipelines.ops.runs import log
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Messages when a run fails or a promotion is refused: by e-mail, webhook or a command. docs/operations.md says how to "
+    "set them up; without, nothing is sent.",
+)
+
+
+@app.command("show")
+def show() -> None:
+    """Where alerts go, without secrets."""
+    found = _settings()
+    for way in found.described():
+        print(way)
+    print(
+        f"of one kind at most one in {found.every_s:g} s"
+        if found
+        else "Nowhere: no alerts are configured (docs/operations.md)."
+    )
+
+
+@app.command("test")
+def test() -> None:
+    """Send a trial message by every way there is. Exit status 1 where one fails, 2 where there is none."""
+    found = _settings()
+    if not found:
+        print("No alerts are configured (docs/operations.md says how).", file=sys.stderr)
+        raise typer.Exit(2)
+    trial = Alert("test", "alerts", "this is a trial, nothing has failed", log.new_id(), Path().absolute().name)
+    outcome = senders.deliver(found, trial)
+    for way, why in outcome.items():
+        print(f"{way}: {why or 'sent'}")
+    raise typer.Exit(1 if any(outcome.values()) else 0)
+
+
+def _settings() -> settings.Settings:
+    try:
+        return settings.load()
+    except settings.AlertsError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None

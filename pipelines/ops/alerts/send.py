@@ -1,0 +1,115 @@
+"""Send an alert, once, and of a kind at most one in a while; what was sent is remembered in `.cache/alerts.json`."""
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.core.files import read_json, write_json
+from pipelines.ops.alerts import senders
+from pipelines.ops.alerts.message import Alert, one_line
+from pipelines.ops.alerts.settings import AlertsError, load
+from pipelines.ops.runs import log
+
+MEMORY = ".cache/alerts.json"
+MAX_IDS = 500
+MAX_KEYS = 500
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def alert(project: Path, kind: str, about: str, reason: str, id: str, detail: str = "", say: Callable = _warn) -> bool:
+    """Tell whom the user named; returns whether it went out by one way at least. Raises nothing and ends in time.
+
+    An event (`id`) is told once, whoever tells it first; what has one `kind` and `about` is told once in `every_s` seconds,
+    and the next alert says how many were not. Where all ways fail, the event is not remembered, and the next of its kind
+    tries again.
+    """
+    try:
+        settings = load(project)
+        if not settings:
+            return False
+        told = Alert(kind, one_line(about), reason, id, project.absolute().name, detail)
+        return _send(project, settings, told, say)
+    except AlertsError as error:
+        say(f"No alert was sent: {error}")
+    except Exception as error:  # whatever it is, a run must not fail of it
+        say(f"No alert was sent: {type(error).__name__}: {error}")
+    return False
+
+
+def refusal(model: str, event: dict) -> dict[str, str]:
+    """What `alert` is told of a refused promotion, an event of the registry's history."""
+    what = f"version {event['version']} is refused, {event['reason']}"
+    return {
+        "kind": "refused",
+        "about": model,
+        "reason": what,
+        "id": f"refused {model} {event['version']} {event['time']}",
+    }
+
+
+def _send(project: Path, settings, told: Alert, say: Callable) -> bool:
+    with _memory(project) as memory:
+        known = memory["kinds"].get(told.key, {"sent": 0.0, "since": 0})
+        sender = memory["sending"].get(told.id)
+        cut_off = sender is not None and not log.alive(sender["pid"], sender["began"])
+        if told.id in memory["ids"] and not cut_off:
+            return False
+        now = time.time()
+        # a clock that was set back must not silence alerts
+        if 0 <= now - known["sent"] < settings.every_s and not cut_off:
+            _remember(memory, told, {**known, "since": known["since"] + 1})
+            return False
+        # remembered before it is sent, and not while: two processes must not send one event, nor wait for each other's servers
+        _remember(memory, told, {"sent": now, "since": 0})
+        # and that it is being sent: a sender that was killed has told nobody, and the next who knows of the event sends it
+        sending = {**memory["sending"], told.id: {"pid": os.getpid(), "began": log.now()}}
+        memory["sending"] = dict([*sending.items()][-MAX_KEYS:])
+    outcome = senders.deliver(settings, replace(told, repeated=known["since"]))
+    for way, why in outcome.items():
+        if why:
+            say(f"An alert could not be sent by {way}: {why}")
+    sent = any(not why for why in outcome.values())
+    with _memory(project) as memory:
+        memory["sending"].pop(told.id, None)
+        if not sent:
+            memory["kinds"][told.key] = known
+            memory["ids"] = [id for id in memory["ids"] if id != told.id]
+    return sent
+
+
+def _remember(memory: dict, told: Alert, entry: dict) -> None:
+    memory["ids"] = [*(id for id in memory["ids"] if id != told.id), told.id][-MAX_IDS:]
+    memory["kinds"].pop(told.key, None)
+    memory["kinds"] = dict([*memory["kinds"].items(), (told.key, entry)][-MAX_KEYS:])
+
+
+@contextmanager
+def _memory(project: Path) -> Iterator[dict]:
+    """What was sent, to be changed; one process at a time. What cannot be read is begun anew."""
+    path = project / MEMORY
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        memory = {"ids": [], "kinds": {}, "sending": {}}
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            found = read_json(path)
+            kinds = {
+                key: {"sent": float(value["sent"]), "since": int(value["since"])}
+                for key, value in found["kinds"].items()
+            }
+            sending = {
+                id: {"pid": int(value["pid"]), "began": str(value["began"])}
+                for id, value in found.get("sending", {}).items()
+            }
+            memory = {"ids": list(map(str, found["ids"])), "kinds": kinds, "sending": sending}
+        yield memory
+        write_json(path, memory)

@@ -1,0 +1,82 @@
+"""How long a run will take: what each stage took when it last ran here; for one that never did, what its like took for another
+dataset, by their sizes."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+Size = tuple[int, float | None]
+"""Clips of a dataset, and seconds of music where they are known."""
+
+
+class Estimate(NamedTuple):
+    seconds: float | None
+    like: str
+    """The stage that it is estimated from; "" where the stage itself ran here, or nothing is known."""
+
+
+def took(entries: Iterable[dict]) -> dict[str, float]:
+    """Stage -> seconds that it took when it last ran to its end, by the lines of `runs/record.py`."""
+    return {
+        entry["stage"]: entry["seconds"]
+        for entry in entries
+        if entry["what"] == "stage" and entry.get("state") == "ran" and "stage" in entry and entry.get("seconds")
+    }
+
+
+def estimate(stage: str, known: Mapping[str, float], sizes: Mapping[str, Size]) -> Estimate:
+    """known: `took`; sizes: of the datasets whose size is known. A like stage is one of the same kind, and of the same feature or
+    tagger, for another dataset; of several that whose dataset is nearest in size. Time is taken to grow as the music does, or,
+    where its length is not known, as the number of clips."""
+    if stage in known:
+        return Estimate(known[stage], "")
+    kind, dataset, rest = parts(stage)
+    if dataset not in sizes:
+        return Estimate(None, "")
+    found = []
+    for other, seconds in known.items():
+        same_kind, like, same_rest = parts(other)
+        if (kind, rest) == (same_kind, same_rest) and like in sizes and (ratio := _ratio(sizes[dataset], sizes[like])):
+            found.append((abs(math.log(ratio)), other, ratio * seconds))
+    if not found:
+        return Estimate(None, "")
+    _, other, seconds = min(found)
+    return Estimate(seconds, other)
+
+
+def parts(stage: str) -> tuple[str, str, str]:
+    """(kind, dataset, feature or tagger) of a stage's instance: features, mine, log_mel of features@mine-log_mel."""
+    kind, _, instance = stage.partition("@")
+    dataset, _, rest = instance.partition("-")
+    return kind, dataset, rest
+
+
+def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
+    """Dataset of params.yaml -> its size: by its manifest, or for a folder that was not read yet, by the files in it."""
+    from pipelines.datasets import listing
+
+    found: dict[str, Size] = {}
+    for name, entry in datasets.items():
+        manifest = Path(f"data/manifests/{name}.parquet")
+        if manifest.exists():
+            import pyarrow.parquet as pq  # a tenth of a second to import
+
+            try:
+                durations = pq.read_table(manifest, columns=["duration_s"])["duration_s"].to_pylist()
+            except (OSError, ValueError, KeyError):  # spoilt: its stage says so
+                continue
+            found[name] = (len(durations), math.fsum(durations))
+        elif "fingerprint" in entry:
+            try:
+                files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
+            except listing.SourceError:  # away, or no dataset any more
+                continue
+            found[name] = (int((files["problem"] == "").sum()), None)
+    return {name: size for name, size in found.items() if size[0]}
+
+
+def _ratio(size: Size, other: Size) -> float:
+    if size[1] and other[1]:
+        return size[1] / other[1]
+    return size[0] / other[0]

@@ -1,0 +1,166 @@
+"""Where the bytes of a clip are, in the project and in its caches, and how each place is emptied."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipelines.core import cache, shards
+from pipelines.ops.lineage import runs
+from pipelines.ops.lineage.revision import LOCK, LineageError, Revision, object_path, remotes
+
+DOWNLOADS = ".cache/downloads"
+
+
+def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """`{"what", "paths", "purge"}` of each place that holds the bytes of these clips (dataset, row of its manifest), or what
+    can be played of them; `purge` says how it is emptied, once the clip is withdrawn and `conservatory run` has ended."""
+    found = []
+    for dataset, row in rows:
+        found.append(_file(revision, dataset, row))
+        for folder in _unlisted(revision, dataset):
+            found.append(_place(f"perhaps samples or frames in {folder}", [folder],
+                                f"its listing is not at hand: `dvc pull {folder}`, then ask again for the shards"))  # fmt: skip
+        for folder in _sharded(revision, dataset):
+            files = _shards_with(revision, folder, row["clip_id"])
+            purge = "the next run writes other shards; `conservatory prune --withdrawn --yes` then takes these from DVC's cache"
+            if files:
+                found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
+    found += _caches(revision, rows)
+    if "reports/index.html" in revision.graph.maker:
+        excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
+        found.append(
+            _place(
+                "perhaps an excerpt to play in the report",
+                excerpt,
+                "the next run makes another; `conservatory prune --withdrawn --yes` then takes this one from DVC's cache; "
+                "copies given away stay",
+            )
+        )
+    return found + _pushed()
+
+
+def after(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """The same of clips that no manifest of the revision lists any more: what DVC's cache keeps of the results that commits have
+    with them, and what is not a result."""
+    found = [_file(revision, dataset, row) for dataset, row in rows
+             if Path(row["path"]).exists() or revision.graph.outputs(row["path"])]  # fmt: skip
+    shards_of, excerpts = _former(revision, rows)
+    purge = "`conservatory prune --withdrawn --yes` takes them from DVC's cache"
+    for folder, files in shards_of.items():
+        if files := _objects(files):
+            found.append(_place(f"samples or frames in {folder} of former runs", files, purge))
+    if files := _objects(excerpts):
+        found.append(_place("perhaps an excerpt to play in former reports", files, f"{purge}; copies given away stay"))
+    return found + _caches(revision, rows) + _pushed()
+
+
+def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str, list[str]], list[str]]:
+    """(folder -> hashes of the shards these clips lie in, hashes of the reports made with them) of the results that commits
+    have."""
+    shards_of, excerpts, seen = {}, [], {}
+    for commit in runs.commits(revision, LOCK, "--all"):
+        then = Revision(commit["commit"])
+        try:
+            folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
+        except LineageError:  # its dvc.lock is not whole
+            continue
+        heard = False
+        for folder, clip_id in folders:
+            key = (then.hash(folder), clip_id)
+            if key not in seen:
+                seen[key] = list(_shards_with(then, folder, clip_id).values())
+                shards_of.setdefault(folder, []).extend(seen[key])
+            heard = heard or bool(seen[key])
+        if heard and "reports/index.html" in then.graph.maker:
+            excerpts.append(then.hash("reports/index.html"))
+    return {folder: list(dict.fromkeys(files)) for folder, files in shards_of.items()}, list(dict.fromkeys(excerpts))
+
+
+def _file(revision: Revision, dataset: str, row: dict) -> dict:
+    """The clip's own file."""
+    path, what = row["path"], "the file, as it was published"
+    if inside := revision.hash(path):
+        how = (
+            f"it is made or downloaded whole with its dataset: it lies unused until {dataset} is removed "
+            f"(`conservatory remove {dataset}`), and then goes with it"
+        )
+        return _place(what, [path, *_objects([inside])], how)
+    if path.startswith("data/raw/"):
+        raw = f"data/raw/{dataset}"
+        how = f"of {raw}, whose listing is not at hand: `dvc pull {raw}` brings it, and this can say where it lies"
+        return _place(what, [path], how)
+    return _place("the file itself", [path], "yours to delete; nothing of the project does")
+
+
+def _caches(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
+    """What is kept beside the results."""
+    found = []
+    if (kept := cache.folder()).is_dir():
+        found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
+                            "`conservatory prune --withdrawn --yes` empties it (it costs time, nothing else)"))  # fmt: skip
+    if any(_downloaded(revision.settings.get("datasets"), dataset) for dataset, _ in rows):
+        found.append(
+            _place(
+                "the archives it came in",
+                [f"{DOWNLOADS}/"],
+                "`conservatory prune --also downloads --yes` empties that folder; a later run downloads again",
+            )
+        )
+    return found
+
+
+def _pushed() -> list[dict]:
+    how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
+    return [_place("what was pushed", list(pushed.values()), how)] if (pushed := remotes()) else []
+
+
+def _downloaded(entries: object, dataset: str) -> bool:
+    entry = entries.get(dataset) if isinstance(entries, dict) else None
+    return isinstance(entry, dict) and "sources" in str(entry.get("imports")) and "local" not in entry
+
+
+def lines(found: list[dict]) -> Iterator[str]:
+    if found:
+        yield "Its bytes, or what can be played of them, are in:"
+    for place in found:
+        yield f"  {place['what']}: {', '.join(place['paths'][:4])}" + (" ..." if len(place["paths"]) > 4 else "")
+        yield f"    {place['purge']}"
+
+
+def _place(what: str, paths: list[str], purge: str) -> dict:
+    return {"what": what, "paths": paths, "purge": purge}
+
+
+def _objects(hashes) -> list[str]:
+    return [str(object_path(md5)) for md5 in hashes if md5 and object_path(md5).exists()]
+
+
+def _sharded(revision: Revision, dataset: str) -> list[str]:
+    """The dataset's outputs that are shards with an index."""
+    return [out for out in _outputs(revision, dataset) if "index.parquet" in revision.listing(out)]
+
+
+def _unlisted(revision: Revision, dataset: str) -> list[str]:
+    """Those folders of which it cannot be told, since DVC's cache has neither their listing nor what is in it."""
+    outs = [out for out in _outputs(revision, dataset) if (revision.hash(out) or "").endswith(".dir")]
+    return [
+        out
+        for out in outs
+        if not (there := revision.listing(out))
+        or ("index.parquet" in there and revision.data(f"{out}/index.parquet") is None)
+    ]
+
+
+def _outputs(revision: Revision, dataset: str) -> list[str]:
+    near = (f"data/audio/{dataset}", f"data/features/{dataset}/")
+    return [out for out in revision.graph.maker if out == near[0] or out.startswith(near[1])]
+
+
+def _shards_with(revision: Revision, folder: str, clip_id: str) -> dict[str, str]:
+    """Path -> md5 of the shard in which a clip lies."""
+    index = revision.data(f"{folder}/index.parquet")
+    table = pq.read_table(io.BytesIO(index), columns=["clip_id", "shard"]).to_pylist() if index else []
+    named = {shards.shard_path(folder, row["shard"]).as_posix() for row in table if row["clip_id"] == clip_id}
+    return {path: md5 for path, md5 in revision.files(folder).items() if path in named}

@@ -1,0 +1,63 @@
+"""What git has of registered models, for whoever must not stumble over it: `registry/<name>/` with `N.json` for each version and
+`history.jsonl`. What cannot be read is left out here; `pipelines.ops.registry`, which writes them, says what is wrong.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+FOLDER = "registry"
+HISTORY = "history.jsonl"
+DROPPED = "dropped"  # the event, and the stage
+PROMOTING = ("promoted", "rolled_back")
+SPOILT = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)  # what reading such a file may raise
+
+
+def records(project: Path = Path()) -> Iterator[tuple[str, dict]]:
+    """(model, what its version's file says) of each version, by model and name of the file."""
+    for path in sorted((project / FOLDER).glob("*/[0-9]*.json")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except SPOILT:
+            continue
+        if isinstance(found, dict):
+            yield path.parent.name, found
+
+
+def events(name: str, project: Path = Path()) -> Iterator[dict]:
+    """A model's events with a version, the oldest first."""
+    path = project / FOLDER / name / HISTORY
+    with contextlib.suppress(OSError):
+        yield from parsed(path.read_bytes())
+
+
+def parsed(content: bytes) -> Iterator[dict]:
+    """What of a history's content is an event with a version."""
+    for line in content.split(b"\n"):
+        try:
+            event = json.loads(line)
+        except SPOILT:
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str) and type(event.get("version")) is int:
+            yield event
+
+
+def stages(events: Iterable[Mapping]) -> dict[int, str]:
+    """Version -> champion, challenger, retired or dropped: a version waits as a challenger until the gate has decided; who was
+    refused or replaced is retired, and dropped once its bytes are no longer kept."""
+    found: dict[int, str] = {}
+    for event in events:
+        if event["event"] in PROMOTING:
+            found = {version: "retired" if stage == "champion" else stage for version, stage in found.items()}
+            found[event["version"]] = "champion"
+        else:
+            found[event["version"]] = {"registered": "challenger", DROPPED: DROPPED}.get(event["event"], "retired")
+    return found

@@ -1,0 +1,321 @@
+"""`conservatory models`: look at the registry, and change champions."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.core import params
+from pipelines.core.files import write_json
+from pipelines.ops.registry import history, saving, versions
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.settings import load_params
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Versions of the taggers: which is the champion, since when, and why. Plain files in registry/, in git.",
+)
+Name = Annotated[str, typer.Argument(help="A tagger of params.yaml, for instance short.")]
+Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Reason = Annotated[str, typer.Option(help="Why, in a sentence; it is kept.")]
+HERE = Path()
+
+
+@app.command("list")
+def list_models(
+    name: Annotated[str, typer.Argument(help="Only this model, with its whole history.")] = "", as_json: Json = False
+) -> None:
+    """The versions of each model: stage, metrics with 95% intervals, commit; with a name, also what happened to them."""
+    with _said():
+        known = history.names(HERE)
+        if name and name not in known:
+            versions.load(HERE, name, 0)
+        told = {each: _described(each) for each in ([name] if name else known)}
+        if as_json:
+            print(json.dumps(told, indent=2, ensure_ascii=False))
+            return
+        if not told:
+            print("No model is registered yet: conservatory models register")
+        for each, model in told.items():
+            print(each)
+            for version in model["versions"]:
+                print(
+                    f"  {version['version']:3d}  {version['stage']:10s}  {version['commit'][:12]}  {_scores(version['metrics'])}"
+                )
+            for event in model["history"] if name else ():
+                print(
+                    f"  {event['time']}  version {event['version']} {event['event'].replace('_', ' ')}: {event['reason']}"
+                )
+
+
+@app.command()
+def register(
+    names: Annotated[list[str] | None, typer.Argument(help="Taggers; all that are trained here with none.")] = None,
+    revision: Annotated[str, typer.Option(help="The commit whose dvc.lock made them.")] = "HEAD",
+) -> None:
+    """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
+    with _said(), history.alone(HERE):
+        added, failed, wanted = [], [], names or params.trained_names(load_params())
+        for name in wanted:
+            try:
+                version, new = versions.register(HERE, name, revision)
+            except RegistryError as error:
+                failed.append(str(error))
+                continue
+            print(f"{name}: version {version}, {'a challenger' if new else 'registered already'}")
+            added += [f"{name} {version}"] if new else []
+        # also what an earlier command has registered and could not commit
+        if len(failed) < len(wanted) and (added or history.unsaved(HERE)):
+            saving.save(HERE, f"Registry: {', '.join(added)} registered" if added else "Registry: as it was left")
+        if failed:
+            raise RegistryError("\n".join(failed))
+
+
+@app.command()
+def compare(name: Name, champion: Version, challenger: Version, as_json: Json = False) -> None:
+    """Two versions on the frozen test set of the first, by every guarded metric, and the drift between their training clips.
+    Changes nothing."""
+    from pipelines.ops.registry import gate, regression_guard
+
+    with _said():
+        pair = (versions.load(HERE, name, version) for version in (champion, challenger))
+        comparison = gate.compare(HERE, *pair, options())
+        passed, _ = regression_guard.decide(comparison, history.read(HERE, name))
+        if as_json:
+            print(json.dumps(comparison, indent=2, ensure_ascii=False))
+            return
+        show(comparison)
+        print(f"The gate would {'promote' if passed else 'refuse'} version {challenger}.")
+
+
+@app.command()
+def promote(
+    name: Name,
+    version: Version,
+    gated: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Ask the gate, or decide yourself with a --reason.")
+    ] = True,
+    reason: Annotated[str | None, typer.Option(help="Why, in a sentence; it is kept.")] = None,
+) -> None:
+    """Make a challenger the champion, if it is not worse by more than registry.margins on any guarded metric.
+
+    Refused, it is retired and the exit status is 1. The decision is written to the history with its figures, either way.
+    """
+    from pipelines.ops.registry import promotion
+
+    with _said(), history.alone(HERE):
+        event = promotion.promote(HERE, name, version, options(), reason, gated)
+        tell(name, event)
+        if event["event"] == "promoted":
+            _heard(name, version)
+        saving.save(HERE, f"Registry: {name} {version} {event['event']}")
+    raise typer.Exit(0 if event["event"] == "promoted" else 1)
+
+
+@app.command()
+def export(
+    name: Name,
+    to: Annotated[Path, typer.Argument(help="A new folder.")],
+    version: Annotated[int | None, typer.Option(help="Which; the champion with none.", min=1)] = None,
+) -> None:
+    """Copy a version's files (weights, config, card) out of DVC's cache or remote; `conservatory predict` takes the folder."""
+    with _said():
+        wanted = version or history.champion(history.read(HERE, name))
+        record = versions.load(HERE, name, wanted or 0)
+        versions.export(HERE, record, to)
+        print(f"{to}: version {wanted} of {name}")
+        _heard(name, record["version"])
+
+
+@app.command()
+def rollback(
+    name: Name,
+    reason: Reason,
+    to: Annotated[int | None, typer.Option(help="A former champion; the one before with none.", min=1)] = None,
+) -> None:
+    """Make a former champion the champion again, at once and without the gate."""
+    from pipelines.ops.registry import promotion
+
+    with _said(), history.alone(HERE):
+        event = promotion.rollback(HERE, name, reason, to)
+        print(f"{name}: version {event['version']} is champion again, version {event['replaces']} retired")
+        _heard(name, event["version"])
+        saving.save(HERE, f"Registry: {name} rolled back to {event['version']}")
+
+
+@app.command()
+def drop(name: Name, version: Version, reason: Reason) -> None:
+    """Keep a refused version's bytes no longer: `conservatory prune` may then take them. Its record, card and history stay.
+
+    A version that is or was champion cannot be dropped.
+    """
+    from pipelines.ops.registry import promotion
+
+    with _said(), history.alone(HERE):
+        promotion.drop(HERE, name, version, reason)
+        print(f"{name}: version {version} dropped; conservatory prune tells what of its bytes nothing else needs")
+        saving.save(HERE, f"Registry: {name} {version} dropped")
+
+
+def options() -> dict:
+    """`registry` of params.yaml."""
+    from pipelines.ops.registry import settings
+
+    return settings.options(load_params())
+
+
+def tell(name: str, event: dict) -> None:
+    """A decision, for people."""
+    if "comparison" in event:
+        show(event["comparison"])
+    print(f"{name}: version {event['version']} {event['event']}, {event['reason']}")
+
+
+def show(comparison: dict) -> None:
+    """A comparison as a table, and the drift beside it."""
+    test = comparison["test_set"]
+    aside = f" ({test['left_aside']} newer ones left aside)" if test["left_aside"] else ""
+    print(
+        f"{test['n']} test clips of {test['n_groups']} groups{aside}, {test['n_tags']} tags, test set {test['sha256'][:12]}"
+    )
+    for metric, found in comparison["metrics"].items():
+        low, high = found["difference_ci95"]
+        best = comparison.get("best", {}).get(metric, {"version": comparison["champion"]})
+        former = "" if best["version"] == comparison["champion"] else _former(best)
+        print(
+            f"  {metric:32s} {found['champion']:.4f} -> {found['challenger']:.4f}  {found['difference']:+.4f} "
+            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})" + former
+        )
+    drift = comparison["drift"]
+    if "none" in drift:
+        print(f"  drift: not measured, {drift['none']}")
+        return
+    print(
+        f"  drift of training clips ({drift['n_reference']} -> {drift['n_present']}, {drift['clips_new']} new): PSI mean "
+        f"{drift['psi']['mean']:.3f} ({drift['psi']['expected']:.3f} without drift), shifted {drift['psi']['n_shifted']} of "
+        f"{drift['n_features']} features; "
+        f"KS different in {drift['ks']['n_different']}; MMD2 {drift['mmd']['mmd2']:.5f}, p {drift['mmd']['p']:.3f}"
+    )
+
+
+def _heard(name: str, version: int) -> None:
+    """Say so where a version that is to be used was trained on what is withdrawn since."""
+    if withdrawn := load_params().get("withdrawn"):
+        from pipelines.ops.lineage import trained_on
+
+        for content in trained_on.trained_on(versions.load(HERE, name, version), withdrawn):
+            print(
+                f"Mind that version {version} of {name} has heard a clip that is withdrawn: {content[:16]} "
+                f"({withdrawn[content]}). conservatory impact {content[:16]}",
+                file=sys.stderr,
+            )
+
+
+def _former(best: dict) -> str:
+    return f"; best former champion: version {best['version']}, {best['value']:.4f} ({best['difference']:+.4f})"
+
+
+def _described(name: str) -> dict:
+    events = history.read(HERE, name)
+    stages = history.stages(events)
+    keys = ("version", "commit", "dataset", "code", "metrics")
+    records = {version: versions.load(HERE, name, version) for version in stages}
+    return {
+        "versions": [{"stage": stages[v], **{key: record[key] for key in keys}} for v, record in records.items()],
+        "history": events,
+    }
+
+
+def _scores(metrics: dict[str, dict]) -> str:
+    shown = [(name, found) for name, found in metrics.items() if "_probe_" not in name]
+    return "  ".join(
+        f"{name} {f['value']:.4f} {'[{:.4f}, {:.4f}]'.format(*f['ci95']) if f['ci95'] else '(no interval)'} n {f['n']}"
+        for name, f in shown
+    )
+
+
+def retrain(
+    revision: Annotated[str, typer.Option(help="The commit to begin from.")] = "HEAD",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a parameter for this retraining: training.seed=7. Again for more."),
+    ] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option("--stage", help="Only this stage with what it needs, instead of all. Again for more."),
+    ] = None,
+    resume: Annotated[
+        str, typer.Option(help="Go on with a retraining that was interrupted or failed.", metavar="ID")
+    ] = "",
+    clean: Annotated[bool, typer.Option("--clean", help="Take away what interrupted retrainings have left.")] = False,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Also write what was decided here, for machines.")
+    ] = None,
+) -> None:
+    """Train again on the music as it is now, and let the gate decide on a new champion.
+
+    It runs in a git worktree of its own over the same DVC cache: your files are left alone, and several retrainings may run at
+    once. What it made is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is
+    one; the decision is written to registry/, whichever it is. A refusal is a result, not an error: the exit status is 0.
+    """
+    from pipelines.ops.registry import pending_alerts
+    from pipelines.ops.registry import retrain as retraining
+
+    given = [
+        option
+        for option, value in (("--set", changes), ("--stage", stages), ("--revision", revision))
+        if value and value != "HEAD"
+    ]
+    with _said():
+        if clean and resume:
+            raise RegistryError("--resume goes on with a retraining and --clean gives it up: give one of them")
+        if given and (clean or resume):
+            raise RegistryError(
+                f"{', '.join(given)}: a retraining that was begun has its own, from when it was; begin a new one for others"
+            )
+        pending_alerts.tell(HERE)
+        if clean:
+            retraining.clean(HERE)
+            return
+        options()
+        before = _champions()
+        try:
+            found = (
+                retraining.resume(HERE, resume)
+                if resume
+                else retraining.begin(HERE, revision, changes or [], stages or [])
+            )
+        except KeyboardInterrupt as error:
+            # before there was one to go on with, it has no words
+            go_on = str(error) or "What is left of it, if anything: conservatory status"
+            decided = (
+                "no champion has changed"
+                if _champions() == before
+                else "what was decided stands (conservatory models list)"
+            )
+            print(f"Interrupted; {decided}. {go_on}", file=sys.stderr)
+            raise typer.Exit(130) from None
+        for name, event in found["models"].items():
+            if event:
+                tell(name, event)
+        if as_json:
+            write_json(as_json, found)
+
+
+def _champions() -> dict[str, int | None]:
+    return {name: history.champion(history.read(HERE, name)) for name in history.names(HERE)}
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What the registry cannot do is a sentence, and exit status 2."""
+    try:
+        yield
+    except (RegistryError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None

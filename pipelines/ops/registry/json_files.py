@@ -1,0 +1,22 @@
+"""JSON files that the registry keeps: read whole and as they should be, or refused with what to do. A merge, an editor or a disk
+may have had them."""
+
+from pathlib import Path
+from typing import Any
+
+from voluptuous import Invalid, Match, Schema
+
+from pipelines.core.files import read_json
+from pipelines.ops.registry.errors import RegistryError
+
+COMMIT = Match(r"[0-9a-f]{40}([0-9a-f]{24})?\Z", "should be a commit's 40 hex digits")
+
+
+def read(path: Path, schema: Schema, way_out: str) -> Any:
+    """What the file holds. `RegistryError` names it, what is wrong in it, and `way_out`."""
+    try:
+        return schema(read_json(path))
+    except OSError as error:
+        raise RegistryError(f"{path} cannot be read ({error.strerror or error}): {way_out}") from error
+    except (ValueError, Invalid) as error:
+        raise RegistryError(f"{path} is not what it should be ({error}): {way_out}") from error

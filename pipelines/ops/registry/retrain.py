@@ -1,0 +1,304 @@
+"""One retraining from beginning to end: a worktree, `conservatory run` in it, a commit, a push, the gate.
+
+Every step may be done again: a retraining that was interrupted goes on from the step it was in. The registry is touched by the
+last step alone, and there by one rename a decision, so that nothing is ever promoted by halves.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import yaml
+
+from pipelines import recipe
+from pipelines.core import params
+from pipelines.ops import run
+from pipelines.ops.alerts import settings as alerts
+from pipelines.ops.alerts.send import alert, refusal
+from pipelines.ops.registry import (
+    git,
+    history,
+    other_branches,
+    overrides,
+    pending_alerts,
+    promotion,
+    push_pull,
+    saving,
+    settings,
+    versions,
+    worktree,
+)
+from pipelines.ops.registry.errors import Incomparable, RegistryError
+from pipelines.ops.remotes.remote_store import RemoteError
+from pipelines.ops.runs import log, made_by, parent, record
+from pipelines.ops.settings import load_params
+
+CLIPS = ".cache/clips"
+PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
+
+
+def begin(project: Path, revision: str, changes: list[str], stages: list[str], say: Callable = print) -> dict:
+    """A new retraining of a revision, with `changes` ("training.seed=7") to params.yaml; runs `stages` (all with none).
+
+    Returns {"id", "commit", "models": {name: the event, or None where there was nothing to decide}}; commit is None where no
+    model was new. `RegistryError` says what failed and how to go on.
+    """
+    name = worktree.new_id()
+    with worktree.held(project, name) as lock:
+        if git.run(project, "status", "--porcelain", "--untracked-files=no").stdout:
+            say("What is changed here and not committed is no part of the retraining.")
+        try:
+            plan = {"changes": changes, "stages": stages, "branch": git.branch(project)}
+            path = worktree.create(project, name, revision, plan)
+            for change in changes:
+                overrides.set_parameter(path / params.PARAMS, change)
+            _settings(path)
+            overrides.check(path, stages)
+            _withdrawn(project, path)
+        except BaseException:
+            worktree.remove(project, name, branch=True)
+            raise
+        return _steps(project, name, lock, say)
+
+
+def _withdrawn(project: Path, path: Path) -> None:
+    """Nothing is trained on a clip that is withdrawn here already, though not yet in the commit that a retraining begins from."""
+    here, there = (set(load_params(tree / params.PARAMS).get("withdrawn") or {}) for tree in (project, path))
+    if late := sorted(here - there):
+        raise RegistryError(
+            f"withdrawn here and not in the commit that the retraining begins from: {', '.join(each[:16] for each in late[:3])}. "
+            "It would hear them again: commit params.yaml (conservatory run, git commit -a) and begin anew from that commit; "
+            "what was begun before is given up by conservatory retrain --clean"
+        )
+
+
+def _same_branch(project: Path, plan: dict) -> None:
+    """The champion that a retraining is held against is that of the branch it was begun on."""
+    now, then = git.branch(project), plan.get("branch")
+    if then is not None and now != then:
+        raise RegistryError(
+            f"the retraining was begun on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
+            "another registry. Nothing was decided: check out what it was begun on, then conservatory retrain --resume"
+        )
+
+
+def resume(project: Path, name: str, say: Callable = print) -> dict:
+    """Go on with a retraining that was interrupted or failed; see `begin`."""
+    plan = worktree.plan(project, name)
+    with worktree.held(project, name) as lock:
+        for change in plan["changes"]:
+            overrides.set_parameter(project / worktree.FOLDER / name / params.PARAMS, change)
+        _settings(project / worktree.FOLDER / name)
+        _same_branch(project, plan)
+        try:
+            overrides.check(project / worktree.FOLDER / name, plan["stages"])
+        except RegistryError as error:
+            raise RegistryError(f"{error}. It cannot go on so; to give it up: conservatory retrain --clean") from error
+        _withdrawn(project, project / worktree.FOLDER / name)
+        return _steps(project, name, lock, say)
+
+
+def clean(project: Path, say: Callable = print) -> None:
+    """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs,
+    and say so. Those at work are left alone, and said to be."""
+    registered = other_branches.commits(project)
+    found = worktree.waiting(project)
+    for name in found:
+        try:
+            worktree.take_away(project, name, registered)
+            say(f"Taken away: {name}")
+        except RegistryError as error:
+            say(error)
+    if not found:
+        say("Taken away: nothing, no retraining was left unfinished")
+
+
+def _steps(project: Path, name: str, lock, say: Callable) -> dict:
+    """Work, and tell whom the user named of a failure. The end is noted after it was told: who is killed in between is found."""
+    start, began = time.monotonic(), log.now()
+    silent = {"alerts": "off"} if alerts.off() else {}
+    _record(project, name, record.BEGAN, time=began, door="conservatory retrain", pid=os.getpid(), **silent)
+    status, why = 1, "interrupted"
+    try:
+        found = _work(project, name, lock, say)
+        status, why = 0, ""
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_go_on(name)) from None
+    except Exception as error:
+        why = worktree.failure(project, name) or str(error) or type(error).__name__
+        pending_alerts.failed(project, name, began, why, str(error), say)
+        raise
+    finally:
+        _record(project, name, record.ENDED, status=status, seconds=round(time.monotonic() - start, 1), reason=why)
+    return found
+
+
+def _settings(path: Path) -> tuple[dict, dict]:
+    """A worktree's params.yaml, and what the gate goes by. `RegistryError` where it could not: asked before hours of training."""
+    try:
+        found = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RegistryError(f"params.yaml of the retraining cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise RegistryError("params.yaml of the retraining holds no table of parameters")
+    return found, settings.options(found)
+
+
+def _wanted(path: Path, plan: dict) -> list[str]:
+    """The stages to run, all with none: those that were named, and what makes the features that drift is measured on."""
+    from dvc.exceptions import DvcException
+
+    dataset = (_settings(path)[0].get("training") or {}).get("dataset")
+    try:
+        maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
+        # dvc.lock may still name a stage that the recipe has no more
+        known = plan["stages"] and maker in recipe.resolver(path).resolve()["stages"]
+    except (yaml.YAMLError, DvcException):
+        known = False  # the run says what is wrong with dvc.lock or dvc.yaml
+    return [*dict.fromkeys([*plan["stages"], maker])] if known else plan["stages"]
+
+
+def _record(project: Path, name: str, what: str, **figures: object) -> None:
+    record.add(project, [{"time": log.now(), "run": f"retraining-{name}", "what": what, **figures}])
+
+
+def _work(project: Path, name: str, lock, say: Callable) -> dict:
+    path, plan = project / worktree.FOLDER / name, worktree.plan(project, name)
+    say(f"Retraining {name}, from commit {plan['base'][:12]}, in {path}")
+    go_on = _go_on(name)
+    if worktree.has_remote(path):
+        try:
+            push_pull.pull_tree(path, say)
+        except RemoteError as error:
+            say(error)  # what is missing is computed
+    checkout = ["checkout", "--allow-missing", "--quiet"]
+    if _child(path, lock, [sys.executable, "-m", "pipelines.ops.dvc.lock", *checkout], project):
+        say("Not all that was computed before could be fetched; what is missing is computed.")
+    if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *_wanted(path, plan)], project):
+        how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
+        raise RegistryError(f"The retraining {how}; no champion has changed. {go_on}")
+    commit = _commit(path, name)
+    if commit != plan["base"]:
+        # DVC counts it among the experiments of the commit it began from: dvc exp list, show, diff, push
+        git.run(project, "update-ref", _experiment(name, plan["base"]), commit)
+        if worktree.has_remote(path):
+            say("Pushing data and models to the remote")
+            try:
+                push_pull.push_tree(path, say)
+            except RemoteError as error:
+                raise RegistryError(f"{error} No champion has changed. {go_on}") from error
+    found, options = _settings(path)
+    _same_branch(project, plan)  # since it was begun
+    _withdrawn(project, path)
+    try:
+        decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
+        # of a retraining that was cut off after the decision, it is the registry that says what it brought
+        registered = other_branches.commits(project)
+    except RegistryError as error:
+        raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
+    for model, event in decided.items():
+        if event and event["event"] == "refused":
+            alert(project, **refusal(model, event), say=say)
+    pending_alerts.refusals(project, name, commit, say)  # before the worktree goes: who is killed in between is found
+    new = commit != plan["base"] and (any(decided.values()) or worktree.holds(project, name, registered))
+    if commit == plan["base"]:
+        say("Nothing was new: no data, no code and no parameter has changed since that commit.")
+    elif not new:
+        git.run(project, "update-ref", "-d", _experiment(name, plan["base"]))
+    worktree.remove(project, name, branch=not new)
+    return {"id": name, "commit": commit if new else None, "models": decided}
+
+
+def judge(project: Path, names: list[str], commit: str, options: dict, why: str, say: Callable = print) -> dict:
+    """Register a commit's models and let the gate decide on those that are challengers; the registry is committed once.
+
+    Returns name -> event, None for a model that was decided on before. Where two cannot be compared, that is a refusal and its
+    reason. `RegistryError` where one could not be decided on for another reason: it stays a challenger, the others are decided.
+    """
+    decided, undecided = {}, []
+    with history.alone(project):
+        told = []
+        for name in names:
+            try:
+                event = decided[name] = _decide(project, name, commit, options, say)
+            except RegistryError as error:
+                undecided.append(f"{name}: {error}")
+                continue
+            if event:
+                told.append(f"{name} {event['version']} {event['event']}")
+        if told or history.unsaved(project):
+            try:
+                saving.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+            except RegistryError as error:
+                undecided.append(str(error))
+    if undecided:
+        raise RegistryError("; ".join(undecided))
+    return decided
+
+
+def _decide(project: Path, name: str, commit: str, options: dict, say: Callable) -> dict | None:
+    version, _ = versions.register(project, name, commit)
+    stage = history.stages(history.read(project, name))[version]
+    if stage != "challenger":
+        say(f"{name}: the same model as version {version} ({stage}); nothing to decide")
+        return None
+    try:
+        return promotion.promote(project, name, version, options)
+    except Incomparable as error:
+        champion = history.champion(history.read(project, name))
+        return history.append(project, name, "refused", version, str(error), champion=champion)
+
+
+def _go_on(name: str) -> str:
+    return f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
+
+
+def _commit(path: Path, name: str) -> str:
+    """The commit of what the run has left in the worktree: the one before, where nothing changed."""
+    git.run(path, "add", "--all")
+    if git.run(path, "diff", "--cached", "--quiet", check=False).returncode:
+        git.run(path, *git.identity(path), "commit", "--quiet", "--no-verify", "-m", f"Retraining {name}")
+    return git.commit_id(path, "HEAD")
+
+
+def _experiment(name: str, base: str) -> str:
+    """The reference by which DVC finds an experiment that began from `base`."""
+    return f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}"
+
+
+def _child(path: Path, lock, command: list[str], project: Path) -> int:
+    """Run a command in the worktree, its output shown, and return its status. It holds the retraining's lock too; if this process
+    is told to end, it is told first, and waited for; if this process is killed, it ends by itself."""
+    environment = {
+        "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
+        "CONSERVATORY_PROJECT": str(project.absolute()),  # from where relative paths of datasets are meant
+        "CONSERVATORY_LOGS": str(log.folder(project).absolute()),
+        **run.environment(),
+        **parent.named(),
+        made_by.FOR: ", for ".join(filter(None, [f"retraining {path.name}", os.environ.get(made_by.FOR)])),
+        alerts.OFF: "off",  # one alert, from here
+    }
+    before = signal.signal(signal.SIGTERM, _interrupted)
+    process = subprocess.Popen(command, cwd=path, env=environment, pass_fds=[lock.fileno()], start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        if process.poll() is None:
+            leader = psutil.Process(process.pid)
+            started = [leader, *leader.children(recursive=True)]  # stages too: none may write on
+            os.killpg(process.pid, signal.SIGINT)
+            for stubborn in psutil.wait_procs(started, PATIENCE)[1]:
+                stubborn.kill()
+            process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupted(number, frame) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,223 @@
+"""A version of a model: what a commit's dvc.lock says it was made from, what it scored there, and its card.
+
+Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
+
+from pipelines import recipe
+from pipelines.core.files import atomic, write_json
+from pipelines.ops.registrations import DROPPED
+from pipelines.ops.registry import git, history, json_files, objects
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.runs import made_by
+
+MODELS = "models/tagging"
+NUMBER = Any(int, float)
+MD5 = Match(r"[0-9a-f]{32}(\.dir)?\Z", "should be DVC's hash")
+HASH = Any("", MD5, msg=MD5.msg)
+RECORD = {
+    "commit": json_files.COMMIT,
+    "dataset": str,
+    "tags": [str],
+    "leave_out": Any(dict, None),
+    "stage": str,
+    "code": str,
+    "params": dict,
+    "metrics": {
+        Optional(str): {
+            "n": int,
+            "value": NUMBER,
+            "ci95": Any(None, ExactSequence([NUMBER, NUMBER]), msg="should be two numbers"),
+        }
+    },
+}
+
+
+def path(project: Path, name: str, version: int) -> Path:
+    return project / history.FOLDER / name / f"{version}.json"
+
+
+def load(project: Path, name: str, version: int) -> dict:
+    """A version's record (see `describe`). `RegistryError` names the versions there are where it is none of them, and what is
+    wrong in a record that is not what it should be."""
+    known = history.stages(history.read(project, name))
+    if not known:
+        there = ", ".join(history.names(project)) or "none yet: conservatory models register"
+        raise RegistryError(f"no model {name!r} is registered; there is {there}")
+    if version not in known:
+        raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
+    return _record(project, name, version)
+
+
+def _record(project: Path, name: str, version: int) -> dict:
+    hashes = {f"{MODELS}/{name}": MD5, Optional(str): HASH}
+    schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
+    file = path(project, name, version)
+    return json_files.read(
+        file, schema, f"mend it, or take it from git: git checkout HEAD -- {file.relative_to(project)}"
+    )
+
+
+def undropped(project: Path) -> Iterator[tuple[dict, str]]:
+    """(record, stage) of every version but the dropped."""
+    for name in history.names(project):
+        for version, stage in history.stages(history.read(project, name)).items():
+            if stage != DROPPED:
+                yield _record(project, name, version), stage
+
+
+def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
+    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
+    predictions is registered once. Call it inside `history.alone`.
+
+    `RegistryError` where the commit has no such model, or its bytes are nowhere.
+    """
+    record = describe(project, name, revision)
+    events = history.read(project, name)
+    for version, stage in history.stages(events).items():
+        if stage == DROPPED:
+            continue
+        known = load(project, name, version)["hashes"]
+        if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
+            return version, False
+    version = max(history.stages(events), default=0) + 1
+    with atomic(path(project, name, version).with_suffix(".md")) as temporary:
+        if not _card(project, name, record["commit"], temporary):
+            temporary.write_text(
+                f"# {name}\n\nconservatory trace {MODELS}/{name} --rev {record['commit']} --card FILE\n"
+            )
+    write_json(path(project, name, version), {"version": version, **record})
+    history.append(project, name, "registered", version, f"from commit {record['commit'][:12]}")
+    return version, True
+
+
+def _card(project: Path, name: str, commit: str, to: Path) -> bool:
+    """Write the model's whole card, with licences, metrics and lineage; False where it cannot be put together."""
+    trace = ["trace", f"{MODELS}/{name}", "--rev", commit, "--card", str(to.absolute())]
+    # a process of its own: lineage reads the project it stands in
+    done = subprocess.run([sys.executable, "-m", "pipelines.cli", *trace], cwd=project, capture_output=True)
+    return done.returncode == 0
+
+
+def _predictions(record: dict) -> str:
+    return f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
+
+
+def describe(project: Path, name: str, revision: str) -> dict:
+    """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
+    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics, and
+    runs (which made those, as far as it is known here: `made.of`)."""
+    commit = git.commit_id(project, revision)
+    try:
+        stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
+    except yaml.YAMLError as error:
+        raise RegistryError(f"dvc.lock of {commit[:12]} cannot be read: {' '.join(str(error).split())}") from error
+    graph = recipe.Graph(stages)
+    model = f"{MODELS}/{name}"
+    trained = recipe.origin(model, stages)
+    if trained is None:
+        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith(f"{MODELS}/"))
+        raise RegistryError(
+            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
+            "(conservatory run) and commit dvc.lock first"
+        )
+    config = json.loads(objects.file(project, {model: trained["data"]}, f"{model}/config.json").read_bytes())
+    if "dataset" not in config:
+        raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
+    scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
+    if missing := [file for file in scored if file not in graph.maker]:
+        raise RegistryError(
+            f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
+        )
+    needed = [model, *scored, f"data/features/{config['dataset']}/pooled"]
+    return {
+        "name": name,
+        "commit": commit,
+        "dataset": config["dataset"],
+        "tags": config["tags"],
+        "leave_out": config.get("training", {}).get("leave_out", {}),
+        "stage": trained["stage"],
+        "code": trained["code"],
+        "params": trained["params"],
+        "metrics": _metrics(project, commit, graph, config["dataset"], name),
+        "hashes": lineage(stages, needed),
+        "runs": _runs(project, stages, needed),
+    }
+
+
+def export(project: Path, record: dict, to: Path) -> None:
+    """Copy a version's model into the new folder `to`. `RegistryError` if it is there already, or the bytes are nowhere."""
+    if to.exists():
+        raise RegistryError(f"{to} is there already; name a new folder")
+    model = f"{MODELS}/{record['name']}"
+    found = objects.listing(project, record["hashes"][model], model)
+    sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
+    for inside, source in sources.items():
+        with atomic(to / inside) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
+    """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
+    graph, found = recipe.Graph(stages), {}
+    names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
+    for name in names:
+        found |= {dep["path"]: dep.get("md5", "") for dep in graph.inputs(name)}
+    for name in names:
+        found |= {out["path"]: out["md5"] for out in stages[name]["outs"]}
+    return dict(sorted(found.items()))
+
+
+def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str, dict]:
+    """Which runs made the outputs `paths` and all before them (`made.of`), those that are known here."""
+    graph = recipe.Graph(stages)
+    names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
+    return made_by.of(project, {name: stages[name] for name in names})
+
+
+def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
+    """Metric -> n, value, ci95, from those reports in the commit that were made from this very model."""
+    scores = _report(project, commit, graph, "reports/tagging.json", name).get(dataset, {}).get(name, {})
+    found = {
+        metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
+        for metric in ("roc_auc", "pr_auc")
+        if metric in scores
+    }
+    study = _report(project, commit, graph, "reports/study.json", name).get(dataset, {}).get("targets", {})
+    for target, parts in study.items():
+        for probe, records in parts.get("probes", {}).items():
+            if name in records:
+                value = records[name]
+                found[f"{probe}_probe_{target}"] = {
+                    "n": value["n"],
+                    "value": value["accuracy"],
+                    "ci95": value["accuracy_ci95"],
+                }
+    return found
+
+
+def _report(project: Path, commit: str, graph: recipe.Graph, path: str, name: str) -> dict:
+    """A report of a commit; empty where that has none, or its figures are of another model: of a retraining that ran some stages
+    only, the others' reports are those of the commit it began from."""
+
+    def listing(md5: str) -> dict[str, str]:
+        try:
+            return objects.listing(project, md5, path)
+        except RegistryError:
+            return {}  # it cannot be checked, and is then not taken
+
+    text = git.show(project, commit, path)
+    if text is None or not graph.made_from(path, f"{MODELS}/{name}", listing):
+        return {}
+    locked = recipe.data_version(graph.stages[graph.maker[path]], path)
+    return json.loads(text) if hashlib.md5(text.encode()).hexdigest() == locked else {}

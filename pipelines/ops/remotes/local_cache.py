@@ -1,0 +1,88 @@
+"""DVC's cache in this project: where a file lies by its hash, and whether it is what its name says."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from pipelines.core.files import atomic
+
+ASIDE = Path(".dvc/tmp/corrupt")
+ABSENT, SOUND, SPOILT = "absent", "sound", "spoilt"
+
+
+def path(repo, md5: str) -> Path:
+    return Path(repo.cache.local.oid_to_path(md5))
+
+
+def digest(file: Path) -> str:
+    """Hex MD5 of a file's bytes, as DVC names them."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
+
+
+def state(repo, md5: str, thorough: bool = False) -> str:
+    """ABSENT, SOUND or SPOILT. A file that was hashed before and has the same inode, size and time since is believed, unless
+    `thorough`: a disk that lies is found by reading alone."""
+    file = path(repo, md5)
+    if not file.exists():
+        return ABSENT
+    known = None if thorough else repo.state.get(str(file), repo.cache.local.fs)[1]
+    found = known.value if known else digest(file)
+    return SOUND if found.partition(".")[0] == md5.partition(".")[0] else SPOILT
+
+
+def entries(repo, folder: str) -> dict[str, str] | None:
+    """Relative path -> hash of the files of a folder, by the listing that has its hash; None where that is absent or spoilt."""
+    try:
+        found = {entry["relpath"]: entry["md5"] for entry in json.loads(path(repo, folder).read_bytes())}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return found if all(isinstance(word, str) for pair in found.items() for word in pair) else None
+
+
+def keep(repo, md5: str, source: Path) -> None:
+    """Put a copy of `source`, which must have this hash, into the cache, as DVC would."""
+    with atomic(path(repo, md5)) as temporary:
+        shutil.copyfile(source, temporary)
+    repo.cache.local.protect(str(path(repo, md5)))
+
+
+def put_aside(repo, md5: str, what: str) -> None:
+    """Take a spoilt file out of the cache, and the file at `what` in the project if it is the same one (a link to it, or as
+    spoilt): DVC would take either for what it should be. Its bytes are kept in .dvc/tmp/corrupt."""
+    file, here = path(repo, md5), Path(repo.root_dir) / what
+    spoilt = digest(file)
+    same = here.is_file() and (here.samefile(file) or digest(here) == spoilt)
+    kept = Path(repo.root_dir) / ASIDE / md5
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(file, kept)
+    if same:
+        here.unlink()
+
+
+def restore(repo, md5: str, what: str) -> bool:
+    """Make an absent file of the cache good from the project's own file at `what`, if that still has its hash."""
+    here = Path(repo.root_dir) / what
+    with contextlib.suppress(OSError):
+        if here.is_file() and digest(here) == md5:
+            keep(repo, md5, here)
+            return True
+    return False
+
+
+def relist(repo, md5: str, what: str) -> None:
+    """Write the listing of the folder at `what` anew, if the folder as it lies in the project gives the same hash."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    folder, tree = Path(repo.root_dir) / what, Tree()
+    for file in folder.rglob("*") if folder.is_dir() else ():
+        if file.is_file():
+            tree.add(file.relative_to(folder).parts, None, HashInfo("md5", digest(file)))
+    tree.digest()
+    if tree.oid == md5:
+        with atomic(path(repo, md5)) as temporary:
+            temporary.write_bytes(tree.as_bytes())
+        repo.cache.local.protect(str(path(repo, md5)))

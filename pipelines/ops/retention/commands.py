@@ -1,0 +1,122 @@
+"""`conservatory prune`: make room by the policy of params.yaml."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.ops import run
+from pipelines.ops.registry import pending_alerts
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.retention import policy
+
+HERE = Path()
+
+
+def prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without, what would go is listed and nothing is touched.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list; as without --yes.")] = False,
+    withdrawn: Annotated[
+        bool,
+        typer.Option(
+            "--withdrawn",
+            help="Also the bytes of withdrawn clips: in older results, reports and the cache of clips.",
+        ),
+    ] = False,
+    remote: Annotated[
+        str,
+        typer.Option(
+            "--remote",
+            "-r",
+            help="With --withdrawn: delete from this remote, and only there, what registry/purged.json says was purged here.",
+        ),
+    ] = "",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Also this, which otherwise stays: {', '.join(policy.ALSO)}. Again for more."),
+    ] = None,
+) -> None:
+    """Make room: old experiments, interrupted retrainings, what nothing names in DVC's cache, old runs of Dagster.
+
+    `retention` in params.yaml says what is old. What any registered model needs stays, whatever its stage, as does what a branch,
+    a tag, a kept experiment or a worktree names. Remotes are not touched, but by --withdrawn --remote NAME, which deletes there
+    what --withdrawn has purged here. Killed in the middle, the same command goes on.
+    """
+    from pipelines.ops.retention import prune as pruning  # pandas takes most of a second, and --help needs none of it
+
+    if remote:
+        _shelved(remote, yes and not dry_run, withdrawn and not also)
+        return
+    try:
+        if unknown := set(also or ()) - set(policy.ALSO):
+            raise RegistryError(f"--also {unknown.pop()}: it takes {', '.join(policy.ALSO)}")
+        rules = policy.read(HERE)
+        really = yes and not dry_run
+        if really:
+            pending_alerts.tell(HERE)  # before what it follows from is taken away
+        pruning.prune(HERE, rules, also or [], withdrawn, really, show)
+    except (RegistryError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    status = _dagster(rules["runs"], really)
+    given = " ".join([*(["--withdrawn"] if withdrawn else []), *(f"--also {name}" for name in also or ()), "--yes"])
+    print("Done." if really else f"Nothing was touched: conservatory prune {given} does it.")
+    raise typer.Exit(status)
+
+
+def _shelved(remote: str, really: bool, alone: bool) -> None:
+    """Withdrawn clips on a remote. Exit status 1 where not all could be deleted or the remote cannot be asked."""
+    from dvc.exceptions import DvcException
+
+    from pipelines.ops.remotes.remote_store import RemoteError
+    from pipelines.ops.retention import withdrawn_on_remote
+
+    try:
+        if not alone:
+            raise RegistryError(
+                "--remote goes with --withdrawn and nothing else: of a remote, only withdrawn clips are deleted"
+            )
+        withdrawn_on_remote.prune(HERE, remote, really, show)
+    except RemoteError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except (RegistryError, FileNotFoundError, DvcException) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(
+        "Done." if really else f"Nothing was touched: conservatory prune --withdrawn --remote {remote} --yes does it."
+    )
+
+
+def show(rows: list[dict]) -> None:
+    """What goes and what stays, with sizes and reasons."""
+    for title, going in (("Goes", True), ("Stays", False)):
+        chosen = [each for each in rows if bool(each["kept"]) is not going]
+        known = [each["bytes"] for each in chosen if each["bytes"] is not None]
+        print(f"{title}: {f'{sum(known) / 1e6:,.1f} MB' if chosen else 'nothing'}")
+        for each in chosen:
+            size = "" if each["bytes"] is None else f"{each['bytes'] / 1e6:,.1f} MB"
+            print(f"  {each['kind']:10s} {size:>12s}  {each['name']}" + (f"  ({each['kept']})" if each["kept"] else ""))
+
+
+def _dagster(rules: dict, really: bool) -> int:
+    """The same of Dagster's runs, in a process of its own: nothing here imports it."""
+    home = Path(os.environ.get("DAGSTER_HOME") or HERE / ".dagster")
+    if not home.is_dir() or importlib.util.find_spec("dagster") is None:
+        return 0
+    command = [
+        sys.executable,
+        "-m",
+        "assets.prune",
+        "--keep-days",
+        str(rules["keep_days"]),
+        "--keep-last",
+        str(rules["keep_last"]),
+    ]
+    return subprocess.run([*command, *(["--yes"] if really else [])], env=run.environment()).returncode

@@ -1,0 +1,162 @@
+"""DVC's cache: which files something names, and those that nothing does.
+
+Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
+version that is registered here or on any branch and was not dropped. A name is any hash in a dvc.lock, a .dvc file, a registry's
+record or a folder's listing, so that a file that cannot be parsed keeps what it names. What is younger than the policy says stays
+too: a run may have made it and not yet have written it down.
+"""
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines import recipe
+from pipelines.ops.dvc import recover
+from pipelines.ops.registry import cache_references, git, objects, other_branches, versions, worktree
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.retention.policy import DAY, row
+
+HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
+
+
+def folder(project: Path) -> Path:
+    from dvc.repo import Repo  # a second to import
+
+    with Repo(str(project.absolute())) as repo:
+        return Path(repo.cache.local.path)
+
+
+def why_not(project: Path, cache: Path) -> str:
+    """Why the cache must be left alone now; "" if it need not."""
+    if not cache.resolve().is_relative_to(project.resolve()):
+        return f"it lies outside the project, in {cache}, where others may use it"
+    return busy(project)
+
+
+def busy(project: Path) -> str:
+    """Why nothing that a run uses may go now; "" where nothing is at work."""
+    if retrainings := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
+        return f"retraining {retrainings[0]} is at work"
+    with contextlib.suppress(OSError, ValueError):
+        locks = json.loads((project / recover.RWLOCK).read_text())
+        if living := [pid for pid in recover.holders(locks) if recover.alive(pid)]:
+            return f"DVC is at work (process {living[0]})"
+    return ""
+
+
+def find(project: Path, cache: Path, keep_days: float, going: set[str], now: float | None = None) -> list[dict]:
+    """A row for each reason to keep files of the cache, and one for the files that go (`paths`). `going`: references of git that
+    do not count. `RegistryError` where it cannot be known what a registered model needs."""
+    now = time.time() if now is None else now
+    why = _whole(cache, _named(project, going))
+    totals: dict[str, list[int]] = {}
+    paths, freed, newest = [], 0, 0.0
+    for file in cache.glob("??/*"):
+        with contextlib.suppress(FileNotFoundError):
+            stat = file.stat()
+            young = (now - stat.st_mtime) / DAY < keep_days
+            reason = why.get(file.parent.name + file.name) or (
+                f"named by nothing, {keep_days:g} days not over" if young else ""
+            )
+            if reason:
+                count, size = totals.get(reason, (0, 0))
+                totals[reason] = [count + 1, size + stat.st_size]
+            else:
+                paths.append(file)
+                freed += stat.st_size if stat.st_nlink == 1 else 0
+                newest = max(newest, stat.st_mtime)
+    kept = [row("cache", f"{count} files", now, size, reason) for reason, (count, size) in totals.items()]
+    return kept + (
+        [row("cache", f"{len(paths)} files that nothing names", newest, freed, paths=paths)] if paths else []
+    )
+
+
+def theirs_alone(project: Path, cache: Path, experiments: list[dict[str, str]]) -> int:
+    """Bytes of the cache's files that only these experiments name, each reference -> commit. `RegistryError` as of `find`."""
+    if not experiments:
+        return 0
+    going = {ref for refs in experiments for ref in refs}
+    commits, blobs = {commit for refs in experiments for commit in refs.values()}, {}
+    named = ((md5, "") for commit in commits for md5 in _in_commit(project, commit, blobs))
+    total = 0
+    for md5 in _whole(cache, named).keys() - _whole(cache, _named(project, going)).keys():
+        with contextlib.suppress(FileNotFoundError):
+            total += (cache / md5[:2] / md5[2:]).stat().st_size
+    return total
+
+
+def _whole(cache: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Hash -> why, the first reason given, of what is named and what lies in the folders named."""
+    why: dict[str, str] = {}
+    for md5, reason in named:
+        why.setdefault(md5, reason)
+    for md5 in [md5 for md5 in why if md5.endswith(".dir")]:
+        for inside in listing(cache, md5):
+            why.setdefault(inside, why[md5])
+    return why
+
+
+def remove(each: dict) -> None:
+    """Unlink the files, listings first: a listing says that what it names is there."""
+    for file in sorted(each["paths"], key=lambda file: not file.name.endswith(".dir")):
+        file.unlink(missing_ok=True)
+
+
+def listing(cache: Path, md5: str) -> list[str]:
+    """The hashes in a folder's listing; none where the cache has it not."""
+    try:
+        return [found.decode() for found in HASH.findall((cache / md5[:2] / md5[2:]).read_bytes())]
+    except OSError:
+        return []
+
+
+def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
+    """(hash, who names it), the weightiest first."""
+    blobs: dict[str, list[str]] = {}
+    for record, _ in versions.undropped(project):
+        reason = "a registered model needs them"
+        for path, md5 in cache_references.of_version(record).items():
+            if md5.endswith(".dir"):
+                _have(project, md5, path, f"{record['name']} {record['version']}")
+        yield from ((md5, reason) for md5 in record["hashes"].values())
+        yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], blobs))
+    for text, _ in other_branches.others(project):
+        reason = "a model registered on another branch needs them"
+        yield from ((found.decode(), reason) for found in HASH.findall(text.encode()))
+        for commit in other_branches.COMMIT.findall(text):
+            yield from ((md5, reason) for md5 in _in_commit(project, commit, blobs))
+    trees, under_git = [project], git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0
+    if under_git:
+        listed = git.run(project, "worktree", "list", "--porcelain").stdout.splitlines()
+        trees += [Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")]
+    for tree in trees:
+        for file in (tree / "dvc.lock", *recipe.dvc_files(tree)):
+            hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
+            yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
+    for commit in git.references(project, going) if under_git else ():
+        yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
+
+
+def _have(project: Path, md5: str, path: str, model: str) -> None:
+    """A registered model's listing must be at hand, or it is not known which files it needs."""
+    try:
+        objects.find(project, md5, path)
+    except RegistryError as error:
+        raise RegistryError(
+            f"It cannot be known what {model} needs: {error}. Nothing of DVC's cache was removed"
+        ) from error
+
+
+def _in_commit(project: Path, commit: str, blobs: dict[str, list[str]]) -> Iterator[str]:
+    """The hashes in a commit's dvc.lock and .dvc files; `blobs` remembers those read."""
+    listed = git.run(project, "ls-tree", "-r", "-z", commit, check=False).stdout
+    for line in filter(None, listed.split("\0")):
+        (_, kind, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
+        if kind == "blob" and (path == "dvc.lock" or path.endswith(".dvc")):
+            if blob not in blobs:
+                text = git.run(project, "cat-file", "blob", blob).stdout
+                blobs[blob] = [found.decode() for found in HASH.findall(text.encode())]
+            yield from blobs[blob]

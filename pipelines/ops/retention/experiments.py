@@ -1,0 +1,75 @@
+"""DVC experiments, branches of retrainings, and worktrees that retrainings left behind."""
+
+import re
+import time
+from pathlib import Path
+
+from pipelines.ops.registry import git, other_branches, worktree
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.retention import dvc_cache
+from pipelines.ops.retention.policy import row
+
+EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+BRANCH = f"refs/heads/{worktree.BRANCH}"
+
+
+def find(project: Path) -> list[dict]:
+    """A row for each commit that experiments or branches of retrainings point at."""
+    if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
+        return []
+    models, unfinished = other_branches.commits(project), set(worktree.waiting(project))
+    held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
+    told = "--format=%(refname) %(objectname) %(committerdate:unix)"
+    commits: dict[str, dict] = {}
+    for line in git.run(project, "for-each-ref", told, "refs/exps", BRANCH.rstrip("/")).stdout.splitlines():
+        ref, commit, when = line.split()
+        match = EXPERIMENT.fullmatch(ref)
+        if not match and not ref.startswith(BRANCH):
+            continue  # DVC's own
+        name = match[1] if match else ref.removeprefix("refs/heads/")
+        each = commits.setdefault(commit, row("experiment", name, float(when), refs={}))
+        each["refs"][ref] = commit
+        if commit in models:
+            each["kept"] = f"registered: {models[commit]}"
+        elif not match and worktree.holds(project, name.removeprefix(worktree.BRANCH), models):
+            each["kept"] = "a registered version is of a commit before it"
+        elif name.removeprefix(worktree.BRANCH).removeprefix("retrain-") in unfinished:
+            each["kept"] = "its retraining has not ended"
+        elif ref in held:
+            each["kept"] = "checked out in a worktree"
+    return list(commits.values())
+
+
+def usage(project: Path, cache: Path) -> dict:
+    """`{"count", "bytes"}`: experiments, each with its branch one, and the size of the files of DVC's cache that nothing else
+    names; or `{"problem"}`, where it cannot be known what a registered model needs."""
+    try:
+        found = find(project)
+        return {"count": len(found), "bytes": dvc_cache.theirs_alone(project, cache, [each["refs"] for each in found])}
+    except RegistryError as error:
+        return {"problem": str(error)}
+
+
+def remove(project: Path, each: dict) -> None:
+    """Delete an experiment's references, unless they have moved since they were looked at."""
+    for ref, commit in each["refs"].items():
+        git.run(project, "update-ref", "-d", ref, commit)
+
+
+def unfinished(project: Path) -> list[dict]:
+    """A row for each retraining that was interrupted or failed, or is at work."""
+    found = []
+    for name in worktree.waiting(project):
+        folder = project / worktree.FOLDER / name
+        files = [folder, folder.with_suffix(".json"), *(folder.rglob("*") if folder.is_dir() else ())]
+        stats = [file.lstat() for file in files if file.exists()]
+        when = max((stat.st_mtime for stat in stats), default=time.time())
+        # links into DVC's cache free nothing
+        size = sum(stat.st_size for stat in stats if stat.st_nlink == 1)
+        found.append(row("retraining", name, when, size, "at work" if worktree.at_work(project, name) else ""))
+    return found
+
+
+def remove_unfinished(project: Path, each: dict) -> None:
+    """As `conservatory retrain --clean` does, for one. `RegistryError` if it is at work by now."""
+    worktree.take_away(project, each["name"], other_branches.commits(project))

@@ -1,0 +1,49 @@
+"""`retention` of params.yaml: what is older than `keep_days` goes, but for the `keep_last` newest."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.core import params
+from pipelines.ops.settings import load_params
+
+ALSO = {"training": Path(".cache/training"), "downloads": Path(".cache/downloads"), "corrupt": Path(".dvc/tmp/corrupt")}
+"""What goes only where it is named: `--also`."""
+DEFAULTS = {
+    "experiments": {"keep_days": 90, "keep_last": 10},
+    "retrainings": {"keep_days": 14, "keep_last": 0},
+    "cache": {"keep_days": 14},
+    "runs": {"keep_days": 90, "keep_last": 50},
+    "automatic": False,
+}
+DAY = 86_400.0
+
+
+def read(project: Path) -> dict:
+    """The policy; what params.yaml leaves out is as in DEFAULTS. `SystemExit` with a sentence for what cannot be one."""
+    given = load_params(project / params.PARAMS).get("retention") or {}
+    return {
+        kind: rule | given.get(kind, {}) if isinstance(rule, dict) else given.get(kind, rule)
+        for kind, rule in DEFAULTS.items()
+    }
+
+
+def row(kind: str, name: str, when: float, size: int | None = None, kept: str = "", **more: object) -> dict:
+    """Something that may go. `when`: seconds since 1970 of its last change; `size`: bytes freed, None where that is not known;
+    `kept`: why it stays, whatever its age."""
+    return {"kind": kind, "name": name, "when": when, "bytes": size, "kept": kept, **more}
+
+
+def choose(rows: Iterable[dict], keep_days: float, keep_last: float = 0, now: float | None = None) -> list[dict]:
+    """The rows, the newest first, with a reason given to each that the policy keeps."""
+    now = time.time() if now is None else now
+    found = sorted(rows, key=lambda each: -each["when"])
+    for number, each in enumerate(found):
+        days = (now - each["when"]) / DAY
+        if each["kept"]:
+            continue
+        if number < keep_last:
+            each["kept"] = f"among the {keep_last:g} newest"
+        elif days < keep_days:
+            each["kept"] = f"{max(days, 0):.0f} days old, kept for {keep_days:g}"
+    return found

@@ -1,0 +1,113 @@
+"""The bytes of withdrawn clips, in the caches of this project: what can be purged, and what cannot and why.
+
+A clip is withdrawn by `conservatory remove CLIP`, which writes its SHA-256 to `withdrawn` in params.yaml; the next run makes
+everything without it. What older results were made of still holds it, in DVC's cache: the file as published, the shards of
+samples and frames it lies in, and reports that may play an excerpt (`holding`). These go, also where an older result or a
+registered model was made from them: that model's weights, predictions and scores stay, so that it can be promoted, rolled back to
+and exported; its input cannot be laid out again.
+
+The same bytes go from the worktrees of retrainings that have not ended (while one is at work nothing is purged at all), and from
+among what was put aside as spoilt. A worktree that somebody made is left and named.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipelines.core import cache as clips
+from pipelines.core import params
+from pipelines.core.files import sha256, write_json
+from pipelines.ops.lineage.revision import remotes
+from pipelines.ops.registry import cache_references, git, worktree
+from pipelines.ops.remotes import local_cache
+from pipelines.ops.retention import withdrawn_files
+from pipelines.ops.retention.policy import row
+from pipelines.ops.settings import load_params
+
+DOWNLOADS = Path(".cache/downloads")
+
+
+def contents(project: Path) -> dict[str, str]:
+    """SHA-256 -> why, of what is withdrawn."""
+    return load_params(project / params.PARAMS).get("withdrawn") or {}
+
+
+def find(project: Path, cache: Path) -> list[dict]:
+    """Rows of what holds withdrawn clips; `paths` are the files that go, `what` is hash -> path of those of DVC's cache."""
+    gone, found = contents(project), []
+    if not gone:
+        return []
+    used = withdrawn_files.files(cache, project)
+    held, unread = withdrawn_files.find(project, cache, set(gone))
+    for md5, what in sorted(held.items(), key=lambda pair: pair[1]):
+        if (cache / md5[:2] / md5[2:]).is_file():
+            found.append(_row(what, [cache / md5[:2] / md5[2:]], _in_use(md5, used), what={md5: what}))
+    held = cache_references.purged(project) | held
+    for file, md5, kept in _copies(project, held):
+        name = str(file.relative_to(project) if file.is_relative_to(project) else file)
+        found.append(_row(name, [file], kept or _in_use(md5, used), what={md5: held[md5]}))
+    if kept_clips := list((project / clips.folder()).glob("*/??/*")):
+        found.append(
+            _row(f"{clips.folder()}, all of it: entries do not say whose they are (it costs time alone)", kept_clips)
+        )
+    for file in sorted((project / DOWNLOADS).rglob("*")):
+        if file.is_file():
+            kept = (
+                "" if sha256(file) in gone else "an archive may hold the clip among others: --also downloads takes all"
+            )
+            found.append(_row(str(file.relative_to(project)), [file], kept))
+    for commit in unread:
+        kept = "it cannot be read, so what it alone names was not looked at"
+        found.append(_row(f"dvc.lock of {commit[:12] or 'this tree'}", [], kept))
+    pushed = "what was pushed stays there until conservatory prune --withdrawn --remote"
+    return found + [_row(f"remote {name} ({url})", [], f"{pushed} {name}") for name, url in remotes().items()]
+
+
+def _in_use(md5: str, used: dict[str, str]) -> str:
+    """Why a file must stay because of this tree; "" where it need not."""
+    if md5 not in used:
+        return ""
+    if used[md5].startswith(withdrawn_files.RAW):
+        return "published data are kept whole until the dataset is removed: conservatory remove DATASET"
+    return f"{used[md5]} of this tree is it: conservatory run first, which makes all without the clip"
+
+
+def _copies(project: Path, held: dict[str, str]) -> Iterator[tuple[Path, str, str]]:
+    """(file, its hash, why it must stay) of copies outside DVC's cache. What is a link to the cache is none."""
+    for file in sorted((project / local_cache.ASIDE).glob("*")):
+        if file.name in held:  # spoilt, it has no hash that tells, but the name of what it was
+            yield file, file.name, ""
+    for tree, kept in _worktrees(project):
+        for place in (*withdrawn_files.SHARDED, withdrawn_files.RAW, withdrawn_files.REPORTS):
+            for file in sorted((tree / place).rglob("*")):
+                if file.is_file() and not file.is_symlink() and (md5 := local_cache.digest(file)) in held:
+                    yield file, md5, kept
+
+
+def _worktrees(project: Path) -> list[tuple[Path, str]]:
+    """The project's git worktrees but itself, and why a file in them must stay."""
+    trees = [project / worktree.FOLDER / name for name in worktree.waiting(project)]
+    found, ours = [(tree, "") for tree in trees], {project.resolve(), *(tree.resolve() for tree in trees)}
+    listed = git.run(project, "worktree", "list", "--porcelain", check=False).stdout or ""
+    for line in re.findall(r"^worktree (.+)$", listed, re.M):
+        if Path(line).resolve() not in ours:
+            found.append((Path(line), "in a worktree that somebody made: conservatory run there, or remove it"))
+    return found
+
+
+def _row(name: str, paths: list[Path], kept: str = "", what: dict[str, str] | None = None) -> dict:
+    stats = [path.stat() for path in paths]
+    when, size = max((stat.st_mtime for stat in stats), default=0.0), sum(stat.st_size for stat in stats)
+    return row("withdrawn", name, when, size if paths else None, kept, paths=paths, what=what or {})
+
+
+def remove(project: Path, each: dict) -> None:
+    """Take the files away. What goes from DVC's cache is first written to registry/purged.json: nobody who pushes an older model
+    is to be asked for it."""
+    if each["what"]:
+        write_json(
+            project / cache_references.PURGED,
+            dict(sorted({**cache_references.purged(project), **each["what"]}.items())),
+        )
+    for file in each["paths"]:
+        file.unlink(missing_ok=True)

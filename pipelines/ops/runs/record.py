@@ -1,0 +1,98 @@
+"""What became of stages and runs, the newest some thousand: `.cache/runs.jsonl`, a line a stage that ran or failed, or is up to
+date after a failure without having run, and two a run.
+
+So that `conservatory status` can say why a stage failed also where there is no Dagster. It is no audit record (that is
+dvc.lock in git) and may be deleted.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.core.files import atomic
+from pipelines.ops.runs import log
+
+FILE = ".cache/runs.jsonl"
+MAX_BYTES = 2 << 20  # beyond it the older half goes
+BEGAN, ENDED, STAGE = "began", "ended", "stage"
+FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
+AS_LOCKED = "as_locked"  # of a run that failed: did its stage read what dvc.lock says?
+WORDS = ("time", "run", "what", "stage", "state", "door", "host", "entry", "reason", "failed", "unit")
+NUMBERS = ("seconds", "items", "per_second", "pid", "status", "ran", "unchanged", "restored")
+
+
+def add(project: Path, entries: Iterable[dict]) -> None:
+    """Add lines. What cannot be written (a full disk) is not: a record is no reason for a run to fail."""
+    append(project / FILE, entries, MAX_BYTES)
+
+
+def append(path: Path, entries: Iterable[dict], max_bytes: int) -> None:
+    """Add lines to a file of this kind; where it grows beyond `max_bytes` its older half goes."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+            with open(path, "a+b") as file:
+                if file.tell() and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
+                    file.write(b"\n")  # a write was cut off
+                file.write(text.encode("utf-8", "replace"))
+            if path.stat().st_size > max_bytes:
+                lines = path.read_bytes().splitlines(keepends=True)
+                with atomic(path) as temporary:
+                    temporary.write_bytes(b"".join(lines[len(lines) // 2 :]))
+
+
+def read(project: Path) -> list[dict]:
+    """All lines, the oldest first; what a kill cut off is left out."""
+    return lines(project / FILE)
+
+
+def lines(path: Path) -> list[dict]:
+    """The same of any file of this kind."""
+    found = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with contextlib.suppress(ValueError, RecursionError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and {"run", "what", "time"} <= entry.keys() and _sound(entry):
+                    found.append(entry)
+    return found
+
+
+def _sound(entry: dict) -> bool:
+    """Is each value of the kind that is written here? Raises `ValueError` for a time that is none."""
+    words = all(isinstance(entry.get(key, ""), str) for key in WORDS)
+    return (
+        words and all(isinstance(entry.get(key, 0), int | float) for key in NUMBERS) and log.seconds(entry["time"]) > 0
+    )
+
+
+def stages(entries: Iterable[dict]) -> dict[str, dict]:
+    """Stage -> the newest line of it."""
+    return {entry["stage"]: entry for entry in entries if entry["what"] == STAGE and "stage" in entry}
+
+
+def made_good(project: Path, fresh: Iterable[str], run: str = "") -> list[str]:
+    """Note of stages that were found or made up to date without running that their last failure is over. Returns which."""
+    last = stages(read(project))
+    mended = [name for name in dict.fromkeys(fresh) if last.get(name, {}).get("state") == FAILED]
+    if mended:
+        time = log.now()
+        add(project, [{"time": time, "run": run, "what": STAGE, "stage": name, "state": FRESH} for name in mended])
+    return mended
+
+
+def runs(entries: Iterable[dict]) -> dict[str, dict]:
+    """Run -> what is known of it, the oldest first: `began`, and once it has ended `ended`, `status` and the rest of that
+    line."""
+    found: dict[str, dict] = {}
+    for entry in entries:
+        if entry["what"] == BEGAN:
+            found[entry["run"]] = {**entry, "began": entry["time"]}
+        elif entry["what"] == ENDED:
+            found.setdefault(entry["run"], {}).update({**entry, "ended": entry["time"]})
+    return found

@@ -1,0 +1,99 @@
+"""`conservatory status`: the state of the project; `conservatory logs`: what runs have said."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.core.files import atomic
+from pipelines.core.plain import plain
+from pipelines.ops.runs import log
+
+HERE = Path()
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: everything, on standard output.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+) -> None:
+    """What is fresh, stale, failed or quarantined, who is champion, and what room is left. Runs nothing and changes nothing.
+
+    fresh: up to date. stale: something it is made from changed (what comes after is stale too). never run. failed: the last try
+    failed, and nothing has made it since. gone: its files are away (dvc pull, or conservatory run, brings them).
+
+    Exit status: 0 all is fresh; 1 something is not; 2 the project cannot be read.
+    """
+    from pipelines.ops.dvc import freshness
+    from pipelines.ops.status import gather, text
+
+    try:
+        found = gather.gather(HERE)
+    except (freshness.StatusError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(text.lines(found, sys.stdout.isatty())))
+    if html:
+        from pipelines.ops.status import page
+
+        with atomic(html) as temporary:
+            temporary.write_text(page.render(found), encoding="utf-8")
+        print(f"Written: {html}", file=sys.stderr)
+    raise typer.Exit(0 if gather.healthy(found) else 1)
+
+
+def logs(
+    run: Annotated[str, typer.Option(help="Which run, or the beginning of its id; the last with none.")] = "",
+    stage: Annotated[str, typer.Option(help="Only this stage, for instance cluster@mine.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the run does, until it ends.")] = False,
+    problems: Annotated[bool, typer.Option("--problems", help="Only warnings and errors.")] = False,
+    runs: Annotated[bool, typer.Option("--list", help="List the runs there are logs of, the oldest first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The lines as they are kept, for machines.")] = False,
+) -> None:
+    """Show what a run has said, of the newest runs that are kept (.cache/logs): by conservatory run, a retraining or Dagster."""
+    there = log.runs(log.folder(HERE))
+    if runs:
+        for path in there:
+            first = next(log.read(path), {"time": "", "message": ""})
+            print(f"{path.stem}  {first['time'][:19]}  {first['message']}")
+        if not there:
+            print("There is no log yet: conservatory run writes one", file=sys.stderr)
+        return
+    wanted = [path for path in there if path.stem.startswith(run)]
+    if not wanted:
+        known = (
+            f"no log of a run {run!r}; conservatory logs --list" if there else "no log yet: conservatory run writes one"
+        )
+        print(f"There is {known}", file=sys.stderr)
+        raise typer.Exit(2)
+    last, stages = None, {}
+    try:
+        for entry in log.read(wanted[-1], follow):
+            last = entry.get("event")
+            stages[entry.get("stage") or ""] = None
+            of_stage = not stage or entry.get("stage") == stage
+            if of_stage and (not problems or entry.get("level") in ("warning", "error")):
+                shown = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
+                print(shown if as_json else plain(shown), flush=True)
+        if follow and last != "ended":
+            print("The run was cut off: the process that began it is gone.", file=sys.stderr)
+        if stage and stage not in stages:
+            there = ", ".join(filter(None, stages)) or "none"
+            print(f"The log of {wanted[-1].stem} has no stage {stage!r}; it has {there}.", file=sys.stderr)
+            raise typer.Exit(2)
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.stderr.close()  # or Python says that it could not write to a pipe that nobody reads
+
+
+def _line(entry: dict) -> str:
+    mark = {"warning": "!", "error": "x"}.get(entry.get("level", ""), " ")
+    return f"{str(entry.get('time', ''))[11:19]} {mark} {entry.get('stage') or '-':28} {entry['message']}"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+    app.command("logs")(logs)

@@ -1,0 +1,216 @@
+"""All that `conservatory status` tells, as plain data. Every part stands alone: what cannot be read is said, and the rest
+told."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from pipelines.core import params
+from pipelines.core.files import read_json
+from pipelines.ops.dvc import freshness
+from pipelines.ops.registry import history, versions, worktree
+from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.retention import experiments
+from pipelines.ops.runs import log, record
+from pipelines.ops.settings import load_params
+from pipelines.ops.status import disk
+
+FAILED = "failed"
+ORDER = (FAILED, freshness.STALE, freshness.NEVER, freshness.GONE, freshness.FRESH)
+CODE = Path(__file__).parents[3]
+PATIENCE = 20.0  # seconds for Dagster to answer
+MAX_RUNS = 10
+
+
+def gather(project: Path = Path()) -> dict:
+    """The present state. Raises `stages.StatusError` where the recipe cannot be read."""
+    asked = _ask_dagster(project)
+    entries = record.read(project)
+    told = _stages(project, record.stages(entries), record.runs(entries))
+    counts = Counter(stage["state"] for stage in told)
+    return {
+        "project": project.absolute().name,
+        "time": log.now(),
+        "counts": {state: counts[state] for state in ORDER if counts[state]},
+        "stages": told,
+        **_runs(project, entries),
+        "quarantine": _quarantine(project),
+        "models": _models(project),
+        **_retrainings(project),
+        "disk": disk.usage(project, dvc_cache := _dvc_cache(project)),
+        "experiments": experiments.usage(project, dvc_cache / "files/md5") if dvc_cache else None,
+        "dagster": _answer(asked),
+    }
+
+
+def healthy(found: dict) -> bool:
+    """Is there nothing to run and nothing to mend?"""
+    return set(found["counts"]) <= {freshness.FRESH}
+
+
+def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list[dict]:
+    """Each stage, in the recipe's order: a failure is the newest that is known of a stage that is not up to date. DVC took away
+    what such a stage had made; where that is all that is amiss, it failed if it did so on the very inputs that it has now, those
+    of dvc.lock, and a change that was undone has mended it otherwise."""
+    told = []
+    for name, found in freshness.states(project).items():
+        stage = {"name": name, "state": found.state, "why": list(found.why)}
+        if known := last.get(name):
+            stage |= {key: known[key] for key in ("time", "seconds", "items", "unit", "per_second") if key in known}
+            unmended = runs.get(known["run"], {}).get(record.AS_LOCKED) if found.state == freshness.GONE else True
+            if known.get("state") == FAILED and found.state != freshness.FRESH and unmended:
+                stage |= {"state": FAILED, "reason": known.get("reason", ""), "run": known["run"]}
+        told.append(stage)
+    return told
+
+
+def _runs(project: Path, entries: list[dict]) -> dict:
+    """The newest runs, the newest first, and what goes on now."""
+    told, going = [], []
+    for run, known in reversed(record.runs(entries).items()):
+        if "ended" not in known:
+            alive = log.alive(known.get("pid"), known.get("began", ""))
+            known = {**known, "state": "goes on" if alive else "was cut off"}
+            if alive:
+                going.append(
+                    {"run": run, "door": known.get("door"), "since": known.get("began"), "now": _now(project, run)}
+                )
+        else:
+            known = {**known, "state": "done" if known.get("status") == 0 else FAILED}
+        keys = ("run", "door", "began", "ended", "state", "seconds", "ran", "unchanged", "restored", "failed", "reason")
+        told.append({key: known[key] for key in keys if key in known})
+    return {"going": going, "runs": told[:MAX_RUNS]}
+
+
+def _now(project: Path, run: str) -> str:
+    """The last that a run's log says of its stage."""
+    path, last = log.folder(project) / f"{run}.jsonl", ""
+    if path.exists():
+        for entry in log.read(path):
+            if entry.get("event") in ("started", "progress"):
+                last = entry["message"]
+    return last
+
+
+def _quarantine(project: Path) -> list[dict]:
+    """Files that could not be used, by dataset and reason (the words before a reason's particulars)."""
+    told = []
+    try:
+        datasets = load_params(project / params.PARAMS).get("datasets") or {}
+    except FileNotFoundError:
+        return []
+    except SystemExit as error:  # a value that no stage takes
+        raise freshness.StatusError(str(error)) from None
+    for name in datasets:
+        count = _n_quarantined(project, name)
+        if count:
+            try:
+                reasons = _reasons(project, name)
+            except (OSError, ValueError, KeyError) as error:
+                told.append({"dataset": name, "n": count, "reasons": {}, "problem": str(error)})
+                continue
+            kinds = Counter(re.split(r"[:;(]", reason or "?")[0].strip()[:80] for reason in reasons)
+            told.append({"dataset": name, "n": count, "reasons": dict(kinds.most_common(8))})
+        elif count == 0:
+            told.append({"dataset": name, "n": 0, "reasons": {}})
+    return told
+
+
+def _n_quarantined(project: Path, name: str) -> int | None:
+    """As the dataset's record says; None before it was read."""
+    for stage in ("audio", "manifest"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return int(read_json(project / f"data/records/{stage}/{name}.json")["figures"]["quarantined"])
+    return None
+
+
+def _reasons(project: Path, name: str) -> list[str]:
+    import pyarrow.parquet as pq  # half a second, and mostly there is nothing to read
+
+    tables = (project / f"data/audio/{name}/quarantine.parquet", project / f"data/manifests/{name}.quarantine.parquet")
+    path = next((path for path in tables if path.exists()), tables[0])
+    return pq.read_table(path, columns=["reason"])["reason"].to_pylist()
+
+
+def _models(project: Path) -> list[dict]:
+    told = []
+    for name in history.names(project):
+        try:
+            events = history.read(project, name)
+            by_stage = history.stages(events)
+            champion = history.champion(events)
+            metrics = versions.load(project, name, champion)["metrics"] if champion else {}
+        except RegistryError as error:
+            told.append({"name": name, "problem": str(error)})
+            continue
+        crowned = [e["time"] for e in events if e["version"] == champion and e["event"] in history.PROMOTING]
+        decided = [e for e in events if e["event"] != "registered"]
+        last = decided[-1] if decided else None
+        told.append(
+            {
+                "name": name,
+                "champion": champion,
+                "since": crowned[-1] if crowned else None,
+                "metrics": {key: metrics[key] for key in ("roc_auc", "pr_auc") if key in metrics},
+                "challengers": [version for version, stage in by_stage.items() if stage == "challenger"],
+                "last": {key: last[key] for key in ("time", "event", "version", "reason")} if last else None,
+            }
+        )
+    return told
+
+
+def _retrainings(project: Path) -> dict[str, list[str]]:
+    """Those that a process works on now, and the others that have not ended: they can be gone on with."""
+    working, left = [], []
+    for name in worktree.waiting(project):
+        if worktree.at_work(project, name):
+            working.append(name)
+        else:
+            left.append(f"{name} {worktree.failure(project, name)}".strip())
+    return {"retraining": working, "retrainings": left}
+
+
+def _dvc_cache(project: Path) -> Path | None:
+    from dvc.repo import Repo
+
+    with Repo(str(project)) as repo:
+        local = repo.cache.local
+        return Path(local.path).parents[1] if local else None  # <cache.dir>/files/md5
+
+
+def _ask_dagster(project: Path) -> subprocess.Popen | None:
+    """Start asking Dagster, if the project has a history of it; importing Dagster takes longer than all the rest, which goes on
+    meanwhile."""
+    home = os.environ.get("DAGSTER_HOME") or str((project / ".dagster").absolute())
+    if not (Path(home) / "dagster.yaml").exists():
+        return None
+    path = os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "assets.ticks"],
+        cwd=home,
+        env={**os.environ, "DAGSTER_HOME": home, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _answer(asked: subprocess.Popen | None) -> dict | None:
+    """Schedules, sensors and failed runs, as `assets/ticks.py` tells them; None without a history of Dagster."""
+    if asked is None:
+        return None
+    try:
+        out, error = asked.communicate(timeout=PATIENCE)
+        return json.loads(out)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        asked.communicate()
+        return {"problem": f"Dagster did not answer in {PATIENCE:.0f} s"}
+    except ValueError:
+        return {"problem": f"Dagster's history cannot be read: {(error.strip().splitlines() or ['no answer'])[-1]}"}
