@@ -1,4 +1,4 @@
-"""The `conservatory` command: add music of one's own, run what is stale, look at the result."""
+"""The `conservatory` command line."""
 
 import errno
 import os
@@ -110,7 +110,7 @@ def remove(
 
 @app.command("list")
 def list_datasets() -> None:
-    """The datasets of the recipe, and what became of each."""
+    """List the datasets and their state."""
     for name, entry in _settings()["datasets"].items():
         record = Path("data/records/audio") / f"{name}.json"
         state = "not read yet"
@@ -136,7 +136,7 @@ def run_stages(
         bool, typer.Option("--dry-run", help="Run nothing: say what would run, why, and about how long it takes.")
     ] = False,
 ) -> None:
-    """Run what is stale: everything, or the stages named and what they depend on.
+    """Run stale stages: all of them, or the named ones and their dependencies.
 
     Folders of your own are looked at first: new, changed and removed files count. A run that was interrupted goes on where
     it stopped. The same as `dvc repro`, with the folders refreshed. With --force what the named stages need is brought up to date
@@ -206,7 +206,7 @@ def _say_plan(targets: list[str], dataset: str) -> None:
 
 @app.command()
 def refresh() -> None:
-    """Look at the folders of your own and record in params.yaml what lies in them now. `run` does this first."""
+    """Record the current state of your folders in params.yaml. `run` does this first."""
     from pipelines.datasets import listing
 
     _settings()
@@ -234,7 +234,7 @@ def show_cache(
     limit_gb: Annotated[float | None, typer.Option(help="Limit for --prune, instead of cache.limit_gb.", min=0)] = None,
     only: Annotated[str, typer.Option(help="With --prune: this kind alone, for instance pcm or log_mel.")] = "",
 ) -> None:
-    """What is kept of each clip's sound and features, so that it need not be computed again; make room with --prune.
+    """Show the clip cache (decoded audio and features, by content); --prune frees disk space.
 
     Nothing but time is lost by removing any of it. `--prune --limit-gb 0` empties it.
     """
@@ -263,7 +263,7 @@ def ui(
         bool, typer.Option("--read-only", help="To look at: nothing can be run or turned on.")
     ] = False,
 ) -> None:
-    """Open the lineage graph in Dagster: look at it, run it, schedule it.
+    """Open Dagster: the lineage graph, runs and schedules.
 
     For a team, with Postgres and services that start by themselves: docs/deployment.md.
     """

@@ -1,4 +1,4 @@
-"""Does music lie outside of what a tagger was trained on? By the distance of the `ood` stage, in what the `space` stage left."""
+"""Is a clip unlike the music a tagger was trained on? Uses the distances of `ood` in the tables of `space`."""
 
 import hashlib
 from collections.abc import Callable

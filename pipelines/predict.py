@@ -1,4 +1,4 @@
-"""Tag files that are in no dataset: what `conservatory predict` does. Any length, in bounded memory."""
+"""Tag audio files of any length, in bounded memory, without adding them to a dataset."""
 
 import os
 from collections.abc import Callable

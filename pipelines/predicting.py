@@ -1,4 +1,4 @@
-"""`conservatory predict`: files and folders of music in, tags out."""
+"""`conservatory predict`: tag files and folders of music."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def predict_files(
         str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
     ] = "",
 ) -> None:
-    """Tag your own files: the likeliest tags of each, with their probabilities.
+    """Tag your own files: the most likely tags with their probabilities.
 
     Of a folder all that is music is heard, below it too, in the order of its names; other files are passed over and counted.
 

@@ -1,4 +1,4 @@
-"""What `conservatory add` makes of a folder or CSV: its entry of params.yaml, and what a person should know of it first."""
+"""The entry of params.yaml that `conservatory add` writes for a folder or CSV, and the summary that it prints first."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""How long a run will take: what each stage took when it last ran here; for one that never did, what its like took for another
-dataset, by their sizes."""
+"""Estimate how long a run takes: from the last run of each stage here, or from the same stage of another dataset, scaled by
+size."""
 
 import math
 from collections.abc import Iterable, Mapping

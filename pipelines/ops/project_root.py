@@ -1,4 +1,4 @@
-"""Which project a command is for, and which files the words of whoever gives it mean.
+"""Find the project of a command, and resolve the paths that the user gave.
 
 The project is the one the user stands in, the nearest above: never another, where `remove` and `prune` would do harm. Stages and
 parameters are found from its root, so a command goes there first, and what the user named is then meant from where they stood.

@@ -1,6 +1,5 @@
-"""What git has of registered models, for whoever must not stumble over it: `registry/<name>/` with `N.json` for each version and
-`history.jsonl`. What cannot be read is left out here; `pipelines.ops.registry`, which writes them, says what is wrong.
-"""
+"""Read registered models from git: `registry/<name>/N.json` of each version, and `history.jsonl`. Unreadable files are skipped
+here; `ops.registry`, which writes them, reports them."""
 
 import contextlib
 import json

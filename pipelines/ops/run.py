@@ -1,4 +1,4 @@
-"""Run what is stale: refresh the fingerprints of users' folders, then `dvc repro`."""
+"""Run stale stages: update the fingerprints of local folders, then call `dvc repro`."""
 
 import fcntl
 import shutil

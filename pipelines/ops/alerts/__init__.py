@@ -1,4 +1,4 @@
-"""Telling somebody that a run failed, a check did not hold, or a promotion was refused: by e-mail, webhook or a command.
+"""Alerts by e-mail, webhook or a command: a run failed, a check failed, a promotion was refused.
 
 Nothing is sent unless the user has said where to. Sending is bounded in time, never raises, and never fails a run.
 """

@@ -1,4 +1,4 @@
-"""`conservatory alerts`: whom alerts go to, and a trial."""
+"""`conservatory alerts`: show the recipients, and send a test alert."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An alert, and how it reads."""
+"""The content of an alert."""
 
 import socket
 from dataclasses import asdict, dataclass, field

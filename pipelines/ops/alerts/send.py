@@ -1,4 +1,4 @@
-"""Send an alert, once, and of a kind at most one in a while; what was sent is remembered in `.cache/alerts.json`."""
+"""Send an alert once, and at most one of a kind per interval. Sent alerts are recorded in `.cache/alerts.json`."""
 
 import contextlib
 import fcntl

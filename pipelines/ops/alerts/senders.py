@@ -1,4 +1,4 @@
-"""The three ways an alert goes out. Each raises `Undelivered` with a sentence, and none takes longer than DEADLINE."""
+"""The three transports of alerts. Each raises `Undelivered` with a reason, and none takes longer than DEADLINE."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where alerts go: `alerts` in params.yaml, and the environment.
+"""Recipients of alerts: `alerts` in params.yaml, and environment variables.
 
 params.yaml is copied around and merged from people who never run it. So it may name who is told, and nothing that runs or holds a
 secret: a command, and a mail server that is given a password, come from the environment alone.

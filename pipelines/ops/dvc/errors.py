@@ -1,4 +1,4 @@
-"""What DVC complains of that is no fault of the recipe, in a sentence: its settings (.dvc/config, .dvc/config.local), and git."""
+"""Explain DVC errors that the recipe did not cause: broken settings (.dvc/config, .dvc/config.local) and git problems."""
 
 import copy
 import os

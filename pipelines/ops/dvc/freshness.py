@@ -1,4 +1,4 @@
-"""Which stages are up to date, and why the others are not: DVC's own answer, for all stages in one process.
+"""Find the stages that are up to date, and why the others are stale. DVC decides, for all stages in one process.
 
 `dvc status` hashes what a stage reads once a stage, and reads params.yaml anew for each; most stages read the same code
 and parameters. Here each path is hashed once (DVC's database of hashes knows the unchanged ones by their time and size) and

@@ -1,4 +1,4 @@
-"""DVC, with a dvc.lock that is written whole and in no time: `python -m pipelines.ops.dvc.lock repro` for `python -m dvc repro`.
+"""Run DVC with an atomic and fast dvc.lock: `python -m pipelines.ops.dvc.lock repro` for `python -m dvc repro`.
 
 After each stage DVC reads all of dvc.lock, changes one entry and writes all of it back in place: a kill meanwhile leaves half a
 file, and of thousands of stages each waits a minute for it. Here the entry's lines are replaced and the file renamed into

@@ -1,4 +1,4 @@
-"""What stands in the way of the next `dvc repro`, put right.
+"""Clean up after a crashed run so that `dvc repro` can start.
 
 A killed one leaves a record of who reads and writes what (.dvc/tmp/rwlock), and may leave half of that or of dvc.lock, since
 DVC writes both in place. A changed recipe leaves what it no longer makes. A disk that forgot, or a program that wrote into an

@@ -1,4 +1,4 @@
-"""The audit: what a figure was made of, what a song went into, what changed between two results, and a song withdrawn.
+"""Lineage: trace a figure to its sources, find what a clip was used for, compare two results, withdraw a clip.
 
 Belongs here: whatever reads dvc.lock, git and DVC's cache to answer such questions, at any revision, without running a stage, and
 shows or exports the answers. Not here: the lineage table in the report (`pipelines/report/lineage.py`, over the same

@@ -1,4 +1,4 @@
-"""Where the bytes of a clip are, in the project and in its caches, and how each place is emptied."""
+"""Find the bytes of a clip in the project and its caches, and how to delete them from each."""
 
 import io
 from collections.abc import Iterator

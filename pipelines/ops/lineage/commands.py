@@ -44,7 +44,7 @@ def trace(
         bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
     ] = False,
 ) -> None:
-    """What something was made of: data down to raw bytes, parameters, code, environment, and the run that did it.
+    """Trace a result to its sources: raw bytes, parameters, code, environment, and the run that made it.
 
     Read from dvc.lock, git and DVC's cache, at any revision; nothing is run.
 
@@ -98,7 +98,7 @@ def impact(
     rev: Annotated[str, REV] = "",
     json_file: Annotated[Path | None, JSON] = None,
 ) -> None:
-    """What used something: every feature, model and figure after it, and which models have heard a clip.
+    """Find everything that depends on a clip, file or parameter, and the models trained on a clip.
 
     \b
     conservatory impact d8de1153cc62c4f4
@@ -120,7 +120,7 @@ def diff(
     after: Annotated[str, typer.Argument(help="Another; the working tree without it.")] = "",
     json_file: Annotated[Path | None, JSON] = None,
 ) -> None:
-    """What changed between two results, in words: data, parameters, code, environment, and the figures they moved.
+    """Explain the difference between two results: data, parameters, code, environment, and the figures that changed.
 
     \b
     conservatory diff HEAD~1

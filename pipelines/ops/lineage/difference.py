@@ -1,5 +1,5 @@
-"""What changed between two results and why, in words: what was given (music, parameters, code, recipe, environment), which
-stages that reached, and what became of the figures.
+"""Explain the difference between two results: changed inputs (music, parameters, code, recipe, environment), the stages that they
+affect, and the figures that changed.
 
 Why is said stage by stage: its own causes are what differs among what it was given directly; what it inherits is what
 differs among the outputs it read. A stage whose output differs though nothing it was given does points at what dvc.lock does not

@@ -1,4 +1,4 @@
-"""A difference between two results as lines for a terminal."""
+"""Print a difference between two results."""
 
 import json
 from collections.abc import Iterator

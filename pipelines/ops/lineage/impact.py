@@ -1,4 +1,4 @@
-"""What used something: the stages after a clip, a file of data or code, or a parameter, and what they made."""
+"""Find everything that depends on a clip, a data or code file, or a parameter."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A trace as one self-contained HTML page to click through. All text is escaped: names and licences are strangers' words."""
+"""A trace as one self-contained HTML page. All text is escaped: names and licences come from outside."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a person asks about, found in dvc.lock: a figure, a model, a clip, a stage, any file."""
+"""Resolve the target of a question in dvc.lock: a figure, model, clip, stage or file."""
 
 import hashlib
 import json

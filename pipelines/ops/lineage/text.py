@@ -1,4 +1,4 @@
-"""A trace as lines for a terminal: the tree, then the music, the code and the environment at its foot."""
+"""Print a trace: the tree, then the music, the code and the environment."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What something was made of, down to raw bytes, as one JSON-able value that text, page and exports are made from."""
+"""Trace a result to raw bytes, parameters and code: one JSON-able value, from which text, page and exports are made."""
 
 import hashlib
 import json

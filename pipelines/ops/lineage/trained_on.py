@@ -1,4 +1,4 @@
-"""What a clip was to the registered versions of models, whatever their stage: they have heard what is withdrawn since.
+"""The role of a clip in registered models of any stage: were they trained on a clip that has been withdrawn since?
 
 The registry's files are plain JSON in git; what a version was made of is named there by hash, and read from DVC's cache. Its
 commit need not be at hand.

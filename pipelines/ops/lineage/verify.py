@@ -1,4 +1,4 @@
-"""Hash again everything a trace names, and say what is no longer what dvc.lock and the manifests recorded.
+"""Hash again everything that a trace names, and report what differs from dvc.lock and the manifests.
 
 What is looked at: every output (the file here, and in DVC's cache where that holds a copy and no link to the same bytes; at
 another revision the cache, or git), every link between an output and the stage that read it, code and parameters against the

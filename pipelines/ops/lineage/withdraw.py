@@ -1,4 +1,4 @@
-"""A clip withdrawn: its content's hash goes to `withdrawn` in params.yaml, and no dataset's manifest lists it any more."""
+"""Withdraw a clip: write its content hash to `withdrawn` in params.yaml, so that no manifest lists it."""
 
 import re
 

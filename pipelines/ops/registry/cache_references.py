@@ -1,4 +1,4 @@
-"""Which of DVC's files are needed: by this tree, and by every registered version, unless it was dropped. Hash -> path."""
+"""The files of the DVC cache that this tree or a registered version (unless dropped) needs: hash -> path."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""`conservatory models`: look at the registry, and change champions."""
+"""`conservatory models`: list and compare versions, and change the champion."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from pipelines.ops.settings import load_params
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Versions of the taggers: which is the champion, since when, and why. Plain files in registry/, in git.",
+    help="List, compare and promote model versions. The registry is plain files in registry/, in git.",
 )
 Name = Annotated[str, typer.Argument(help="A tagger of params.yaml, for instance short.")]
 Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
@@ -257,7 +257,7 @@ def retrain(
         Path | None, typer.Option("--json", help="Also write what was decided here, for machines.")
     ] = None,
 ) -> None:
-    """Train again on the music as it is now, and let the gate decide on a new champion.
+    """Retrain on the current music; the gate decides whether the new model becomes champion.
 
     It runs in a git worktree of its own over the same DVC cache: your files are left alone, and several retrainings may run at
     once. What it made is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is

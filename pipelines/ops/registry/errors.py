@@ -1,4 +1,4 @@
-"""What is said to the user when the registry cannot do what was asked."""
+"""Errors of the registry, with messages for the user."""
 
 
 class RegistryError(Exception):

@@ -1,4 +1,5 @@
-"""The promotion gate: is the challenger not worse than the champion, on the same frozen test set, by any guarded metric?
+"""The promotion gate: a non-inferiority test of the challenger against the champion on the same frozen test set, for every
+guarded metric.
 
 The test set is the champion's: its test clips, their labels and groups. A metric holds where the lower end of the 95% interval of
 (challenger - champion) is above minus its margin: a non-inferiority test by a paired bootstrap over groups. The champion is asked

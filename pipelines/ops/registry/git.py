@@ -1,4 +1,4 @@
-"""The few things that are asked of git, always in a folder that is named."""
+"""The git commands that the registry uses, always in an explicit folder."""
 
 import os
 import subprocess

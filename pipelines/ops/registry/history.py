@@ -1,4 +1,4 @@
-"""What became of each version: events, in order, in `registry/<name>/history.jsonl`. Stages are read off it alone.
+"""Events of each version, in order, in `registry/<name>/history.jsonl`. The stage of a version is derived from them alone.
 
 A version's files are written first and the event after them, in one rename: whoever is killed in between leaves a version that
 nobody has heard of, and never half a promotion.

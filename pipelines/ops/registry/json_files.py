@@ -1,5 +1,4 @@
-"""JSON files that the registry keeps: read whole and as they should be, or refused with what to do. A merge, an editor or a disk
-may have had them."""
+"""Read the registry's JSON files, and refuse damaged ones (by a merge, an editor or a disk) with a way to repair them."""
 
 from pathlib import Path
 from typing import Any

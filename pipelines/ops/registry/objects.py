@@ -1,4 +1,4 @@
-"""Files by their hash, from DVC's cache or its remote: a champion's predictions, whatever the working tree holds now."""
+"""Read files by hash from DVC's cache or its remote, for instance a champion's predictions, independently of the working tree."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""Versions that other branches have registered: what they need is needed, whatever is checked out now.
+"""Versions registered on other branches: their files are kept, whatever is checked out.
 
 Read is the registry in which each branch, tag, stash, experiment and worktree ends, and in that only hashes and commits: a record
 that cannot be parsed keeps what it names, too.

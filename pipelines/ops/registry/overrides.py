@@ -1,4 +1,4 @@
-"""What a retraining is asked for, `--set` and `--stage`, looked at before anything is fetched or trained."""
+"""Check the options of a retraining, `--set` and `--stage`, before anything is fetched or trained."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Alerts that are owed: of a refusal that nobody was told of, or a retraining that was cut off, because the process died first.
+"""Alerts that were not sent because the process died: a refusal, or an interrupted retraining.
 
 What a retraining leaves (its worktree, its branch) is taken away only after its alerts, and its end is noted after them too. So
 where something is left and nobody works on it, alerts may be owed, and the next retraining or run sends them. `alert` remembers

@@ -1,5 +1,5 @@
-"""Who becomes champion: by the gate, by a person who says why, or by going back; and who is dropped. It is written into the
-history, whichever way."""
+"""Change the champion: by the gate, by hand with a reason, or by rollback; and drop versions. Every change is recorded in the
+history."""
 
 from pathlib import Path
 

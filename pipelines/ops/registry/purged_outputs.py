@@ -1,4 +1,4 @@
-"""Outputs in which a file was purged because a clip in it was withdrawn: what else there is of them, and what is said of it.
+"""Outputs from which a file was purged because a clip in it was withdrawn: what is left of them.
 
 DVC lays out a folder whole or not at all.
 """

@@ -1,4 +1,4 @@
-"""`conservatory push` and `conservatory pull`: data and models to and from a DVC remote, hashed on their way."""
+"""`conservatory push` and `conservatory pull`: transfer data and models to and from a DVC remote, with every file hashed."""
 
 import sqlite3
 import sys
@@ -31,7 +31,7 @@ def push(
         typer.Option("--verify", help="Read and hash all that lies in the remote too, and push again what is spoilt."),
     ] = False,
 ) -> None:
-    """Bring what this tree and every registered model need to the remote; each file is hashed before it leaves.
+    """Upload the files that this tree and every registered model need to the remote; each file is hashed first.
 
     A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
     is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
@@ -44,7 +44,7 @@ def pull(
     models: Annotated[bool, typer.Option("--models", help="Also what every registered model needs.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hash again all that is in DVC's cache here.")] = False,
 ) -> None:
-    """Fetch what this tree needs from the remote and lay it out; each file is hashed when it arrives.
+    """Download the files that this tree needs from the remote and check them out; each file is hashed on arrival.
 
     What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
     purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left

@@ -1,4 +1,4 @@
-"""A slow slide: each challenger a little worse than the champion it replaces, each time by less than the margin.
+"""Guard against gradual decline: a series of challengers, each worse than its champion by less than the margin.
 
 So the gate's decision is held against the best former champion too, on the same test set. Its figures stand in the history,
 beside the decisions they were part of; nothing is computed again.

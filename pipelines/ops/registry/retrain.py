@@ -1,4 +1,4 @@
-"""One retraining from beginning to end: a worktree, `conservatory run` in it, a commit, a push, the gate.
+"""A retraining: create a worktree, run `conservatory run` in it, commit, push, and apply the gate.
 
 Every step may be done again: a retraining that was interrupted goes on from the step it was in. The registry is touched by the
 last step alone, and there by one rename a decision, so that nothing is ever promoted by halves.

@@ -1,4 +1,4 @@
-"""Commit the registry, once all of it can be read."""
+"""Commit the registry after checking that every file of it can be read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`registry` of params.yaml, which the gate goes by: looked at whole before anything is trained, and said in a sentence."""
+"""Check `registry` in params.yaml before anything is trained."""
 
 from pipelines.evaluation.probes import PROBES
 from pipelines.ops.registry.errors import RegistryError

@@ -1,4 +1,4 @@
-"""A version of a model: what a commit's dvc.lock says it was made from, what it scored there, and its card.
+"""A version of a model: its inputs according to a commit's dvc.lock, its scores there, and its card.
 
 Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
 """

@@ -1,5 +1,5 @@
-"""A git worktree of its own for each retraining, over the project's DVC cache: neither the user's tree nor another retraining is
-touched. It lies in `.cache/retrain/<id>`, on a branch `retrain/<id>`.
+"""A git worktree for each retraining, in `.cache/retrain/<id>` on a branch `retrain/<id>`. It shares the project's DVC cache; the
+user's tree and other retrainings are not touched.
 
 `<id>.json` beside it says that it is complete and what it is for; `<id>.lock` is held while a process works in it, so that one
 that was killed and one that is at work can be told apart.

@@ -1,4 +1,4 @@
-"""DVC's remotes: bytes carried there and back, each file looked at before it is believed.
+"""DVC remotes: transfer files, and verify each by its hash.
 
 `dvc push` and `dvc pull` ask whether a name is there, not what is under it: a spoilt file of the cache is pushed, and pulled by
 everybody; half a file that a broken SSH connection left counts as pushed; a file that is nowhere is a warning. Here a file is

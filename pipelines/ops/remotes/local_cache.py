@@ -1,4 +1,4 @@
-"""DVC's cache in this project: where a file lies by its hash, and whether it is what its name says."""
+"""This project's DVC cache: the path of a file by its hash, and whether its content matches."""
 
 import contextlib
 import hashlib

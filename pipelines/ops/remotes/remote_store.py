@@ -1,4 +1,4 @@
-"""A remote of DVC's: what lies there, a file put there or taken, and what went wrong in words.
+"""A DVC remote: list, put and get files, with errors in plain words.
 
 A file appears under its name when all of it is there. (DVC writes over SSH under the final name: whoever breaks off leaves half.)
 """

@@ -1,4 +1,4 @@
-"""Push what the remote lacks and pull what the cache lacks, every file hashed on its way.
+"""Push the files that the remote lacks and pull those that the cache lacks, with every file hashed in transit.
 
 `wanted` is hash -> path, in the project, of outputs; a folder (.dir) stands for the files in it. Whatever fails, what was carried
 stays, and the same command goes on from there.

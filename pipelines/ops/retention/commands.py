@@ -1,4 +1,4 @@
-"""`conservatory prune`: make room by the policy of params.yaml."""
+"""`conservatory prune`: free disk space by the policy in params.yaml."""
 
 import importlib.util
 import os
@@ -42,7 +42,7 @@ def prune(
         typer.Option(help=f"Also this, which otherwise stays: {', '.join(policy.ALSO)}. Again for more."),
     ] = None,
 ) -> None:
-    """Make room: old experiments, interrupted retrainings, what nothing names in DVC's cache, old runs of Dagster.
+    """Free disk space: old experiments, interrupted retrainings, unreferenced files of the DVC cache, old Dagster runs.
 
     `retention` in params.yaml says what is old. What any registered model needs stays, whatever its stage, as does what a branch,
     a tag, a kept experiment or a worktree names. Remotes are not touched, but by --withdrawn --remote NAME, which deletes there

@@ -1,4 +1,4 @@
-"""DVC's cache: which files something names, and those that nothing does.
+"""Find the files of the DVC cache that nothing references.
 
 Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
 version that is registered here or on any branch and was not dropped. A name is any hash in a dvc.lock, a .dvc file, a registry's

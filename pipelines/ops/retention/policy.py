@@ -1,4 +1,4 @@
-"""`retention` of params.yaml: what is older than `keep_days` goes, but for the `keep_last` newest."""
+"""`retention` in params.yaml: delete what is older than `keep_days`, except the `keep_last` newest."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Find all that may go, and take it away; each step may be killed and done again."""
+"""Find everything that the policy deletes, and delete it. A killed prune can be repeated."""
 
 import shutil
 from collections.abc import Callable

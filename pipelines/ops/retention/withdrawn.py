@@ -1,4 +1,4 @@
-"""The bytes of withdrawn clips, in the caches of this project: what can be purged, and what cannot and why.
+"""The bytes of withdrawn clips in this project's caches: which can be purged, and which cannot and why.
 
 A clip is withdrawn by `conservatory remove CLIP`, which writes its SHA-256 to `withdrawn` in params.yaml; the next run makes
 everything without it. What older results were made of still holds it, in DVC's cache: the file as published, the shards of

@@ -1,4 +1,4 @@
-"""Which files of DVC's cache hold withdrawn clips: as published, in a shard, or perhaps as an excerpt to play in a report.
+"""Find the files of the DVC cache that contain withdrawn clips: as published, in a shard, or possibly as an excerpt in a report.
 
 Looked at is every result that is written down: in the dvc.lock of this tree, of any commit that a reference, a reflog or the
 registry leads to, and in DVC's record of its runs, which has what nobody committed too.

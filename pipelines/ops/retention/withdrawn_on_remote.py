@@ -1,4 +1,4 @@
-"""The bytes of withdrawn clips on a remote: what registry/purged.json names, and nothing else.
+"""Delete the bytes of withdrawn clips from a remote: only what registry/purged.json lists.
 
 What is purged was decided here (`withdrawn`), registered models or not; what this tree names again since, or has in its cache
 again, stays. Others who still have the files can push them again: `conservatory push` of theirs does not, once they have pulled

@@ -1,5 +1,4 @@
-"""What a run says while it goes and leaves when it has ended, whoever began it (`conservatory run`, Dagster, a retraining):
-its log, its progress, and a record of what became of each stage.
+"""The log, the progress and the record of a run, whether `conservatory run`, Dagster or a retraining started it.
 
 Standard library only: `assets/` uses it too. Not here: what the present state is (`pipelines/ops/status`), and whom to tell
 (`pipelines/ops/alerts`).

@@ -1,4 +1,4 @@
-"""Call a command whose output goes where this process's goes, and is read on its way."""
+"""Call a command, pass its output through, and parse it on the way."""
 
 import contextlib
 import fcntl

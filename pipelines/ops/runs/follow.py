@@ -1,4 +1,4 @@
-"""Follow a `dvc repro` by what it prints: which stage runs, how far it is, what became of it; kept in the log and the record."""
+"""Follow a `dvc repro` by its output: the current stage, its progress and its result go to the log and the record."""
 
 import os
 import re

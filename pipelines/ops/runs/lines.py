@@ -1,4 +1,4 @@
-"""A process's output as lines of bounded length: one endless line takes no memory and stops nobody."""
+"""Read a process's output as lines of bounded length, so that an endless line uses no memory and blocks nothing."""
 
 import io
 import os

@@ -1,5 +1,4 @@
-"""A run's log: JSON lines in `.cache/logs/<run>.jsonl` (or the folder that CONSERVATORY_LOGS names), for people by
-`conservatory logs`.
+"""A run's log: JSON lines in `.cache/logs/<run>.jsonl` (or in CONSERVATORY_LOGS), shown by `conservatory logs`.
 
 A line has `time` (UTC), `run`, `stage` ("" for the run itself), `event` (run, started, output, progress, finished, failed,
 ended), `level` (info, warning, error) and `message`. A file a run, so that no two processes write one file. It is bounded: of

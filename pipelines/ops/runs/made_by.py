@@ -1,4 +1,4 @@
-"""Which run made what dvc.lock says of a stage: a line for each stage that a run has run, with the digest of its entry.
+"""Find the run that made an output: one line for each stage that a run executed, with the digest of its dvc.lock entry.
 
 dvc.lock has no clock and names no run, and git says only which commit brought an entry in. The lines stand beside the logs, so
 that retrainings in worktrees of their own add to the same file, and stay long after those are gone; of a registered version

@@ -1,4 +1,4 @@
-"""A command that ends when the process that began it is gone, `kill -9` and the kernel's killer included.
+"""End a command when its parent process is gone, even after `kill -9` or the out-of-memory killer.
 
 `named` names this process to a command that it begins, `watched` lets the command look for it. It looks by number twice a second
 and not by `prctl(PR_SET_PDEATHSIG)`, which is Linux's alone and also fires when only the thread that began the command ends.

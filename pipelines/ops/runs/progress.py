@@ -1,4 +1,4 @@
-"""Progress as stages print it (`pipelines/harness/progress.py`, and training's line an epoch), read back and made fewer.
+"""Parse and thin the progress lines that stages print (`pipelines/harness/progress.py`, and one line per training epoch).
 
 The lines are read and no other channel is opened: what a stage prints for people is what machines are told too.
 """

@@ -1,5 +1,5 @@
-"""What became of stages and runs, the newest some thousand: `.cache/runs.jsonl`, a line a stage that ran or failed, or is up to
-date after a failure without having run, and two a run.
+"""The results of recent stages and runs (some thousand), in `.cache/runs.jsonl`: one line per stage that ran, failed or
+recovered, and two per run.
 
 So that `conservatory status` can say why a stage failed also where there is no Dagster. It is no audit record (that is
 dvc.lock in git) and may be deleted.

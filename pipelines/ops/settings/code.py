@@ -1,4 +1,4 @@
-"""What the project's own files say, read without importing them: importing takes seconds, and params.yaml is looked at before
+"""Read facts from the project's source files without importing them: imports take seconds, and params.yaml is checked before
 every stage."""
 
 import ast

@@ -1,4 +1,4 @@
-"""`datasets` of params.yaml: what an entry may hold, by its module."""
+"""`datasets` in params.yaml: the options of each dataset module."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Kinds of values that params.yaml may hold: `(in words, test)` each; and the sentences that name what is wrong."""
+"""Kinds of values in params.yaml, each as `(description, test)`, and the error messages."""
 
 import difflib
 import math

@@ -1,4 +1,4 @@
-"""`recipes` and `taggers` of params.yaml. `pipelines/training/recipes.py` puts them together and looks at nothing again."""
+"""`recipes` and `taggers` in params.yaml. `pipelines/training/recipes.py` combines them without checking again."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the recipe (dvc.yaml) reads of params.yaml: that must be there. A smaller recipe needs less.
+"""The parts of params.yaml that dvc.yaml reads: they must be present. A smaller recipe needs less.
 
 Of stages that run other code than `pipelines.stages` nothing is known: what they read is their own business.
 """

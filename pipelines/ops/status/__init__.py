@@ -1,1 +1,1 @@
-"""What a project's state is, asked at any time and without running anything: `conservatory status`."""
+"""`conservatory status`: the state of a project, without running anything."""

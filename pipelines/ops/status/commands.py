@@ -1,4 +1,4 @@
-"""`conservatory status`: the state of the project; `conservatory logs`: what runs have said."""
+"""`conservatory status`: the state of the project; `conservatory logs`: the output of runs."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For machines: everything, on standard output.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
 ) -> None:
-    """What is fresh, stale, failed or quarantined, who is champion, and what room is left. Runs nothing and changes nothing.
+    """Show stages (up to date, stale, failed), quarantine, champions and disk usage. Read-only.
 
     fresh: up to date. stale: something it is made from changed (what comes after is stale too). never run. failed: the last try
     failed, and nothing has made it since. gone: its files are away (dvc pull, or conservatory run, brings them).
@@ -54,7 +54,7 @@ def logs(
     runs: Annotated[bool, typer.Option("--list", help="List the runs there are logs of, the oldest first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The lines as they are kept, for machines.")] = False,
 ) -> None:
-    """Show what a run has said, of the newest runs that are kept (.cache/logs): by conservatory run, a retraining or Dagster."""
+    """Show the log of a run: by `conservatory run`, a retraining or Dagster (.cache/logs keeps the newest)."""
     there = log.runs(log.folder(HERE))
     if runs:
         for path in there:

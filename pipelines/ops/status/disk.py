@@ -1,4 +1,4 @@
-"""What a project takes of its disk, and what is left."""
+"""A project's disk usage, and the free space."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
-"""All that `conservatory status` tells, as plain data. Every part stands alone: what cannot be read is said, and the rest
-told."""
+"""Collect the data for `conservatory status`. Each part is independent: one that cannot be read is reported, and the rest
+shown."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The state of a project as one self-contained page. All text is escaped: names and reasons are strangers' words."""
+"""The state of a project as one self-contained page. All text is escaped: names and reasons come from outside."""
 
 from datetime import datetime
 from pathlib import Path

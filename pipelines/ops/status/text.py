@@ -1,4 +1,4 @@
-"""The state of a project for people, as lines of text; colours where they are wanted."""
+"""The state of a project as lines of text, with optional colours."""
 
 from collections import Counter
 from collections.abc import Iterator
