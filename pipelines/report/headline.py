@@ -3,9 +3,12 @@
 The rule, applied to every sentence alike: an embedding is called better than another only where the paired test of the study
 says so (clip by clip, p below 0.05 after Holm's correction for all pairs) and clusterings from other random starts leave the
 two apart (`apart`); where there is no such test, only where its whole 95% interval lies above the other's. It is called above
-chance only where its interval's lower end is. Intervals and tests are about clips, not about trainings: a tagger must also differ
-from a baseline by more than another training would move it (`report.training_sd` of params.yaml, twice).
+chance only where its interval's lower end is. Intervals and tests are about clips, not about trainings, so the spread over
+trainings (`report.training_sd` of params.yaml) is added to the variance of a tagger's difference from a baseline.
 """
+
+import numpy as np
+from scipy.stats import norm
 
 from pipelines.evaluation.crossed import lead
 from pipelines.report.state import Dataset, State, ordered, tagger_names
@@ -48,7 +51,7 @@ def findings(state: State) -> list[dict]:
     classes a tagger was trained to name.
     """
     taggers, found = tagger_names(state), []
-    margin = 1.96 * state.settings["report"].get("training_sd", 0)
+    sd = state.settings["report"].get("training_sd", 0)
     for name, dataset in state.datasets.items():
         for target, records in dataset.scores.items():
             scored = [summary(key, records[key]) for key in ordered(state, records)]
@@ -58,6 +61,8 @@ def findings(state: State) -> list[dict]:
             baseline = baselines[0] if baselines else None
             record = records[(best or baseline)["name"]]
             pair = paired(dataset, target, best["name"], baseline["name"]) if best and baseline else None
+            if pair:
+                pair["p_trainings"] = p_over_trainings(pair, sd)
             found.append(
                 {
                     "dataset": name,
@@ -68,8 +73,8 @@ def findings(state: State) -> list[dict]:
                     "baseline": baseline,
                     "others": networks[1:],
                     "pair": pair,
-                    "verdict": verdict(best, baseline, pair, margin) if best else "",
-                    "margin": margin,
+                    "verdict": verdict(best, baseline, pair, 1.96 * sd) if best else "",
+                    "margin": 1.96 * sd,
                     "trained_on": trained_on(state, record["per_class"]),
                 }
             )
@@ -110,6 +115,15 @@ def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
     return None
 
 
+def p_over_trainings(pair: dict, sd: float) -> float:
+    """The p of a paired difference once `sd`, the standard deviation over trainings, is added to its variance over clips (as the
+    width of its interval gives it): the normal quantile of p, divided by as much as the deviation grows."""
+    deviation = (pair["high"] - pair["low"]) / (2 * 1.96) if pair["low"] is not None else 0
+    if not deviation:
+        return pair["p"]
+    return float(2 * norm.sf(norm.isf(pair["p"] / 2) * deviation / np.hypot(deviation, sd)))
+
+
 def verdict(best: dict, baseline: dict | None, pair: dict | None = None, margin: float = 0) -> str:
     """A key of `VERDICTS`, by the rule above. margin: what another training of `best` may change its accuracy by."""
     if best["low"] is None:
@@ -118,12 +132,12 @@ def verdict(best: dict, baseline: dict | None, pair: dict | None = None, margin:
         return "chance"
     if baseline is None:
         return "no baseline"
-    if abs(pair["difference"] if pair else best["accuracy"] - baseline["accuracy"]) < margin:
-        return "level"
     if pair is not None:
-        if pair["p"] >= ALPHA or not apart(best, baseline):
+        if max(pair["p"], pair.get("p_trainings", 0)) >= ALPHA or not apart(best, baseline):
             return "level"
         return "better" if pair["difference"] > 0 else "worse"
+    if abs(best["accuracy"] - baseline["accuracy"]) < margin:
+        return "level"
     if best["low"] > baseline["high"]:
         return "better"
     return "worse" if best["high"] < baseline["low"] else "level"

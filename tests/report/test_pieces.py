@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from scipy.stats import norm
 
 from pipelines.report import charts, headline, lineage, pictures, players, state
 
@@ -38,6 +39,16 @@ def test_what_other_starts_turn_around_is_not_better(starts, wanted):
     assert headline.verdict(best, baseline, pair) == wanted
 
 
+def test_the_spread_over_trainings_is_added_to_the_variance():
+    """A normal difference of 2.5 deviations over clips, and trainings that spread as much: 2.5 / sqrt(2) deviations."""
+    deviation = 0.04
+    pair = {"difference": 0.1, "low": 0.1 - 1.96 * deviation, "high": 0.1 + 1.96 * deviation, "p": 2 * norm.sf(2.5)}
+    assert headline.p_over_trainings(pair, 0) == pytest.approx(pair["p"])
+    assert headline.p_over_trainings(pair, deviation) == pytest.approx(2 * norm.sf(2.5 / np.sqrt(2)))
+    assert headline.p_over_trainings(pair | {"p": 1.0}, 0.1) == 1 and headline.p_over_trainings(pair, 1e9) > 0.99
+    assert headline.p_over_trainings(pair | {"low": None, "high": None}, 0.1) == pair["p"], "no interval, no variance"
+
+
 @pytest.mark.parametrize(
     ("difference", "p", "wanted"),
     [(0.1, 0.02, "better"), (0.1, 0.05, "level"), (0.3, 0.2, "level"), (-0.1, 0.001, "worse")],
@@ -48,7 +59,7 @@ def test_the_paired_test_decides_where_there_is_one(difference, p, wanted):
     overlapping = summary(0.6, 0.5, 0.7), summary(0.55, 0.45, 0.65)
     apart = summary(0.6, 0.5, 0.7), summary(0.3, 0.25, 0.35)
     assert headline.verdict(*overlapping, pair) == headline.verdict(*apart, pair) == wanted
-    assert headline.verdict(*apart, pair, margin=0.9) == "level", "another training may change as much"
+    assert headline.verdict(*apart, pair | {"p_trainings": 0.05}) == "level", "another training may change as much"
     assert headline.verdict(summary(0.6, 0.2, 0.9), overlapping[1], pair) == "chance"
     assert headline.verdict(overlapping[0], None, None) == "no baseline"
 
