@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from pipelines import cli
 from pipelines.cli import app
+from pipelines.core import params
 from pipelines.ops import run
 from pipelines.ops.settings import load_params
 
@@ -49,8 +50,10 @@ def test_add_and_remove_leave_the_file_as_it_was(project, songs):
     assert [line for line in added.splitlines() if line in before] == before.splitlines()
     status, text = call("list")
     assert "mine" in text and "not read yet" in text
+    with params.editing() as document:
+        document["max_quarantined"]["mine"] = 0.5
     assert call("remove", "mine")[0] == 0
-    assert (project / "params.yaml").read_text() == before
+    assert (project / "params.yaml").read_text() == before, "its own limit goes too"
 
 
 def test_a_relative_path_is_written_down_whole(project, songs):

@@ -13,8 +13,8 @@ ESTIMATED = ("MP3", "OGG", "FLAC")
 """Formats whose length libsndfile estimates, believes, or reads of the first of several streams."""
 TO_THE_END = ("AVR", "MAT5", "MPC2K", "NIST", "SVX", "VOC", "W64", "WVE", "XI")
 """Formats of which libsndfile plays all bytes behind the header, whatever it says of them."""
-MAX_UNNAMED = 0.1
-"""Share of a file that may lie behind its sound and belong to no part of it."""
+MAX_UNNAMED = 1024, 0.002
+"""Bytes of a file, or a share of it, that may lie behind its sound and belong to no part of it (no tag, no zeros)."""
 BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}
 """Of a sample."""
 UNKNOWN = 1 << 62
@@ -134,7 +134,8 @@ def _plays_too_much(path: str | os.PathLike, info, extent: extents.Extent | None
     if extent is None:
         return False
     size = os.path.getsize(path)
-    if size - extent.named > MAX_UNNAMED * size and (more := extents.behind(path, extent.named)):
+    few, share = MAX_UNNAMED
+    if size - extent.named > max(few, share * size) and (more := extents.behind(path, extent.named)):
         raise Unreadable(
             f"{more:,} bytes behind its sound belong to no part of the file: either the header is wrong, or what follows is no "
             "sound; export it again"

@@ -14,11 +14,13 @@ from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 from pipelines.evaluation.neighbours import BLOCK, nearest, unit
+from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import checks
 from pipelines.metrics.intervals import bootstrap
 
 FINEST = 1e-6  # cosine distances below this are those of equal vectors in float32
 LEAST = 0.9  # cosine
+RANKS = 4  # nearest clips that are looked at: of more copies of one sound than this, none is found
 
 
 def exact(hashes: np.ndarray, splits: np.ndarray | None, n_permutations: int, seed: int, test: str = "test") -> tuple:
@@ -58,15 +60,19 @@ def near_threshold(points: np.ndarray, strictness: float = 5.0) -> float:
 
     With e the logarithm of each clip's cosine distance to its nearest other clip: median(e) - strictness x 1.4826 x
     MAD(e), back as a cosine. Median and MAD (Hampel 1974) do not see the copies while these are fewer than half; for normal
-    e, strictness 5 lets one of three million other clips through. At most 1 - 1e-6, which only equal vectors reach, and at
-    least `LEAST`: where the other clips are equally far from each other, the nearest of them is no copy.
+    e, strictness 5 lets one of three million other clips through. Where half of the clips or more have a copy, the nearest clips
+    are copies: their median is below what the next nearest allow, and those are taken instead, up to the fourth. At most
+    1 - 1e-6, which only equal vectors reach, and at least `LEAST`: where the other clips are equally far from each other, the
+    nearest of them is no copy.
     """
-    cosines = nearest(points, 1)[1][:, 0].astype(np.float64)
-    if np.isnan(cosines).any():
+    if len(points) < 2:
         raise ValueError("two clips or more are needed to look for near copies")
-    e = np.log(np.maximum(1 - cosines, FINEST))
-    spread = 1.4826 * np.median(np.abs(e - np.median(e)))
-    return float(max(LEAST, 1 - max(np.exp(np.median(e) - strictness * spread), FINEST)))
+    cosines = nearest(points, min(RANKS, len(points) - 1))[1].astype(np.float64)
+    distances = np.log(np.maximum(1 - cosines, FINEST)).T
+    medians = np.median(distances, axis=1)
+    lowest = medians - strictness * 1.4826 * np.median(np.abs(distances - medians[:, None]), axis=1)
+    rank = next((rank for rank in range(len(medians) - 1) if medians[rank] >= lowest[rank + 1]), len(medians) - 1)
+    return float(max(LEAST, 1 - max(np.exp(lowest[rank]), FINEST)))
 
 
 def near(
@@ -112,14 +118,19 @@ def near(
 
 
 def without(
-    right: np.ndarray, flagged: np.ndarray, n_bootstrap: int, seed: int, labels: np.ndarray | None = None
+    right: np.ndarray,
+    flagged: np.ndarray,
+    n_bootstrap: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    members: np.ndarray | None = None,
 ) -> dict:
     """The score with and without the flagged clips. right: `(test clips,)` was each predicted rightly (or any score of a
-    clip); flagged: bool, the same clips; labels: their classes, for the majority baseline.
+    clip); flagged: bool, the same clips; labels: their classes, for the majority baseline; members: their works or artists.
 
     Returns `{"n", "n_flagged", "all": S, "clean": S, "flagged": S, "gain", "gain_ci95"}`; S is `{"n", "score", "ci95",
     "majority"}` or None where there is no such clip; gain: the score of all less that of the clean, what leaks are worth,
-    with 0 for its baseline; intervals: bootstrap over clips; majority: the share of the commonest class, None without labels.
+    with 0 for its baseline; intervals: bootstrap over groups; majority: the share of the commonest class, None without labels.
     """
     right, flagged = np.asarray(right, dtype=np.float64), np.asarray(flagged, dtype=bool)
     if right.ndim != 1 or right.shape != flagged.shape or not len(right):
@@ -135,7 +146,11 @@ def without(
         return {
             "n": len(rows),
             "score": float(values.mean()),
-            "ci95": bootstrap(lambda drawn: values[drawn].mean(), len(rows), n_bootstrap, seed),
+            "ci95": bootstrap(
+                *by_group(lambda drawn: values[drawn].mean(), checks.numbered(group[rows], len(rows))),
+                n_bootstrap,
+                seed,
+            ),
             "majority": float(commonest / len(rows)) if commonest else None,
         }
 
@@ -143,7 +158,7 @@ def without(
         clean = ~flagged[rows]
         return right[rows].mean() - right[rows][clean].mean() if clean.any() else np.nan
 
-    everyone = np.arange(len(right))
+    everyone, group = np.arange(len(right)), checks.numbered(members, len(right))
     some_clean = not flagged.all()
     return {
         "n": len(right),
@@ -152,7 +167,7 @@ def without(
         "clean": score(everyone[~flagged]),
         "flagged": score(everyone[flagged]),
         "gain": float(gain(everyone)) if some_clean else None,
-        "gain_ci95": bootstrap(gain, len(right), n_bootstrap, seed) if some_clean else None,
+        "gain_ci95": bootstrap(*by_group(gain, group), n_bootstrap, seed) if some_clean else None,
     }
 
 

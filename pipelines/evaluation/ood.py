@@ -9,6 +9,7 @@ from sklearn.covariance import LedoitWolf
 
 from pipelines.evaluation.clustering import kmeans
 from pipelines.evaluation.neighbours import search
+from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import checks
 from pipelines.metrics.intervals import FEWEST, above, bootstrap
 from pipelines.metrics.tagging import roc_auc
@@ -22,11 +23,13 @@ def nearest_classes(
     k: int,
     n_bootstrap: int,
     seed: int,
+    groups: np.ndarray | None = None,
 ) -> tuple[dict, np.ndarray]:
     """The class of each clip of `outside` `(m, d)` by vote of its `k` nearest clips of `reference` `(n, d)` by cosine.
 
-    labels: class numbers of `reference`. Returns (record, class of each clip `(m,)`). The record: `{"n", "n_reference", "k",
-    "classes": {name: {"share", "ci95" (bootstrap over clips), "baseline" (the class's share of `reference`)}}}`.
+    labels: class numbers of `reference`. groups: `(m,)` works or artists of `outside`; None makes each clip its own. Returns
+    (record, class of each clip `(m,)`). The record: `{"n", "n_reference", "k", "classes": {name: {"share", "ci95" (bootstrap
+    over groups), "baseline" (the class's share of `reference`)}}}`.
     """
     outside, reference = checks.embedding(outside, "outside"), checks.embedding(reference, "reference")
     labels = checks.classes(labels, len(reference), len(names))
@@ -34,9 +37,10 @@ def nearest_classes(
     votes = np.zeros((len(outside), len(names)))  # ties go to the nearer: too little for float32
     np.add.at(votes, (np.arange(len(outside))[:, None], labels[rows]), 1 + 1e-6 * cosines.astype(np.float64))
     voted = votes.argmax(axis=1)
-    intervals = bootstrap(
-        lambda drawn: np.bincount(voted[drawn], minlength=len(names)) / len(voted), len(voted), n_bootstrap, seed
+    drawn = by_group(
+        lambda rows: np.bincount(voted[rows], minlength=len(names)) / len(rows), checks.numbered(groups, len(voted))
     )
+    intervals = bootstrap(*drawn, n_bootstrap, seed)
     shares = np.bincount(voted, minlength=len(names)) / len(voted)
     baseline = np.bincount(labels, minlength=len(names)) / len(labels)
     record = {
@@ -91,15 +95,16 @@ def detection(
     k: int,
     n_bootstrap: int,
     seed: int,
+    groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict, dict]:
     """Are clips of `outside` told from `held_out` clips of the first dataset by how far from `reference` they are?
 
     Returns (record, scores). The record: `{"n_held_out", "n_outside", "n_reference", "k", "baseline": 0.5, "mahalanobis":
-    {"auroc", "ci95"}, "knn": {"auroc", "ci95"}, "classes": {name: {"held_out", "outside"}}}`; auroc: the chance that a clip
-    from outside scores higher than a held-out one; ci95: bootstrap over the clips of both; classes: median Mahalanobis
-    distance to each class of the clips of each side, None for a class without reference clips. scores: `{"mahalanobis":
-    (held_out, outside), "knn": (held_out, outside)}`, arrays, high where a clip is foreign; mahalanobis is the distance to
-    the nearest class.
+    {"auroc", "ci95"}, "knn": {"auroc", "ci95"}, "classes": {name: {"held_out", "outside"}}}`; auroc: the chance that a clip from
+    outside scores higher than a held-out one; ci95: bootstrap over the groups of both (groups: works or artists of held_out and
+    of outside; None makes each clip its own); classes: median Mahalanobis distance to each class of the clips of each side, None
+    for a class without reference clips. scores: `{"mahalanobis": (held_out, outside), "knn": (held_out, outside)}`, arrays, high
+    where a clip is foreign; mahalanobis is the distance to the nearest class.
     """
     checks.embedding(held_out, "held_out")
     checks.embedding(outside, "outside")
@@ -108,7 +113,7 @@ def detection(
     values = np.stack([distances.min(axis=1), knn_distance(points, reference, k)], axis=1)
     foreign = np.arange(len(points)) >= n_in
     aurocs = roc_auc(np.repeat(foreign[:, None], 2, axis=1).astype(float), values)
-    intervals = _auroc_intervals(foreign, values, n_bootstrap, seed)
+    intervals = _auroc_intervals(foreign, values, _both(groups, n_in, len(outside)), n_bootstrap, seed)
     medians = [np.median(part, axis=0) for part in (distances[:n_in], distances[n_in:])]
     methods = ("mahalanobis", "knn")
     record = {
@@ -129,15 +134,24 @@ def detection(
     return record, {name: (values[:n_in, i], values[n_in:, i]) for i, name in enumerate(methods)}
 
 
-def _auroc_intervals(foreign: np.ndarray, values: np.ndarray, n_bootstrap: int, seed: int) -> list[list[float] | None]:
-    """Percentile intervals of the AUROC of each column of `values` `(clips, methods)`, over resamples of the clips: what
-    `intervals.bootstrap` of `tagging.roc_auc` gives, of all resamples at once by how often each clip is drawn.
-    None for fewer than `FEWEST` clips of either kind."""
-    if min(foreign.sum(), (~foreign).sum()) < FEWEST:
+def _both(groups: tuple[np.ndarray, np.ndarray] | None, n_inside: int, n_outside: int) -> np.ndarray:
+    """Numbers `(n_inside + n_outside,)` of the groups of two sides; a name on both sides is two groups."""
+    inside, outside = groups or (None, None)
+    numbers = checks.numbered(inside, n_inside)
+    return np.concatenate([numbers, checks.numbered(outside, n_outside) + numbers.max() + 1])
+
+
+def _auroc_intervals(
+    foreign: np.ndarray, values: np.ndarray, group: np.ndarray, n_bootstrap: int, seed: int
+) -> list[list[float] | None]:
+    """Percentile intervals of the AUROC of each column of `values` `(clips, methods)`, over resamples of the groups `group`
+    `(clips,)`: what `intervals.bootstrap` of `tagging.roc_auc` gives, of all resamples at once by how often each clip is drawn.
+    None for fewer than `FEWEST` groups of either kind."""
+    if min(len(np.unique(group[foreign])), len(np.unique(group[~foreign]))) < FEWEST:
         return [None] * values.shape[1]
-    n, generator = len(foreign), np.random.default_rng(seed)
+    n, generator = int(group.max()) + 1, np.random.default_rng(seed)
     times = np.array(
-        [np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(n_bootstrap)], dtype=np.float64
+        [np.bincount(generator.integers(0, n, n), minlength=n)[group] for _ in range(n_bootstrap)], dtype=np.float64
     )
     found = []
     for column in values.T:
@@ -159,15 +173,17 @@ def own_cluster(
     n_bootstrap: int,
     n_permutations: int,
     seed: int,
+    groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict, np.ndarray]:
     """Does `outside` `(m, d)` make a cluster of its own among `inside` `(n, d)`? k-means with k + 1 clusters on both.
 
-    k: the classes of `inside`. The best cluster is the one with the highest F1 of share (of `outside` in it) and purity (of
-    it from `outside`). Returns (record, clusters `(n + m,)`). The record: `{"n_inside", "n_outside", "k": k + 1, "cluster",
+    k: the classes of `inside`. The best cluster is the one with the highest F1 of share (of `outside` in it) and purity (of it
+    from `outside`). Returns (record, clusters `(n + m,)`). The record: `{"n_inside", "n_outside", "k": k + 1, "cluster",
     "share", "share_ci95", "purity", "purity_ci95", "f1", "f1_ci95", "chance": {"share", "purity", "f1"}, "p", "own"}`. ci95:
-    bootstrap over clips, the clusters held; chance: means of the best cluster's values over permuted membership, the best
-    chosen anew; p: how often its F1 is as high (Phipson and Smyth 2010); own: both share and purity above one half and
-    above chance, by the lower ends of their intervals. A dataset of several far parts has several clusters and is not `own`.
+    bootstrap over groups (of inside and of outside), the clusters held; chance: means of the best cluster's values over permuted
+    membership, the best chosen anew; p: how often its F1 is as high (Phipson and Smyth 2010); own: both share and purity above
+    one half and above chance, by the lower ends of their intervals. A dataset of several far parts has several clusters and is
+    not `own`.
     """
     points = np.concatenate([checks.embedding(inside, "inside"), checks.embedding(outside, "outside")])
     if len(points) < k + 1:
@@ -179,7 +195,7 @@ def own_cluster(
     def held(rows: np.ndarray) -> tuple:
         return _of_cluster(clusters[rows] == cluster, foreign[rows])
 
-    intervals = bootstrap(held, len(points), n_bootstrap, seed)
+    intervals = bootstrap(*by_group(held, _both(groups, len(inside), len(outside))), n_bootstrap, seed)
     generator = np.random.default_rng(seed)
     shuffled = np.array([_best(clusters, generator.permutation(foreign), k + 1)[1:] for _ in range(n_permutations)])
     chance = shuffled.mean(axis=0)

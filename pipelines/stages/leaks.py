@@ -166,10 +166,14 @@ def _scores(dataset: str, clips: pd.DataFrame, flagged: np.ndarray, options: dic
         read_table(f"data/study/{dataset}/answers.parquet", ANSWERS).rename(columns={"probe": "method"}),
     ]
     bad = pd.Series(flagged, index=clips["clip_id"])
+    works = clips.set_index("clip_id")["group"]
     draws, found = (options["n_bootstrap"], options["seed"]), {}
     for (target, method, name), rows in pd.concat(told).groupby(["target", "method", "embedding"], sort=False):
         right = (rows["actual"] == rows["predicted"]).to_numpy()
-        record = leaks.without(right, bad.loc[rows["clip_id"]].to_numpy(), *draws, labels=rows["actual"].to_numpy())
+        ids = rows["clip_id"]
+        record = leaks.without(
+            right, bad.loc[ids].to_numpy(), *draws, labels=rows["actual"].to_numpy(), members=works.loc[ids].to_numpy()
+        )
         found.setdefault(target, {}).setdefault(method, {})[name] = record
     return found
 

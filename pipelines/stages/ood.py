@@ -207,20 +207,35 @@ def _place(
     records, clips = {}, None
     for part, mask in groups.items():
         foreign, what = points["outside"][mask], f"{target}, {name}, {part}"
+        works = tuple(sides[side]["group"].to_numpy() for side in ("held_out", "outside"))
+        works = works[0], works[1][mask]
         told = attempt(
             what,
-            lambda foreign=foreign: ood.detection(held_out, foreign, reference, labels, classes, options["k"], *draws),
+            lambda foreign=foreign, works=works: ood.detection(
+                held_out, foreign, reference, labels, classes, options["k"], *draws, works
+            ),
         )
         near = attempt(
-            what, lambda foreign=foreign: ood.nearest_classes(foreign, reference, labels, classes, options["k"], *draws)
+            what,
+            lambda foreign=foreign, works=works: ood.nearest_classes(
+                foreign, reference, labels, classes, options["k"], *draws, works[1]
+            ),
         )
         # as many as a class has: k-means cuts a larger group in two
         n_drawn = max(options["min_clips"], round(len(held_out) / max(1, len(classes))))
-        some = foreign[_draw(len(foreign), n_drawn, options["seed"])]
+        some = _draw(len(foreign), n_drawn, options["seed"])
+        few, few_works = foreign[some], (works[0], works[1][some])
         own = attempt(
             f"{what}, own cluster",
-            lambda some=some: ood.own_cluster(
-                held_out, some, len(classes), options["n_init"], draws[0], options["n_permutations"], draws[1]
+            lambda few=few, few_works=few_works: ood.own_cluster(
+                held_out,
+                few,
+                len(classes),
+                options["n_init"],
+                draws[0],
+                options["n_permutations"],
+                draws[1],
+                few_works,
             )[0],
         )
         records[part] = {

@@ -140,3 +140,26 @@ def test_degenerate_input():
         leaks.without(np.ones(3), np.ones(4), 10, 0)
     with pytest.raises(ValueError, match="two clips"):
         leaks.near_threshold(np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("copied", [0.0, 0.1, 0.5, 1.0])
+def test_copies_are_found_however_many_clips_have_one(copied):
+    """100 clips in general position, and a near copy of a share of them; with one of each, every nearest clip is a copy."""
+    rng = np.random.default_rng(0)
+    originals = rng.standard_normal((100, 20))
+    n = round(100 * copied)
+    points = np.concatenate([originals, originals[:n] + 0.02 * rng.standard_normal((n, 20))])
+    record, flagged = leaks.near(points, None, 0, 0)
+    assert [pair[:2] for pair in sorted(record["pairs"])] == [[i, 100 + i] for i in range(n)]
+    assert flagged.sum() == n
+
+
+def test_what_leaks_are_worth_is_of_works():
+    """Four clips of each of 30 works, all right or all wrong: the interval is that of 30 works, twice as wide as of 120 clips."""
+    rng = np.random.default_rng(0)
+    right, works = np.repeat(rng.random(30) < 0.6, 4), np.repeat(np.arange(30), 4)
+    flagged = np.repeat(np.arange(30) < 6, 4)
+    of_works = leaks.without(right, flagged, 2000, 0, members=works)
+    of_clips = leaks.without(right, flagged, 2000, 0)
+    assert np.ptp(of_works["all"]["ci95"]) == pytest.approx(2 * np.ptp(of_clips["all"]["ci95"]), rel=0.1)
+    assert np.ptp(of_works["gain_ci95"]) > 1.5 * np.ptp(of_clips["gain_ci95"])

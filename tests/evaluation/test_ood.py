@@ -152,4 +152,24 @@ def test_intervals_of_an_auroc_are_those_of_the_bootstrap():
         both = np.repeat(foreign[:, None], 2, axis=1).astype(float)
         with np.errstate(invalid="ignore"):
             expected = intervals.bootstrap(lambda rows: tagging.roc_auc(both[rows], values[rows]), n, 200, seed)  # noqa: B023
-        np.testing.assert_allclose(ood._auroc_intervals(foreign, values, 200, seed), expected, rtol=1e-12)
+        np.testing.assert_allclose(ood._auroc_intervals(foreign, values, np.arange(n), 200, seed), expected, rtol=1e-12)
+
+
+def test_clips_of_one_work_count_once():
+    """Every clip three times, as one work: the interval is that of the works."""
+    rng = np.random.default_rng(3)
+    reference, labels = rng.standard_normal((60, 4)), np.arange(60) % 3
+    held_out, outside = rng.standard_normal((20, 4)), rng.standard_normal((15, 4)) + 0.7
+    thrice = [np.repeat(part, 3, axis=0) for part in (held_out, outside)]
+    works = tuple(np.repeat(np.arange(len(part)), 3) for part in (held_out, outside))
+    one, _ = ood.detection(held_out, outside, reference, labels, list("abc"), 5, **FEW)
+    many, _ = ood.detection(*thrice, reference, labels, list("abc"), 5, **FEW, groups=works)
+    apart, _ = ood.detection(*thrice, reference, labels, list("abc"), 5, **FEW)
+    for method in ("mahalanobis", "knn"):
+        np.testing.assert_allclose(many[method]["ci95"], one[method]["ci95"])
+        assert np.ptp(apart[method]["ci95"]) < np.ptp(one[method]["ci95"])
+    one, _ = ood.nearest_classes(outside, reference, labels, list("abc"), 5, **FEW)
+    many, _ = ood.nearest_classes(thrice[1], reference, labels, list("abc"), 5, **FEW, groups=works[1])
+    assert [found["ci95"] for found in many["classes"].values()] == [
+        pytest.approx(found["ci95"]) for found in one["classes"].values()
+    ]

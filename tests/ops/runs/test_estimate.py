@@ -26,9 +26,9 @@ SIZES = {"small": (10, 100.0), "large": (100, 5_000.0), "mine": (40, None), "new
     [
         ("cluster@small", 10.0, ""),  # it ran itself
         ("report", 3.0, ""),
-        ("cluster@new", 20.0, "cluster@small"),  # by seconds of music; the nearest in size
-        ("cluster@mine", 40.0, "cluster@large"),  # by clips: 0.4 is nearer than 4, and 100 s times 0.4
-        ("embed_log_mel@new-short", 2.0, "embed_log_mel@large-short"),
+        ("cluster@new", 16.0, "cluster@small"),  # by seconds of music; the nearest in size
+        ("cluster@mine", 64.0, "cluster@large"),  # by clips: 0.4 is nearer than 4, and 100 s times .4 + .6 x 0.4
+        ("embed_log_mel@new-short", 50 * (0.4 + 0.6 * 200 / 5000), "embed_log_mel@large-short"),
         ("embed_log_mel@new-fcn", None, ""),  # another tagger is no like
         ("embed_waveform@new-short", None, ""),
         ("cluster@away", None, ""),  # a dataset of unknown size
@@ -43,7 +43,11 @@ def test_a_stage_that_never_ran_takes_what_its_like_took_by_size(stage, seconds,
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.1, 1e5))
 def test_it_grows_with_the_music(n, other, seconds):
     found = estimate.estimate("audio@a", {"audio@b": seconds}, {"a": (n, None), "b": (other, None)})
-    assert found.seconds == pytest.approx(seconds * n / other)
+    assert found.seconds == pytest.approx(seconds * (0.4 + 0.6 * n / other))
+
+
+def test_what_raw_does_depends_on_the_dataset():
+    assert estimate.estimate("raw@a", {"raw@b": 90.0}, {"a": (9, None), "b": (9, None)}).seconds is None
 
 
 def test_only_a_run_that_came_to_its_end_counts():
