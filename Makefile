@@ -46,7 +46,7 @@ $(VENV)/.all: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,ray]'
 	@touch $@
 
-test-all: $(VENV)/.all  ## run all tests (25 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
+test-all: $(VENV)/.all  ## run all tests (about 20 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
 	@$(PYTEST) $(TESTS)
 
 lint: install  ## check style
