@@ -1,7 +1,7 @@
 """A trace as OpenLineage run events (https://openlineage.io, spec 2-0-2), a JSON line each, for a catalogue such as Marquez.
 
-Each stage is a job, its entry in dvc.lock a run. dvc.lock has no clock: where the run is not known (`runs/made_by.py`), both of its
-events, START and COMPLETE, carry the time of the commit that recorded it, or of the revision where none did.
+Each stage is a job, its entry in dvc.lock a run. dvc.lock has no times: where the run is not known (`runs/made_by.py`), both of
+its events, START and COMPLETE, carry the time of the commit that recorded it, or of the revision where none did.
 
 Consumers join jobs by a dataset's exact name, so an input is named as the job that made it named it: of a folder that several
 jobs filled its parts, and of a file inside an output that output, with the file as its subset.
