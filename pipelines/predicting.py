@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.core.plain import plain
+from pipelines.core.plain import one_line, plain
 from pipelines.ops.settings.kinds import nearest
 
 
@@ -50,7 +50,7 @@ def predict_files(
         pictures.mkdir(parents=True, exist_ok=True)
     found_files, failed, n_passed_over = music(files)
     for entry in failed:
-        print(plain(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
+        print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
     detector = novelty.detector(config) if found_files else None
     heard, strange, drawn = [], [], Counter()
     for path in progress(found_files, "predict", unit="file"):
@@ -58,14 +58,14 @@ def predict_files(
             found = predict.predict(tagger, config, path)
         except (Unreadable, OSError) as error:
             failed.append({"path": str(path), "reason": f"{error}{'' if path.exists() else _near(path)}"})
-            print(plain(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
+            print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
         part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
         strange += [path] if is_outside else []
         print(
-            f"{plain(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}"
+            f"{one_line(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}"
             f"{'  (outside)' if is_outside and len(found_files) > 1 else ''}"
         )
         if json_file:
@@ -104,7 +104,7 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
         if not path.is_dir():
             found.setdefault(os.path.realpath(path), path)
             continue
-        n_before = len(found) + len(failed)
+        n_before, repeated = len(found) + len(failed), False
 
         def unreadable(error: OSError) -> None:
             failed.append({"path": error.filename, "reason": f"the folder cannot be read: {error.strerror}"})
@@ -113,13 +113,15 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
                 if listing.is_music(file):
+                    repeated |= os.path.realpath(file) in found
                     found.setdefault(os.path.realpath(file), file)
                 elif file.suffix.lower() in listing.FOREIGN_SUFFIXES:
                     failed.append({"path": str(file), "reason": listing.foreign(file)})
                 else:
                     n_passed_over += 1
         if len(found) + len(failed) == n_before:
-            failed.append({"path": str(path), "reason": "the folder holds no music that was not named before"})
+            more = " that was not named before" if repeated else ""
+            failed.append({"path": str(path), "reason": f"the folder holds no music{more}"})
     return list(found.values()), failed, n_passed_over
 
 
@@ -134,7 +136,7 @@ def _near(path: Path) -> str:
 
 def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int) -> str:
     lie, their = ("lies", "its tags are") if len(strange) == 1 else ("lie", "their tags are")
-    what = plain(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
+    what = one_line(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
     return (
         f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "
         f"of {dataset}): {their} guesses."

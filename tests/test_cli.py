@@ -97,6 +97,36 @@ def test_a_single_file_is_warned_of_and_a_single_label_refused(project, songs):
     assert status == 0 and "a single file stands for another, only" in text
 
 
+def test_labels_without_a_usable_file_are_named(project, songs):
+    good = next(songs[0].rglob("a*.wav"))
+    for label in ("a", "b", "c", "d"):
+        (project / "music" / label).mkdir(parents=True)
+    shutil.copy(good, project / "music/a/one.wav")
+    for name in ("1.wav", "2.wav"):
+        (project / "music/b" / name).write_text("no sound")
+    (project / "music/c/notes.txt").write_text("no sound")
+    status, text = call("add", project / "music", "--name", "mine")
+    assert status == 2 and "one label only (a); b has no usable file (not audio that libsndfile can read" in text
+    assert "; c has no usable file (not an audio file by its name); d has no usable file (no file is in it)." in text
+    shutil.copytree(project / "music/a", project / "music/e")
+    status, text = call("add", project / "music", "--name", "mine")
+    assert status == 0 and "Added mine: 2 files, 2 labels." in text and "2  will be quarantined: not audio that" in text
+    for label in ("b", "c", "d"):
+        assert f"Warning: no file of {label} can be used" in text
+    assert run.refresh() == [], "the fingerprint is of the listing that the stage makes"
+    for label in ("a", "c", "d", "e"):
+        shutil.rmtree(project / "music" / label)
+    status, text = call("add", project / "music", "--name", "yours")
+    assert status == 2 and "can be used: 2 x not audio that libsndfile can read" in text
+
+
+def test_groups_of_one_clip_each_are_told(project, songs):
+    rows = [f"{path},{path.parent.name},g{n}" for n, path in enumerate(sorted(songs[0].rglob("a*")))]
+    (project / "list.csv").write_text("\n".join(["path,label,group", *rows]))
+    status, text = call("add", project / "list.csv", "--name", "mine")
+    assert status == 0 and "no two clips share a group" in text, text
+
+
 @pytest.mark.parametrize("name", ["yes", "no", "on", "off", "true", "null"])
 def test_a_name_that_means_something_else_in_yaml(project, songs, name):
     status, text = call("add", songs[0], "--name", name)

@@ -91,8 +91,8 @@ def test_the_command(folder, tmp_path):
     (tmp_path / "a").mkdir()
     for path, n_samples in ((tmp_path / "y.wav", 70_000), (tmp_path / "a/y.wav", CHUNK)):
         noise(path, n_samples)
-    (tmp_path / "bad.mp3").write_text("hello")
-    files = [str(tmp_path / name) for name in ("y.wav", "bad.mp3", "none.wav", "a/y.wav")]
+    (tmp_path / "b\nad.mp3").write_text("hello")
+    files = [str(tmp_path / name) for name in ("y.wav", "b\nad.mp3", "none.wav", "a/y.wav")]
     options = ["--json", str(tmp_path / "out.json"), "--pictures", str(tmp_path / "pictures"), "--top", "2"]
     done = CliRunner().invoke(app, ["predict", str(folder), *files, *options])
     assert done.exit_code == 1
@@ -110,7 +110,7 @@ def test_the_command(folder, tmp_path):
         "file": str(weights),
         "sha256": sha256(weights),
     }
-    assert "2 of 4 files could not be used" in done.output
+    assert "2 of 4 files could not be used" in done.output and "/b ad.mp3: not audio" in done.output
     for name in ("y.wav.png", "y.wav-2.png"):
         assert np.asarray(Image.open(tmp_path / "pictures" / name).convert("L")).std() > 10
 
@@ -134,8 +134,13 @@ def test_folders_and_files_mixed(folder, tmp_path):
     assert n_passed_over == 2
     assert [(os.path.relpath(entry["path"], tmp_path), entry["reason"]) for entry in failed] == [
         ("a/song.m4a", ".m4a cannot be read: convert it to FLAC or WAV"),
-        ("empty", "the folder holds no music that was not named before"),
+        ("empty", "the folder holds no music"),
     ]
+    (tmp_path / "once").mkdir()
+    shutil.copy(tmp_path / "b.wav", tmp_path / "once/b.wav")
+    _, failed, _ = music([tmp_path / "once/b.wav", tmp_path / "once"])
+    assert [entry["reason"] for entry in failed] == ["the folder holds no music that was not named before"]
+    shutil.rmtree(tmp_path / "once")
     out = tmp_path / "out.json"
     done = CliRunner().invoke(
         app, ["predict", str(folder), str(tmp_path / "a"), str(tmp_path / "c.wav"), "--json", str(out)]

@@ -17,8 +17,9 @@ def faults(quarantine: pd.DataFrame) -> int:
 
 
 def kind(reason: str) -> str:
-    """What reasons of one kind have in common: what stands before the first colon, without its numbers."""
-    return re.sub(r"\d[\d,.]*%?", "…", reason.partition(": ")[0])
+    """What reasons of one kind have in common: what stands before the first colon, without its numbers. A digit of a word (.m4a,
+    UTF-8) is none."""
+    return re.sub(r"(?<![\w.])(?<!\w-)\d[\d,.]*%?", "…", reason.partition(": ")[0])
 
 
 def share(settings: dict, dataset: str) -> float:
@@ -32,8 +33,13 @@ def refuse(stage: str, dataset: str, bad: int, good: int, settings: dict, table:
     n, limit = bad + good, share(settings, dataset)
     if good and bad <= max(limit * n, min(FLOOR, n / 2)):
         return
-    what = f"more than max_quarantined allows ({limit:.0%}, or {FLOOR} files)" if good else "all that there are"
+    if not good:
+        raise SystemExit(
+            f"{stage} {dataset}: no file can be used. All are listed with reasons in {table}; repair or replace them, or take "
+            f"the dataset out (conservatory remove {dataset})."
+        )
     raise SystemExit(
-        f"{stage} {dataset}: {bad} of {n} files cannot be used, {what}. They are listed with reasons in {table}; "
-        f"repair or remove them, or raise max_quarantined.{dataset} in params.yaml (to {bad / max(n, 1) + 0.005:.2f})."
+        f"{stage} {dataset}: {bad} of {n} files cannot be used, more than max_quarantined allows ({limit:.0%}, or {FLOOR} "
+        f"files). They are listed with reasons in {table}; repair or remove them, or raise max_quarantined.{dataset} in "
+        f"params.yaml (to {bad / n + 0.005:.2f})."
     )

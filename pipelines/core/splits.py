@@ -8,7 +8,7 @@ import pandas as pd
 MIN_CLIPS = 5  # a class with fewer test clips gets a warning: its F1 means little
 
 
-NO_GROUPS = "no groups were given: clips of one work or artist may stand on two sides, and count as independent"
+NO_GROUPS = "no two clips share a group: clips of one work or artist may stand on two sides, and count as independent"
 
 
 def is_grouped(clips: pd.DataFrame) -> bool:

@@ -6,28 +6,76 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.audio import probe
 from pipelines.core import max_quarantined, splits
 from pipelines.core.plain import one_line
 from pipelines.datasets import listing
 
+EMPTY = "no file is in it"
+MAX_NAMED = 5
+
 
 def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
-    """(entry of params.yaml, listing) of a folder or CSV. Raises `listing.SourceError` where it cannot be a dataset."""
-    files = listing.scan(listing.place(path), follow_links)
-    labels = files.loc[files["problem"] == "", "label"].unique()
-    if len(labels) == 1 and labels[0]:
+    """(entry of params.yaml, listing) of a folder or CSV. Raises `listing.SourceError` where it cannot be a dataset.
+
+    The listing has a row (`EMPTY`) for each label's folder without a file too, and the header of one file of each label was read.
+    """
+    source = listing.place(path)
+    files = listing.scan(source, follow_links)
+    fingerprint = listing.fingerprint(files)
+    files = _with_empty(_with_unreadable(files, source if source.is_dir() else source.parent), source)
+    labels = files.loc[files["problem"] == "", "label"].drop_duplicates()
+    if len(labels) == 0:
+        kinds = Counter(files["problem"]).most_common(3)
         raise listing.SourceError(
-            f"There is one label only ({one_line(labels[0])}), and clusters are compared with classes: give a second, or put "
-            "the files into one folder without labels."
+            f"No file of {path} can be used: {'; '.join(f'{n} x {problem}' for problem, n in kinds)}"
+        )
+    if len(labels) == 1 and labels.iloc[0]:
+        why = files.drop_duplicates("label").set_index("label")["problem"]
+        lost = [f"{label} has no usable file ({why[label]})" for label in splits.lost(files["label"], labels)]
+        more = [f"{len(lost) - MAX_NAMED} more have none"] if len(lost) > MAX_NAMED else []
+        found = "; ".join([f"There is one label only ({labels.iloc[0]})", *lost[:MAX_NAMED], *more])
+        raise listing.SourceError(
+            f"{one_line(found)}. Clusters are compared with classes: give a second, or put the files into one folder without "
+            "labels."
         )
     found = {
         "module": "folder",
         "imports": "pipelines/datasets/listing.py",
         "path": str(path.absolute()),
         **({"follow_links": True} if follow_links else {}),
-        "fingerprint": listing.fingerprint(files),
+        "fingerprint": fingerprint,
     }
     return found, files
+
+
+def _with_unreadable(files: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """The listing with why each file of a label cannot be read, where none of that label can: of the others the manifest stage
+    reads the headers."""
+    files = files.copy()
+    for _, rows in files[files["problem"] == ""].groupby("label"):
+        problems = []
+        for path in rows["path"]:
+            try:
+                probe.header(root / path)
+                break
+            except probe.Unreadable as error:
+                problems.append(str(error))
+        else:
+            files.loc[rows.index, "problem"] = problems
+    return files
+
+
+def _with_empty(files: pd.DataFrame, source: Path) -> pd.DataFrame:
+    """The listing with a row for each label's folder in which it found no file."""
+    if not source.is_dir() or not (files["label"] != "").any():
+        return files
+    folders = (place.name for place in source.iterdir() if place.is_dir() and not place.name.startswith("."))
+    names = {name.encode("utf-8", "replace").decode() for name in folders} - set(files["label"])
+    rows = [
+        dict.fromkeys(files.columns, "") | {"path": name, "label": name, "problem": EMPTY} for name in sorted(names)
+    ]
+    return pd.concat([files, pd.DataFrame(rows, columns=files.columns)], ignore_index=True)
 
 
 def told(name: str, files: pd.DataFrame) -> Iterator[str]:
@@ -38,7 +86,7 @@ def told(name: str, files: pd.DataFrame) -> Iterator[str]:
     yield f"Added {name}: {len(usable)} file{'s' * (len(usable) != 1)}, {f'{len(counts)} labels' if labelled else 'no labels'}."
     for label, count in counts.items() if labelled else ():
         yield f"  {count:6d}  {one_line(label)}"
-    for problem, count in Counter(files.loc[files["problem"] != "", "problem"]).items():
+    for problem, count in Counter(files.loc[~files["problem"].isin(["", EMPTY]), "problem"]).items():
         yield f"  {count:6d}  {'passed over' if problem == max_quarantined.NOT_MUSIC else 'will be quarantined'}: {problem}"
     if not labelled:
         yield "Without labels there are maps, neighbours, tags and what is unlike the training music; no clustering score."
@@ -53,8 +101,8 @@ def told(name: str, files: pd.DataFrame) -> Iterator[str]:
         yield f"Note: {n} file{' is a copy' if n == 1 else 's are copies'} of others; copies are not counted as independent."
     if not splits.is_grouped(usable):
         yield (
-            "Note: no groups (artists, works) were given, so each clip counts as independent. <label>/<artist>/<file>, or a "
-            "column `group` in a CSV, gives them."
+            "Note: no two clips share a group (artist, work), so each clip counts as independent. <label>/<artist>/<file>, or a "
+            "column `group` in a CSV, gives groups."
         )
     thin = counts[counts == 1]
     if len(thin) and labelled:

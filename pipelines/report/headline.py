@@ -10,6 +10,7 @@ trainings (`report.training_sd` of params.yaml) is added to the variance of a ta
 import numpy as np
 from scipy.stats import norm
 
+from pipelines.core.splits import is_grouped
 from pipelines.evaluation.crossed import lead
 from pipelines.report.state import Dataset, State, ordered, tagger_names
 
@@ -42,13 +43,13 @@ def question(state: State) -> str:
 
 def findings(state: State) -> list[dict]:
     """One for each dataset and target, in the recipe's order: `{"dataset", "target", "n", "k", "best", "baseline", "others",
-    "pair", "verdict", "margin", "trained_on"}`.
+    "pair", "verdict", "margin", "trained_on", "grouped"}`.
 
     best and baseline have the highest figures of their kind, `{"name", "accuracy", "low", "high", "chance", "held_out" (other
     clips named the clusters than are scored), "repeats"}`, or None where there is no tagger (no baseline). others: the taggers
     with lower figures. pair: `paired` of best and baseline.
     verdict: a key of `VERDICTS`. margin: by how much another training may move a tagger's accuracy. trained_on: how many of the
-    classes a tagger was trained to name.
+    classes a tagger was trained to name. grouped: do clips of the dataset share works or artists.
     """
     taggers, found = tagger_names(state), []
     sd = state.settings["report"].get("training_sd", 0)
@@ -76,6 +77,7 @@ def findings(state: State) -> list[dict]:
                     "verdict": verdict(best, baseline, pair, 1.96 * sd) if best else "",
                     "margin": 1.96 * sd,
                     "trained_on": trained_on(state, record["per_class"]),
+                    "grouped": is_grouped(dataset.clips),
                 }
             )
     return found

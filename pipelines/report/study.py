@@ -20,7 +20,7 @@ PROBES = {
     "knn": ("k-NN probe", "vote of the nearest training clips by cosine: accuracy on the scored clips"),
 }
 IN_STUDY = (
-    "No groups (works, artists) were given: each clip counts as independent, which may make intervals too narrow."
+    "No two clips share a group (work, artist): each clip counts as independent, which may make intervals too narrow."
 )
 TRIVIAL = "always training's commonest class, or the probe's answers with the clips' labels permuted"
 
@@ -29,21 +29,22 @@ def study(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | N
     """Tables, pairs and trees of one dataset; None before the study stage ran."""
     if not dataset.study:
         return None
+    grouped = is_grouped(dataset.clips)
     return {
         "targets": [
-            _target(name, parts, embeddings)
+            _target(name, parts, embeddings, grouped)
             for name, parts in dataset.study["targets"].items()
             if any(part for part in (parts["probes"], parts["clusterers"], parts["neighbours"]))
         ],
         "trees": list(dataset.trees.items()),
         "skipped": dataset.study["skipped"],
-        "grouped": is_grouped(dataset.clips),
+        "grouped": grouped,
         "no_groups": IN_STUDY,
         "mark": lineage.mark(f"data/study/{dataset.name}"),
     }
 
 
-def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
+def _target(name: str, parts: dict, embeddings: list[str], grouped: bool) -> dict:
     columns, values = [], []
     for probe, records in parts["probes"].items():
         columns.append((*PROBES.get(probe, (f"{probe} probe", probe)), "the larger", TRIVIAL))
@@ -54,7 +55,8 @@ def _target(name: str, parts: dict, embeddings: list[str]) -> dict:
         values.append({n: (r["hungarian_accuracy"], r["ci95"], r["chance"], r["n"]) for n, r in records.items()})
     if parts["neighbours"]:
         k = next(iter(parts["neighbours"].values()))["k"]
-        about = f"of the {k} nearest clips of other groups, the share with the clip's own class"
+        others = "clips of other groups" if grouped else "other clips"
+        about = f"of the {k} nearest {others}, the share with the clip's own class"
         columns.append((f"nearest {k}", about, "random", "the same for clips drawn at random"))
         values.append({n: (r["precision"], r["ci95"], r["chance"], r["n"]) for n, r in parts["neighbours"].items()})
     told = [("k-means", parts["paired"])]
@@ -103,7 +105,7 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
         "found": _counts(found),
         "validation": _counts(validation),
         "named_validation": _named(validation),
-        "near_cosine": found.get("near copy", {}).get("threshold"),
+        "near_cosine": _threshold(found.get("near copy", {}).get("threshold")),
         "named": _named(found),
         "skipped": dataset.leaks["skipped"],
         "scores": [
@@ -118,12 +120,18 @@ def leaks(dataset: Dataset, lineage: Lineage) -> dict | None:
 
 
 def _of_what_is_known(found: dict, grouped: bool) -> dict:
-    """The finders' records; that no group is on two sides says nothing where no groups were given."""
+    """The finders' records; that no group is on two sides says nothing where no two clips share one."""
     return {
         name: record
         for name, record in found.items()
         if isinstance(record, dict) and "n_flagged" in record and (grouped or "groups" not in record)
     }
+
+
+def _threshold(cosine: float | None) -> str | None:
+    """Four digits, or as many as tell a cosine from 1."""
+    texts = (f"{cosine:.{digits}f}" for digits in range(4, 18))
+    return None if cosine is None else next(text for text in texts if float(text) < 1 or cosine >= 1)
 
 
 def _counts(found: dict) -> list[dict]:

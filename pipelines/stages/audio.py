@@ -9,7 +9,7 @@ from pipelines.audio import shards
 from pipelines.core import cache, max_quarantined, params, splits
 from pipelines.core.manifest import MANIFEST, QUARANTINE
 from pipelines.core.pcm import INDEX
-from pipelines.core.plain import plain
+from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import read_table, write_table
 from pipelines.harness.logging import start
@@ -30,13 +30,13 @@ def main(name: str) -> None:
     quarantine = pd.concat([before, refused], ignore_index=True)
     write_table(quarantine, folder / "quarantine.parquet", QUARANTINE)
     for row in refused.head(20).itertuples():
-        log.warning("quarantined %s: %s", plain(row.path), plain(row.reason))
+        log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
     reasons, bad = quarantine["reason"], max_quarantined.faults(quarantine)
     max_quarantined.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
     write_table(index, folder / "index.parquet", INDEX)
     lost = splits.lost_classes(manifest, manifest[manifest["clip_id"].isin(index["clip_id"])])
     if lost:
-        log.warning("no clip is left of: %s", plain(", ".join(lost)))
+        log.warning("no clip is left of: %s", one_line(", ".join(lost)))
     clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())
     rate = settings["audio"]["sample_rate"]
     counts = reasons.map(max_quarantined.kind).value_counts()

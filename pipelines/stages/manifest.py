@@ -13,7 +13,7 @@ from pipelines.audio import headers, probe
 from pipelines.core import max_quarantined, params, splits
 from pipelines.core.files import sha256
 from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
-from pipelines.core.plain import plain
+from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import write_table
 from pipelines.harness import executor
@@ -158,7 +158,7 @@ def main(name: str) -> None:
             "withdrawn": len(quarantine) - unread,
             "hours": round(float(manifest["duration_s"].sum()) / 3600, 3),
             **{f"{split} clips": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
-            "groups": int(manifest["group"].nunique()) if splits.is_grouped(manifest) else "none were given",
+            "groups": int(manifest["group"].nunique()) if splits.is_grouped(manifest) else "no two clips share one",
             "exact copies": int(manifest["duplicate_of"].notna().sum()),
         },
         table=path,
@@ -173,9 +173,9 @@ def main(name: str) -> None:
     )
     log.info("%d clips, %d quarantined", len(manifest), len(quarantine))
     if lost:
-        log.warning("no clip is left of: %s", plain(", ".join(lost)))
+        log.warning("no clip is left of: %s", one_line(", ".join(lost)))
     for row in quarantine.head(20).itertuples():
-        log.warning("quarantined %s: %s", plain(row.path), plain(row.reason))
+        log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def loaded(tmp_path, **changes):
         ("audio__max_quarantined", 0.1, "@ in params.yaml is max_quarantined.default now"),
         ("clustering__zzz", 1, "@ in params.yaml is not known: there is maps, n_init"),
         ("executor__kind", "threads", "@ in params.yaml is 'threads', and must be processes or ray"),
+        ("audio__max_duration_s", 0.5, "@ in params.yaml is 0.5, and must be at least audio.min_duration_s, 1 s"),
         ("audio__min_duration_s", "1s", "@ in params.yaml is '1s', and must be a number, 0 or more"),
         ("audio__channels", True, "@ in params.yaml is True, and must be 1 or 2"),
         ("training__seed", -1, "@ in params.yaml is -1, and must be a whole number from 0"),
@@ -73,7 +74,9 @@ def loaded(tmp_path, **changes):
         ("baselines__pooled_pca__dimensions", 0, "@ in params.yaml is 0"),
         ("max_quarantined", {"scores": 0.1}, "@ in params.yaml is {'scores': 0.1}, and must be a table"),
         ("max_quarantined__scors", 0.1, "@ in params.yaml is not known; do you mean scores?"),
-        ("max_quarantined__default", "1%", "and must be a table of shares from 0 to 1, with a default"),
+        ("max_quarantined__default", "1%", "@ in params.yaml is '1%', and must be a share from 0 to 1"),
+        ("max_quarantined", {"default": 1.5}, "@.default in params.yaml is 1.5, and must be a share from 0 to 1"),
+        ("max_quarantined__scores", True, "@ in params.yaml is True, and must be a share from 0 to 1"),
         ("training__devices", 0, "@ in params.yaml is 0"),
         ("export__tolerance", "1e-4", "(YAML reads 1e-4 as a word: write 1.0e-4)"),
         ("study", [1], "@ in params.yaml is [1], and must be a table"),
@@ -220,6 +223,11 @@ def test_one_sentence_names_the_key(tmp_path, name, value, said):
     with pytest.raises(SystemExit, match=re.escape(said)) as error:
         loaded(tmp_path, **{name: value})
     assert "\n" not in str(error.value)
+
+
+def test_a_word_that_is_near_no_dataset_is_answered_with_all(tmp_path):
+    with pytest.raises(SystemExit, match="'nope': `datasets` has mine, scores$"):
+        loaded(tmp_path, datasets__mine=MINE, training__dataset="nope")
 
 
 def test_what_is_there_is_known(tmp_path):

@@ -101,7 +101,7 @@ def test_the_words_around_it(seen_ood):
     _, seen = seen_ood
     text = " ".join(seen.text.split())
     assert "Seen from scores" in text and "15 clips from outside stand beside 20 test clips" in text
-    assert "fitted on 40 training clips alone. 2 clips are not placed, because training heard their works." in text
+    assert "fitted on 40 training clips alone. 2 clips are not placed, because training heard them." in text
     assert "1 part was left out" in text and "label: 1 classes are not scored apart" in text
     assert sum(mark.get("data-path") == "data/ood/mine" for mark in seen.marks) >= 4
 

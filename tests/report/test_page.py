@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import recipe
 from pipelines.core.files import read_json, write_json
+from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import read_table, write_table
 from pipelines.report import page, state
 from pipelines.stages import report
@@ -223,9 +224,30 @@ def test_without_intervals_there_is_no_verdict(project, render):
     for path in ("data/clusters/scores/scores.json", "data/clusters/mine/scores.json", "reports/tagging.json"):
         write_json(path, withheld(read_json(path)))
     text = re.sub(r"\s+", " ", render().text)
-    assert text.count("of too few groups for a verdict") == 3
+    assert text.count("of too few clips for a verdict") == 3
     assert "no interval: fewer than 4 groups" in text
     assert not re.search(r"\b(nan|None|better than|above chance)\b", text)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_works_are_spoken_of_where_clips_share_them(project, render, grouped):
+    for name in ("scores", "mine") if grouped else ():
+        path = f"data/manifests/{name}.parquet"
+        clips = read_table(path, MANIFEST)
+        write_table(
+            clips.assign(group=clips.index.map("work {}".format).where(clips.index > 1, "work 1")), path, MANIFEST
+        )
+    html = re.sub(r"\s+", " ", page.render(state.read())[0])
+    of_groups = {
+        "the other half of the works",
+        "by one half of the groups",
+        "One half of the groups (works, artists)",
+        "bootstrap over groups",
+        "A bootstrap over groups",
+    }
+    assert {words for words in of_groups if words in html} == (of_groups if grouped else set())
+    assert ("One half of the clips names" in html and "the other half of the clips" in html) != grouped
+    assert html.count("<td>none shared</td>") == (0 if grouped else 2)
 
 
 def withheld(value):

@@ -21,7 +21,7 @@ def project(tmp_path, chord):
         soundfile.write(music / "ab"[number % 2] / f"{number}.wav", chord((220 + number,), 2.0), 16_000)
     soundfile.write(music / "b" / "silent.wav", [0.0] * 32_000, 16_000)
     for number in range(2):
-        (music / "a" / f"text{number}.wav").write_text("no sound")
+        (music / "a" / f"text\n{number}.wav").write_text("no sound")
     (music / "b" / "song.m4a").write_text("of another kind")
     (music / "b" / "notes.txt").write_text("says nothing of the music's health")
     run_in(folder, sys.executable, "-m", "pipelines.cli", "add", str(music), "--name", "mine")
@@ -47,6 +47,7 @@ def test_more_than_the_limit_stops_the_first_stage_that_knows_with_the_tables_pa
     stage(project, "raw")
     done = stage(project, "manifest", check=False)  # four bad, four good: half, and one more is found by decoding
     assert done.returncode == 0, done.stderr
+    assert "a/text 0.wav: not audio" in done.stderr, "a name is on one line"
     done = stage(project, "audio", check=False)
     assert done.returncode == 1 and "5 of 8 files" in done.stderr and "(1%, or 10 files)" in done.stderr
     assert "data/audio/mine/quarantine.parquet" in done.stderr and "Traceback" not in done.stderr
@@ -90,8 +91,14 @@ def test_ten_files_or_the_share_but_never_all(bad, good, share, borne):
     if borne:
         max_quarantined.refuse("audio", "mine", bad, good, settings, "table")
     else:
-        with pytest.raises(SystemExit, match=f"{bad} of {bad + good} files cannot be used"):
+        said = (
+            f"{bad} of {bad + good} files cannot be used"
+            if good
+            else "no file can be used. All are listed with reasons in table"
+        )
+        with pytest.raises(SystemExit, match=said) as error:
             max_quarantined.refuse("audio", "mine", bad, good, settings, "table")
+        assert ("raise max_quarantined" in str(error.value)) == bool(good), "no limit helps where nothing is good"
 
 
 def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
@@ -100,7 +107,12 @@ def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
         "truncated: its header promises 1,000 bytes of sound and 400 are there",
         "99% of its samples lie beyond full scale, up to 10,897.1 times it: export it again",
         "100% of its samples lie beyond full scale, up to 2.5 times it: export it again",
+        ".3gp cannot be read: convert it to FLAC or WAV",
+        "its name is not UTF-8: rename it",
     ]
-    assert [max_quarantined.kind(reason) for reason in reasons] == 2 * ["truncated"] + 2 * [
-        "… of its samples lie beyond full scale, up to … times it"
+    assert [max_quarantined.kind(reason) for reason in reasons] == [
+        *2 * ["truncated"],
+        *2 * ["… of its samples lie beyond full scale, up to … times it"],
+        ".3gp cannot be read",
+        "its name is not UTF-8",
     ]

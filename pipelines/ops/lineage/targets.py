@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from pipelines import recipe
 from pipelines.ops.lineage import clips, figures
 from pipelines.ops.lineage.revision import LineageError, Revision, blobs, git, tracked
+from pipelines.ops.settings.kinds import nearest
 
 HOW = (
     "Ask about a figure (reports/clustering.json#scores.style.short.hungarian_accuracy), a model (short), a clip (its id, path "
@@ -49,7 +50,22 @@ def find(revision: Revision, asked: str) -> dict:
         return {"asked": asked, "kind": "code", "path": path}
     if path not in ("", ".") and _is_folder(revision, path):
         return {"asked": asked, "kind": "code", "path": path}
-    raise LineageError(f"{asked!r} is nothing that {revision} knows. {HOW}{_away(revision)}")
+    near = nearest(path, _names(revision, path))
+    meant = f"; do you mean {near}?" if near else "."
+    raise LineageError(f"{asked!r} is nothing that {revision} knows{meant} {HOW}{_away(revision)}")
+
+
+def _names(revision: Revision, path: str) -> list[str]:
+    """What could have been meant by a path or name: stages, outputs, models, and clips by their title, and their path in as many
+    parts as this has."""
+    names = [*revision.graph.stages, *revision.graph.maker]
+    names += [PurePosixPath(out).name for out in revision.graph.maker if out.startswith("models/")]
+    n_parts = len(PurePosixPath(path).parts)
+    for dataset in clips.manifests(revision):
+        if (table := clips.read(revision, dataset)) is not None:
+            names.extend(table["title"])
+            names.extend("/".join(name.split("/")[-n_parts:]) for name in table["path"])
+    return list(dict.fromkeys(names))
 
 
 def _is_folder(revision: Revision, path: str) -> bool:

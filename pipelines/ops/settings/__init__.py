@@ -137,7 +137,7 @@ TABLES = {
     "withdrawn": ("a table from SHA-256 (64 hex digits) to why, {} for none", _contents),
     "max_quarantined": (
         "a table of shares from 0 to 1, with a default",
-        lambda value: isinstance(value, dict) and "default" in value and all(map(SHARE[1], value.values())),
+        lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
 ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines")
@@ -197,11 +197,17 @@ def check(settings: dict, project: Path) -> None:
         meant = f"; do you mean {near}?" if near else f": `datasets` has {', '.join(there) or 'none'}"
         raise SystemExit(f"training.dataset in params.yaml is {named!r}{meant}")
     _check_alerts(settings.get("alerts"))
-    for name in set(settings.get("max_quarantined") or {}) - {"default", *there}:
-        unknown(name, "max_quarantined", ["default", *there])
+    for name, share in settings.get("max_quarantined", {}).items():
+        if name not in {"default", *there}:
+            unknown(name, "max_quarantined", ["default", *there])
+        if not SHARE[1](share):
+            wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
     learning.check(settings, reads)
-    sample_rate = (settings.get("audio") or {}).get("sample_rate")
+    audio = settings.get("audio") or {}
+    shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
+    if shortest is not None and longest is not None and longest < shortest:
+        wrong("audio.max_duration_s", longest, f"at least audio.min_duration_s, {shortest:g} s")
     for section, folder, function in (("features", "features", "compute"), ("baselines", "models/baselines", "embed")):
         for name, entry in settings.get(section, {}).items():
             _check_parameters(section, name, f"pipelines/{folder}", function, entry, reads)

@@ -78,7 +78,7 @@ def unknown(key: object, section: str, known: list[str]) -> NoReturn:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """The word of `known` that was most likely meant; "" where none is near."""
-    near = difflib.get_close_matches(word, known, 1, 0.5) or [one for one in known if word and one.startswith(word)]
+    near = difflib.get_close_matches(word, known, 1) or [one for one in known if word and one.startswith(word)]
     return near[0] if near else ""
 
 

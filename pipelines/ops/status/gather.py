@@ -4,7 +4,6 @@ shown."""
 import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -98,7 +97,7 @@ def _now(project: Path, run: str) -> str:
 
 
 def _quarantine(project: Path) -> list[dict]:
-    """Files that could not be used, by dataset and reason (the words before a reason's particulars)."""
+    """Files that could not be used, by dataset and kind of reason."""
     told = []
     try:
         datasets = load_params(project / params.PARAMS).get("datasets") or {}
@@ -110,11 +109,10 @@ def _quarantine(project: Path) -> list[dict]:
         count = _n_quarantined(project, name)
         if count:
             try:
-                reasons = _reasons(project, name)
+                kinds = _kinds(project, name)
             except (OSError, ValueError, KeyError) as error:
                 told.append({"dataset": name, "n": count, "reasons": {}, "problem": str(error)})
                 continue
-            kinds = Counter(re.split(r"[:;(]", reason or "?")[0].strip()[:80] for reason in reasons)
             told.append({"dataset": name, "n": count, "reasons": dict(kinds.most_common(8))})
         elif count == 0:
             told.append({"dataset": name, "n": 0, "reasons": {}})
@@ -129,12 +127,15 @@ def _n_quarantined(project: Path, name: str) -> int | None:
     return None
 
 
-def _reasons(project: Path, name: str) -> list[str]:
-    import pyarrow.parquet as pq  # half a second, and mostly there is nothing to read
+def _kinds(project: Path, name: str) -> Counter:
+    # half a second, and mostly there is nothing to read
+    import pyarrow.parquet as pq
+
+    from pipelines.core.max_quarantined import kind
 
     tables = (project / f"data/audio/{name}/quarantine.parquet", project / f"data/manifests/{name}.quarantine.parquet")
     path = next((path for path in tables if path.exists()), tables[0])
-    return pq.read_table(path, columns=["reason"])["reason"].to_pylist()
+    return Counter(kind(reason or "?") for reason in pq.read_table(path, columns=["reason"])["reason"].to_pylist())
 
 
 def _models(project: Path) -> list[dict]:

@@ -193,7 +193,9 @@ def test_a_history_of_dagster_that_cannot_be_read_is_said(project):
 
 
 def test_quarantine_models_runs_and_room(project, monkeypatch):
-    reasons = ["truncated: 3 s", "truncated: 5 s", "silent"]
+    reasons = [f"{n:,} bytes behind its sound belong to no part of it: export it again" for n in (66_150, 66_152)] + [
+        "silent"
+    ]
     rows = pd.DataFrame({"path": ["a", "b", "c"], "stage": "audio", "reason": reasons, "exception": ""})
     write_table(rows, project / "data/audio/one/quarantine.parquet", QUARANTINE)
     (project / "data/records/audio").mkdir()
@@ -225,7 +227,9 @@ def test_quarantine_models_runs_and_room(project, monkeypatch):
         project, [{"time": log.now(), "run": "gone", "what": "began", "door": "conservatory run", "pid": 2**22 - 1}]
     )
     found = gather.gather(project)
-    assert found["quarantine"] == [{"dataset": "one", "n": 3, "reasons": {"truncated": 2, "silent": 1}}]
+    assert found["quarantine"] == [
+        {"dataset": "one", "n": 3, "reasons": {"… bytes behind its sound belong to no part of it": 2, "silent": 1}}
+    ]
     other, short = found["models"]
     assert (short["champion"], short["challengers"], short["metrics"]["roc_auc"]["value"]) == (1, [2], 0.91234)
     assert "is no event" in other["problem"]
@@ -235,7 +239,7 @@ def test_quarantine_models_runs_and_room(project, monkeypatch):
     lines = "\n".join(text.lines(found))
     assert (
         "short: champion version 1" in lines
-        and "one: 3 (truncated 2, silent 1)" in lines
+        and "one: 3 (… bytes behind its sound belong to no part of it 2, silent 1)" in lines
         and "left on this disk" in lines
     )
     shown = page.render(found)
