@@ -47,7 +47,7 @@ def main(dataset: str) -> None:
     }
     said = (
         untold
-        or f"{near.sum()} of {n} clips are near copies of an earlier one, by a cosine of {found['threshold']:.4f} or more"
+        or f"{near.sum()} of {n} clips are near copies of an earlier one, by a cosine of {found['threshold']:.6f} or more"
     )
     checks = {"near copies are few": (None if untold else bool(near.mean() <= MANY), said)}
     write_record("copies", dataset, figures=figures, table=path, checks=checks)
