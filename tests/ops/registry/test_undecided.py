@@ -12,7 +12,7 @@ from helpers import some
 
 from pipelines.core import embeddings
 from pipelines.core.tables import write_table
-from pipelines.ops.registry import gate, history, promotion, retrain, versions, worktree
+from pipelines.ops.registry import gate, history, promotion, retrain, saving, versions, worktree
 from pipelines.ops.registry.errors import Incomparable, RegistryError
 from pipelines.ops.remotes import local_cache
 
@@ -124,7 +124,7 @@ def test_killed_between_the_decision_and_its_end(project, monkeypatch, step):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((history, "save") if step == "before it is committed" else (worktree, "remove")), killed)
+        patch.setattr(*((saving, "save") if step == "before it is committed" else (worktree, "remove")), killed)
         with pytest.raises(KeyboardInterrupt):
             retrain.begin(project, "HEAD", [f"{SKILL}=3.5"], [])
     (name,) = worktree.waiting(project)
