@@ -105,7 +105,7 @@ def remove(
     if name == settings["training"]["dataset"]:
         _fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); name another there first.")
     params.set_dataset(name, None)
-    if name in settings["max_quarantined"]:  # a limit of its own, which nothing reads now
+    if name in (settings.get("max_quarantined") or {}):  # a limit of its own, which nothing reads now
         with params.editing() as document:
             del document["max_quarantined"][name]
     print(f"Removed {name} from params.yaml. `conservatory run` makes the report without it.")
