@@ -87,9 +87,11 @@ def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]
 
 def _drawn(plot: Mapping | str) -> str:
     """The picture of a plot; a record of an older commit holds the picture itself."""
+    if isinstance(plot, str):
+        return plot
     from pipelines.report.drawing import draw  # seconds to import, and needed only where a stage has just run
 
-    return plot if isinstance(plot, str) else draw(plot)
+    return draw(plot)
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.TableMetadataValue:

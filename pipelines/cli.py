@@ -185,22 +185,20 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     except StatusError as error:
         _fail(str(error))
     for stage, why, (seconds, like) in planned:
-        long = f"{'about ' if like else ''}{duration(seconds)}" if seconds else "not known"
+        long = f"{'about ' if like else ''}{duration(seconds)}" if seconds is not None else "not known"
         print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
     if not planned:
         print("Nothing to do.")
         return
-    ran, alike = (
-        [each.seconds for *_, each in planned if each.seconds and bool(each.like) == guess] for guess in (False, True)
-    )
-    told = [f"{len(ran)} of them took {duration(sum(ran))} when they last ran here"] if ran else []
-    told += (
-        [
-            f"{len(alike)} take{'s' * (len(alike) == 1)} about {duration(sum(alike))}, by the same stages of other datasets"
-        ]
-        if alike
-        else []
-    )
+    known = [each for *_, each in planned if each.seconds is not None]
+    ran = [each.seconds for each in known if not each.like]
+    alike = [each.seconds for each in known if each.like]
+    told = []
+    if ran:
+        told.append(f"{len(ran)} of them took {duration(sum(ran))} when they last ran here")
+    if alike:
+        takes = "takes" if len(alike) == 1 else "take"
+        told.append(f"{len(alike)} {takes} about {duration(sum(alike))}, by the same stages of other datasets")
     if unknown := len(planned) - len(ran) - len(alike):
         told.append(f"how long {unknown} of them will take is not known")
     total = f", about {duration(sum(ran + alike))}{' and what is not known' if unknown else ''}" if ran or alike else ""

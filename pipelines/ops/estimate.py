@@ -26,7 +26,10 @@ def took(entries: Iterable[dict]) -> dict[str, float]:
     return {
         entry["stage"]: entry["seconds"]
         for entry in entries
-        if entry["what"] == "stage" and entry.get("state") == "ran" and "stage" in entry and entry.get("seconds")
+        if entry["what"] == "stage"
+        and entry.get("state") == "ran"
+        and "stage" in entry
+        and entry.get("seconds") is not None
     }
 
 
