@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipelines.evaluation import probes
+from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import tagging
 from pipelines.metrics.checks import embedding, numbered
 from pipelines.metrics.intervals import bootstrap
@@ -21,18 +22,17 @@ def compare(score: Callable, names: list[str], groups: np.ndarray | None, n: int
     Returns {version: {"n", "n_groups", "score", "ci95", "difference" (from the first), "difference_ci95"}}; the first
     version has no difference.
     """
-    group = numbered(groups, n)
-    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
 
-    def resampled(drawn: np.ndarray) -> np.ndarray:
-        found = np.asarray(score(np.concatenate([members[number] for number in drawn])), dtype=np.float64)
+    def with_differences(rows: np.ndarray) -> np.ndarray:
+        found = np.asarray(score(rows), dtype=np.float64)
         return np.concatenate([found, found[1:] - found[0]])
 
+    resampled, n_groups = by_group(with_differences, numbered(groups, n))
     found = np.asarray(score(np.arange(n)), dtype=np.float64)
-    intervals = bootstrap(resampled, len(members), n_bootstrap, seed)
+    intervals = bootstrap(resampled, n_groups, n_bootstrap, seed)
     records = {}
     for place, name in enumerate(names):
-        records[name] = {"n": n, "n_groups": len(members), "score": float(found[place]), "ci95": intervals[place]}
+        records[name] = {"n": n, "n_groups": n_groups, "score": float(found[place]), "ci95": intervals[place]}
         if place:
             records[name]["difference"] = float(found[place] - found[0])
             records[name]["difference_ci95"] = intervals[len(names) + place - 1]
