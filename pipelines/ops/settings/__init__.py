@@ -140,7 +140,7 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines")
+ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines", "tasks")
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default"}
