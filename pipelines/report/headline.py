@@ -118,8 +118,8 @@ def verdict_sentence(found: list[dict], n_taggers: int) -> str:
 
 
 def probe(state: State, dataset: Dataset, target: str, of: str = "linear") -> dict[str, dict]:
-    """The best tagger's and the best baseline's record of a probe, `{"tagger": {"name", "accuracy", "ci95", "trivial"}, "baseline":
-    ...}`; without those that the study has not scored."""
+    """The best tagger's and the best baseline's record of a probe, `{"tagger": {"name", "accuracy", "ci95", "trivial"},
+    "baseline": ...}`; without those that the study has not scored."""
     records = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get(of, {})
     taggers, found = tagger_names(state), {}
     for name in ordered(state, records):

@@ -15,7 +15,8 @@ THIN = 5
 
 
 def filler(hide: Callable) -> Callable[..., Markup]:
-    """`fill(template, **values) -> HTML`. template: a file, relative to this folder or absolute. hide: as `private.hider` gives it.
+    """`fill(template, **values) -> HTML`. template: a file, relative to this folder or absolute. hide: as `private.hider` gives
+    it.
 
     A value that the template does not find is an error.
     """
