@@ -112,7 +112,7 @@ def test_every_figure_has_a_mark_with_the_hashes_of_the_lock(seen, page, least):
     drawn = [block for block in found.blocks if {"figure", "table"} & set(block)]
     assert len(drawn) >= 3
     bare = [block for block in drawn if "mark" not in block]
-    assert bare == [["h2", "table"]]  # the lineage table itself
+    assert bare == [["summary", "table"]]  # the lineage table itself
 
 
 @pytest.mark.parametrize("page", ["front", "scores", "mine"])
