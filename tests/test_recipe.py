@@ -16,6 +16,7 @@ RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
     {"cli", "predict", "predicting", "precompile"},
     {"ops", "stages"},
+    {"tasks"},
     {"datasets", "novelty", "report", "training"},
     {"evaluation", "features", "inference", "models"},
     {"metrics"},

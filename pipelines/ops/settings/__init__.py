@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.core import params
 from pipelines.ops.alerts import settings as alerts
-from pipelines.ops.settings import code, datasets, learning, recipe
+from pipelines.ops.settings import code, datasets, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -140,7 +140,7 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines")
+ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines", "tasks", "runs")
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default"}
@@ -204,6 +204,7 @@ def check(settings: dict, project: Path) -> None:
             wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
     learning.check(settings, reads)
+    tasks.check(settings, reads)
     audio = settings.get("audio") or {}
     shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
     if shortest is not None and longest is not None and longest < shortest:

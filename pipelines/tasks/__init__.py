@@ -1,0 +1,96 @@
+"""Families of tasks, a folder each; a run is an entry of `runs` in params.yaml that names its family.
+
+    runs:
+      notes_svm: {task: classification, dataset: notes, from: features, reads: pooled, model: svm, seeds: 1, target: family}
+
+`task` is the family. The run reads `data/<from>/<dataset>/<reads>`: `from: features, reads: pooled` a representation, `from:
+embeddings, reads: short.parquet` an embedding. `model` is a file of the family, and `seeds` the number of trainings, whose spread
+the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) stands in
+`tasks.<family>` of params.yaml.
+
+A family has the same files as every other:
+
+| file | contains |
+| --- | --- |
+| `__init__.py` | a docstring, whose first line describes the family; `OPTIONS`, option of a run -> (default, what it may be) |
+| `models/<name>.py` | a model each |
+| `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
+| `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`, which return columns (`metrics/scores.py`) |
+| `section.py` | `TITLE` and `render(context)`: the part of the family's page below its table of scores |
+| `presets.yaml` | what `conservatory enable` can add; a family may have none |
+
+Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`,
+`score.py`, `section.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
+`score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FOLDER = Path(__file__).parent
+KEYS = ("task", "dataset", "from", "reads", "model", "seeds")
+"""Keys that every run has, because dvc.yaml reads them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An entry of `runs`. `source` is its `from`; `shared` is the family's entry of `tasks`."""
+
+    name: str
+    task: str
+    dataset: str
+    source: str
+    reads: str
+    model: str
+    seeds: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def input(self) -> Path:
+        """The file or folder the run reads."""
+        return Path("data") / self.source / self.dataset / self.reads
+
+    @property
+    def folder(self) -> Path:
+        """Where the fitted models are, a folder for each seed."""
+        return Path("models/runs") / self.name
+
+    def each_seed(self) -> list[tuple[int, Path]]:
+        """(seed, folder of the model) of each training. Seeds count up from the family's."""
+        first = self.shared["seed"]
+        return [(seed, self.folder / str(seed)) for seed in range(first, first + self.seeds)]
+
+
+def run(settings: Mapping[str, Any], name: str) -> Run:
+    """The run `name` of params.yaml, with the family's defaults for the options it leaves out. Raises `KeyError`."""
+    entry = settings["runs"][name]
+    task = entry["task"]
+    defaults = {key: default for key, (default, _) in family(task).OPTIONS.items()}
+    given = {key: value for key, value in entry.items() if key not in KEYS}
+    return Run(
+        name=name,
+        source=entry["from"],
+        options=defaults | given,
+        shared=settings["tasks"][task],
+        **{key: entry[key] for key in KEYS if key != "from"},
+    )
+
+
+def families() -> list[str]:
+    """The names of all families."""
+    return sorted(path.parent.name for path in FOLDER.glob("[!_]*/__init__.py"))
+
+
+def family(task: str) -> ModuleType:
+    """The package of a family."""
+    return importlib.import_module(f"pipelines.tasks.{task}")
+
+
+def part(task: str, name: str) -> ModuleType:
+    """A module of a family: `fit`, `score`, `section`, or `models.<name>`."""
+    return importlib.import_module(f"pipelines.tasks.{task}.{name}")
