@@ -17,7 +17,7 @@ import yaml
 from pipelines import predicting
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import project_root, run
+from pipelines.ops import families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
@@ -129,7 +129,10 @@ def list_datasets() -> None:
 @app.command("run")
 def run_stages(
     stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need: cluster, cluster@mine.")
+        list[str] | None,
+        typer.Argument(
+            help="Stages, runs or presets to bring up to date, with what they need: cluster, cluster@mine, notes_svm."
+        ),
     ] = None,
     dataset: Annotated[
         str, typer.Option(help="Only what is of this dataset, with what it needs, and the report.")
@@ -156,8 +159,13 @@ def run_stages(
         _fail("--force wants the stages named, for instance: conservatory run --force report")
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        if unknown := [stage for stage in stages if stage.partition("@")[0] not in known]:
-            _fail(f"There is no stage {unknown[0]!r}{_meant(unknown[0].partition('@')[0], known)}.")
+        meant = {stage: families.named(stage, settings) for stage in stages if stage.partition("@")[0] not in known}
+        if unknown := [stage for stage, found in meant.items() if not found]:
+            there = [*known, *(settings.get("runs") or {})]
+            _fail(
+                f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
+            )
+        targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, [stage])))
     from pipelines.datasets import listing
 
     try:
@@ -278,6 +286,7 @@ def ui(
 app.command("predict")(predicting.predict_files)
 audit.register(app)
 status.register(app)
+families.register(app)
 app.add_typer(registry.app, name="models")
 app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)

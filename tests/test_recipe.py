@@ -27,7 +27,7 @@ WINGS = [  # may import itself and what stands after it
 ]
 OPS = [
     {"registry", "retention", "status"},
-    {"adding", "estimate", "lineage", "run"},
+    {"adding", "estimate", "families", "lineage", "presets", "run"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},

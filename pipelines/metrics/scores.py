@@ -9,6 +9,7 @@ paired bootstrap, without a further look at the predictions.
 
 import hashlib
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def score(
     for name, metric in metrics.items():
         each = [float(metric.compute(columns)) for columns in trainings]
         reference = float(metric.compute(baseline))
-        value, spread = float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else None
+        value, spread = float(np.mean(each)), statistics.stdev(each) if len(each) > 1 else None
         interval = gain = None
         if len(names) >= FEWEST:
             rng = np.random.default_rng(seed)  # anew for each metric and run: the same draws
@@ -121,7 +122,9 @@ def percentiles(values: np.ndarray) -> list[float]:
 
 def widened(interval: list[float], value: float, variance: float) -> list[float]:
     """`interval` around `value`, each side lengthened by an independent error of this variance."""
-    return [value + math.copysign(math.hypot(edge - value, 1.96 * math.sqrt(variance)), edge - value) for edge in interval]
+    return [
+        value + math.copysign(math.hypot(edge - value, 1.96 * math.sqrt(variance)), edge - value) for edge in interval
+    ]
 
 
 def _variance(spread: float | None, n: int) -> float:

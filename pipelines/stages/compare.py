@@ -35,7 +35,9 @@ def main() -> None:
     write_json("reports/differences.json", differences)
     write_record(
         "compare",
-        figures={f"{name}, {each['lead']}": round(each["scores"][each["lead"]]["value"], 4) for name, each in found.items()},
+        figures={
+            f"{name}, {each['lead']}": round(each["scores"][each["lead"]]["value"], 4) for name, each in found.items()
+        },
     )
     log.info("%d runs of %d tasks, %d differences", len(found), len(by_task), sum(map(len, differences.values())))
 

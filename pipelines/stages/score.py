@@ -42,7 +42,13 @@ def main(name: str) -> None:
     details = module.details(run, answers) if hasattr(module, "details") else {}
     write_json(
         folder / "scores.json",
-        {"task": run.task, "fingerprint": scores.fingerprint(answers[0]), "lead": lead, "scores": found, "details": details},
+        {
+            "task": run.task,
+            "fingerprint": scores.fingerprint(answers[0]),
+            "lead": lead,
+            "scores": found,
+            "details": details,
+        },
     )
     for metric, entry in found.items():
         log.info("%s %.4f %s, baseline %.4f", metric, entry["value"], written(entry["ci95"], ".4f"), entry["baseline"])

@@ -15,7 +15,7 @@ A family has the same files as every other:
 | `__init__.py` | a docstring, whose first line describes the family; `OPTIONS`, option of a run -> (default, what it may be) |
 | `models/<name>.py` | a model each |
 | `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
-| `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`, which return columns (`metrics/scores.py`) |
+| `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
 | `section.py` | `TITLE` and `render(context)`: the part of the family's page below its table of scores |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 

@@ -16,9 +16,7 @@ from pipelines.ops.settings.kinds import (
     number,
     one_of,
     table,
-    unknown,
     whole,
-    wrong,
 )  # fmt: skip
 from pipelines.ops.settings.recipe import Reads
 
@@ -36,7 +34,14 @@ KINDS = {
 }
 """What a family's `OPTIONS` may call an option; a list instead of a word names the values it may have."""
 SHARED = {"n_bootstrap": COUNT, "seed": SEED}
-RUN = {"task": WORD, "dataset": WORD, "from": one_of("features", "embeddings"), "reads": WORD, "model": WORD, "seeds": COUNT}
+RUN = {
+    "task": WORD,
+    "dataset": WORD,
+    "from": one_of("features", "embeddings"),
+    "reads": WORD,
+    "model": WORD,
+    "seeds": COUNT,
+}
 
 
 def check(settings: dict, reads: Reads) -> None:
@@ -56,7 +61,9 @@ def check(settings: dict, reads: Reads) -> None:
         task = entry["task"]
         _known(task, families, f"{where}.task", f"families in {FOLDER}/")
         if task not in tasks:
-            raise SystemExit(f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}")
+            raise SystemExit(
+                f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}"
+            )
         table(where, entry, RUN | _rules(task, "OPTIONS"), _required(task))
         _known(entry["dataset"], settings.get("datasets", {}), f"{where}.dataset", "`datasets`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]

@@ -11,5 +11,8 @@ def fit(run, seed, folder):
     rows = ((clips["split"] == "train") & (classes != "")).to_numpy()
     if len(set(classes[rows])) < 2:
         raise ValueError(f"target {run.options['target']!r} has fewer than two classes in the train split")
-    np.savez(folder / "model.npz", **part(run.task, f"models.{run.model}").fit(values[rows], classes[rows], seed, run.options))
+    np.savez(
+        folder / "model.npz",
+        **part(run.task, f"models.{run.model}").fit(values[rows], classes[rows], seed, run.options),
+    )
     return {"clips": int(rows.sum()), "classes": len(set(classes[rows]))}
