@@ -141,6 +141,10 @@ def run_stages(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run nothing: say what would run, why, and about how long it takes.")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, help="How many stages may run at once; each uses all cores it is given."),
+    ] = 1,
 ) -> None:
     """Run stale stages: all of them, or the named ones and their dependencies.
 
@@ -175,7 +179,7 @@ def run_stages(
     if dry_run:
         _say_plan(targets, dataset)
         return
-    ended = run.repro(targets, force, dataset)
+    ended = run.repro(targets, force, dataset, jobs)
     pending_alerts.tell(Path())
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")

@@ -248,7 +248,7 @@ def test_metrics_and_plots_say_something(project):
 @pytest.mark.system
 @pytest.mark.cold
 def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
-    """With nothing kept of the first run, kill -9 in the middle of a stage: the same command then makes all of it anew, alike."""
+    """With nothing kept of the first run, kill -9 in the middle of a stage: a run of two stages at once then makes the same."""
     before = lock(project)
     for folder in (".cache", ".dvc/cache", "data", "models"):
         shutil.rmtree(project / folder)
@@ -272,7 +272,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (project / "data/features/scores/pooled").exists(), "it was killed on its way"
-    run_in(project, *CLI, "run")
+    run_in(project, *CLI, "run", "-j", "2")
     after = lock(project)
     assert {path for path in before if before[path] != after.get(path)} == set()
     assert not list(project.glob("data/**/.*.tmp"))

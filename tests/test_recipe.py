@@ -31,7 +31,7 @@ OPS = [
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},
-    {"registrations"},
+    {"parallel", "registrations"},
 ]
 
 

@@ -4,17 +4,21 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
+import yaml
+
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import estimate
+from pipelines.harness import executor
+from pipelines.ops import estimate, parallel
 from pipelines.ops.dvc import errors, recover
-from pipelines.ops.runs import follow, record
+from pipelines.ops.runs import follow, parent, record
 from pipelines.ops.runs.call import call, environment, without_secrets
+from pipelines.ops.runs.progress import duration
 from pipelines.ops.settings import load_params
 
 REPORT = Path("reports/index.html")
@@ -54,19 +58,19 @@ def refresh(say=print) -> list[str]:
     return changed
 
 
-def repro(targets: list[str], force: bool = False, dataset: str = "") -> int:
+def repro(targets: list[str], force: bool = False, dataset: str = "", jobs: int = 1) -> int:
     """`dvc repro` of the targets, its output passed on; with none of all stages, or of all of one dataset and the report.
 
     Returns its exit status; 0 says the targets are up to date. With `force` they are run once more, after what they need was
-    brought up to date.
+    brought up to date, one after another. jobs: how many stages may run at once.
     """
     errors.check()
     with alone():
         _let_others_end()
-        status = _repro(targets, force, dataset)
+        status = _repro(targets, force, dataset, jobs)
         # a plain `dvc repro` that began meanwhile has files of ours in use, at which DVC ends; what it says to do then is wrong
         while status and _let_others_end():
-            status = _repro(targets, force, dataset)
+            status = _repro(targets, force, dataset, jobs)
     return status
 
 
@@ -98,7 +102,7 @@ def alone(say=print) -> Iterator[None]:
         yield
 
 
-def _repro(targets: list[str], force: bool, dataset: str) -> int:
+def _repro(targets: list[str], force: bool, dataset: str, jobs: int) -> int:
     began = time.monotonic()
     try:
         recover.recover()
@@ -108,7 +112,11 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # or a training that was finished would not begin again
     before = _lock_state()
-    calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due(dataset)
+    beside = jobs > 1 and not force
+    if beside:
+        needs, fresh = _needs(targets, dataset)
+    else:
+        calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due(dataset)
     command = [sys.executable, "-m", "pipelines.ops.dvc.lock", "--wait-for-lock", "repro"]
     from pipelines.ops.dvc import freshness
 
@@ -127,11 +135,17 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     status, everything = None, not targets and not force
     try:
         ended = 0
-        for options, names in calls:
-            if ended := run(options, names):
-                break
-        if ended and everything:
-            _the_others(calls[0][1], follower, run)
+        if beside:
+            ended = _side_by_side(needs, jobs, command, follower)
+            if ended and everything and left_out_datasets(follower):
+                print(f"Going on without {', '.join(left_out_datasets(follower))}.", flush=True)
+                run(ALONE, [name for name in needs if name in SUMMARIES])
+        else:
+            for options, names in calls:
+                if ended := run(options, names):
+                    break
+            if ended and everything:
+                _the_others(calls[0][1], follower, run)
         status = ended
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
@@ -157,6 +171,73 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
             "command goes on from here."
         )
     return status
+
+
+def _side_by_side(needs: dict[str, tuple[str, ...]], jobs: int, command: list[str], follower: follow.Follower) -> int:
+    """Run stages beside each other, each as a process, or with `executor.kind: ray` on a node of the cluster. Returns 1 if one
+    failed, else 0."""
+    settings = load_params()
+    trains = _training(needs)
+    env = without_secrets(environment()) | parent.named()
+
+    def ended(stage: str, found: parallel.Ended) -> None:
+        follower.replay(found.lines, found.status)
+        took = found.lines[-1][0] - found.lines[0][0] if found.lines else 0.0
+        print(f"{stage}: {'FAILED' if found.status else 'ended'} after {duration(took)}", flush=True)
+
+    def say(stage: str) -> Callable[[str], None]:
+        def line(text: str) -> None:
+            if (
+                text.strip()
+                and not follow.UNCHANGED.match(text)
+                and not text.startswith((*follow.CHATTER, "> ", "Running"))
+            ):
+                print(text if text.startswith(stage.partition("@")[0]) else f"{stage}: {text}", flush=True)
+
+        return line
+
+    def start(stage: str, gpu: str) -> parallel.Ended:
+        own = {**env, "CUDA_VISIBLE_DEVICES": gpu} if gpu else env
+        return parallel.here([*command, *ALONE, stage], own, say(stage))
+
+    if settings.get("executor", {}).get("kind") != "ray":
+        return 1 if parallel.schedule(needs, jobs, start, ended, trains, parallel.gpus()) else 0
+    with executor.session(settings["executor"]) as on_a_node:
+
+        def start_there(stage: str, gpu: str) -> parallel.Ended:
+            began = time.monotonic()
+            status, lines = on_a_node(parallel.on_a_node, (command[1:] + ALONE + [stage], {}))
+            found = parallel.Ended(status, [(began + when, text, is_error) for when, text, is_error in lines])
+            for _, text, _ in found.lines:
+                say(stage)(text)
+            return found
+
+        return 1 if parallel.schedule(needs, jobs, start_there, ended) else 0
+
+
+def _training(stages: Iterable[str]) -> list[str]:
+    """Those of the stages that train a model, by the recipe's `meta`."""
+    recipe = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    kinds = {kind for kind, stage in recipe.items() if stage.get("do", stage).get("meta", {}).get("trains")}
+    return [stage for stage in stages if stage.partition("@")[0] in kinds]
+
+
+def _needs(targets: list[str], dataset: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """(each stage to be run -> the stages it needs, in their order; the stages that are up to date) of the targets and what
+    these need; without targets of everything, or of one dataset. Raises `SystemExit` where the recipe cannot be read."""
+    from pipelines.ops.dvc import freshness
+
+    try:
+        found = freshness.states()
+    except freshness.StatusError as error:
+        raise SystemExit(str(error)) from error
+    if targets:
+        wanted = {name for name in found if name in targets or name.partition("@")[0] in targets}
+        for name in reversed(found):
+            wanted.update(found[name].needs if name in wanted else ())
+        found = {name: state for name, state in found.items() if name in wanted}
+    fresh, due = _sorted_out(found, dataset)
+    return {name: found[name].needs for name in due}, fresh
 
 
 def _due(dataset: str = "") -> tuple[list[Call], list[str]]:

@@ -1,6 +1,7 @@
 """Presets: what `conservatory enable` writes and `disable` takes out of params.yaml, and what both leave alone."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -49,14 +50,14 @@ def conservatory(*words):
 
 
 def params():
-    return yaml.safe_load(open("params.yaml"))
+    return yaml.safe_load(Path("params.yaml").read_text())
 
 
 def change(alter):
-    editor = YAML()
-    document = editor.load(open("params.yaml"))
+    editor, path = YAML(), Path("params.yaml")
+    document = editor.load(path.read_text())
     alter(document)
-    with open("params.yaml", "w") as file:
+    with path.open("w") as file:
         editor.dump(document, file)
 
 
