@@ -44,7 +44,7 @@ def tiny(document):
     document["clustering"].update(
         {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
     )
-    document["tagging"]["n_bootstrap"] = 50
+    document["tasks"]["tagging"]["n_bootstrap"] = 50
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
     for part in ("study", "robustness"):

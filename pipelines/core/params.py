@@ -143,6 +143,11 @@ def trained_names(settings: dict) -> list[str]:
     return [name for group, named in settings["taggers"].items() if group != "published" for name in named]
 
 
+def model_names(settings: dict) -> list[str]:
+    """The models that this project trains: taggers, then runs."""
+    return trained_names(settings) + list(settings.get("runs") or {})
+
+
 def published_name(key: str) -> str:
     """What a tagger with published weights is called: beside the one of the same architecture that is trained here."""
     return f"{key}_published"

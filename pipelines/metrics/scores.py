@@ -15,19 +15,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.metrics.intervals import FEWEST
+from pipelines.metrics.intervals import FEWEST, reflected
 
 Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`compute(columns)` returns the score; `chance(columns)` what random answers get on average, where that is known."""
+    """`compute(columns)` returns the score, NaN where these units have none; `chance(columns)` what random answers get on
+    average, where that is known. reflected: of a score that resampling itself raises or lowers (`intervals.reflected`)."""
 
     compute: Callable[[Columns], float]
     unit: str = "share"
     higher_is_better: bool = True
     chance: Callable[[Columns], float] | None = None
+    reflected: bool = False
 
 
 def fingerprint(columns: Columns) -> str:
@@ -51,7 +53,8 @@ def score(
     units, answered without a model. Scores: metric -> `value`, `ci95`, `n`, `n_groups`, `chance`, `baseline`, `unit`, `split`,
     `higher_is_better`, `trainings` (the score of each), `sd_trainings` (their standard deviation; None of one) and `gain_ci95`
     (of the score minus the baseline's; its variance contains that over trainings). Resampled: metric -> `(n_bootstrap,)`, and
-    `<metric> baseline`. Intervals are percentiles of a bootstrap of whole groups (Efron 1979), None below four groups.
+    `<metric> baseline`. Intervals are percentiles of a bootstrap of whole groups (Efron 1979), None below four groups. A metric
+    that these units have no score of has None for every number.
     """
     for columns in (*trainings[1:], baseline):
         if fingerprint(columns) != fingerprint(trainings[0]):
@@ -64,7 +67,8 @@ def score(
         reference = float(metric.compute(baseline))
         value, spread = float(np.mean(each)), statistics.stdev(each) if len(each) > 1 else None
         interval = gain = None
-        if len(names) >= FEWEST:
+        defined = math.isfinite(value) and math.isfinite(reference)
+        if defined and len(names) >= FEWEST:
             rng = np.random.default_rng(seed)  # anew for each metric and run: the same draws
             draws = [
                 np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
@@ -78,20 +82,20 @@ def score(
             )
             trivial = np.array([metric.compute({key: c[rows] for key, c in baseline.items()}) for rows in draws])
             resampled |= {name: runs, f"{name} baseline": trivial}
-            interval = percentiles(runs)
+            interval = reflected(percentiles(runs), value) if metric.reflected else percentiles(runs)
             gain = widened(percentiles(runs - trivial), value - reference, _variance(spread, len(each)))
         scores[name] = {
-            "value": value,
+            "value": value if defined else None,
             "ci95": interval,
             "n": len(group),
             "n_groups": len(names),
             "chance": None if metric.chance is None else float(metric.chance(trainings[0])),
-            "baseline": reference,
+            "baseline": reference if defined else None,
             "unit": metric.unit,
             "split": split,
             "higher_is_better": metric.higher_is_better,
-            "trainings": each,
-            "sd_trainings": spread,
+            "trainings": each if defined else [],
+            "sd_trainings": spread if defined else None,
             "gain_ci95": gain,
         }
     return scores, resampled
@@ -103,6 +107,8 @@ def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np
     `better`: "a" or "b", where the interval excludes zero, else None. The interval contains the variance over trainings, where
     both runs have several; `over_trainings` says if it does.
     """
+    if a["value"] is None or b["value"] is None:
+        return {"value": None, "ci95": None, "n": a["n"], "better": None, "over_trainings": False}
     value = a["value"] - b["value"]
     known = a["sd_trainings"] is not None and b["sd_trainings"] is not None
     variance = sum(_variance(each["sd_trainings"], len(each["trainings"])) for each in (a, b)) if known else 0.0

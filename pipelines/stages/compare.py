@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipelines import tasks
 from pipelines.core import params
 from pipelines.core.files import read_json, write_json
 from pipelines.core.record import write_record
@@ -18,8 +19,10 @@ FOLDER = Path("data/scores")
 def main() -> None:
     log = start("compare")
     # of a run whose stages failed there is nothing, and the others go on
-    names = [name for name in params.read()["runs"] if (FOLDER / name / "scores.json").exists()]
+    settings = params.read()
+    names = [name for name in [*settings["taggers"], *settings["runs"]] if (FOLDER / name / "scores.json").exists()]
     found = {name: read_json(FOLDER / name / "scores.json") for name in names}
+    found = {name: each for name, each in found.items() if each["scores"]}
     by_task: dict[str, dict] = {}
     for name, each in found.items():
         by_task.setdefault(each["task"], {})[name] = each["scores"]
@@ -31,7 +34,12 @@ def main() -> None:
         ]
         for task, runs in by_task.items()
     }
+    tagging: dict[str, dict] = {}
+    for name, each in found.items():
+        if each["task"] == tasks.TAGGING:
+            tagging.setdefault(each["dataset"], {})[name] = each["details"]
     write_json("reports/scores.json", by_task)
+    write_json("reports/tagging.json", tagging)
     write_json("reports/differences.json", differences)
     write_record(
         "compare",

@@ -15,9 +15,9 @@ def main(name: str) -> None:
     log = start(f"fit {name}")
     run = tasks.run(params.read(), name)
     module = tasks.part(run.task, "fit")
-    shutil.rmtree(run.folder, ignore_errors=True)
+    shutil.rmtree(tasks.MODELS / name, ignore_errors=True)
     found = {}
-    for seed, folder in progress(run.each_seed(), f"fit {name}", unit="training"):
+    for seed, folder in progress(run.trainings, f"fit {name}", unit="training"):
         folder.mkdir(parents=True)
         try:
             found[seed] = module.fit(run, seed, folder)
@@ -25,7 +25,7 @@ def main(name: str) -> None:
             raise SystemExit(f"fit {name}: {error}") from error
         log.info("seed %d: %s", seed, ", ".join(f"{key} {value}" for key, value in found[seed].items()))
     config = {"task": run.task, "model": run.model, "dataset": run.dataset, "reads": str(run.input)}
-    write_json(run.folder / "config.json", config | {"options": dict(run.options), "figures": found})
+    write_json(tasks.MODELS / name / "config.json", config | {"options": dict(run.options), "figures": found})
     first, *others = found.values()
     write_record("fit", name, figures=first if not others else {"trainings": len(found)} | first)
 

@@ -16,6 +16,8 @@ from pipelines.harness.logging import start
 from pipelines.metrics import scores
 from pipelines.metrics.intervals import written
 
+CHECK = "better than the baseline"
+
 
 def main(name: str) -> None:
     log = start(f"score {name}")
@@ -23,8 +25,9 @@ def main(name: str) -> None:
     module = tasks.part(run.task, "score")
     folder = Path("data/scores") / name
     shutil.rmtree(folder, ignore_errors=True)
+    stage = "tagging" if run.task == tasks.TAGGING else "score"
     try:
-        answers = [module.predict(run, path) for _, path in run.each_seed()]
+        answers = [module.predict(run, path) for _, path in run.trainings]
         found, resampled = scores.score(
             module.METRICS,
             answers,
@@ -33,40 +36,52 @@ def main(name: str) -> None:
             run.shared["n_bootstrap"],
             run.shared["seed"],
         )
+    except tasks.NotScored as error:
+        write_json(folder / "scores.json", {"task": run.task, "scores": {}, "not_scored": str(error)})
+        write_record(stage, name, checks={CHECK: (None, f"not scored: {error}")})
+        log.info("not scored: %s", error)
+        return
     except ValueError as error:
         raise SystemExit(f"score {name}: {error}") from error
     lead = next(iter(found))
-    for (seed, _), columns in zip(run.each_seed(), answers, strict=True):
+    for (seed, _), columns in zip(run.trainings, answers, strict=True):
         _write(folder / f"predictions-{seed}.parquet", columns)
     _write(folder / "resampled.parquet", resampled)
+    record = {
+        "task": run.task,
+        "dataset": run.dataset,
+        "fingerprint": scores.fingerprint(answers[0]),
+        "draws": dict(run.shared),
+        "lead": lead,
+    }
     details = module.details(run, answers) if hasattr(module, "details") else {}
-    write_json(
-        folder / "scores.json",
-        {
-            "task": run.task,
-            "fingerprint": scores.fingerprint(answers[0]),
-            "lead": lead,
-            "scores": found,
-            "details": details,
-        },
-    )
+    write_json(folder / "scores.json", {**record, "scores": found, "details": details})
     for metric, entry in found.items():
-        log.info("%s %.4f %s, baseline %.4f", metric, entry["value"], written(entry["ci95"], ".4f"), entry["baseline"])
+        log.info(
+            "%s %s %s, baseline %s",
+            metric,
+            _number(entry["value"]),
+            written(entry["ci95"], ".4f"),
+            _number(entry["baseline"]),
+        )
+    figures = {metric: round(entry["value"], 4) for metric, entry in found.items() if entry["value"] is not None}
+    plots = module.plots(details) if hasattr(module, "plots") else {}
     write_record(
-        "score",
-        name,
-        figures={"n": found[lead]["n"]} | {metric: round(entry["value"], 4) for metric, entry in found.items()},
-        checks={"better than the baseline": _better(lead, found[lead])},
+        stage, name, figures={"n": found[lead]["n"]} | figures, checks={CHECK: _better(lead, found[lead])}, plots=plots
     )
 
 
 def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
     """Does the interval of the gain over the trivial baseline exclude zero, on the right side?"""
     gain = entry["gain_ci95"]
-    text = f"{metric} {entry['value']:.3f} 95% {written(entry['ci95'])}; baseline {entry['baseline']:.3f}"
+    text = f"{metric} {_number(entry['value'])} 95% {written(entry['ci95'])}; baseline {_number(entry['baseline'])}"
     if gain is None:
         return None, text
     return (gain[0] > 0 if entry["higher_is_better"] else gain[1] < 0), f"{text}; gain 95% {written(gain)}"
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"
 
 
 def _write(path: Path, columns: dict[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@
 `task` is the family. The run reads `data/<from>/<dataset>/<reads>`: `from: features, reads: pooled` a representation, `from:
 embeddings, reads: short.parquet` an embedding. `model` is a file of the family, and `seeds` the number of trainings, whose spread
 the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) stands in
-`tasks.<family>` of params.yaml.
+`tasks.<family>` of params.yaml. A tagger is a run too, of the family `tagging` (pipelines/tasks/tagging/__init__.py).
 
 A family has the same files as every other:
 
@@ -32,52 +32,61 @@ from types import ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).parent
+MODELS = Path("models/runs")
+TAGGING = "tagging"
 KEYS = ("task", "dataset", "from", "reads", "model", "seeds")
 """Keys that every run has, because dvc.yaml reads them."""
 
 
+class NotScored(ValueError):
+    """The run has no scores; the message says why. No error: the report names the run with the reason."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """An entry of `runs`. `source` is its `from`; `shared` is the family's entry of `tasks`."""
+    """An entry of `runs`, or a tagger. `options` are the family's; `shared` is its entry of `tasks`.
+
+    input: the file or folder that the run reads. trainings: (seed, folder of the fitted model) of each training.
+    """
 
     name: str
     task: str
     dataset: str
-    source: str
-    reads: str
     model: str
-    seeds: int
+    input: Path
+    trainings: tuple[tuple[int, Path], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def input(self) -> Path:
-        """The file or folder the run reads."""
-        return Path("data") / self.source / self.dataset / self.reads
-
-    @property
-    def folder(self) -> Path:
-        """Where the fitted models are, a folder for each seed."""
-        return Path("models/runs") / self.name
-
-    def each_seed(self) -> list[tuple[int, Path]]:
-        """(seed, folder of the model) of each training. Seeds count up from the family's."""
-        first = self.shared["seed"]
-        return [(seed, self.folder / str(seed)) for seed in range(first, first + self.seeds)]
-
 
 def run(settings: Mapping[str, Any], name: str) -> Run:
-    """The run `name` of params.yaml, with the family's defaults for the options it leaves out. Raises `KeyError`."""
-    entry = settings["runs"][name]
-    task = entry["task"]
-    defaults = {key: default for key, (default, _) in family(task).OPTIONS.items()}
-    given = {key: value for key, value in entry.items() if key not in KEYS}
+    """The run or tagger `name` of params.yaml, with the family's defaults for the options it leaves out. Raises `KeyError`."""
+    if name in settings["runs"]:
+        entry = settings["runs"][name]
+        shared = settings["tasks"][entry["task"]]
+        defaults = {key: default for key, (default, _) in family(entry["task"]).OPTIONS.items()}
+        return Run(
+            name=name,
+            task=entry["task"],
+            dataset=entry["dataset"],
+            model=entry["model"],
+            input=Path("data") / entry["from"] / entry["dataset"] / entry["reads"],
+            # seeds count up from the family's
+            trainings=tuple(
+                (seed, MODELS / name / str(seed)) for seed in range(shared["seed"], shared["seed"] + entry["seeds"])
+            ),
+            options=defaults | {key: value for key, value in entry.items() if key not in KEYS},
+            shared=shared,
+        )
+    dataset = settings["training"]["dataset"]
     return Run(
         name=name,
-        source=entry["from"],
-        options=defaults | given,
-        shared=settings["tasks"][task],
-        **{key: entry[key] for key in KEYS if key != "from"},
+        task=TAGGING,
+        dataset=dataset,
+        model=settings["taggers"][name]["network"],
+        input=Path("data/predictions/tagging") / dataset / f"{name}.parquet",
+        trainings=((settings["training"]["seed"], Path("models/tagging") / name),),
+        shared=settings["tasks"][TAGGING],
     )
 
 

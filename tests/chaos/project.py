@@ -62,7 +62,7 @@ def _shrink(document: dict) -> None:
     document["baselines"] = {"pooled_pca": {"dimensions": 8, "seed": 2026}}
     document["export"]["n_chunks"] = 2
     document["clustering"].update({"n_bootstrap": 10, "n_permutations": 2, "n_init": 2, "n_repeats": 1, "maps": []})
-    document["tagging"]["n_bootstrap"] = 10
+    document["tasks"]["tagging"]["n_bootstrap"] = 10
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 10, "n_permutations": 2})
     document["study"].update({"n_init": 2, "clusterers": ["agglomerative"], "probes": ["knn"]})

@@ -55,12 +55,14 @@ def list_models(
 
 @app.command()
 def register(
-    names: Annotated[list[str] | None, typer.Argument(help="Taggers; all that are trained here with none.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Taggers and runs; all that are trained here with none.")
+    ] = None,
     revision: Annotated[str, typer.Option(help="The commit whose dvc.lock made them.")] = "HEAD",
 ) -> None:
     """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
     with _said(), history.alone(HERE):
-        added, failed, wanted = [], [], names or params.trained_names(load_params())
+        added, failed, wanted = [], [], names or params.model_names(load_params())
         for name in wanted:
             try:
                 version, new = versions.register(HERE, name, revision)

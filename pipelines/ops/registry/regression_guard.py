@@ -8,7 +8,7 @@ from pipelines.ops.registry import gate, history
 
 
 def best(events: list[dict], comparison: dict) -> dict[str, dict]:
-    """Metric -> `{"version", "value", "difference"}`: the highest value that a champion had on this very test set (its hash), the
+    """Metric -> `{"version", "value", "difference"}`: the best value that a champion had on this very test set (its hash), the
     present one included, and how far the challenger is from it, as a point estimate.
 
     Counted since a person last decided (without the gate, or by a rollback): what was accepted there is where one begins anew.
@@ -24,7 +24,7 @@ def best(events: list[dict], comparison: dict) -> dict[str, dict]:
             known.append((then["champion"], event["comparison"]["champion"]))
             if event["event"] == "promoted":
                 known.append((then["challenger"], event["version"]))
-        value, version = max(known, key=lambda pair: pair[0])
+        value, version = max(known, key=lambda pair: _sign(figures) * pair[0])
         found[name] = {"version": version, "value": value, "difference": figures["challenger"] - value}
     return found
 
@@ -38,7 +38,7 @@ def decide(comparison: dict, events: list[dict]) -> tuple[bool, str]:
         f"{name} {comparison['metrics'][name]['challenger']:.4f} against {found['value']:.4f} of version {found['version']}, "
         f"difference {found['difference']:+.4f}, margin {comparison['metrics'][name]['margin']:g}"
         for name, found in comparison["best"].items()
-        if found["difference"] < -comparison["metrics"][name]["margin"]
+        if _sign(comparison["metrics"][name]) * found["difference"] < -comparison["metrics"][name]["margin"]
     ]
     if passed and fallen:
         return False, (
@@ -47,6 +47,10 @@ def decide(comparison: dict, events: list[dict]) -> tuple[bool, str]:
             f"decide yourself: conservatory models promote NAME {comparison['challenger']} --no-gate --reason '...'"
         )
     return passed, why
+
+
+def _sign(figures: dict) -> int:
+    return 1 if figures.get("higher_is_better", True) else -1
 
 
 def _begin(events: list[dict]) -> int:

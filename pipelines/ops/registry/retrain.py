@@ -196,7 +196,7 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
     _same_branch(project, plan)  # since it was begun
     _withdrawn(project, path)
     try:
-        decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
+        decided = judge(project, params.model_names(found), commit, options, f"retraining {name}", say)
         # of a retraining that was cut off after the decision, it is the registry that says what it brought
         registered = other_branches.commits(project)
     except RegistryError as error:

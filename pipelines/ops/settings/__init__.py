@@ -42,6 +42,10 @@ def _classes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
 
 
+def _margins(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(number(0, above=True)[1], value.values()))
+
+
 def _contents(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(key, str) and re.fullmatch(r"[0-9a-f]{64}", key) for key in value)
 
@@ -92,9 +96,9 @@ SECTIONS = {
         **dict.fromkeys(("k", "min_clips", "max_classes", "map_clips", "n_init"), COUNT),
         **DRAWS,
     },
-    "tagging": {"n_bootstrap": COUNT, "seed": SEED},
     "registry": {
         "margins": dict.fromkeys(("roc_auc", "pr_auc", "probe"), number(0, 1, above=True)),
+        "task_margins": ("margins by family of tasks, as in {notes: 0.03}", _margins),
         "probe": one_of("linear", "knn"),
         "drift": {"bins": whole(2), "max_clips": whole(2), "n_permutations": COUNT, "seed": SEED},
         "n_bootstrap": COUNT,
@@ -130,6 +134,7 @@ LEFT_OUT = {
 OPTIONAL = {
     "executor": ("kind", "workers", "address", "device"),
     "training": ("devices", "leave_out"),
+    "registry": ("task_margins",),
 }
 """Keys that stages do without."""
 
@@ -143,7 +148,7 @@ TABLES = {
 ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines", "tasks", "runs")
 """Sections whose keys are names."""
 
-MOVED = {"audio.max_quarantined": "max_quarantined.default"}
+MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}
 
 OF_A_FUNCTION = {
     **dict.fromkeys(
@@ -173,6 +178,8 @@ def check(settings: dict, project: Path) -> None:
     missing though the recipe of `project` reads it."""
     known = [*SECTIONS, *TABLES, *ENTRIES, *LEFT_OUT]
     for section in settings:
+        if section in MOVED:
+            _moved(section)
         if section not in known:
             unknown(section, "", known)
     reads = recipe.reads(project / "dvc.yaml")

@@ -52,9 +52,12 @@ def check(settings: dict, reads: Reads) -> None:
     families = sorted(path.parent.name for path in (code.PROJECT / FOLDER).glob("[!_]*/__init__.py"))
     for name, entry in tasks.items():
         _known(name, families, f"tasks.{name}", f"families in {FOLDER}/")
-        table(f"tasks.{name}", entry, SHARED | _rules(name, "SHARED"), SHARED)
+        table(f"tasks.{name}", entry, SHARED, SHARED)
+    taggers = settings.get("taggers") or {}
     for name, entry in runs.items():
         where = f"runs.{name}"
+        if name in taggers:
+            raise SystemExit(f"{where} in params.yaml has the name of a tagger: both would be data/scores/{name}")
         for key, rule in RUN.items():
             if key not in entry:
                 missing(f"{where}.{key}", rule)
@@ -64,7 +67,7 @@ def check(settings: dict, reads: Reads) -> None:
             raise SystemExit(
                 f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}"
             )
-        table(where, entry, RUN | _rules(task, "OPTIONS"), _required(task))
+        table(where, entry, RUN | _rules(task), _required(task))
         _known(entry["dataset"], settings.get("datasets", {}), f"{where}.dataset", "`datasets`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
         _known(entry["model"], models, f"{where}.model", f"models in {FOLDER}/{task}/models/")
@@ -82,16 +85,14 @@ def _known(value: str, known: Collection[str], where: str, what: str) -> None:
         raise SystemExit(f"{where} in params.yaml is {value!r:.60}, which is not there{meant}")
 
 
-def _options(task: str, name: str) -> dict[str, tuple]:
-    return code.constant(f"{FOLDER}/{task}/__init__.py", name) or {}
+def _options(task: str) -> dict[str, tuple]:
+    return code.constant(f"{FOLDER}/{task}/__init__.py", "OPTIONS") or {}
 
 
-def _rules(task: str, name: str) -> dict[str, Any]:
-    return {
-        option: KINDS[kind] if isinstance(kind, str) else one_of(*kind)
-        for option, (_, kind) in _options(task, name).items()
-    }
+def _rules(task: str) -> dict[str, Any]:
+    options = _options(task)
+    return {option: KINDS[kind] if isinstance(kind, str) else one_of(*kind) for option, (_, kind) in options.items()}
 
 
 def _required(task: str) -> list[str]:
-    return [option for option, (default, _) in _options(task, "OPTIONS").items() if default is None]
+    return [option for option, (default, _) in _options(task).items() if default is None]
