@@ -14,7 +14,7 @@ from pipelines.core.manifest import COPIES, MANIFEST
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
 from pipelines.report import cards
-from pipelines.stages import ood, space, train
+from pipelines.stages import compare, ood, score, space, train
 from pipelines.training import history
 
 pytestmark = pytest.mark.filterwarnings("ignore:The number of components is higher")  # of the few made features
