@@ -17,6 +17,7 @@ WINGS = [  # may import itself and what stands after it
     {"cli", "predict", "predicting", "precompile"},
     {"ops", "stages"},
     {"datasets", "novelty", "report", "training"},
+    {"representations"},
     {"evaluation", "features", "inference", "models"},
     {"metrics"},
     {"audio", "symbolic"},
