@@ -178,7 +178,7 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
         ("channels: 1 ", "channels: 3 ", "audio.channels in params.yaml is 3, and must be 1 or 2"),
         ("workers: 0 ", "workers: -1 ", "executor.workers in params.yaml is -1"),
         ("workers: 0 ", "workers: two ", "executor.workers in params.yaml is 'two'"),
-        ("short: {recipe: modern", "short: {recipe: old", "taggers.log_mel.short.recipe in params.yaml is 'old'"),
+        ("short: {recipe: modern", "short: {recipe: old", "taggers.short.recipe in params.yaml is 'old'"),
         ("device: cpu", "device: gpu", "must be cpu, cuda or cuda:N"),
         (
             "{style: [trecento, ryan]}",

@@ -37,9 +37,8 @@ def tiny(document):
     split = {"train": 0.5, "validation": 0.17, "test": 0.33}  # of six clips three, one and two
     scores = {"clips_per_style": 6, "duration_s": 8.0, "split": split, "seed": 17}  # whose quartets parse quickly
     document["datasets"]["scores"].update(scores)
-    for group in document["taggers"].values():
-        for tagger in group.values():
-            tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
+    for tagger in document["taggers"].values():
+        tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
     document["max_quarantined"]["default"] = 0.5  # two bad files of ten
     document["clustering"].update(
         {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
@@ -307,7 +306,8 @@ DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
 import torch
 from torch import nn
 
-INPUT, FRONT, CHUNK = "waveform", "waveform", 16_000
+READS = {"waveform": {}}
+FRONT, CHUNK = "waveform", 16_000
 
 
 class Level(nn.Module):
@@ -366,7 +366,8 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
         document["datasets"]["two_notes"] = {"module": "two_notes", "imports": "pipelines/core"}
         document["features"]["tenths"] = {"hop_length": 1600}
         document["baselines"]["first"] = {"dimensions": 5}
-        document["taggers"]["waveform"]["level"] = {"recipe": "modern", "width": 1.0, "epochs": 1, "batch_size": 4}
+        level = {"width": 1.0, "epochs": 1, "batch_size": 4}
+        document["taggers"]["level"] = {"network": "level", "reads": "waveform", "recipe": "modern", **level}
 
     edit(project, change)
     run_in(project, *CLI, "run")

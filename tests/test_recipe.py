@@ -18,6 +18,7 @@ WINGS = [  # may import itself and what stands after it
     {"ops", "stages"},
     {"tasks"},
     {"datasets", "novelty", "report", "training"},
+    {"representations"},
     {"evaluation", "features", "inference", "models"},
     {"metrics"},
     {"audio", "symbolic"},

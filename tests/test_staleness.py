@@ -61,11 +61,17 @@ def stale(stages, is_read):
             "baseline@mine-pooled_pca",
         ),
         (
-            "taggers.waveform.sample.epochs",
-            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
-            "export_waveform@sample",
+            "taggers.sample.epochs",
+            rf"(train|export)@sample|embed@\w+-sample|{EVALUATED}|tagging|metrics|report",
+            "export@sample",
         ),
-        ("training.leave_out.style", rf"(train|export|embed)_.*|{EVALUATED}|tagging|metrics|report", "train_log_mel@short"),
+        (
+            "features.log_mel.fmin",
+            rf"features@\w+-log_mel|(train|export)@short|embed@\w+-short|{EVALUATED}|tagging|metrics|report",
+            "train@short",
+        ),
+        ("audio.silence_dbfs", r"(?!raw|manifest).*", "train@sample"),
+        ("training.leave_out.style", rf"(train|export|embed)@.*|{EVALUATED}|tagging|metrics|report", "train@short"),
         ("ood.k", r"ood@\w+|metrics|report", "ood@scores"),
         ("robustness.n_bootstrap", r"robustness@\w+|metrics|report", "robustness@mine"),
         ("report.n_examples", r"report", "report"),
@@ -80,6 +86,11 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
 @pytest.mark.parametrize(
     ("module", "expected", "among"),
     [
+        (
+            "features/pooled.py",
+            rf"features@\w+-pooled|(export|embed|baseline|copies)@.*|{EVALUATED}|tagging|metrics|report",
+            "baseline@mine-pooled_pca",
+        ),
         ("harness/progress.py", r"", None),
         ("ops/run.py", r"", None),
         ("core/files.py", r".*", "raw@mine"),
@@ -88,8 +99,8 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
         ("symbolic/render.py", r"(?!raw@mine|manifest@mine|audio@mine|features@mine).*", "raw@scores"),
         (
             "models/taggers/sample.py",
-            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
-            "train_waveform@sample",
+            rf"(train|export)@sample|embed@\w+-sample|{EVALUATED}|tagging|metrics|report",
+            "train@sample",
         ),
         ("cli.py", r"", None),
         ("report/page.py", r"report", "report"),

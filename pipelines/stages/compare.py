@@ -1,27 +1,26 @@
 """compare: the scores of all runs in one file, and the differences between runs of a task on the same test clips."""
 
-import argparse
 from itertools import combinations
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipelines import tasks
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import read_json, write_json
 from pipelines.core.record import write_record
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.metrics.scores import difference
-
-FOLDER = Path("data/scores")
 
 
 def main() -> None:
     log = start("compare")
     # of a run whose stages failed there is nothing, and the others go on
     settings = params.read()
-    names = [name for name in [*settings["taggers"], *settings["runs"]] if (FOLDER / name / "scores.json").exists()]
-    found = {name: read_json(FOLDER / name / "scores.json") for name in names}
+    names = [
+        name for name in [*settings["taggers"], *settings["runs"]] if (paths.scores(name) / "scores.json").exists()
+    ]
+    found = {name: read_json(paths.scores(name) / "scores.json") for name in names}
     found = {name: each for name, each in found.items() if each["scores"]}
     by_task: dict[str, dict] = {}
     for name, each in found.items():
@@ -57,10 +56,9 @@ def _difference(a: str, b: str, found: dict[str, dict]) -> dict:
 
 
 def _resampled(name: str, metric: str):
-    table = pq.read_table(FOLDER / name / "resampled.parquet")
+    table = pq.read_table(paths.scores(name) / "resampled.parquet")
     return table[metric].to_numpy() if metric in table.column_names else None
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

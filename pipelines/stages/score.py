@@ -1,6 +1,5 @@
 """score: what the model of a run answers for test clips, and the scores of its task, against a trivial baseline."""
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import tasks
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import atomic, write_json
 from pipelines.core.record import write_record
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.metrics import scores
 from pipelines.metrics.intervals import written
@@ -19,44 +19,44 @@ from pipelines.metrics.intervals import written
 CHECK = "better than the baseline"
 
 
-def main(name: str) -> None:
-    log = start(f"score {name}")
-    run = tasks.run(params.read(), name)
-    module = tasks.part(run.task, "score")
-    folder = Path("data/scores") / name
+def main(run: str) -> None:
+    log = start(f"score {run}")
+    entry = tasks.run(params.read(), run)
+    module = tasks.part(entry.task, "score")
+    folder = paths.scores(run)
     shutil.rmtree(folder, ignore_errors=True)
-    stage = "tagging" if run.task == tasks.TAGGING else "score"
+    stage = "tagging" if entry.task == tasks.TAGGING else "score"
     try:
-        answers = [module.predict(run, path) for _, path in run.trainings]
+        answers = [module.predict(entry, path) for _, path in entry.trainings]
         found, resampled = scores.score(
             module.METRICS,
             answers,
-            module.baseline(run),
+            module.baseline(entry),
             getattr(module, "SPLIT", "test"),
-            run.shared["n_bootstrap"],
-            run.shared["seed"],
+            entry.shared["n_bootstrap"],
+            entry.shared["seed"],
         )
     except tasks.NotScored as error:
-        write_json(folder / "scores.json", {"task": run.task, "scores": {}, "not_scored": str(error)})
-        write_record(stage, name, checks={CHECK: (None, f"not scored: {error}")})
+        write_json(folder / "scores.json", {"task": entry.task, "scores": {}, "not_scored": str(error)})
+        write_record(stage, run, checks={CHECK: (None, f"not scored: {error}")})
         log.info("not scored: %s", error)
         return
     except ValueError as error:
-        raise SystemExit(f"score {name}: {error}") from error
+        raise SystemExit(f"score {run}: {error}") from error
     lead = next(iter(found))
-    for (seed, _), columns in zip(run.trainings, answers, strict=True):
+    for (seed, _), columns in zip(entry.trainings, answers, strict=True):
         _write(folder / f"predictions-{seed}.parquet", columns)
     _write(folder / "resampled.parquet", resampled)
     record = {
-        "task": run.task,
-        "dataset": run.dataset,
+        "task": entry.task,
+        "dataset": entry.dataset,
         "fingerprint": scores.fingerprint(answers[0]),
-        "draws": dict(run.shared),
+        "draws": dict(entry.shared),
         "lead": lead,
     }
-    details = module.details(run, answers) if hasattr(module, "details") else {}
+    details = module.details(entry, answers) if hasattr(module, "details") else {}
     write_json(folder / "scores.json", {**record, "scores": found, "details": details})
-    for metric, entry in found.items():
+    for metric, each in found.items():
         log.info(
             "%s %s %s, baseline %s",
             metric,
@@ -67,7 +67,7 @@ def main(name: str) -> None:
     figures = {metric: round(entry["value"], 4) for metric, entry in found.items() if entry["value"] is not None}
     plots = module.plots(details) if hasattr(module, "plots") else {}
     write_record(
-        stage, name, figures={"n": found[lead]["n"]} | figures, checks={CHECK: _better(lead, found[lead])}, plots=plots
+        stage, run, figures={"n": found[lead]["n"]} | figures, checks={CHECK: _better(lead, found[lead])}, plots=plots
     )
 
 
@@ -92,6 +92,4 @@ def _write(path: Path, columns: dict[str, np.ndarray]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run")
-    main(parser.parse_args().run)
+    command.run(main, __doc__)

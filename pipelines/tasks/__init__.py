@@ -31,8 +31,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipelines.core import paths
+
 FOLDER = Path(__file__).parent
-MODELS = Path("models/runs")
 TAGGING = "tagging"
 KEYS = ("task", "dataset", "from", "reads", "model", "seeds")
 """Keys that every run has, because dvc.yaml reads them."""
@@ -73,7 +74,8 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
             input=Path("data") / entry["from"] / entry["dataset"] / entry["reads"],
             # seeds count up from the family's
             trainings=tuple(
-                (seed, MODELS / name / str(seed)) for seed in range(shared["seed"], shared["seed"] + entry["seeds"])
+                (seed, paths.fitted(name) / str(seed))
+                for seed in range(shared["seed"], shared["seed"] + entry["seeds"])
             ),
             options=defaults | {key: value for key, value in entry.items() if key not in KEYS},
             shared=shared,
@@ -84,8 +86,8 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
         task=TAGGING,
         dataset=dataset,
         model=settings["taggers"][name]["network"],
-        input=Path("data/predictions/tagging") / dataset / f"{name}.parquet",
-        trainings=((settings["training"]["seed"], Path("models/tagging") / name),),
+        input=paths.predictions(dataset, name),
+        trainings=((settings["training"]["seed"], paths.trained(name)),),
         shared=settings["tasks"][TAGGING],
     )
 

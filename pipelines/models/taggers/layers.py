@@ -1,10 +1,19 @@
-"""What taggers share: the mel front end and convolution blocks, with the tensor names of the published checkpoints."""
+"""What taggers share: the forward pass, the mel front end, and blocks with the tensor names of the published checkpoints."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 N_FFT, HOP_LENGTH = 512, 256
+
+
+class Tagger(nn.Module):
+    """A network with `front(waveform) -> features` and `classify(features) -> (logits, embedding)` (see `taggers`)."""
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, samples)` float32 to (probabilities `(batch, n_tags)`, embedding `(batch, d)`)."""
+        logits, embedding = self.classify(self.front(waveform))
+        return torch.sigmoid(logits), embedding
 
 
 class Spectrogram(nn.Module):

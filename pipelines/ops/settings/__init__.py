@@ -210,8 +210,6 @@ def check(settings: dict, project: Path) -> None:
         if not SHARE[1](share):
             wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
-    learning.check(settings, reads)
-    tasks.check(settings, reads)
     audio = settings.get("audio") or {}
     shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
     if shortest is not None and longest is not None and longest < shortest:
@@ -223,6 +221,8 @@ def check(settings: dict, project: Path) -> None:
                 _check_spectrum(f"features.{name}", entry, sample_rate)
     for name in reads.features - set(settings.get("features", {})):
         raise SystemExit(f"features.{name} is missing in params.yaml: stages of dvc.yaml read data/features/*/{name}")
+    learning.check(settings, reads)
+    tasks.check(settings, reads)
 
 
 def _there(key: str, settings: dict) -> None:
