@@ -57,14 +57,9 @@ def main(run: str) -> None:
     details = module.details(entry, answers) if hasattr(module, "details") else {}
     write_json(folder / "scores.json", {**record, "scores": found, "details": details})
     for metric, each in found.items():
-        log.info(
-            "%s %s %s, baseline %s",
-            metric,
-            _number(entry["value"]),
-            written(entry["ci95"], ".4f"),
-            _number(entry["baseline"]),
-        )
-    figures = {metric: round(entry["value"], 4) for metric, entry in found.items() if entry["value"] is not None}
+        interval, trivial = written(each["ci95"], ".4f"), _number(each["baseline"])
+        log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)
+    figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
     plots = module.plots(details) if hasattr(module, "plots") else {}
     write_record(
         stage, run, figures={"n": found[lead]["n"]} | figures, checks={CHECK: _better(lead, found[lead])}, plots=plots
