@@ -16,7 +16,7 @@ A family has the same files as every other:
 | `models/<name>.py` | a model each |
 | `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
 | `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
-| `section.py` | `TITLE` and `render(context)`: the part of the family's page below its table of scores |
+| `section.py` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
 Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`,

@@ -23,8 +23,8 @@ from pipelines.core.tables import read_table, write_table
 from pipelines.evaluation import clustering
 from pipelines.features import log_mel
 from pipelines.metrics import tagging
-from pipelines.report import page, state
-from pipelines.stages import report
+from pipelines.report import dataset_page, front, state
+from pipelines.stages import page, report
 
 RATE = 16_000
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
@@ -317,24 +317,33 @@ def laid_out(tmp_path_factory):
     return folder
 
 
+def make_pages() -> dict[str, Path]:
+    """Run the stages that make pages in the working folder; "front" or the dataset -> its page."""
+    for name in ("scores", "mine"):
+        page.main(name)
+    report.main()
+    return {"front": Path(report.PAGE).absolute()} | {
+        name: (page.PAGES / f"{name}.html").absolute() for name in ("scores", "mine")
+    }
+
+
 @pytest.fixture(scope="session")
-def page_made(laid_out):
+def pages_made(laid_out):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(laid_out)
-        report.main()
-    return laid_out / report.PAGE
+        return make_pages()
 
 
 @pytest.fixture(scope="session")
-def page_read(page_made):
-    return read(page_made.read_text(encoding="utf-8"))
+def pages_read(pages_made):
+    return {name: read(path.read_text(encoding="utf-8")) for name, path in pages_made.items()}
 
 
 @pytest.fixture
-def seen(page_read, laid_out, monkeypatch):
-    """The page of the project as laid out, read; the project is the working folder, to be left as it is."""
+def seen(pages_read, laid_out, monkeypatch):
+    """The pages of the project as laid out, read; the project is the working folder, to be left as it is."""
     monkeypatch.chdir(laid_out)
-    return page_read
+    return pages_read
 
 
 @pytest.fixture
@@ -357,7 +366,14 @@ def lay_out_in(monkeypatch):
     return make
 
 
+def rendered(name: str = "scores") -> Reader:
+    """A page of the project in the working folder: of a dataset, or "front"."""
+    if name == "front":
+        return read(front.render(state.read())[0])
+    return read(dataset_page.render(state.read({name}), name)[0])
+
+
 @pytest.fixture
 def render():
-    """`render() -> Reader` of the page of the project in the working folder."""
-    return lambda: read(page.render(state.read())[0])
+    """`render(name) -> Reader`, as `rendered`."""
+    return rendered

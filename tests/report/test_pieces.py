@@ -125,10 +125,10 @@ def test_excerpts_are_the_middle_of_the_clip(project):
 
 
 def test_links_are_quoted():
-    assert players.link("data/raw/a b/#1?.wav") == "../data/raw/a%20b/%231%3F.wav"
-    assert players.link('/my "music"/ü.wav', outside=True) == "file:///my%20%22music%22/%C3%BC.wav"
-    assert players.link('/my "music"/ü.wav') == ""
-    assert players.link("javascript:alert(1)").startswith("../")
+    assert players.link("data/raw/a b/#1?.wav", "../../") == "../../data/raw/a%20b/%231%3F.wav"
+    assert players.link('/my "music"/ü.wav', "../", outside=True) == "file:///my%20%22music%22/%C3%BC.wav"
+    assert players.link('/my "music"/ü.wav', "../") == ""
+    assert players.link("javascript:alert(1)", "../").startswith("../")
 
 
 def test_piano_roll_draws_each_sounding_note():

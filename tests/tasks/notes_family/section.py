@@ -1,9 +1,9 @@
 """What the table of scores means."""
 
-from markupsafe import Markup
-
-TITLE = "How notes are classified"
+TITLE, ORDER = "How notes are classified", 10
 
 
 def render(context):
-    return Markup("<p>A support vector machine classifies each note by its pooled features.</p>")
+    return context.fill(
+        "<p>A support vector machine classifies each note; {{ n }} runs were scored.</p>", n=len(context.task.scores)
+    )

@@ -1,12 +1,17 @@
 """Music from elsewhere in the training dataset's space: a picture, what stands out, and what it is near."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from pipelines.report.lineage import Lineage
+from pipelines.report.context import Context
 from pipelines.report.state import Dataset
 
+TITLE = "Beside the training music"
+ORDER = 70
+TEMPLATE = Path(__file__).with_suffix(".html.j2")
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 MAX_CLASSES = 10  # columns of a table; of more, those that take most
 MAX_KINDS = 12  # kinds of outside clips that the picture tells apart, and classes inside
@@ -22,17 +27,20 @@ SHAPES = (
 )
 
 
-def ood(dataset: Dataset, home: Dataset | None, embeddings: list[str], lineage: Lineage) -> dict | None:
-    """Figures and tables of what `dataset` has from outside; home: the training dataset. None before the ood stage ran."""
-    if not dataset.ood:
+def render(context: Context) -> Markup | None:
+    """Figures and tables of what the dataset has from outside; None before the ood stage ran."""
+    dataset, embeddings = context.study.dataset, context.study.embeddings
+    if not (found := dataset.ood):
         return None
-    found = dataset.ood
-    return {
-        **{key: found[key] for key in ("of", "left_out", "reason", "n", "k", "skipped")},
-        "targets": [_target(name, records, embeddings, _parts(dataset)) for name, records in found["targets"].items()],
-        "pictures": [] if found["reason"] or home is None else _pictures(dataset, home, embeddings),
-        "mark": lineage.mark(f"data/ood/{dataset.name}"),
-    }
+    return context.fill(
+        TEMPLATE,
+        dataset=dataset.name,
+        grouped=bool(context.study.facts["groups"]),
+        found={key: found[key] for key in ("of", "left_out", "reason", "n", "k", "skipped")},
+        targets=[_target(name, records, embeddings, _parts(dataset)) for name, records in found["targets"].items()],
+        pictures=[] if found["reason"] else _pictures(dataset, context.state.space, embeddings),
+        source=context.lineage.mark(f"data/ood/{dataset.name}"),
+    )
 
 
 def _target(name: str, records: dict, embeddings: list[str], own: list[str]) -> dict:
@@ -63,9 +71,10 @@ def _target(name: str, records: dict, embeddings: list[str], own: list[str]) -> 
     }
 
 
-def _pictures(dataset: Dataset, home: Dataset, embeddings: list[str]) -> list[dict]:
-    """A picture an embedding and method, `{"method", "figures": [(embedding, SVG)], "inside": legend, "outside": legend}`."""
-    inside = _kinds(home.clips, next(iter(dataset.ood["targets"]), None), "known")
+def _pictures(dataset: Dataset, home: pd.DataFrame, embeddings: list[str]) -> list[dict]:
+    """A picture an embedding and method, `{"title", "figures": [(embedding, SVG)], "inside", "outside"}`, the last two legends of
+    (name, SVG). home: the training dataset's clips."""
+    inside = _kinds(home, next(iter(dataset.ood["targets"]), None), "known")
     own = next(iter(_parts(dataset)), None)
     outside = _kinds(dataset.clips, own, "from outside")
     places = dataset.places.assign(
@@ -85,7 +94,8 @@ def _pictures(dataset: Dataset, home: Dataset, embeddings: list[str]) -> list[di
             if (chosen["embedding"] == name).any()
         ]
         if figures:
-            found.append({"title": title, "figures": figures, "inside": legends[0], "outside": legends[1]})
+            inside_legend, outside_legend = swatches(legends[0], False), swatches(legends[1], True)
+            found.append({"title": title, "figures": figures, "inside": inside_legend, "outside": outside_legend})
     return found
 
 

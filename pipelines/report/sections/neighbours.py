@@ -1,40 +1,38 @@
-"""The page's part to listen to: a clip of each class, and the clips that are nearest to it by each embedding."""
+"""A clip of each class, and the clips that are nearest to it by each embedding, to listen to."""
+
+from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
-from pipelines.report import players
-from pipelines.report.lineage import Lineage
-from pipelines.report.state import Dataset
+from pipelines.report.context import Context, Study
+from pipelines.report.players import NEAREST
 
-NEAREST = 5  # of one clip, at most
-
-
-def queries(dataset: Dataset, n: int) -> list[int]:
-    """Rows of `dataset.clips` whose neighbours are shown: `n` scored clips, class after class; none before the study ran."""
-    return players.examples(dataset, n) if len(dataset.neighbours) else []
+TITLE = "What sounds alike"
+ORDER = 50
+TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 
-def heard(dataset: Dataset, rows: list[int]) -> list[int]:
-    """The rows a listener needs for these queries: themselves, then every embedding's nearest, then the second nearest, ..."""
-    row_of = pd.Series(dataset.clips.index, index=dataset.clips["clip_id"])
-    ids = set(dataset.clips.loc[rows, "clip_id"])
-    near = dataset.neighbours[dataset.neighbours["clip_id"].isin(ids) & (dataset.neighbours["rank"] <= NEAREST)]
-    found = row_of.loc[near.sort_values("rank", kind="stable")["neighbour"]].tolist()
-    return list(dict.fromkeys([*rows, *found]))
+def render(context: Context) -> Markup | None:
+    """The panes with their mark; None before the study ran, or where no clip of it has a player."""
+    study = context.study
+    if not (found := panes(study)):
+        return None
+    source = context.lineage.mark(f"data/study/{study.dataset.name}")
+    return context.fill(TEMPLATE, panes=found, source=source, grouped=bool(study.facts["groups"]))
 
 
-def section(
-    dataset: Dataset, embeddings: list[str], rows: list[int], audible: list[int], lineage: Lineage
-) -> dict | None:
-    """What the template draws: of each embedding, each query with its nearest clips. Clips without a player are left out."""
+def panes(study: Study) -> list[dict]:
+    """Of each embedding, each query with its nearest clips. Clips without a player are left out."""
+    dataset, rows, audible = study.dataset, study.queries, study.audible
     number = {clip_id: i for i, clip_id in enumerate(dataset.clips.loc[dataset.scored, "clip_id"])}
     clips = dataset.clips.loc[audible].set_index("clip_id")
     targets = list(dataset.scores)
     table = dataset.neighbours[
         dataset.neighbours["neighbour"].isin(clips.index) & (dataset.neighbours["rank"] <= NEAREST)
     ]
-    panes = []
-    for name in embeddings:
+    found = []
+    for name in study.embeddings:
         cards = []
         for clip_id in dataset.clips.loc[[row for row in rows if row in set(audible)], "clip_id"]:
             near = table[(table["embedding"] == name) & (table["clip_id"] == clip_id)].sort_values("rank")
@@ -66,5 +64,5 @@ def section(
             )
         cards = [card for card in cards if card["near"]]
         if cards:
-            panes.append({"name": name, "cards": cards})
-    return {"panes": panes, "mark": lineage.mark(f"data/study/{dataset.name}")} if panes else None
+            found.append({"name": name, "cards": cards})
+    return found

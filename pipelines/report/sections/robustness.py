@@ -1,9 +1,15 @@
-"""The page's part about what is left of scores when clips go through noise, MP3, another pitch, or are cut short."""
+"""What is left of scores when clips go through noise, MP3, another pitch, or are cut short."""
+
+from pathlib import Path
+
+from markupsafe import Markup
 
 from pipelines.report.charts import percent
-from pipelines.report.lineage import Lineage
-from pipelines.report.state import Dataset
+from pipelines.report.context import Context
 
+TITLE = "Noise, MP3, pitch, excerpts"
+ORDER = 60
+TEMPLATE = Path(__file__).with_suffix(".html.j2")
 CLEAN = "clean"
 DEGRADATIONS = {
     "noise_20db": ("noise, 20 dB", "white noise, 20 dB below the clip's mean power: audible hiss"),
@@ -30,8 +36,9 @@ NAMES = {"kmeans": "k-means", "knn probe": "k-NN probe", "gaussian_mixture": "Ga
 FULL = 0.5  # a change as large as this has the darkest cell
 
 
-def section(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict | None:
-    """What the template draws for one dataset; None before the robustness stage ran, or where nothing was degraded."""
+def render(context: Context) -> Markup | None:
+    """Tables of changes; None before the robustness stage ran, or where nothing was degraded."""
+    dataset, embeddings = context.study.dataset, context.study.embeddings
     found = dataset.robustness
     if not found or not found["degradations"]:
         return None
@@ -56,16 +63,19 @@ def section(dataset: Dataset, embeddings: list[str], lineage: Lineage) -> dict |
         table = _table("tags", found["tags"], embeddings, found["degradations"])
         about = "Macro ROC-AUC of the tags the taggers were trained on"
         panes.append({"key": "tags", "name": "tags", "about": about, "trivial": "a constant", "tables": [table]})
-    return {
-        "n": found["n"],
-        "n_scored": found["n_scored"],
-        "degradations": [(key, *DEGRADATIONS.get(key, (key.replace("_", " "), key))) for key in found["degradations"]],
-        "panes": panes,
-        "worst": _worst(panes[0]["tables"]) if panes else [],
-        "moved": [(name, found["moved"][name]) for name in embeddings if name in found["moved"]],
-        "skipped": found["skipped"],
-        "mark": lineage.mark(f"data/robustness/{dataset.name}.json"),
-    }
+    return context.fill(
+        TEMPLATE,
+        dataset=dataset.name,
+        grouped=bool(context.study.facts["groups"]),
+        n=found["n"],
+        n_scored=found["n_scored"],
+        degradations=[(key, *DEGRADATIONS.get(key, (key.replace("_", " "), key))) for key in found["degradations"]],
+        panes=panes,
+        worst=_worst(panes[0]["tables"]) if panes else [],
+        moved=[(name, found["moved"][name]) for name in embeddings if name in found["moved"]],
+        skipped=found["skipped"],
+        source=context.lineage.mark(f"data/robustness/{dataset.name}.json"),
+    )
 
 
 def _table(target: str, records: dict, embeddings: list[str], degradations: list[str]) -> dict:

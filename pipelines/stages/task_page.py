@@ -1,0 +1,24 @@
+"""task_page: the page of a family of tasks, reports/pages/task_<family>.html."""
+
+import argparse
+from pathlib import Path
+
+from pipelines.harness.logging import start
+from pipelines.report import shell, state, task_page
+
+PAGES = Path("reports/pages")
+
+
+def main(family: str) -> None:
+    log = start("task_page")
+    path = PAGES / f"task_{family}.html"
+    html, lineage, figures = task_page.render(state.read(()), family)
+    size = shell.write(path, html)
+    shell.record("task_page", family, size, lineage, **figures)
+    log.info("%s: %.1f MB, %d runs", path, size / 1e6, figures["runs"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("family")
+    main(parser.parse_args().family)
