@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks
+from assets.patches import event_storage
 from assets.recipe import StageGroup
 from pipelines.ops.alerts import settings
 from pipelines.ops.alerts.send import alert, refusal
@@ -139,14 +140,13 @@ def _failed_checks(
     instance: dg.DagsterInstance, groups: Mapping[str, StageGroup], since: float
 ) -> Iterator[tuple[float, dict[str, str]]]:
     keys = [spec.key for group in groups.values() for spec in checks.specs(group)]
-    for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).items():
-        found = record.event and record.event.dagster_event and record.event.asset_check_evaluation
-        if not found or found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
+    for key, number, when, found in event_storage.latest_checks(instance, keys):
+        if found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
             continue
-        if record.event.timestamp > since:
+        if when > since:
             about = f"{key.asset_key.to_user_string()}: {key.name.replace('_', ' ')}"
             event = {"kind": "check failed", "about": about, "reason": found.description or "it does not hold"}
-            yield record.event.timestamp, {**event, "id": f"check {key.to_user_string()} {record.id}"}
+            yield when, {**event, "id": f"check {key.to_user_string()} {number}"}
 
 
 def _refused(project: Path, since: float) -> Iterator[tuple[float, dict[str, str]]]:

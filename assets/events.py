@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import metadata, partitions
+from assets.patches import event_storage, tags
 from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
@@ -45,11 +46,8 @@ def materialization(
         description=status,
         metadata=metadata.of_stage(project, group, stage, entry, status, seconds, measured or {}, times or {}),
         tags={
-            "dagster/data_version": version(stage, entries),
-            "dagster/data_version_is_user_provided": "true",
-            "dagster/code_version": recipe.code_version(entry),
+            **tags.of_output(version(stage, entries), recipe.code_version(entry), dimensions),
             LOCK_TAG: recipe.digest(entry),
-            **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
             **_inputs(groups, stage, entries, latest),
         },
     )
@@ -57,15 +55,14 @@ def materialization(
 
 def version(stage: Stage, entries: Mapping[str, Mapping]) -> str:
     """DVC's hash of what a stage made; NULL, as Dagster says, if it has not run."""
-    return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else "NULL"
+    return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else tags.NONE
 
 
 def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, str | None]:
     """Partition (None of an asset without) -> the digest of the lock entry that Dagster's latest event for it speaks of."""
     asset, found = dg.AssetKey(group.name), {}
     if group.dimensions:
-        event = dg.DagsterEventType.ASSET_MATERIALIZATION
-        latest = list(instance.get_latest_storage_id_by_partition(asset, event).values())
+        latest = event_storage.latest_materializations(instance, asset)
         wanted = [dg.AssetRecordsFilter(asset, storage_ids=latest[n : n + SOME]) for n in range(0, len(latest), SOME)]
     else:
         wanted = [dg.AssetRecordsFilter(asset)]
@@ -77,23 +74,17 @@ def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, st
 
 def pointers(instance: dg.DagsterInstance, group: StageGroup) -> dict[str, int | None]:
     """Asset that the group needs -> Dagster's latest event of it."""
-    records = instance.get_asset_records([dg.AssetKey(name) for name in group.upstream])
-    return {
-        record.asset_entry.asset_key.to_user_string(): record.asset_entry.last_materialization_storage_id
-        for record in records
-    }
+    return event_storage.latest_pointers(instance, list(group.upstream))
 
 
 def _inputs(
     groups: Mapping[str, StageGroup], stage: Stage, entries: Mapping, latest: Mapping[str, int | None]
 ) -> dict[str, str]:
     """Tags naming, for each asset the group needs, the version read and Dagster's latest event of it."""
-    tags = {}
+    found = {}
     for name, pairs in groups[stage.group].upstream.items():
         read = {other for one, other in pairs if one == stage.name}
         versions = [version(other, entries) for other in groups[name].stages if other.name in read]
-        tags[f"dagster/input_event_pointer/{name}"] = str(latest.get(name) or "NULL")
-        tags[f"dagster/input_data_version/{name}"] = (
-            versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
-        )
-    return tags
+        version_read = versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
+        found |= tags.of_input(name, version_read, latest.get(name))
+    return found

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 
-# no public name, in dagster 1.13 (constraints.txt)
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-
 from assets import automation, events, external_runs, folders, lock, partitions, pools, ran, recipe, repro
+from assets.patches import observation
 from assets.recipe import Stage, StageGroup
-
-SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
-"""Marks a result whose events were given one by one already. Dagster adds none of its own then, which would hold one
-data version for all partitions; and unlike an output left out, it lets the assets that come after run."""
 
 
 def spec(groups: Mapping[str, StageGroup], group: StageGroup, on: bool = False) -> dg.AssetSpec:
@@ -50,7 +44,7 @@ def definition(
     )
     def materialize(context: dg.AssetExecutionContext):
         yield from run(context, project, groups, asked(context, group))
-        yield dg.MaterializeResult(metadata=SAID)
+        yield dg.MaterializeResult(metadata=observation.logged())
 
     return materialize
 

@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assets import plots
+from assets.patches import dev, webserver
 
 NAMES = "CONSERVATORY_NAMES"
 """Environment variable: the names, separated by spaces, under which the page is reached through a proxy or by others."""
@@ -83,36 +84,13 @@ def images() -> list[BaseRoute]:
     return [Mount(plots.PATH, Images(directory=folder, check_dir=False))] if folder else []
 
 
-def webserver() -> None:
-    """`dagster-webserver`, guarded; and never inside another page's frame, where clicks can be stolen."""
-    from dagster_webserver import app, cli
-
-    class Guarded(app.DagsterWebserver):
-        def build_middleware(self) -> list[Middleware]:
-            return [Middleware(OwnPage), *super().build_middleware()]
-
-        def build_static_routes(self) -> list[BaseRoute]:
-            return [*images(), *super().build_static_routes()]
-
-        def make_security_headers(self) -> dict:
-            return {**super().make_security_headers(), "X-Frame-Options": "DENY"}
-
-    app.DagsterWebserver = Guarded
-    cli.main()
-
-
-def dev() -> None:
-    """`dagster dev`, whose page is the guarded one."""
-    from dagster._cli import dev, main
-
-    start = dev.open_ipc_subprocess
-
-    def started(command: list[str], **options):
-        return start(["assets.page" if word == "dagster_webserver" else word for word in command], **options)
-
-    dev.open_ipc_subprocess = started
-    main()
+def main() -> None:
+    if sys.argv[1:2] == ["dev"]:
+        dev.run("assets.page")
+    else:
+        # no frame of another page, where clicks could be stolen
+        webserver.run([Middleware(OwnPage)], images(), {"X-Frame-Options": "DENY"})
 
 
 if __name__ == "__main__":
-    dev() if sys.argv[1:2] == ["dev"] else webserver()
+    main()

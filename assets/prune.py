@@ -17,6 +17,7 @@ import dagster as dg
 from dvc.exceptions import DvcException
 
 from assets import location, prune_events, recipe, serve
+from assets.patches import event_storage, event_tables
 
 DAY = 86_400.0
 PAGE = 1000
@@ -51,9 +52,9 @@ def find(instance: dg.DagsterInstance, keep_days: float, keep_last: int) -> tupl
 
 def latest_runs(instance: dg.DagsterInstance) -> set[str]:
     """The runs that made the latest materialization of some partition of some asset, or one that the latest are compared with."""
-    found = set(prune_events.compared(instance).values()) if prune_events.known(instance) else set()
+    found = set(event_tables.compared(instance).values()) if event_tables.known(instance) else set()
     for key in instance.all_asset_keys():
-        ids = set(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).values())
+        ids = set(event_storage.latest_materializations(instance, key))
         records = instance.get_asset_records([key])
         found |= {record.asset_entry.last_run_id for record in records if record.asset_entry.last_run_id}
         if ids:
@@ -83,7 +84,7 @@ def main() -> None:
         _say(f"Dagster's runs: {len(going)} go{' (with their events and logs)' if going else ''}", kept)
         if arguments.yes:
             remove(instance, going)
-        if not prune_events.known(instance):
+        if not event_tables.known(instance):
             print(
                 "Dagster's events of what ran outside it: they stay, its event log is of a kind that is not known here"
             )
@@ -96,7 +97,7 @@ def main() -> None:
         events, kept = prune_events.find(instance, arguments.keep_days, int(arguments.keep_last), ours)
         _say(f"Dagster's events of what ran outside it: {len(events)} go", kept)
         if arguments.yes:
-            prune_events.remove(instance, events)
+            event_tables.remove(instance, events)
 
 
 def _say(what: str, kept: dict[str, int]) -> None:

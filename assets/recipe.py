@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dvc.parsing import ForeachDefinition, MatrixDefinition
-
 from assets import lock
 from pipelines import recipe
+from pipelines.ops.patches import resolver
 
 RECORDS = "data/records/"
 
@@ -64,12 +63,12 @@ def load(project: Path) -> dict[str, StageGroup]:
 
 
 def _load(project: Path) -> dict[str, StageGroup]:
-    resolver = recipe.resolver(project)
-    entries = resolver.resolve()["stages"]
+    resolved = resolver.resolver(project)
+    entries = resolved.resolve()["stages"]
     stages, firsts = {}, {}
     for name, entry in entries.items():
         group, _, key = name.partition("@")
-        values = _values(resolver.definitions[group], key)
+        values = resolver.item(resolved.definitions[group], key)
         stages[name] = Stage(name, group, tuple(values.values()), tuple(recipe.paths(entry, *recipe.OUTS)))
         firsts.setdefault(group, (entry, values))
     upstream = {group: {} for group in firsts}
@@ -106,15 +105,6 @@ def ancestors(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
 def descendants(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
     """All groups that need one of `names`, directly or not."""
     return {name for name in groups if ancestors(groups, {name}) & names}
-
-
-def _values(definition, key: str) -> dict[str, str]:
-    """Dimension -> value of one item, sorted by dimension; empty for a stage without items."""
-    if isinstance(definition, ForeachDefinition):
-        return {"item": key}
-    if isinstance(definition, MatrixDefinition):
-        return {name: str(value) for name, value in sorted(definition.normalized_iterable[key].items())}
-    return {}
 
 
 def _in_order(groups: dict[str, StageGroup]) -> dict[str, StageGroup]:

@@ -18,11 +18,13 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 
-from assets import guard, lock
+from assets import lock
+from assets.patches import guard
 from pipelines.ops.dvc.freshness import FRESH, StatusError, as_locked, states
 from pipelines.ops.dvc.recover import Conflict, forget, recover
+from pipelines.ops.patches.repro_output import ADVICE, ERROR, RESTORED, RUNNING, UNCHANGED
 from pipelines.ops.runs import call
-from pipelines.ops.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
+from pipelines.ops.runs.follow import TAIL, Follower, Running, measured
 from pipelines.ops.runs.lines import bounded
 from pipelines.ops.runs.progress import duration
 
@@ -114,7 +116,7 @@ def _repro(
                 if progress:
                     say(progress)
                 continue
-            if follower.busy or not line.strip() or line.startswith(CHATTER):
+            if follower.busy or not line.strip() or line.startswith(ADVICE):
                 continue
             started, unchanged, restored = RUNNING.match(line), UNCHANGED.match(line), RESTORED.match(line)
             if running and (started or unchanged or restored):
@@ -130,7 +132,7 @@ def _repro(
                 yield from finished
                 finished = []
             said += 1
-            if said <= SAID or line.startswith("ERROR"):
+            if said <= SAID or line.startswith(ERROR):
                 say(line)
             elif said == SAID + 1:
                 say(

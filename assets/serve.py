@@ -6,10 +6,8 @@ without it (`make demo`) is reported, so that the graph shows it.
 """
 
 import argparse
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +15,10 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import external_runs, guard, lock, plots, recipe
+from assets import external_runs, lock, plots, recipe
+from assets.patches import guard, run_server
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
 
 
 def prepare(project: Path) -> Path:
@@ -51,21 +49,7 @@ def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
 def cut_off_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs that should be going on, and whose server is gone."""
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return [run for run in unfinished if not answers(run.tags.get(SERVER_TAG))]
-
-
-def answers(server: str | None) -> bool:
-    """Is there a process behind a run's server tag? A run without one may be a command line's: it is left alone."""
-    if not server:
-        return True
-    found = json.loads(server)
-    address = found.get("socket") or (found.get("host"), found.get("port"))
-    with socket.socket(socket.AF_UNIX if found.get("socket") else socket.AF_INET) as connection:
-        try:
-            connection.connect(address)
-        except OSError:
-            return False
-    return True
+    return [run for run in unfinished if not run_server.answers(run)]
 
 
 def run(command: list[str], home: Path) -> int:

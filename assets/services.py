@@ -18,7 +18,8 @@ from pathlib import Path
 import dagster as dg
 
 from assets import external_runs, lock, pools, recipe
-from assets.serve import SERVER_TAG, answers, cut_off_runs
+from assets.patches import event_storage, run_server
+from assets.serve import cut_off_runs
 from pipelines.core import params
 from pipelines.ops.settings import load_params
 
@@ -84,13 +85,13 @@ def settle(service: str, project: Path) -> None:
             external_runs.report(instance, project, recipe.load(project), entries, set(entries))
         elif service == "daemon":
             for pool, limit in pools.limits().items():
-                instance.event_log_storage.set_concurrency_slots(pool, limit)
+                event_storage.limit_pool(instance, pool, limit)
 
 
 def fail(gone: list[dg.DagsterRun]) -> None:
     """Call these runs failed, once the code server answers: the daemon tries each again at once, and once only."""
     for run in gone:
-        while not answers(run.tags[SERVER_TAG]):
+        while not run_server.answers(run):
             time.sleep(1)
         with dg.DagsterInstance.get() as instance:
             print(f"run {run.run_id} was cut off when the last code server ended", flush=True)

@@ -30,7 +30,7 @@ OPS = [
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},
-    {"registrations"},
+    {"patches", "registrations"},
 ]
 
 

@@ -13,6 +13,7 @@ from pipelines.core import params
 from pipelines.core.plain import plain
 from pipelines.ops import estimate
 from pipelines.ops.dvc import errors, recover
+from pipelines.ops.patches.repro_output import ADVICE, UNCHANGED
 from pipelines.ops.runs import follow, record
 from pipelines.ops.runs.call import call, environment, without_secrets
 from pipelines.ops.settings import load_params
@@ -118,7 +119,7 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
 
     def line(text: str) -> None:
         follower.line(text)
-        if text.strip() and not follow.UNCHANGED.match(text) and not text.startswith(follow.CHATTER):
+        if text.strip() and not UNCHANGED.match(text) and not text.startswith(ADVICE):
             print(text, flush=True)
 
     def run(options: list[str], names: list[str]) -> int:

@@ -9,21 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.ops.patches import repro_output
+from pipelines.ops.patches.repro_output import BUSY, ERROR, EXITED, FAILED, NO_REASON, RESTORED, RUNNING, UNCHANGED
 from pipelines.ops.runs import log, made_by, progress, record
 
 TAIL = 40  # lines of output that a failure quotes
-RUNNING = re.compile(r"Running stage '(?:dvc\.yaml:)?(.+)':$")
-UNCHANGED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' didn't change, skipping$")
-RESTORED = re.compile(r"Stage '(?:dvc\.yaml:)?(.+)' is cached - skipping run, checking out outputs$")
-FAILED = re.compile(r"ERROR: failed to reproduce '(?:dvc\.yaml:)?(.+?)'(?:: (.*))?$")
-EXITED = re.compile(r"failed to run: .*, exited with (-?\d+)$", re.DOTALL)
 KILLS = (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)  # of which a shell makes 128 and the number
-CHATTER = ("To track the changes with git", "\tgit add", "To enable auto staging", "\tdvc config", "Use `dvc push`",
-           "Updating lock file", "Generating lock file", "Data and pipelines are up to date")  # fmt: skip
-"""Begins advice of DVC's that would send a user of ours the wrong way."""
-BUSY = re.compile(r"'([^']+)' is busy, it is being blocked by:")  # who, and advice to remove a lock in use, follow
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and movements, of a terminal
-ASIDE = ("> ", "WARNING: ")  # begins what is not why a stage failed
 NAMES_OF_KILLS = "|".join(filter(None, map(signal.strsignal, KILLS)))
 BURIAL = re.compile(
     rf"(?:\S+: (?:line \d+: +)?\d+ (?:{NAMES_OF_KILLS})\b.*|(?:{NAMES_OF_KILLS})(?: \(core dumped\))?)$"
@@ -54,6 +46,7 @@ class Follower:
     def __init__(
         self, project: Path, door: str, run: str = "", as_locked: Callable[[Path, str], bool] = lambda *_: False
     ):
+        repro_output.check()
         self.as_locked = as_locked
         self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
         self.door = f"{door}, for {os.environ[made_by.FOR]}" if os.environ.get(made_by.FOR) else door
@@ -112,7 +105,7 @@ class Follower:
         """The same for a line of standard error. Its last is why a stage failed, whichever channel is read first."""
         told = self.line(text)
         text = COLOURS.sub("", text)
-        if told is None and text.strip() and not text.startswith((*ASIDE, "ERROR: ")) and not BURIAL.match(text):
+        if told is None and text.strip() and not text.startswith((*NO_REASON, ERROR)) and not BURIAL.match(text):
             self.said = text
         return told
 
@@ -178,7 +171,7 @@ class Follower:
 
     def _fail(self, stage: str, why: str) -> None:
         seen = self.running.tail if self.running and self.running.name == stage else self.tail
-        said = [line for line in seen if not line.startswith(ASIDE) and not BURIAL.match(line)]
+        said = [line for line in seen if not line.startswith(NO_REASON) and not BURIAL.match(line)]
         reason = _reason(why, self.said or (said[-1] if said else "")) or "it ended without a word (killed?)"
         if stage not in [failure["stage"] for failure in self.failures]:
             self.failures.append({"stage": stage, "reason": reason[:500], "detail": "\n".join(seen)[-6000:]})
