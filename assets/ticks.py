@@ -1,9 +1,7 @@
-"""What Dagster's own history says of schedules, sensors and failed runs, as JSON: `python -m assets.ticks`, with
-DAGSTER_HOME set.
+"""Print schedules, sensors and failed runs from Dagster's history as JSON: `python -m assets.ticks`, with DAGSTER_HOME set.
 
-For `conservatory status`, which imports no Dagster. Only the history is read, no definitions: a schedule or sensor that was never
-turned on, and is not on by default, is not in it.
-"""
+For `conservatory status`, which does not import Dagster. Definitions are not loaded: a schedule or sensor that was never turned
+on, and is off by default, is not in the history."""
 
 import datetime
 import json
@@ -15,10 +13,10 @@ from assets import location
 from assets.patches.instigators import instigators
 
 MAX_RUNS = 5
-LOOKED_AT = 100  # failed runs, other projects' among them
+LOOKED_AT = 100  # failed runs to look at; some may be of other projects
 
 
-def told(instance: dg.DagsterInstance) -> dict:
+def history(instance: dg.DagsterInstance) -> dict:
     """`{"schedules": [...], "sensors": [...], "failed": [...]}`."""
     found = {"schedules": [], "sensors": []}
     for each in instigators(instance):
@@ -55,7 +53,7 @@ def _time(timestamp: float | None) -> str | None:
 
 def main() -> None:
     with dg.DagsterInstance.get() as instance:
-        json.dump(told(instance), sys.stdout)
+        json.dump(history(instance), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Old events of what ran outside Dagster go; what the UI shows, and what it compares with, stays."""
+"""Old events of runs outside Dagster are deleted; events that the UI shows or compares with are kept."""
 
 import os
 import subprocess
@@ -167,7 +167,7 @@ def test_the_command_counts_them_and_does_it(tmp_path):
         command = [sys.executable, "-m", "assets.prune", "--keep-days", "0", "--keep-last", "0"]
         for yes, left in ([], 2), (["--yes"], 1):
             done = subprocess.run([*command, *yes], env=environment, capture_output=True, text=True, check=True)
-            assert "Dagster's events of what ran outside it: 1 go\n  1 stay: the latest" in done.stdout
+            assert "Dagster's events of runs outside it: 1 to delete\n  1 kept: the latest" in done.stdout
             assert len(versions(instance, "one")) == left
 
 
@@ -179,5 +179,5 @@ def test_an_event_log_that_is_not_known_is_left_alone(tmp_path, monkeypatch, cap
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         monkeypatch.setattr(sys, "argv", ["prune", "--keep-days", "0", "--keep-last", "0", "--yes"])
         prune.main()
-        assert "they stay, its event log is of a kind that is not known here" in capsys.readouterr().out
+        assert "all kept, because the tables of this event log are not known" in capsys.readouterr().out
         assert len(versions(instance, "one")) == 2
