@@ -21,6 +21,7 @@ from pipelines.ops import families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
+from pipelines.ops.patches import config
 from pipelines.ops.registry import commands as registry
 from pipelines.ops.registry import pending_alerts, push_pull
 from pipelines.ops.retention import commands as retention
@@ -339,9 +340,7 @@ def _full(error: OSError | sqlite3.OperationalError) -> bool:
     """Did it end at a full disk? SQLite then says "disk is full", or where it maps a file no more than "disk I/O error"."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    from dvc.dirs import site_cache_dir  # where DVC keeps its tables
-
-    places = [place for place in (".", tempfile.gettempdir(), site_cache_dir()) if os.path.isdir(place)]
+    places = [place for place in (".", tempfile.gettempdir(), config.tables_folder()) if os.path.isdir(place)]
     without_room = any(shutil.disk_usage(place).free < 1 << 20 for place in places)
     return "disk is full" in str(error) or ("disk I/O error" in str(error) and without_room)
 

@@ -8,6 +8,7 @@ from helpers import PROJECT, copy_params
 from ruamel.yaml import YAML
 
 from pipelines import recipe
+from pipelines.ops.patches import resolver
 
 EVALUATED = r"degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+"  # what reads embeddings
 
@@ -31,7 +32,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stages(folder):
     """Stage -> its resolved entry."""
-    return recipe.resolver(folder).resolve()["stages"]
+    return resolver.stages(folder)
 
 
 def stale(stages, is_read):

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from pipelines import recipe
+from pipelines.ops.patches import resolver
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = "sh stage.sh"
@@ -64,7 +65,7 @@ def make(to: Path, n_datasets: int) -> int:
 
 def resolved(project: Path) -> dict[str, dict]:
     """Stage -> its entry in dvc.yaml with names filled in, each after what it needs."""
-    return recipe.resolver(project).resolve()["stages"]
+    return resolver.stages(project)
 
 
 def _params(n_datasets: int) -> dict:

@@ -16,6 +16,7 @@ from pipelines.core.plain import plain
 from pipelines.harness import executor
 from pipelines.ops import estimate, parallel
 from pipelines.ops.dvc import errors, recover
+from pipelines.ops.patches.repro_output import ADVICE, UNCHANGED
 from pipelines.ops.runs import follow, parent, record
 from pipelines.ops.runs.call import call, environment, without_secrets
 from pipelines.ops.runs.progress import duration
@@ -126,7 +127,7 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int) -> int:
 
     def line(text: str) -> None:
         follower.line(text)
-        if text.strip() and not follow.UNCHANGED.match(text) and not text.startswith(follow.CHATTER):
+        if text.strip() and not UNCHANGED.match(text) and not text.startswith(ADVICE):
             print(text, flush=True)
 
     def run(options: list[str], names: list[str]) -> int:
@@ -187,11 +188,7 @@ def _side_by_side(needs: dict[str, tuple[str, ...]], jobs: int, command: list[st
 
     def say(stage: str) -> Callable[[str], None]:
         def line(text: str) -> None:
-            if (
-                text.strip()
-                and not follow.UNCHANGED.match(text)
-                and not text.startswith((*follow.CHATTER, "> ", "Running"))
-            ):
+            if text.strip() and not UNCHANGED.match(text) and not text.startswith((*ADVICE, "> ", "Running")):
                 print(text if text.startswith(stage.partition("@")[0]) else f"{stage}: {text}", flush=True)
 
         return line

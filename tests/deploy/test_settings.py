@@ -46,7 +46,7 @@ def test_pools_of_the_recipe_are_those_of_the_deployment(monkeypatch):
 @pytest.mark.parametrize("text", ["gpu", "gpu=", "gpu=0", "gpu=-1", "=2", "gpu=1,heavy=2", "gpu=²"])
 def test_pools_that_mean_nothing_are_refused(monkeypatch, text):
     monkeypatch.setenv(pools.VARIABLE, text)
-    with pytest.raises(ValueError, match="give names and numbers"):
+    with pytest.raises(ValueError, match="expected names and positive numbers"):
         pools.limits()
 
 

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import time
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -22,10 +21,10 @@ from voluptuous import Invalid
 
 from pipelines import recipe
 from pipelines.core.files import atomic
+from pipelines.ops.patches import cache, lock_schema, locks, resolver
 
-RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
-RUNS = Path(".dvc/cache/runs")
+CACHE = Path(".dvc/cache")
 KNOWN = "looked-at"  # beside DVC's cache, whoever shares it: the time up to which its files have been looked at
 CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
 SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
@@ -50,12 +49,12 @@ def recover(project: Path = Path(), say=print) -> None:
 
 def clear(project: Path = Path(), say=print) -> None:
     """The same beside dvc.lock: what a killed DVC had locked, half a memory of a run, what is spoilt in the cache."""
-    path = project / RWLOCK
+    path = project / locks.RWLOCK
     if spoilt(path, json.loads):
         path.unlink()
-        say(f"{RWLOCK} was cut off in the middle and is removed: nothing is locked")
-    elif path.exists() and (dead := {pid for pid in holders(json.loads(path.read_text())) if not alive(pid)}):
-        _release(path, dead)
+        say(f"{locks.RWLOCK} was cut off in the middle and is removed: nothing is locked")
+    elif path.exists() and (dead := {pid for pid in locks.dvc_processes(path.read_text()) if not alive(pid)}):
+        locks.release(path, dead)
         say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
     for run in forgotten(project):
         run.rmdir()
@@ -89,7 +88,7 @@ def forgotten(project: Path = Path()) -> list[Path]:
     """Folders of DVC's memory of runs that are empty, and not because a DVC is about to write there. It would end at one."""
 
     def empty() -> set[Path]:
-        return {place for place in (project / RUNS).glob("??/*") if place.is_dir() and not any(place.iterdir())}
+        return {folder for folder in cache.runs(project / CACHE) if not any(folder.iterdir())}
 
     found = empty()
     if found:
@@ -106,22 +105,18 @@ def distrust(project: Path = Path()) -> list[str]:
     if not (project / LOCK).exists():
         return []
     from dvc.repo import Repo  # a second to import
-    from dvc_data.hashfile.db import HashFileDB
-    from dvc_objects.errors import ObjectFormatError
 
     with Repo(str(project)) as repo:
-        cache, gone = repo.cache.local, []
-        mark = Path(cache.path).parents[1] / KNOWN  # <cache.dir>/files/md5
+        files, gone = cache.files(repo), []
+        mark = cache.folder(files) / KNOWN
         newest = known = _known(mark)
-        for path in Path(cache.path).glob("??/*"):
+        for path in files.glob("??/*"):
             with contextlib.suppress(FileNotFoundError):  # another DVC was here
                 before = path.stat()
                 if before.st_ctime_ns <= known or path.name.endswith(".tmp"):
                     continue
                 newest = max(newest, before.st_ctime_ns)
-                try:
-                    HashFileDB.check(cache, path.parent.name + path.name)  # not its own, which looks at the mode first
-                except ObjectFormatError:
+                if cache.remove_if_damaged(repo, path.parent.name + path.name):
                     gone.append(str(path))
                     continue
                 after = path.stat()  # it was write-protected, which changes this time too
@@ -153,14 +148,12 @@ def forget(project: Path = Path(), say=print) -> list[str]:
     path = project / LOCK
     if not path.exists():
         return []
-    from dvc.lock import make_lock  # a second to import
+    from pipelines.ops.dvc import lock  # a second to import
 
-    from pipelines.ops.dvc import lock
-
-    resolver = recipe.resolver(project)
-    if set(lock.names(path.read_text(encoding="utf-8"))) <= set(resolver.get_keys()):
+    resolved = resolver.resolver(project)
+    if set(lock.names(path.read_text(encoding="utf-8"))) <= set(resolved.get_keys()):
         return []
-    living = resolver.resolve()["stages"]
+    living = resolved.resolve()["stages"]
     kept = {out for entry in living.values() for out in recipe.paths(entry, *recipe.OUTS)}
     locked = recipe.parse_lock(path.read_text(encoding="utf-8"))
     gone = {name: entry for name, entry in locked.items() if name not in living}
@@ -170,11 +163,7 @@ def forget(project: Path = Path(), say=print) -> list[str]:
         else:
             (project / out).unlink(missing_ok=True)
     if gone:
-        # DVC's own lock of the repository, under which it writes entries
-        with (
-            make_lock(str(project / ".dvc/tmp/lock"), tmp_dir=str(project / ".dvc/tmp"), wait=True),
-            atomic(path) as new,
-        ):
+        with locks.repository(project), atomic(path) as new:
             new.write_text(lock.without(path.read_text(encoding="utf-8"), gone), encoding="utf-8")
         say(f"put away what the recipe no longer makes (DVC's cache keeps it): {', '.join(sorted(gone))}")
     return sorted(gone)
@@ -229,34 +218,6 @@ def _locked(text: str) -> None:
         raise ValueError("cut off")
     try:
         for part in recipe.apart(text):
-            _taken(part)
+            lock_schema.validate(part)
     except yaml.YAMLError:  # an alias may point into another part
-        _taken(text)
-
-
-@lru_cache(maxsize=1 << 14)
-def _taken(text: str) -> None:
-    from dvc.schema import (
-        COMPILED_LOCKFILE_SCHEMA,  # DVC takes half a second, and `conservatory --help` needs none of it
-    )
-
-    COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-
-
-def holders(locks: dict) -> set[int]:
-    """The processes that a .dvc/tmp/rwlock names."""
-    writers = locks.get("write", {}).values()
-    readers = (info for infos in locks.get("read", {}).values() for info in infos)
-    return {info["pid"] for info in (*writers, *readers)}
-
-
-def _release(path: Path, dead: set[int]) -> None:
-    from dvc.lock import make_lock  # a second to import, seldom needed
-
-    with make_lock(str(path.with_name("rwlock.lock")), tmp_dir=str(path.parent)):
-        locks = json.loads(path.read_text())
-        write = {place: info for place, info in locks.get("write", {}).items() if info["pid"] not in dead}
-        read = {
-            place: [info for info in infos if info["pid"] not in dead] for place, infos in locks.get("read", {}).items()
-        }
-        path.write_text(json.dumps({"write": write, "read": {place: infos for place, infos in read.items() if infos}}))
+        lock_schema.validate(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from pipelines import recipe
+from pipelines.ops.patches import config, experiments
 
 LOCK, ENVIRONMENT = "dvc.lock", "constraints.txt"
 
@@ -111,7 +112,7 @@ class Revision:
 def _commit(name: str) -> str | None:
     found = git("rev-parse", "--verify", "--quiet", f"{name or 'HEAD'}^{{commit}}")
     if found is None and name:
-        refs = (git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
+        refs = (git("for-each-ref", "--format=%(objectname) %(refname)", experiments.PREFIX) or "").splitlines()
         found = next((line.split()[0] for line in refs if line.endswith("/" + name)), None)
         if found is None:
             raise LineageError(
@@ -189,6 +190,4 @@ def remotes() -> dict[str, str]:
 
 @cache
 def _configured(project: Path) -> dict:
-    from dvc.config import Config
-
-    return Config(str(project / ".dvc")) if (project / ".dvc").is_dir() else {}
+    return config.read(project) if (project / ".dvc").is_dir() else {}

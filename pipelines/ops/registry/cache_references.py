@@ -8,6 +8,7 @@ from voluptuous import Schema
 
 from pipelines import recipe
 from pipelines.core import params
+from pipelines.ops.patches import index
 from pipelines.ops.registry import git, json_files, versions
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.settings import load_params
@@ -21,10 +22,9 @@ def of_tree(repo) -> dict[str, str]:
     from dvc.exceptions import DvcException
 
     try:
-        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and out.is_in_repo]
+        return {md5: path for path, md5 in index.cached_outputs(repo).items()}
     except DvcException as error:
         raise RegistryError(f"DVC cannot read the recipe: {error}") from error
-    return {out.hash_info.value: Path(out.fs_path).relative_to(repo.root_dir).as_posix() for out in outs}
 
 
 def of_versions(project: Path) -> dict[str, str]:

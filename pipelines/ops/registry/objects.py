@@ -14,7 +14,7 @@ def find(project: Path, md5: str, what: str) -> Path:
     what: its path, for the message. `RegistryError` if it is in neither, or spoilt.
     """
     store = _store(str(project.absolute()))
-    path = Path(store.cache.local.oid_to_path(md5))
+    path = local_cache.path(store, md5)
     if not path.exists():
         _fetch(store, md5, what)
     try:

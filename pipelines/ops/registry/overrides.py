@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from pipelines import recipe
 from pipelines.core import params
+from pipelines.ops.patches import resolver
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.settings import load_params
 
@@ -45,7 +45,7 @@ def check(path: Path, stages: Iterable[str]) -> None:
 
     try:
         load_params(path / params.PARAMS)
-        known = recipe.resolver(path).resolve()["stages"]
+        known = resolver.stages(path)
     except SystemExit as error:
         raise RegistryError(str(error)) from error
     except (DvcException, yaml.YAMLError) as error:

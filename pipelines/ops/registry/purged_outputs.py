@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.ops import run
+from pipelines.ops.patches import index
 from pipelines.ops.remotes import local_cache
 
 CHECKOUT = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout"]
@@ -32,10 +33,7 @@ def checkout(*options: str) -> bool:
 def torn(repo, purged: Container[str]) -> dict[str, Torn]:
     """By path, the outputs of the working tree that DVC's cache cannot give whole, because of files that were `purged`."""
     found = {}
-    for out in repo.index.outs:
-        if not (out.use_cache and out.hash_info and out.is_in_repo):
-            continue
-        path, md5 = Path(out.fs_path).relative_to(repo.root_dir).as_posix(), out.hash_info.value
+    for path, md5 in index.cached_outputs(repo).items():
         inside = local_cache.entries(repo, md5) if md5.endswith(".dir") else {}
         files = {f"{path}/{name}": each for name, each in (inside or {}).items()} or {path: md5}
         here = {name for name, each in files.items() if local_cache.path(repo, each).exists()}

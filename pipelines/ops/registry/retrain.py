@@ -20,6 +20,7 @@ from pipelines.core import params
 from pipelines.ops import run
 from pipelines.ops.alerts import settings as alerts
 from pipelines.ops.alerts.send import alert, refusal
+from pipelines.ops.patches import experiments, resolver
 from pipelines.ops.registry import (
     git,
     history,
@@ -157,7 +158,7 @@ def _wanted(path: Path, plan: dict) -> list[str]:
     try:
         maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
         # dvc.lock may still name a stage that the recipe has no more
-        known = plan["stages"] and maker in recipe.resolver(path).resolve()["stages"]
+        known = plan["stages"] and maker in resolver.stages(path)
     except (yaml.YAMLError, DvcException):
         known = False  # the run says what is wrong with dvc.lock or dvc.yaml
     return [*dict.fromkeys([*plan["stages"], maker])] if known else plan["stages"]
@@ -267,8 +268,8 @@ def _commit(path: Path, name: str) -> str:
 
 
 def _experiment(name: str, base: str) -> str:
-    """The reference by which DVC finds an experiment that began from `base`."""
-    return f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}"
+    """The reference by which DVC finds the experiment of a retraining that began from the commit `base`."""
+    return experiments.reference(base, f"retrain-{name}")
 
 
 def _child(path: Path, lock, command: list[str], project: Path) -> int:

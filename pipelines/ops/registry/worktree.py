@@ -20,6 +20,7 @@ import psutil
 from voluptuous import ALLOW_EXTRA, Schema
 
 from pipelines.core.files import write_json
+from pipelines.ops.patches import cache, config
 from pipelines.ops.registry import git, json_files
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.runs import record
@@ -151,23 +152,20 @@ def failure(project: Path, name: str) -> str:
 
 def has_remote(folder: Path) -> bool:
     """Has DVC a default remote to push to?"""
-    return bool(_config(folder).get("core", {}).get("remote"))
+    return bool(config.read(folder).get("core", {}).get("remote"))
 
 
 def _share(project: Path, path: Path) -> None:
     """Point the worktree's DVC at the project's cache and remotes, and let it find what was downloaded before."""
-    from dvc.config import Config
-    from dvc.repo import Repo
-
     given = project / ".dvc" / "config.local"
     if given.exists():
         shutil.copyfile(given, path / ".dvc" / "config.local")
-    cache = Path(Repo(str(project.absolute())).cache.local.path).absolute().parents[1]  # <cache.dir>/files/md5
-    remotes = {name: dict(remote) for name, remote in _config(project).get("remote", {}).items()}
+    folder = cache.folder(cache.of_project(project).absolute())
+    remotes = {name: dict(remote) for name, remote in config.read(project).get("remote", {}).items()}
     # the commit may lack a remote of which config.local has the keys: not valid before the url is in it
-    with Config(str((path / ".dvc").absolute()), validate=False).edit("local") as local:
+    with config.editing_local(path) as local:
         # links, not copies, of what the project has already: stages never edit in place
-        local.setdefault("cache", {}).update({"dir": str(cache), "type": ["reflink", "hardlink", "symlink", "copy"]})
+        local.setdefault("cache", {}).update({"dir": str(folder), "type": ["reflink", "hardlink", "symlink", "copy"]})
         for name, remote in remotes.items():  # a relative path is meant from the project's folder
             local.setdefault("remote", {}).setdefault(name, {})["url"] = str(remote["url"])
     (path / ".cache").mkdir(exist_ok=True)
@@ -177,12 +175,6 @@ def _share(project: Path, path: Path) -> None:
     hashes = project / ".cache" / "hashes.json"
     if hashes.exists():
         shutil.copyfile(hashes, path / ".cache" / "hashes.json")
-
-
-def _config(folder: Path) -> dict:
-    from dvc.config import Config
-
-    return Config(str((folder / ".dvc").absolute()))
 
 
 def _plan(project: Path, name: str) -> Path:

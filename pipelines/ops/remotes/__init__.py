@@ -4,5 +4,6 @@
 everybody; half a file that a broken SSH connection left counts as pushed; a file that is nowhere is a warning. Here a file is
 hashed before it leaves and when it arrives. What lies in cache and remote is DVC's own layout, and plain `dvc` works beside it.
 
-`cached.py` is the cache here, `shelf.py` a remote, `carry.py` pushes and pulls. Not here: which files are wanted (registry/).
+`local_cache.py` is the cache here, `remote_store.py` a remote, `transfer.py` pushes and pulls. Not here: which files are
+wanted (registry/).
 """

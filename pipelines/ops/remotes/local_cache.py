@@ -7,13 +7,10 @@ import shutil
 from pathlib import Path
 
 from pipelines.core.files import atomic
+from pipelines.ops.patches.cache import known_hash, listing, path, protect
 
 ASIDE = Path(".dvc/tmp/corrupt")
 ABSENT, SOUND, SPOILT = "absent", "sound", "spoilt"
-
-
-def path(repo, md5: str) -> Path:
-    return Path(repo.cache.local.oid_to_path(md5))
 
 
 def digest(file: Path) -> str:
@@ -28,8 +25,7 @@ def state(repo, md5: str, thorough: bool = False) -> str:
     file = path(repo, md5)
     if not file.exists():
         return ABSENT
-    known = None if thorough else repo.state.get(str(file), repo.cache.local.fs)[1]
-    found = known.value if known else digest(file)
+    found = (None if thorough else known_hash(repo, file)) or digest(file)
     return SOUND if found.partition(".")[0] == md5.partition(".")[0] else SPOILT
 
 
@@ -46,7 +42,7 @@ def keep(repo, md5: str, source: Path) -> None:
     """Put a copy of `source`, which must have this hash, into the cache, as DVC would."""
     with atomic(path(repo, md5)) as temporary:
         shutil.copyfile(source, temporary)
-    repo.cache.local.protect(str(path(repo, md5)))
+    protect(repo, md5)
 
 
 def put_aside(repo, md5: str, what: str) -> None:
@@ -74,15 +70,10 @@ def restore(repo, md5: str, what: str) -> bool:
 
 def relist(repo, md5: str, what: str) -> None:
     """Write the listing of the folder at `what` anew, if the folder as it lies in the project gives the same hash."""
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-
-    folder, tree = Path(repo.root_dir) / what, Tree()
-    for file in folder.rglob("*") if folder.is_dir() else ():
-        if file.is_file():
-            tree.add(file.relative_to(folder).parts, None, HashInfo("md5", digest(file)))
-    tree.digest()
-    if tree.oid == md5:
+    folder = Path(repo.root_dir) / what
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+    found, content = listing({file.relative_to(folder).parts: digest(file) for file in files})
+    if found == md5:
         with atomic(path(repo, md5)) as temporary:
-            temporary.write_bytes(tree.as_bytes())
-        repo.cache.local.protect(str(path(repo, md5)))
+            temporary.write_bytes(content)
+        protect(repo, md5)

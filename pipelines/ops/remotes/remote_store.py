@@ -3,7 +3,6 @@
 A file appears under its name when all of it is there. (DVC writes over SSH under the final name: whoever breaks off leaves half.)
 """
 
-import contextlib
 import errno
 import hashlib
 import secrets
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from pipelines.core.files import atomic
 from pipelines.harness.progress import progress
+from pipelines.ops.patches import remote
+from pipelines.ops.patches.remote import address
 from pipelines.ops.remotes.local_cache import digest
 
 JOBS = 8
@@ -53,7 +54,7 @@ def open_remote(repo, name: str = ""):
     from dvc.fs import RemoteMissingDepsError
 
     try:
-        return repo.cloud.get_remote_odb(name or None, "push")
+        return remote.database(repo, name)
     except NoRemoteError:
         raise RemoteError("There is no default remote: dvc remote add -d NAME URL (docs/remotes.md)") from None
     except RemoteNotFoundError:
@@ -67,68 +68,47 @@ def open_remote(repo, name: str = ""):
         raise RemoteError(f"The remote cannot be used: {error}") from error
 
 
-def address(shelf) -> str:
-    return shelf.fs.unstrip_protocol(shelf.path).removeprefix("file://").removesuffix("/files/md5")
-
-
-def sizes(shelf) -> dict[str, int]:
+def sizes(store) -> dict[str, int]:
     """Hash -> bytes of every file in the remote; none where its folder is not there yet. `RemoteError` if it cannot be asked."""
     try:
-        if _local(shelf):
-            root = Path(shelf.path)
-            found = {file: file.stat().st_size for file in root.glob("??/*") if file.is_file()} if root.exists() else {}
-        else:
-            shelf.fs.fs.invalidate_cache()
-            listed = shelf.fs.fs.find(shelf.path, detail=True)
-            found = {path: entry["size"] for path, entry in listed.items()}
+        found = remote.listed(store)
     except FileNotFoundError:
         return {}
     except Exception as error:  # each kind of remote has its own
-        raise RemoteError(f"{address(shelf)} cannot be asked what it has: {reason(error)}") from error
+        raise RemoteError(f"{address(store)} cannot be asked what it has: {reason(error)}") from error
     names = {Path(path).parent.name + Path(path).name: size for path, size in found.items()}
     return {name: size for name, size in names.items() if len(name.removesuffix(".dir")) == 32 and "." not in name[:32]}
 
 
-def put(shelf, md5: str, source: Path) -> None:
+def put(store, md5: str, source: Path) -> None:
     """Copy `source` to the remote, under its name when it is whole."""
-    target = shelf.oid_to_path(md5)
-    if _local(shelf):
+    target = remote.path(store, md5)
+    if remote.protocol(store) == "local":
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)
-    elif shelf.fs.protocol == "ssh":
-        temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-        try:
-            shelf.fs.put_file(str(source), temporary)
-            shelf.fs.fs.mv(temporary, target)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                shelf.fs.fs.rm_file(temporary)
-            raise
-    else:  # a put to a store of objects is whole or is not
-        shelf.fs.put_file(str(source), target)
+    elif remote.protocol(store) == "ssh":
+        remote.upload_and_rename(store, source, f"{target}.{secrets.token_hex(4)}.tmp", target)
+    else:  # an object store shows an upload only when it is complete
+        remote.upload(store, source, target)
 
 
-def get(shelf, md5: str, target: Path) -> None:
+def get(store, md5: str, target: Path) -> None:
     """Copy a file of the remote to `target`, under its name when it is whole and has its hash. `Spoilt` where it has another."""
     with atomic(target) as temporary:
-        shelf.fs.get_file(shelf.oid_to_path(md5), str(temporary))
+        remote.download(store, remote.path(store, md5), temporary)
         if digest(temporary) != md5.partition(".")[0]:
             raise Spoilt(md5)
 
 
-def remove(shelf, md5: str) -> None:
+def remove(store, md5: str) -> None:
     """Delete a file of the remote. `FileNotFoundError` where it is not there, if that kind of remote says so."""
-    target = shelf.oid_to_path(md5)
-    if _local(shelf):
-        Path(target).unlink()
-    else:
-        shelf.fs.fs.rm_file(target)
+    remote.delete(store, remote.path(store, md5))
 
 
-def check(shelf, md5: str) -> None:
+def check(store, md5: str) -> None:
     """Read a file of the remote to its end. `Spoilt` where it has another hash than its name."""
     found = hashlib.md5()
-    with shelf.fs.open(shelf.oid_to_path(md5), "rb") as content:
+    with remote.opened(store, remote.path(store, md5)) as content:
         for block in iter(partial(content.read, BLOCK), b""):
             found.update(block)
     if found.hexdigest() != md5.partition(".")[0]:
@@ -184,7 +164,3 @@ def reason_here(error: BaseException) -> str:
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return "the disk here is full; conservatory prune and conservatory cache --prune make room"
     return reason(error)
-
-
-def _local(shelf) -> bool:
-    return shelf.fs.protocol == "local"

@@ -7,6 +7,7 @@ stays, and the same command goes on from there.
 from collections.abc import Callable, Container, Iterable
 
 from pipelines.harness.progress import progress
+from pipelines.ops.patches.cache import protect
 from pipelines.ops.remotes import local_cache, remote_store
 from pipelines.ops.remotes.local_cache import ABSENT, SOUND, SPOILT
 from pipelines.ops.remotes.remote_store import RemoteError, Spoilt
@@ -110,7 +111,7 @@ def fetch(repo, store, wanted: Iterable[str]) -> dict[str, Exception]:
     def one(md5: str) -> None:
         target = local_cache.path(repo, md5)
         remote_store.get(store, md5, target)
-        repo.cache.local.protect(str(target))
+        protect(repo, md5)
 
     return remote_store.each(wanted, one, "pull")
 

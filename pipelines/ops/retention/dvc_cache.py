@@ -7,7 +7,6 @@ too: a run may have made it and not yet have written it down.
 """
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -15,18 +14,12 @@ from pathlib import Path
 
 from pipelines import recipe
 from pipelines.ops.dvc import recover
+from pipelines.ops.patches import locks
 from pipelines.ops.registry import cache_references, git, objects, other_branches, versions, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention.policy import DAY, row
 
 HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
-
-
-def folder(project: Path) -> Path:
-    from dvc.repo import Repo  # a second to import
-
-    with Repo(str(project.absolute())) as repo:
-        return Path(repo.cache.local.path)
 
 
 def why_not(project: Path, cache: Path) -> str:
@@ -41,8 +34,8 @@ def busy(project: Path) -> str:
     if retrainings := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
         return f"retraining {retrainings[0]} is at work"
     with contextlib.suppress(OSError, ValueError):
-        locks = json.loads((project / recover.RWLOCK).read_text())
-        if living := [pid for pid in recover.holders(locks) if recover.alive(pid)]:
+        text = (project / locks.RWLOCK).read_text()
+        if living := [pid for pid in locks.dvc_processes(text) if recover.alive(pid)]:
             return f"DVC is at work (process {living[0]})"
     return ""
 

@@ -4,12 +4,12 @@ import re
 import time
 from pathlib import Path
 
+from pipelines.ops.patches import experiments as reference
 from pipelines.ops.registry import git, other_branches, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import dvc_cache
 from pipelines.ops.retention.policy import row
 
-EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 BRANCH = f"refs/heads/{worktree.BRANCH}"
 
 
@@ -21,9 +21,9 @@ def find(project: Path) -> list[dict]:
     held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
     told = "--format=%(refname) %(objectname) %(committerdate:unix)"
     commits: dict[str, dict] = {}
-    for line in git.run(project, "for-each-ref", told, "refs/exps", BRANCH.rstrip("/")).stdout.splitlines():
+    for line in git.run(project, "for-each-ref", told, reference.PREFIX, BRANCH.rstrip("/")).stdout.splitlines():
         ref, commit, when = line.split()
-        match = EXPERIMENT.fullmatch(ref)
+        match = reference.REFERENCE.fullmatch(ref)
         if not match and not ref.startswith(BRANCH):
             continue  # DVC's own
         name = match[1] if match else ref.removeprefix("refs/heads/")

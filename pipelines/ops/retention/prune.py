@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.ops import run
+from pipelines.ops.patches.cache import of_project
 from pipelines.ops.registry import cache_references, history, saving
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import dvc_cache, experiments, policy, withdrawn
@@ -20,7 +21,7 @@ def find(project: Path, rules: dict, also: list[str] = (), purge: bool = False) 
     going |= {
         f"{experiments.BRANCH}{each['name']}" for each in found if each["kind"] == "retraining" and not each["kept"]
     }
-    cache = dvc_cache.folder(project)
+    cache = of_project(project)
     if why := dvc_cache.why_not(project, cache):
         found.append(row("cache", str(cache), 0, kept=why))
     elif cache.is_dir():

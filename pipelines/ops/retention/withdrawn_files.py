@@ -18,6 +18,7 @@ import yaml
 from pipelines import recipe
 from pipelines.core import shards
 from pipelines.core.files import sha256
+from pipelines.ops.patches.cache import folder, runs
 from pipelines.ops.registry import git, history, versions
 from pipelines.ops.registry.errors import RegistryError
 
@@ -97,7 +98,7 @@ def _locks(project: Path) -> Iterator[tuple[str, str]]:
 
 def _runs(cache: Path) -> Iterator[dict]:
     """The stages' entries in DVC's record of its runs, each as it would stand in dvc.lock."""
-    for file in sorted((cache.parents[1] / "runs").glob("??/*/*")):
+    for file in sorted(file for run in runs(folder(cache)) for file in run.iterdir()):
         with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
             text = textwrap.indent(file.read_text(encoding="utf-8"), "    ")
             yield from recipe.parse_lock(f"stages:\n  run:\n{text}").values()

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.core import params
 from pipelines.core.files import read_json
 from pipelines.ops.dvc import freshness
+from pipelines.ops.patches import cache
 from pipelines.ops.registry import history, versions, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import experiments
@@ -41,8 +42,8 @@ def gather(project: Path = Path()) -> dict:
         "quarantine": _quarantine(project),
         "models": _models(project),
         **_retrainings(project),
-        "disk": disk.usage(project, dvc_cache := _dvc_cache(project)),
-        "experiments": experiments.usage(project, dvc_cache / "files/md5") if dvc_cache else None,
+        "disk": disk.usage(project, cache.folder(cached := cache.of_project(project))),
+        "experiments": experiments.usage(project, cached),
         "dagster": _answer(asked),
     }
 
@@ -174,14 +175,6 @@ def _retrainings(project: Path) -> dict[str, list[str]]:
         else:
             left.append(f"{name} {worktree.failure(project, name)}".strip())
     return {"retraining": working, "retrainings": left}
-
-
-def _dvc_cache(project: Path) -> Path | None:
-    from dvc.repo import Repo
-
-    with Repo(str(project)) as repo:
-        local = repo.cache.local
-        return Path(local.path).parents[1] if local else None  # <cache.dir>/files/md5
 
 
 def _ask_dagster(project: Path) -> subprocess.Popen | None:

@@ -87,7 +87,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     ):
         change()
         requests, why, cursor = look(sensor, cursor, instance)
-        assert not requests and "waiting until they are at rest" in why
+        assert not requests and "waiting until none does" in why
         requests, _, cursor = look(sensor, cursor, instance)
         assert len(requests) == 1 and requests[0].run_key.startswith(folders.signature(tmp_path)[0])
         requests, why, cursor = look(sensor, cursor, instance)
@@ -98,7 +98,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     music.rename(tmp_path / "elsewhere")  # a disk that is not mounted is no new data
     for _ in range(2):
         requests, why, cursor = look(sensor, cursor, instance)
-        assert not requests and why == f"not there: {music}; looking again when it is"
+        assert not requests and why == f"missing: {music}; waiting until it is back"
     (tmp_path / "elsewhere").rename(music)
     assert "have not changed" in look(sensor, cursor, instance)[1]
 
@@ -188,7 +188,7 @@ def watched(tmp_path):
 def asked(sensor, cursor, instance):
     """The request of the look at which data that have changed are at rest; and the cursors before and after it."""
     requests, why, before = look(sensor, cursor, instance)
-    assert not requests and "waiting until they are at rest" in why
+    assert not requests and "waiting until none does" in why
     (request,), _, after = look(sensor, before, instance)
     assert "have not changed" in look(sensor, after, instance)[1]
     return request, before, after

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.ops.lineage import withdraw
 from pipelines.ops.lineage.revision import Revision
+from pipelines.ops.patches.cache import of_project
 from pipelines.ops.registry import cache_references, worktree
 from pipelines.ops.remotes import local_cache
-from pipelines.ops.retention import dvc_cache, withdrawn
+from pipelines.ops.retention import withdrawn
 
 CLIP = "sound 3"
 CONTENT = hashlib.sha256(CLIP.encode()).hexdigest()
@@ -62,7 +63,7 @@ def test_its_bytes_leave_older_results(project):
     purged = json.loads(cache_references.PURGED.read_text())
     kinds = {path.rpartition("-")[0] or path for path in purged.values()}
     assert kinds == {"data/audio/one/shard", "reports/index.html"}
-    assert all(row["kept"] for row in withdrawn.find(project, dvc_cache.folder(project))), "nothing more to purge"
+    assert all(row["kept"] for row in withdrawn.find(project, of_project(project))), "nothing more to purge"
     assert "Goes: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
 

@@ -128,7 +128,7 @@ def test_a_stage_that_was_killed_says_so(in_tmp, status, killed):
     assert follower(in_tmp, "Running stage 'a':", "> python step.py", error, status=255).failed["reason"] == killed
     found = follower(in_tmp, "Running stage 'a':", "> python step.py", "a: no copies: passed", error, status=255)
     assert found.failed["reason"] == f"{killed}; it said last: a: no copies: passed"
-    assert follow.failure(["passed", error]) == ("a", f"{killed}; it said last: passed")
+    assert follow.failure(["passed", error]) == ("a", f"{killed}; its last line: passed")
     assert follow.failure(["", "no stage"]) == ("", "no stage")
 
 
@@ -158,7 +158,7 @@ def test_a_loud_stage_keeps_its_first_and_last_lines(in_tmp):
     found = follower(in_tmp, "Running stage 'a':", *(f"line {n}" for n in range(100_000)))
     told = [entry["message"] for entry in log.read(found.log.path) if entry["event"] == "output"]
     assert len(told) == log.FIRST + log.LAST + 1 and told[0] == "line 0" and told[-1] == "line 99999"
-    assert told[log.FIRST] == f"({100_000 - log.FIRST - log.LAST} lines more are not kept)"
+    assert told[log.FIRST] == f"({100_000 - log.FIRST - log.LAST} lines are left out here)"
 
 
 def test_many_loud_stages_fill_a_file_no_further_than_its_bound(in_tmp, monkeypatch):

@@ -92,7 +92,7 @@ def test_what_dvc_says(project, change, expected):
 def test_what_is_away_is_gone_and_not_stale(project):
     (project / "models/short").unlink()
     found = freshness.states(project)
-    assert found["train@short"] == freshness.State("gone", ("models/short is away; DVC's cache has it",))
+    assert found["train@short"] == freshness.State("gone", ("models/short is missing; DVC's cache has it",))
 
 
 def test_reasons(project):
