@@ -78,7 +78,7 @@ def test_comments_stay(project):
     conservatory("enable", "notes")
     after = (project / "params.yaml").read_text()
     added = set(after.splitlines()) - set(before.splitlines())
-    assert {line.split(":")[0].strip() for line in added} == {"mfcc", "notes", "notes_svm", "tasks", "runs"}
+    assert {line.split(":")[0].strip() for line in added} == {"mfcc", "notes", "notes_svm", "runs"}
 
 
 def test_what_the_user_changed_stays(project):

@@ -47,9 +47,9 @@ RUN = {
 def check(settings: dict, reads: Reads) -> None:
     """Raise `SystemExit` for the first entry that is wrong, with the nearest name where one is not known."""
     tasks, runs = settings.get("tasks") or {}, settings.get("runs") or {}
-    if not reads.section("runs"):
-        return
     families = sorted(path.parent.name for path in (code.PROJECT / FOLDER).glob("[!_]*/__init__.py"))
+    if not reads.section("runs") or not families:  # a recipe of one's own, over code of one's own
+        return
     for name, entry in tasks.items():
         _known(name, families, f"tasks.{name}", f"families in {FOLDER}/")
         table(f"tasks.{name}", entry, SHARED, SHARED)
