@@ -26,6 +26,7 @@ import pyarrow as pa
 from pipelines.core import plugins
 from pipelines.core.tables import column
 
+WAVEFORM = "waveform"  # the one representation that is not computed
 POOLED = pa.schema([column("clip_id", pa.string(), "the clip; the other columns are its statistics", unique=True)])
 
 

@@ -45,10 +45,10 @@ def load(folder: str | os.PathLike) -> tuple[onnxruntime.InferenceSession, dict]
     folder = Path(folder)
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} holds no exported tagger: `conservatory run` exports what is trained")
-    config = read_json(folder / "config.json")
+    found, config = session(folder / "model.onnx"), read_json(folder / "config.json")
     if "front_parameters" not in config:
         raise ValueError(f"{folder} was exported by an earlier version: `conservatory run` exports it again")
-    return session(folder / "model.onnx"), config
+    return found, config
 
 
 def hear(tagger: onnxruntime.InferenceSession, config: dict, chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

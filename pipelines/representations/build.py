@@ -72,7 +72,7 @@ def build(
     """
     rate, keep = settings["audio"]["sample_rate"], settings["cache"]["limit_gb"] > 0
     device = settings["executor"].get("device", "cpu")
-    entries = {other: entry for other, entry in settings["features"].items() if features.load(other).KIND != "samples"}
+    entries = {other: entry for other, entry in settings["features"].items() if other != features.WAVEFORM}
     filled = _fill_on_gpu(index, audio_dir, name, entries[name], rate, device, keep) if device != "cpu" else 0
     tasks = []
     for number in range(len(list(Path(audio_dir).glob("shard-*.npy")))):
@@ -106,8 +106,8 @@ def frames(dataset: str, name: str, entry: dict, settings: dict, reader: str) ->
     For "waveform" its own folder; else one of this `reader`, which is removed at the end. Its shards are links where the cache
     of clips has them, as it has after the features stage.
     """
-    source = chunks.source(dataset, "waveform")
-    if features.load(name).KIND == "samples":
+    source = chunks.source(dataset, features.WAVEFORM)
+    if name == features.WAVEFORM:
         yield source
         return
     folder = SCRATCH / f"{dataset}-{reader}"

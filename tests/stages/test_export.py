@@ -188,6 +188,7 @@ def test_a_wrong_entry_is_refused(project, checkpoint, changes, message):
     assert not (project / "models").exists()
 
 
+@pytest.mark.system
 def test_a_network_reads_each_representation_that_it_says_it_reads(project):
     """The same network from frames and from the waveform, whose front end makes those frames."""
     features.main("scores", "log_mel")
@@ -198,8 +199,10 @@ def test_a_network_reads_each_representation_that_it_says_it_reads(project):
         assert read_json("data/records/export/short.json")["checks"]["equals PyTorch"]["passed"]
         embed.main("scores", "short")
         vectors[reads] = embeddings.read("data/embeddings/scores/short.parquet", IDS)
+    whole = [n >= 59_049 for n in LENGTHS]  # of a shorter clip the frames, or the samples, are played again
     # a chunk of frames sees across its edges, and frames are kept in float16
-    np.testing.assert_allclose(vectors["log_mel"], vectors["waveform"], atol=0.02 * np.abs(vectors["waveform"]).max())
+    tolerance = 0.02 * np.abs(vectors["waveform"]).max()
+    np.testing.assert_allclose(vectors["log_mel"][whole], vectors["waveform"][whole], atol=tolerance)
     assert not list((project / ".cache/frames").iterdir()), "what was linked for it is taken away"
 
 
