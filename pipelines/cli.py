@@ -154,7 +154,7 @@ def run_stages(
     first, as without; what is made of them is left to the next run.
     """
     settings = _settings()
-    targets = list(stages or [])
+    targets, after = list(stages or []), []
     if dataset:
         if dataset not in settings["datasets"]:
             _fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
@@ -165,12 +165,13 @@ def run_stages(
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         meant = {stage: families.named(stage, settings) for stage in stages if stage.partition("@")[0] not in known}
-        if unknown := [stage for stage, found in meant.items() if not found]:
+        if unknown := [stage for stage, (found, _) in meant.items() if not found]:
             there = [*known, *(settings.get("runs") or {})]
             _fail(
                 f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
             )
-        targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, [stage])))
+        targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
+        after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
 
     try:
@@ -180,10 +181,13 @@ def run_stages(
     if dry_run:
         _say_plan(targets, dataset)
         return
-    ended = run.repro(targets, force, dataset, jobs)
+    ended = run.repro(targets, force, dataset, jobs, after)
     pending_alerts.tell(Path())
+    pages = [Path("reports/pages") / f"{name.replace('_page@', '_')}.html" for name in after if "_page@" in name]
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
-        print(f"Report: {run.REPORT.absolute()}")
+        pages = [run.REPORT]
+    for page in pages if ended == 0 else []:
+        print(f"Report: {page.absolute()}")
     raise typer.Exit(ended)
 
 

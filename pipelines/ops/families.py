@@ -69,17 +69,16 @@ def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservato
         print(f"Kept {name}: {why}.")
 
 
-def named(name: str, settings: dict) -> list[str]:
-    """The stages that `conservatory run NAME` means by a run or an enabled preset; none for any other name."""
+def named(name: str, settings: dict) -> tuple[list[str], list[str]]:
+    """The stages that `conservatory run NAME` means by a run or an enabled preset: (stages to run with what they need, summaries
+    to make again of what is there). None for any other name."""
     preset = presets.presets().get(name)
     entries = preset.entries if preset and presets.is_enabled(preset, settings) else {}
     runs = [name] if name in (settings.get("runs") or {}) else list(entries.get("runs", {}))
     taggers = list(entries.get("taggers", {}))
     stages = [f"score@{run}" for run in runs] + [f"tagging@{tagger}" for tagger in taggers]
-    pages = sorted(
-        {f"task_page@{settings['runs'][run]['task']}" for run in runs} | ({"task_page@tagging"} if taggers else set())
-    )
-    return [*stages, "compare", *pages] if stages else []
+    tasks = {settings["runs"][run]["task"] for run in runs} | ({"tagging"} if taggers else set())
+    return stages, ["compare", *(f"task_page@{task}" for task in sorted(tasks))] if stages else []
 
 
 def _preset(name: str) -> presets.Preset:

@@ -4,7 +4,7 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -26,8 +26,8 @@ REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
 ALONE, FORCED = ["--single-item"], ["--force", "--single-item"]
-SUMMARIES = ("metrics", "report")
-"""Stages that read all datasets, and do without one that is not there."""
+SUMMARIES = ("compare", "metrics", "task_page", "report")
+"""Kinds of stages that read all datasets and runs, and do without one that is not there."""
 Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it is given
 
 
@@ -59,19 +59,20 @@ def refresh(say=print) -> list[str]:
     return changed
 
 
-def repro(targets: list[str], force: bool = False, dataset: str = "", jobs: int = 1) -> int:
+def repro(targets: list[str], force: bool = False, dataset: str = "", jobs: int = 1, after: Sequence[str] = ()) -> int:
     """`dvc repro` of the targets, its output passed on; with none of all stages, or of all of one dataset and the report.
 
     Returns its exit status; 0 says the targets are up to date. With `force` they are run once more, after what they need was
-    brought up to date, one after another. jobs: how many stages may run at once.
+    brought up to date, one after another. jobs: how many stages may run at once. after: stages that run last, with what is there,
+    whatever else they could read.
     """
     errors.check()
     with alone():
         _let_others_end()
-        status = _repro(targets, force, dataset, jobs)
+        status = _repro(targets, force, dataset, jobs, after)
         # a plain `dvc repro` that began meanwhile has files of ours in use, at which DVC ends; what it says to do then is wrong
         while status and _let_others_end():
-            status = _repro(targets, force, dataset, jobs)
+            status = _repro(targets, force, dataset, jobs, after)
     return status
 
 
@@ -103,7 +104,7 @@ def alone(say=print) -> Iterator[None]:
         yield
 
 
-def _repro(targets: list[str], force: bool, dataset: str, jobs: int) -> int:
+def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequence[str]) -> int:
     began = time.monotonic()
     try:
         recover.recover()
@@ -140,13 +141,15 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int) -> int:
             ended = _side_by_side(needs, jobs, command, follower)
             if ended and everything and left_out_datasets(follower):
                 print(f"Going on without {', '.join(left_out_datasets(follower))}.", flush=True)
-                run(ALONE, [name for name in needs if name in SUMMARIES])
+                run(ALONE, [name for name in needs if is_summary(name)])
         else:
             for options, names in calls:
                 if ended := run(options, names):
                     break
             if ended and everything:
                 _the_others(calls[0][1], follower, run)
+        if after and not ended:
+            ended = run(ALONE, [*after])
         status = ended
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
@@ -257,14 +260,16 @@ def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
     from pipelines.ops.dvc import freshness
 
     if dataset:
-        wanted = {name for name in found if dataset_of(name) == dataset or name in SUMMARIES}
+        runs = load_params().get("runs") or {}
+        of_it = {dataset, *(name for name, entry in runs.items() if entry["dataset"] == dataset)}
+        wanted = {name for name in found if dataset_of(name) in of_it or is_summary(name)}
         for name in reversed(found):
-            if name in wanted and name not in SUMMARIES:
+            if name in wanted and not is_summary(name):
                 wanted.update(found[name].needs)
         found = {name: state for name, state in found.items() if name in wanted}
     fresh = [name for name, state in found.items() if state.state == freshness.FRESH]
     due = [name for name, state in found.items() if state.state != freshness.FRESH]
-    if dataset and set(due) <= set(SUMMARIES):
+    if dataset and all(map(is_summary, due)):
         due = []  # what other datasets wait for is not asked for
     return fresh, due
 
@@ -281,11 +286,15 @@ def plan(dataset: str = "") -> list[tuple[str, str, estimate.Estimate]]:
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:
-    """The datasets of which a stage has failed, where those are all that failed and taggers are trained on none of them."""
+    """The datasets and runs of which a stage has failed, where those are all that failed, and no tagger is trained on them."""
     settings = load_params()
     found = {dataset_of(failure["stage"]) for failure in follower.failures}
-    known = set(settings["datasets"]) - {(settings.get("training") or {}).get("dataset")}
+    known = {*settings["datasets"], *(settings.get("runs") or {})} - {(settings.get("training") or {}).get("dataset")}
     return sorted(found) if found and found <= known else []
+
+
+def is_summary(stage: str) -> bool:
+    return stage.partition("@")[0] in SUMMARIES
 
 
 def dataset_of(stage: str) -> str:
@@ -314,7 +323,7 @@ def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[s
             return  # interrupted, or DVC itself has failed
     if not follower.busy and left_out_datasets(follower):
         print(f"Going on without {', '.join(left_out_datasets(follower))}.", flush=True)
-        run(ALONE, [name for name in due if name in SUMMARIES])
+        run(ALONE, [name for name in due if is_summary(name)])
 
 
 def _forced(targets: list[str]) -> tuple[list[Call], list[str]]:

@@ -43,7 +43,9 @@ def main() -> None:
     write_record(
         "compare",
         figures={
-            f"{name}, {each['lead']}": round(each["scores"][each["lead"]]["value"], 4) for name, each in found.items()
+            f"{name}, {each['lead']}": round(each["scores"][each["lead"]]["value"], 4)
+            for name, each in found.items()
+            if each["scores"][each["lead"]]["value"] is not None
         },
     )
     log.info("%d runs of %d tasks, %d differences", len(found), len(by_task), sum(map(len, differences.values())))

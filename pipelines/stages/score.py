@@ -1,5 +1,7 @@
 """score: what the model of a run answers for test clips, and the scores of its task, against a trivial baseline."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines import tasks
 from pipelines.core import params, paths
-from pipelines.core.files import atomic, write_json
+from pipelines.core.files import atomic, sha256, write_json
 from pipelines.core.record import write_record
 from pipelines.harness import command
 from pipelines.harness.logging import start
@@ -52,6 +54,7 @@ def main(run: str) -> None:
         "dataset": entry.dataset,
         "fingerprint": scores.fingerprint(answers[0]),
         "draws": dict(entry.shared),
+        "models": {str(seed): _digest(path) for seed, path in entry.trainings},
         "lead": lead,
     }
     details = module.details(entry, answers) if hasattr(module, "details") else {}
@@ -77,6 +80,12 @@ def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
 
 def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
+
+
+def _digest(folder: Path) -> str:
+    """16 hex digits of the files of a fitted model."""
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def _write(path: Path, columns: dict[str, np.ndarray]) -> None:
