@@ -184,7 +184,7 @@ def test_the_record_of_tagging(project):
 def test_bad_files_are_counted_and_the_users_files_untouched(project, songs_folder):
     table = pd.read_parquet(project / "data/audio/mine/quarantine.parquet")
     assert sorted(Path(path).name for path in table["path"]) == ["nan.wav", "text.wav"]
-    page = (project / "reports/index.html").read_text()
+    page = (project / "reports/pages/mine.html").read_text()
     assert "nan.wav" in page and "text.wav" in page
     assert "<more>" not in page, "names are escaped"
     assert len(list(songs_folder.rglob("*.*"))) == 10
@@ -214,7 +214,7 @@ def test_dvc_would_run_what_the_status_calls_stale(project):
     finally:
         params.write_text(before[0])
         module.write_bytes(before[1])
-    assert would_run == {"ood@scores", "ood@mine", "report"}
+    assert would_run == {"ood@scores", "ood@mine", "page@scores", "page@mine", "report"}
     assert stale == would_run | {"metrics"}, "it reads what those make"
 
 
@@ -225,10 +225,11 @@ def test_push_and_pull_bring_the_same_bytes(project, tmp_path):
     fresh = copy_project(tmp_path / "fresh")
     for name in ("params.yaml", "dvc.lock"):
         shutil.copy(project / name, fresh / name)
-    shutil.copytree(project / "reports", fresh / "reports", ignore=shutil.ignore_patterns("*.html"))
+    shutil.copytree(project / "reports", fresh / "reports", ignore=shutil.ignore_patterns("*.html", "pages"))
     run_in(fresh, *DVC, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
     run_in(fresh, *DVC, "pull", "-q")
-    for path in ("reports/index.html", "data/audio/scores/shard-00000.npy", "models/tagging/short/model.safetensors"):
+    kept = ("data/audio/scores/shard-00000.npy", "models/tagging/short/model.safetensors")
+    for path in ("reports/index.html", "reports/pages/mine.html", *kept):
         assert (fresh / path).read_bytes() == (project / path).read_bytes()
     assert "up to date" in run_in(fresh, *DVC, "status").stdout
 
@@ -377,7 +378,8 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
     assert "level" in json.loads((project / "reports/tagging.json").read_text())["scores"]
     frames = pd.read_parquet(project / "data/features/two_notes/tenths/index.parquet")
     assert frames["length"].tolist() == [51] * 12
-    page = (project / "reports/index.html").read_text()
+    assert "two_notes" in (project / "reports/index.html").read_text()
+    page = (project / "reports/pages/two_notes.html").read_text()
     assert "two_notes" in page and "level" in page
     partitions = run_in(
         project,

@@ -133,6 +133,10 @@ def closure(module, at_once):
             continue
         tree = ast.parse(MODULES[name].read_text())
         reached[name] = len(tree.body) > 1
+        # the page of a study loads what lies in this folder
+        waiting += (
+            [each for each in MODULES if each.startswith(f"{name}.")] if name == "pipelines.report.sections" else []
+        )
         waiting += [
             *modules_of(tree.body if at_once else ast.walk(tree)),
             *([name.rpartition(".")[0]] if "." in name else []),

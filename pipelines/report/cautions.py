@@ -43,8 +43,8 @@ def of(state: State, lineage: Lineage) -> list[dict]:
 
 
 def distances(state: State, lineage: Lineage) -> list[dict]:
-    """How far each dataset lies from the training music: `{"dataset", "how", "taggers" (tagger -> AUROC), "source"}` of those that
-    the ood stage has placed, but for the training dataset itself."""
+    """How far each dataset lies from the training music: `{"dataset", "how", "taggers" (tagger -> AUROC), "source"}` of each
+    that the ood stage has placed, but for the training dataset itself."""
     found = []
     for name, dataset in state.datasets.items():
         strange = strangeness(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}

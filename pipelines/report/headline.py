@@ -91,7 +91,7 @@ PLAIN = {
     "chance": "no better than chance",
     "unknown": "to an unknown extent (too few works)",
 }
-"""A verdict as anyone understands it, after "the embeddings group the clips by style"."""
+"""A verdict as anyone understands it, after "the taggers sort the clips by style"."""
 
 
 def verdict_sentence(found: list[dict], n_taggers: int) -> str:
@@ -109,17 +109,13 @@ def verdict_sentence(found: list[dict], n_taggers: int) -> str:
                 of[one["verdict"]].append(words(one["target"]))
         told = [f"by {listed(targets)} {PLAIN[verdict]}" for verdict, targets in of.items()]
         parts.append(f"the clips of {dataset} {' and '.join(told)}")
-    who = (
-        "What the tagger has learned groups"
-        if n_taggers == 1
-        else f"What {word(n_taggers)} taggers have learned groups"
-    )
+    who = "The trained tagger sorts" if n_taggers == 1 else f"{word(n_taggers).capitalize()} trained taggers sort"
     return f"{who} {'; '.join(parts)}."
 
 
 def probe(state: State, dataset: Dataset, target: str, of: str = "linear") -> dict[str, dict]:
-    """The best tagger's and the best baseline's record of a probe, `{"tagger": {"name", "accuracy", "ci95", "trivial"}, "baseline":
-    ...}`; without those that the study has not scored."""
+    """The best tagger's and the best baseline's record of a probe, `{"tagger": {"name", "accuracy", "ci95", "trivial"},
+    "baseline": ...}`; without those that the study has not scored."""
     records = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get(of, {})
     taggers, found = tagger_names(state), {}
     for name in ordered(state, records):

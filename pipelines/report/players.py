@@ -118,8 +118,8 @@ def mp3(samples: np.ndarray, sample_rate: int) -> str:
 
 
 def link(path: str, base: str, outside: bool = False) -> Markup:
-    """The address of a clip's own file, seen from a page whose way to the project's folder is `base`. "" for one outside the project
-    (its path is private, and means nothing where the page is sent), unless `outside` asks for those too. `Markup`:
+    """The address of a clip's own file, seen from a page whose way to the project's folder is `base`. "" for one outside the
+    project (its path is private, and means nothing where the page is sent), unless `outside` asks for those too. `Markup`:
     `private.hider` is not to change it."""
     if os.path.isabs(path):
         return Markup("file://" + quote(path) if outside else "")

@@ -92,8 +92,8 @@ class State:
 
 
 def read(only: Collection[str] | None = None) -> State:
-    """Read the project in the working folder. only: these datasets, where it is not all of them. Raises `SchemaError` where a table
-    is not what it promises."""
+    """Read the project in the working folder. only: these datasets, where it is not all of them. Raises `SchemaError` where a
+    table is not what it promises."""
     settings = params.read()
     entries = {name: entry for name, entry in settings["datasets"].items() if only is None or name in only}
     names = params.tagger_names(settings)

@@ -1,5 +1,6 @@
 """Fill templates: other people's text is escaped, private folders are shortened, and the same values give the same bytes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,5 +43,5 @@ def _source(name: str) -> tuple[str, str, Callable]:
 
 
 def soft(name: str) -> Markup:
-    """A name that a line may break after its underscores, and nowhere else."""
-    return Markup(str(escape(name)).replace("_", "_<wbr>"))
+    """A name or a path, in which a line may break after an underscore or a slash, before a dot, and nowhere else."""
+    return Markup(re.sub(r"[_/@-]|(?=\.)", r"\g<0><wbr>", str(escape(name))))

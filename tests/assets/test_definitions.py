@@ -32,11 +32,27 @@ CHECKS = {
     "ood": "every_clip_is_placed like_the_training_music",
     "degrade": "schema every_clip finite",
     "robustness": "what_clean_clips_show_is_shown_by_changed_ones",
-    "tagging": "better_than_chance",
-    "report": "every_figure_has_its_lineage",
+    "tagging": "better_than_the_baseline",
+    "page": "every_figure_has_its_lineage under_8_MB",
+    "task_page": "every_figure_has_its_lineage under_8_MB",
+    "report": "every_figure_has_its_lineage under_8_MB",
 }
 MODELS = {"train", "export"}
-EVALUATION = {"cluster", "study", "leaks", "space", "ood", "degrade", "robustness", "tagging", "metrics", "report"}
+EVALUATION = {
+    "cluster",
+    "study",
+    "leaks",
+    "space",
+    "ood",
+    "degrade",
+    "robustness",
+    "tagging",
+    "compare",
+    "metrics",
+    "page",
+    "task_page",
+    "report",
+}
 TRAINED = MODELS | {"embed"} | EVALUATION
 ASSETS = TRAINED | {"copies", "raw", "manifest", "audio", "features", "baseline"}
 
@@ -69,6 +85,7 @@ def test_everything_there_is(defs):
         "degrade",
         "robustness",
         "metrics",
+        "page",
         "report",
     }
     assert {(schedule.name, schedule.cron_schedule, schedule.job_name) for schedule in repository.schedule_defs} == {
@@ -98,7 +115,7 @@ def test_string_selections_resolve(defs):
     assert select('+key:"manifest"') == {"raw", "manifest"}
     assert select("group:models+") == TRAINED | {"champion"}
     assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
-    assert select("kind:html") == {"report"}
+    assert select("kind:html") == {"page", "report"}
     job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
     schedule = dg.ScheduleDefinition(name="y", target='key:"report"', cron_schedule="@daily")
     extended = dg.Definitions.merge(defs, dg.Definitions(jobs=[job], schedules=[schedule]))

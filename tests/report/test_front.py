@@ -27,7 +27,7 @@ def test_the_front_page_has_the_verdict_and_the_answers(project, render):
     parts = write_study()
     found = render("front")
     text = flowing(found.text)
-    assert text.count("What two taggers have learned groups the clips of scores by") == 1
+    assert text.count("Two trained taggers sort the clips of scores by") == 1
     probe = parts["probes"]["linear"]
     best = max(("short", "sample"), key=lambda name: probe[name]["accuracy"])
     style = text[text.index("scores style") : text.index("scores voices")]
@@ -54,11 +54,11 @@ def finding(dataset, target, verdict):
         ),
         (
             [finding("a", "x", "level"), finding("a", "y_z", "level")],
-            "What two taggers have learned groups the clips of a by x and y z no better than plain statistics of the sound do.",
+            "Two trained taggers sort the clips of a by x and y z no better than plain statistics of the sound do.",
         ),
         (
             [finding("a", "x", "better"), finding("a", "y", "chance"), finding("b", "label", "unknown")],
-            "What two taggers have learned groups the clips of a by x better than plain statistics of the sound do and by y no "
+            "Two trained taggers sort the clips of a by x better than plain statistics of the sound do and by y no "
             "better than chance; the clips of b by label to an unknown extent (too few works).",
         ),
     ],

@@ -9,7 +9,7 @@ from pipelines.evaluation.crossed import lead
 from pipelines.report.context import Context
 from pipelines.report.state import Dataset, tagger_names
 
-TITLE = "How much of a class falls into one cluster"
+TITLE = "Clusters and classes"
 ORDER = 10
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 EXPORTED = (

@@ -10,6 +10,8 @@ from pipelines.report.context import Context
 
 TITLE = "Listen"
 ORDER = 40
+SHOWN = 3
+"""Cards that are seen at once; the others are behind a fold that says how many."""
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 
@@ -30,6 +32,7 @@ def render(context: Context) -> Markup:
     return context.fill(
         TEMPLATE,
         cards=cards,
+        shown=SHOWN,
         notes=dataset.notes is not None,
         sample_rate=rate,
         excerpt_s=excerpt_s,

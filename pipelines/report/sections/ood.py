@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from pipelines.report.context import Context
 from pipelines.report.state import Dataset
 
-TITLE = "Beside the training music"
+TITLE = "The training music"
 ORDER = 70
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 METHODS = {"umap": "UMAP", "pca": "PCA"}

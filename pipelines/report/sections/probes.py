@@ -7,7 +7,7 @@ from markupsafe import Markup
 from pipelines.report import drawing
 from pipelines.report.context import Context
 
-TITLE = "What clusters do not show"
+TITLE = "Probes"
 ORDER = 20
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from pipelines.report.charts import percent
 from pipelines.report.context import Context
 
-TITLE = "Noise, MP3, pitch, excerpts"
+TITLE = "Robustness"
 ORDER = 60
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 CLEAN = "clean"
