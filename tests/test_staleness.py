@@ -60,7 +60,7 @@ def stale(stages, is_read):
         ("clustering.n_init", rf"cluster@\w+|study@\w+|leaks@\w+|metrics|{PAGES}", "cluster@mine"),
         (
             "features.pooled.n_mfcc",
-            rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|tagging|metrics|{PAGES}",
+            rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|{SCORED}",
             "baseline@mine-pooled_pca",
         ),
         (
@@ -92,13 +92,13 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
     [
         (
             "features/pooled.py",
-            rf"features@\w+-pooled|(export|embed|baseline|copies)@.*|{EVALUATED}|tagging|metrics|report",
+            rf"features@\w+-pooled|(export|embed|baseline|copies)@.*|{EVALUATED}|{SCORED}",
             "baseline@mine-pooled_pca",
         ),
         ("harness/progress.py", r"", None),
         ("ops/run.py", r"", None),
         ("core/files.py", r".*", "raw@mine"),
-        ("evaluation/projection.py", rf"copies@\w+|{EVALUATED}|tagging|metrics|{PAGES}", "cluster@mine"),
+        ("evaluation/projection.py", rf"copies@\w+|{EVALUATED}|{SCORED}", "cluster@mine"),
         ("stages/page.py", PAGES, "page@mine"),
         ("stages/ood.py", rf"ood@\w+|metrics|{PAGES}", "ood@mine"),
         ("symbolic/render.py", r"(?!raw@mine|manifest@mine|audio@mine|features@mine).*", "raw@scores"),
@@ -108,7 +108,7 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
             "train@sample",
         ),
         ("cli.py", r"", None),
-        ("report/style.css", PAGES, "page@mine"),
+        ("report/style.css", rf"task_page@\w+|{PAGES}", "page@mine"),
     ],
 )  # fmt: skip
 def test_one_module_reruns_only_what_uses_it(stages, module, expected, among):
