@@ -73,7 +73,7 @@ def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
 
             try:
                 durations = pq.read_table(manifest, columns=["duration_s"])["duration_s"].to_pylist()
-            except (OSError, ValueError, KeyError):  # spoilt: its stage says so
+            except (OSError, ValueError, KeyError):  # damaged: its stage says so
                 continue
             found[name] = (len(durations), math.fsum(durations))
         elif "fingerprint" in entry:

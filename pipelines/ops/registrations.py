@@ -10,7 +10,7 @@ FOLDER = "registry"
 HISTORY = "history.jsonl"
 DROPPED = "dropped"  # the event, and the stage
 PROMOTING = ("promoted", "rolled_back")
-SPOILT = (
+DAMAGED = (
     OSError,
     ValueError,
     KeyError,
@@ -25,7 +25,7 @@ def records(project: Path = Path()) -> Iterator[tuple[str, dict]]:
     for path in sorted((project / FOLDER).glob("*/[0-9]*.json")):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except SPOILT:
+        except DAMAGED:
             continue
         if isinstance(found, dict):
             yield path.parent.name, found
@@ -43,7 +43,7 @@ def parsed(content: bytes) -> Iterator[dict]:
     for line in content.split(b"\n"):
         try:
             event = json.loads(line)
-        except SPOILT:
+        except DAMAGED:
             continue
         if isinstance(event, dict) and isinstance(event.get("event"), str) and type(event.get("version")) is int:
             yield event

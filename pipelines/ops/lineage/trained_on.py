@@ -26,7 +26,7 @@ def versions() -> Iterator[dict]:
             found = {key: record[key] for key in ("version", "dataset", "leave_out", "commit")}
             hashes = {name: str(md5) for name, md5 in record["hashes"].items()}
             stage = stages[model].get(found["version"], "registered")
-        except registrations.SPOILT:
+        except registrations.DAMAGED:
             continue
         yield {"model": model, "stage": stage, **found, "hashes": hashes}
 

@@ -105,7 +105,7 @@ def _hashes(file: Path) -> tuple[str, str] | None:
 
 
 def _output(revision: Revision, path: str, md5: str, had: tuple[str, str] | None) -> str | None:
-    """What is wrong with a file of an output (`had`: its hashes), here and in DVC's cache: of two copies one may be spoilt, and
+    """What is wrong with a file of an output (`had`: its hashes), here and in DVC's cache: of two copies one may be damaged, and
     the cache's is what is checked out and pushed."""
     here, kept = Path(path), object_path(md5)
     problem = _problem(had, md5, 0)
@@ -114,12 +114,12 @@ def _output(revision: Revision, path: str, md5: str, had: tuple[str, str] | None
     if here.samefile(kept):
         return f"here and in DVC's cache, which are one file, {problem}" if problem else None
     copy = _hashes(kept)
-    spoilt = "it cannot be read" if copy is None else _problem(copy, md5, 0)
-    if problem and spoilt:
-        return f"here {problem}; in DVC's cache {spoilt}"
+    damaged = "it cannot be read" if copy is None else _problem(copy, md5, 0)
+    if problem and damaged:
+        return f"here {problem}; in DVC's cache {damaged}"
     if problem:
         return f"here {problem}; DVC's cache has it as recorded"
-    return f"in DVC's cache {spoilt}; here it is as recorded" if spoilt else None
+    return f"in DVC's cache {damaged}; here it is as recorded" if damaged else None
 
 
 def _problem(digests: tuple[str, str] | None, wanted: str, which: int) -> str | None:

@@ -11,7 +11,7 @@ from pipelines.ops.remotes import local_cache, remote_store, transfer
 def find(project: Path, md5: str, what: str) -> Path:
     """The cached file with this hash, fetched from the default remote if need be; read it, never write it.
 
-    what: its path, for the message. `RegistryError` if it is in neither, or spoilt.
+    what: its path, for the message. `RegistryError` if it is in neither, or damaged.
     """
     store = _store(str(project.absolute()))
     path = local_cache.path(store, md5)
@@ -22,7 +22,7 @@ def find(project: Path, md5: str, what: str) -> Path:
     except OSError as error:
         raise RegistryError(f"{what} ({md5}) cannot be read in DVC's cache: {error.strerror or error}") from error
     if not sound:
-        raise RegistryError(f"{what} ({md5}) is spoilt in DVC's cache: `conservatory pull --models` makes it good")
+        raise RegistryError(f"{what} ({md5}) is damaged in DVC's cache: `conservatory pull --models` makes it good")
     return path
 
 
@@ -69,8 +69,8 @@ def _fetch(store, md5: str, what: str) -> None:
         raise RegistryError(
             f"{missing}, and the remote has it not: `conservatory push` where it was made, then try again"
         )
-    if isinstance(error, remote_store.Spoilt):
-        raise RegistryError(f"{missing}, and is spoilt in the remote: `conservatory push --verify` where it was made")
+    if isinstance(error, remote_store.Damaged):
+        raise RegistryError(f"{missing}, and is damaged in the remote: `conservatory push --verify` where it was made")
     if error:
         raise RegistryError(
             f"{missing}, and the remote could not be asked for it: {remote_store.reason(error)}"

@@ -28,14 +28,13 @@ def push(
     ] = False,
     verify: Annotated[
         bool,
-        typer.Option("--verify", help="Read and hash all that lies in the remote too, and push again what is spoilt."),
+        typer.Option("--verify", help="Read and hash all that lies in the remote too, and push again what is damaged."),
     ] = False,
 ) -> None:
     """Upload the files that this tree and every registered model need to the remote; each file is hashed first.
 
-    A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
-    is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
-    """
+    A damaged file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor
+    there is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on."""
     _carry(lambda repo: transfer.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
 
@@ -46,7 +45,7 @@ def pull(
 ) -> None:
     """Download the files that this tree needs from the remote and check them out; each file is hashed on arrival.
 
-    What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
+    What is damaged in DVC's cache is put aside and fetched again; what is damaged in the remote is refused and named; what was
     purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left
     alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
     """
@@ -128,7 +127,7 @@ def _carry(work) -> None:
         raise typer.Exit(1) from None
     except (OSError, sqlite3.Error) as error:  # DVC keeps notes in a database, which a full disk stops too
         print(
-            f"{remote_store.reason_here(error)}. What was carried stays; the same command goes on from here.",
+            f"{remote_store.reason_here(error)}. Files already transferred are kept; the same command continues.",
             file=sys.stderr,
         )
         raise typer.Exit(1) from None

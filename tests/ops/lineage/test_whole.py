@@ -9,10 +9,10 @@ import yaml
 from pipelines import recipe
 
 FIGURE = "reports/clustering.json#one.style.short.accuracy"
-SPOILT = ["schema: '2.0'\nstages:\n  a: [", "<<<<<<< HEAD\nstages: 1\n", "stages: 3\n", "stages: {a: {outs: [1]}}\n"]
+DAMAGED = ["schema: '2.0'\nstages:\n  a: [", "<<<<<<< HEAD\nstages: 1\n", "stages: 3\n", "stages: {a: {outs: [1]}}\n"]
 
 
-@pytest.mark.parametrize("text", SPOILT)
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_lock_that_is_not_whole(project, call, text):
     Path("dvc.lock").write_text(text)
     status, _, errors = call("trace", FIGURE)
@@ -38,7 +38,7 @@ def test_parameters_that_are_not_whole(project, call, text):
         assert SPOILT_PARAMETERS[text] in errors and errors.strip().endswith(
             "get it back with git checkout params.yaml"
         )
-    audit_project.commit(project, "Spoilt")
+    audit_project.commit(project, "Damaged")
     status, _, errors = call("trace", "params.yaml#training", "--rev", "HEAD")
     assert status == 2 and "params.yaml of HEAD" in errors and "checkout" not in errors
     assert call("trace", "params.yaml#training", "--rev", "second")[0] == 0

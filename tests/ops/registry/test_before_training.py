@@ -9,6 +9,7 @@ import pytest
 import small_models as small
 import yaml
 
+from pipelines.ops.patches import config
 from pipelines.ops.registry import history, overrides, retrain, settings, worktree
 from pipelines.ops.registry.errors import RegistryError
 
@@ -102,7 +103,7 @@ def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project
     small.commit(project, "a remote")
     with worktree.held(project, "a"):
         path = worktree.create(project, "a", "main", {"changes": [], "stages": []})
-    remote = worktree._config(path)["remote"]["shelf"]
+    remote = config.read(path)["remote"]["shelf"]
     assert remote["url"] == "ssh://host/shelf" and remote["keyfile"] == "/k"
 
 

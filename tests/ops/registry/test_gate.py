@@ -149,7 +149,7 @@ def test_nobody_goes_back_to_a_model_that_is_spoilt_gone_or_purged(project):
     content = file.read_bytes()
     file.chmod(0o644)
     file.write_bytes(content + b"x")
-    with pytest.raises(RegistryError, match=rf"models/tagging/short/{path} .* is spoilt in DVC's cache"):
+    with pytest.raises(RegistryError, match=rf"models/tagging/short/{path} .* is damaged in DVC's cache"):
         promotion.rollback(project, "short", "it hums")
     file.unlink()
     with pytest.raises(RegistryError, match="not in DVC's cache"):

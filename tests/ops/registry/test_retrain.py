@@ -243,7 +243,7 @@ def test_pushed_before_it_is_judged(project, tmp_path):
     shelf = tmp_path / "shelf"
     shelf.write_text("in the way")
     failed = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0", check=False)
-    assert failed.returncode == 2 and "Not all is in" in failed.stderr and "--resume" in failed.stderr
+    assert failed.returncode == 2 and " is incomplete: of " in failed.stderr and "--resume" in failed.stderr
     assert history.champion(history.read(project, "short")) == 1
     (name,) = {path.split(".")[0] for path in left(project)}
     shelf.unlink()

@@ -55,14 +55,14 @@ def challengers_file(project):
 
 
 TROUBLE = {
-    "the champion's predictions spoilt": (champions_file, spoil, "is spoilt in DVC's cache"),
+    "the champion's predictions damaged": (champions_file, spoil, "is damaged in DVC's cache"),
     "the champion's predictions in a remote that is away": (champions_file, lambda f: f.unlink(), "the remote"),
     "the champion's record": (
         lambda project: versions.path(project, "short", 1),
         lambda f: f.write_text("{}"),
         r"short/1.json is not what it should be .*: mend it, or take it from git",
     ),
-    "the challenger's model spoilt": (challengers_file, spoil, "is spoilt in DVC's cache"),
+    "the challenger's model damaged": (challengers_file, spoil, "is damaged in DVC's cache"),
     "what was purged": (
         lambda project: project / "registry/purged.json",
         lambda f: f.write_text("<<<<<<< HEAD"),
@@ -71,7 +71,7 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", some(TROUBLE, "the champion's predictions spoilt", "the champion's record"))
+@pytest.mark.parametrize("trouble", some(TROUBLE, "the champion's predictions damaged", "the champion's record"))
 def test_what_may_be_mended_is_no_refusal(project, trouble):
     find, harm, words = TROUBLE[trouble]
     small.git(project, "config", "-f", ".dvc/config", "core.remote", "shelf")

@@ -85,7 +85,7 @@ def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
     (folder / champion[:2] / champion[2:]).unlink()
     shutil.rmtree(remote.path)
     failed = command(project, "push", remote=remote, check=False)
-    assert failed.returncode == 1 and "listing is neither here nor there: models/tagging/short" in failed.stderr
+    assert failed.returncode == 1 and "listing is missing here and there: models/tagging/short" in failed.stderr
 
 
 def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
@@ -111,7 +111,7 @@ def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
     (project / cache_references.PURGED).write_text(json.dumps({gone: "models/tagging/short/a shard"}))
     said = command(project, "pull", "--models", remote=remote).stdout
     assert not file.exists() and ": 0 files fetched" in said
-    assert "1 were left aside because clips in them were withdrawn" in said
+    assert "1 skipped because they contain withdrawn clips" in said
     next(remote.path.rglob(gone[2:])).unlink()
     assert "1 were left aside" in command(project, "pull", "--models", remote=remote).stdout
     assert "1 were left aside" in command(project, "push", remote=remote).stdout

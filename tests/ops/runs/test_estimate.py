@@ -65,12 +65,12 @@ def test_the_size_of_a_dataset(in_tmp, songs):
     root, _ = songs
     Path("data/manifests").mkdir(parents=True)
     pd.DataFrame({"duration_s": [1.5, 2.5]}).to_parquet("data/manifests/read.parquet")
-    Path("data/manifests/spoilt.parquet").write_bytes(b"PAR1")
+    Path("data/manifests/damaged.parquet").write_bytes(b"PAR1")
     folder = {"module": "folder", "fingerprint": "0"}
     found = estimate.sizes(
         {
             "read": folder | {"path": "/nowhere"},
-            "spoilt": {},
+            "damaged": {},
             "new": folder | {"path": str(root)},
             "away": folder | {"path": "/nowhere"},
             "built": {"module": "scores"},
