@@ -172,7 +172,7 @@ def test_a_run_waits_for_stages_at_work(project, killed):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert "waiting for the end of that" in second.stdout.readline()
+    assert "waiting until it ends" in second.stdout.readline()
     (project / "go").touch()
     said = second.communicate()[0]
     assert second.returncode == 0, said

@@ -47,7 +47,7 @@ def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
         failed = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not failed.success
         (failure,) = [event for event in failed.all_events if event.is_step_failure]
-        assert "To go on: conservatory retrain --resume" in str(failure.step_failure_data)
+        assert "To continue: conservatory retrain --resume" in str(failure.step_failure_data)
     assert history.champion(history.read(project, "short")) == 1
 
 

@@ -251,7 +251,7 @@ def test_a_push_that_is_killed(kind, tmp_path):
 def test_a_remote_that_is_not_there_is_said(project):
     with pytest.raises(RemoteError, match="no default remote: dvc remote add"):
         push(project)
-    with pytest.raises(RemoteError, match="no remote 'attic'; there is none"):
+    with pytest.raises(RemoteError, match="no remote 'attic'; known remotes: none"):
         push(project, remote="attic")
     run_in(project, *servers.DVC, "remote", "add", "-q", "-d", "box", "gs://bucket/x")
     with pytest.raises(RemoteError, match="requires .dvc-gs. to be installed"):

@@ -111,7 +111,7 @@ def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tm
     for version, why in (("1", "was champion"), ("2", "is champion"), ("4", "has no version 4")):
         done = small.conservatory(project, *drop, version, "--reason", "a test", check=False)
         assert done.returncode == 2 and why in done.stderr, done.stderr
-    assert "a reason is needed" in small.conservatory(project, *drop, "3", "--reason", " ", check=False).stderr
+    assert "the reason is blank" in small.conservatory(project, *drop, "3", "--reason", " ", check=False).stderr
     small.conservatory(project, *drop, "3", "--reason", "it hums")
     assert "dropped already: it hums" in small.conservatory(project, *drop, "3", "--reason", "a", check=False).stderr
     assert small.git(project, "log", "-1", "--format=%s") == "Registry: short 3 dropped"
@@ -144,7 +144,7 @@ def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch
     assert commits <= set(small.git(project, "for-each-ref", "--format=%(objectname)").split()) | set(
         small.git(project, "rev-list", "main").split()
     )
-    assert "Taken away: nothing" in small.conservatory(project, "retrain", "--clean").stdout
+    assert "Nothing to remove" in small.conservatory(project, "retrain", "--clean").stdout
     small.git(project, "checkout", "-q", "-f", "main")
     assert "would refuse" in small.conservatory(project, "models", "compare", "short", "2", "3").stdout
     # what main drops is dropped, though a branch of its past still has it; what another branch alone knows is not

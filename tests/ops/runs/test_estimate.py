@@ -94,7 +94,7 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
     assert lines == [
         "raw@a 1 min 30 s code changed",
         "raw@b about 45 s by raw@a",
-        "train_log_mel@fcn not known",
-        "3 stages, about 2 min 15 s and what is not known: 1 of them took 1 min 30 s when they last ran here; 1 takes about "
-        "45 s, by the same stages of other datasets; how long 1 of them will take is not known.",
+        "train_log_mel@fcn unknown",
+        "3 stages, about 2 min 15 s plus unknown times: 1 of them took 1 min 30 s in their last run here; 1 takes about "
+        "45 s, by the same stages of other datasets; the time of 1 is unknown.",
     ]
