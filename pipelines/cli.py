@@ -144,8 +144,8 @@ def run_stages(
 ) -> None:
     """Run stale stages: all of them, or the named ones and their dependencies.
 
-    Fingerprints of your own folders are updated first, so new, changed and removed files count; the rest is the work of `dvc
-    repro`. An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
+    Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
+    An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
     """
     settings = _settings()
     targets = list(stages or [])

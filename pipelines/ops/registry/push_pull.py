@@ -35,8 +35,9 @@ def push(
 ) -> None:
     """Upload the files that this tree and every registered model need to the remote; each file is hashed first.
 
-    A damaged file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor
-    there is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on."""
+    A damaged file is not pushed; an incomplete file in the remote is pushed again; a file that is missing here and there is an
+    error. Exit status 0 means that all files are there. After an error, run the same command again.
+    """
     _carry(lambda repo: transfer.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
 
@@ -47,10 +48,9 @@ def pull(
 ) -> None:
     """Download the files that this tree needs from the remote and check them out; each file is hashed on arrival.
 
-    What is damaged in DVC's cache is put aside and fetched again; what is damaged in the remote is refused and named; what was
-    purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left
-    alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
-    """
+    A damaged file in DVC's cache is moved aside and fetched again; a damaged file in the remote is refused and named. Files that
+    were purged because they contain a withdrawn clip are not fetched, and named if this tree needs them. Files that you changed
+    are kept. Exit status 0 means that all files are here. After an error, run the same command again."""
     failed, came, torn = None, [], {}
 
     def work(repo) -> None:

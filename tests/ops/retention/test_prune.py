@@ -204,7 +204,7 @@ def test_status_says_what_experiments_take(project):
     assert experiments.usage(project, files) == {"count": 3, "bytes": 0}
     (project / "registry/short/history.jsonl").write_text("<<<<<<< merge\n")
     assert "line 1, is no event" in experiments.usage(project, files)["problem"]
-    assert "cannot be told: " in "\n".join(text.lines(gather.gather(project)))
+    assert "unknown: " in "\n".join(text.lines(gather.gather(project)))
 
 
 @pytest.mark.fault
