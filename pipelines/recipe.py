@@ -97,7 +97,7 @@ def apart(text: str) -> list[str]:
 
 
 def locked_stage(text: str, name: str) -> dict | None:
-    """One stage's entry in a dvc.lock's `text`, found without parsing the others; None where there is none, or it is spoilt."""
+    """One stage's entry in a dvc.lock's `text`, found without parsing the others; None where there is none, or it is damaged."""
     for key in (f"\n  {name}:\n", f"\n  '{name}':\n", f'\n  "{name}":\n'):
         begin = text.find(key, len(HEAD) - 1) + 1
         if text.startswith(HEAD) and begin:

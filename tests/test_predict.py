@@ -297,8 +297,8 @@ def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch,
 def test_what_would_end_badly_is_refused_before_the_work(folder, tmp_path):
     noise(tmp_path / "y.wav", CHUNK)
     for options, said in (
-        (["--json", str(tmp_path)], "that is a folder; name a file"),
-        (["--json", str(tmp_path / "y.wav/out.json")], "y.wav is no folder"),
+        (["--json", str(tmp_path)], "that is a folder; give a file name"),
+        (["--json", str(tmp_path / "y.wav/out.json")], "y.wav is not a folder"),
         (["--pictures", str(tmp_path / "y.wav")], "that is a file; name a folder"),
         (["--architecture", "fcn"], "are for a published .pth"),
         (["--tags", "jamendo"], "are for a published .pth"),

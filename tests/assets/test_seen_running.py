@@ -81,7 +81,7 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert materialize(project, instance, "raw", keys=("two",)).success
     (project / "registry/short").mkdir(parents=True)
     event = {"time": log.now(), "event": "refused", "version": 2, "reason": "worse than version 1"}
-    (project / "registry/short/history.jsonl").write_text(json.dumps(event) + "\n{spoilt\n")
+    (project / "registry/short/history.jsonl").write_text(json.dumps(event) + "\n{damaged\n")
     why, cursor = look(project, instance, cursor)
     found = {alert["kind"]: alert for alert in told(project)}
     assert why == "3 alerts were sent" and len(told(project)) == 3

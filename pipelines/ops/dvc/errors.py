@@ -5,29 +5,30 @@ from pathlib import Path
 from pipelines.ops.patches import config
 
 LEVELS = {"system": " --system", "global": " --global", "repo": "", "local": " --local"}
-"""DVC's files of settings, each over those before it, and the option of `dvc remote` that means it."""
+"""Level of DVC's configuration, later ones override earlier ones -> the option of `dvc remote` for it."""
 
 
 def check(project: Path = Path()) -> None:
-    """Raise `dvc.config.ConfigError` or `OSError` where DVC cannot go by its settings: asked before anything is begun."""
+    """Raise `dvc.config.ConfigError` or `OSError` if DVC's configuration is invalid. Called before a command does anything."""
     config.read(project)
 
 
 def sentence(error: Exception, project: Path = Path()) -> str:
-    """What is wrong and what to do, of an error that came of DVC's settings in `project` or of a lack of git; "" of any other."""
+    """What is wrong and what to do, for an error caused by DVC's configuration in `project` or by missing git; "" for any
+    other."""
     if config.is_git_error(error):
-        return f"DVC wants the project to be in git: {error}. Make it so with git init (or dvc init --no-scm)."
+        return f"DVC expects the project to be in git: {error}. Run git init (or dvc init --no-scm)."
     of_file = isinstance(error, OSError) and Path(str(error.filename)).parts[-2:] in (
         (".dvc", "config"),
         (".dvc", "config.local"),
     )
     if of_file or config.is_config_error(error):
-        return _fault(project) or f"DVC cannot go by its settings in .dvc/config and config.local: {_words(error)}."
+        return _fault(project) or f"DVC's configuration in .dvc/config and config.local is invalid: {_words(error)}."
     return ""
 
 
 def _fault(project: Path) -> str:
-    """What is wrong with DVC's settings, and in which file; "" where DVC takes them all."""
+    """What is wrong with DVC's configuration, and in which file; "" if it is valid."""
     from dvc.config import ConfigError
 
     files = config.files(project)
@@ -38,7 +39,7 @@ def _fault(project: Path) -> str:
         except FileNotFoundError:
             continue
         except (ConfigError, OSError) as error:
-            return f"DVC cannot read its settings in {path}: {_words(error)}. {_mend(level)}"
+            return f"DVC cannot read its configuration in {path}: {_words(error)}. {_repair(level)}"
     urls = {name: remote.get("url") for name, remote in config.merged(list(settings.values()))["remote"].items()}
     for level, found in settings.items():
         if lacking := next((name for name in found["remote"] if not urls[name]), None):
@@ -48,23 +49,22 @@ def _fault(project: Path) -> str:
         try:
             config.validate({**found, "remote": remotes})
         except ConfigError as error:
-            return f"DVC cannot go by its settings in {files[level]}: {_words(error)}. {_mend(level)}"
+            return f"DVC's configuration in {files[level]} is invalid: {_words(error)}. {_repair(level)}"
     return ""
 
 
 def _without_url(name: str, path: Path, level: str) -> str:
-    elsewhere = ", nor does .dvc/config as it is checked out" if level else ""
+    elsewhere = ", and neither does the checked-out .dvc/config" if level else ""
     return (
-        f"{path} sets up DVC's remote {name!r} and does not say where it is (url){elsewhere}. Check out a commit whose "
-        f".dvc/config does, or say it there: dvc remote modify{level} {name} url URL. Or take the remote away: "
-        f"dvc remote remove{level} {name}"
+        f"{path} configures DVC's remote {name!r} without its url{elsewhere}. Check out a commit whose .dvc/config has the url, "
+        f"or add it: dvc remote modify{level} {name} url URL. Or remove the remote: dvc remote remove{level} {name}"
     )
 
 
-def _mend(level: str) -> str:
+def _repair(level: str) -> str:
     if level == "repo":
-        return "Mend it, or take the committed one: git checkout HEAD -- .dvc/config"
-    return "Mend it, or move it away: no commit has it"
+        return "Correct it, or restore the committed file: git checkout HEAD -- .dvc/config"
+    return "Correct it, or move it away: it is in no commit"
 
 
 def _words(error: Exception) -> str:

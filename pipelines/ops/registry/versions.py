@@ -1,6 +1,6 @@
 """A version of a model: its inputs according to a commit's dvc.lock, its scores there, and its card.
 
-Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
+Everything is read from the commit in git and from DVC's cache, nothing from the working tree.
 """
 
 import hashlib
@@ -49,12 +49,11 @@ def path(project: Path, name: str, version: int) -> Path:
 
 
 def load(project: Path, name: str, version: int) -> dict:
-    """A version's record (see `describe`). `RegistryError` names the versions there are where it is none of them, and what is
-    wrong in a record that is not what it should be."""
+    """A version's record (see `describe`). `RegistryError` for an unknown version, with the known ones, or an invalid record."""
     known = history.stages(history.read(project, name))
     if not known:
-        there = ", ".join(history.names(project)) or "none yet: conservatory models register"
-        raise RegistryError(f"no model {name!r} is registered; there is {there}")
+        there = ", ".join(history.names(project)) or "none yet (conservatory models register)"
+        raise RegistryError(f"no model {name!r} is registered; registered models: {there}")
     if version not in known:
         raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
     return _record(project, name, version)
@@ -70,12 +69,12 @@ def _record(project: Path, name: str, version: int) -> dict:
     schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
     file = path(project, name, version)
     return json_files.read(
-        file, schema, f"mend it, or take it from git: git checkout HEAD -- {file.relative_to(project)}"
+        file, schema, f"repair it, or restore it from git: git checkout HEAD -- {file.relative_to(project)}"
     )
 
 
 def undropped(project: Path) -> Iterator[tuple[dict, str]]:
-    """(record, stage) of every version but the dropped."""
+    """(record, stage) of every version that was not dropped."""
     for name in history.names(project):
         for version, stage in history.stages(history.read(project, name)).items():
             if stage != DROPPED:
@@ -83,10 +82,10 @@ def undropped(project: Path) -> Iterator[tuple[dict, str]]:
 
 
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
-    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
+    """Register the model `name` of a commit as a challenger. Returns (version, is it new?); the same model with the same
     predictions is registered once. Call it inside `history.alone`.
 
-    `RegistryError` where the commit has no such model, or its bytes are nowhere.
+    `RegistryError` if the commit has no such model, or its files are missing.
     """
     record = describe(project, name, revision)
     events = history.read(project, name)
@@ -108,9 +107,9 @@ def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, boo
 
 
 def _card(project: Path, record: dict, to: Path) -> bool:
-    """Write the model's whole card, with licences, metrics and lineage; False where it cannot be put together."""
+    """Write the model's card, with licences, metrics and lineage. Returns False if that fails."""
     trace = ["trace", model_path(record), "--rev", record["commit"], "--card", str(to.absolute())]
-    # a process of its own: lineage reads the project it stands in
+    # a separate process: lineage reads the project in the current folder
     done = subprocess.run([sys.executable, "-m", "pipelines.cli", *trace], cwd=project, capture_output=True)
     return done.returncode == 0
 
@@ -122,9 +121,9 @@ def _predictions(record: dict) -> str:
 
 
 def describe(project: Path, name: str, revision: str) -> dict:
-    """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
-    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics, and
-    runs (which made those, as far as it is known here: `made.of`)."""
+    """The record of a model in a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
+    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and of all their inputs), metrics, and
+    runs (that made those, as far as known here: `made_by.of`)."""
     commit = git.commit_id(project, revision)
     try:
         stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
@@ -138,12 +137,14 @@ def describe(project: Path, name: str, revision: str) -> dict:
     if trained is None:
         known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith((f"{MODELS}/", f"{RUNS}/")))
         raise RegistryError(
-            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
+            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model'}. Train it "
             "(conservatory run) and commit dvc.lock first"
         )
     config = json.loads(objects.file(project, {model: trained["data"]}, f"{model}/config.json").read_bytes())
     if "dataset" not in config:
-        raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
+        raise RegistryError(
+            f"{name} has published weights and was not trained here: it cannot be retrained and compared"
+        )
     scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
     if missing := [file for file in scored if file not in graph.maker]:
         raise RegistryError(
@@ -196,9 +197,9 @@ def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict
 
 
 def export(project: Path, record: dict, to: Path) -> None:
-    """Copy a version's model into the new folder `to`. `RegistryError` if it is there already, or the bytes are nowhere."""
+    """Copy a version's model into the new folder `to`. `RegistryError` if that exists, or files are missing."""
     if to.exists():
-        raise RegistryError(f"{to} is there already; name a new folder")
+        raise RegistryError(f"{to} exists already; name a new folder")
     model = model_path(record)
     found = objects.listing(project, record["hashes"][model], model)
     sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
@@ -208,7 +209,7 @@ def export(project: Path, record: dict, to: Path) -> None:
 
 
 def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
-    """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
+    """Path -> hash of the outputs `paths`, and of every output and data file upstream, sorted."""
     graph, found = recipe.Graph(stages), {}
     names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
     for name in names:
@@ -219,14 +220,14 @@ def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
 
 
 def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str, dict]:
-    """Which runs made the outputs `paths` and all before them (`made.of`), those that are known here."""
+    """The known runs that made the outputs `paths` and all outputs before them (`made_by.of`)."""
     graph = recipe.Graph(stages)
     names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
     return made_by.of(project, {name: stages[name] for name in names})
 
 
 def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
-    """Metric -> n, value, ci95, from those reports in the commit that were made from this very model."""
+    """Metric -> n, value, ci95, from the reports in the commit that were made from this model."""
     scores = _report(project, commit, graph, "reports/tagging.json", f"{MODELS}/{name}").get(dataset, {}).get(name, {})
     found = {
         metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
@@ -249,14 +250,14 @@ def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name
 
 
 def _report(project: Path, commit: str, graph: recipe.Graph, path: str, model: str) -> dict:
-    """A report of a commit; empty where that has none, or its figures are of another model: of a retraining that ran some stages
-    only, the others' reports are those of the commit it began from."""
+    """A report of a commit; empty if it has none, or if the figures are of another model: a retraining of some stages leaves the
+    other reports of the commit it started from."""
 
     def listing(md5: str) -> dict[str, str]:
         try:
             return objects.listing(project, md5, path)
         except RegistryError:
-            return {}  # it cannot be checked, and is then not taken
+            return {}  # it cannot be checked
 
     text = git.show(project, commit, path)
     if text is None or not graph.made_from(path, model, listing):

@@ -10,7 +10,7 @@ from pipelines.core.files import atomic
 from pipelines.ops.patches.cache import known_hash, listing, path, protect
 
 ASIDE = Path(".dvc/tmp/corrupt")
-ABSENT, SOUND, SPOILT = "absent", "sound", "spoilt"
+ABSENT, SOUND, DAMAGED = "absent", "sound", "damaged"
 
 
 def digest(file: Path) -> str:
@@ -20,17 +20,17 @@ def digest(file: Path) -> str:
 
 
 def state(repo, md5: str, thorough: bool = False) -> str:
-    """ABSENT, SOUND or SPOILT. A file that was hashed before and has the same inode, size and time since is believed, unless
-    `thorough`: a disk that lies is found by reading alone."""
+    """ABSENT, SOUND or DAMAGED. The hash of a file with the same inode, size and time as before is taken from DVC's database,
+    unless `thorough`: a faulty disk is found only by reading."""
     file = path(repo, md5)
     if not file.exists():
         return ABSENT
     found = (None if thorough else known_hash(repo, file)) or digest(file)
-    return SOUND if found.partition(".")[0] == md5.partition(".")[0] else SPOILT
+    return SOUND if found.partition(".")[0] == md5.partition(".")[0] else DAMAGED
 
 
 def entries(repo, folder: str) -> dict[str, str] | None:
-    """Relative path -> hash of the files of a folder, by the listing that has its hash; None where that is absent or spoilt."""
+    """Relative path -> hash of the files of a folder, by its listing; None if that is absent or damaged."""
     try:
         found = {entry["relpath"]: entry["md5"] for entry in json.loads(path(repo, folder).read_bytes())}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -46,11 +46,11 @@ def keep(repo, md5: str, source: Path) -> None:
 
 
 def put_aside(repo, md5: str, what: str) -> None:
-    """Take a spoilt file out of the cache, and the file at `what` in the project if it is the same one (a link to it, or as
-    spoilt): DVC would take either for what it should be. Its bytes are kept in .dvc/tmp/corrupt."""
+    """Move a damaged file from the cache to .dvc/tmp/corrupt, and delete the file at `what` in the project if it is a link to it
+    or has the same content: DVC would trust either."""
     file, here = path(repo, md5), Path(repo.root_dir) / what
-    spoilt = digest(file)
-    same = here.is_file() and (here.samefile(file) or digest(here) == spoilt)
+    damaged = digest(file)
+    same = here.is_file() and (here.samefile(file) or digest(here) == damaged)
     kept = Path(repo.root_dir) / ASIDE / md5
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(file, kept)
@@ -59,7 +59,7 @@ def put_aside(repo, md5: str, what: str) -> None:
 
 
 def restore(repo, md5: str, what: str) -> bool:
-    """Make an absent file of the cache good from the project's own file at `what`, if that still has its hash."""
+    """Restore an absent file of the cache from the project's file at `what`, if that has the same hash."""
     here = Path(repo.root_dir) / what
     with contextlib.suppress(OSError):
         if here.is_file() and digest(here) == md5:
@@ -69,7 +69,7 @@ def restore(repo, md5: str, what: str) -> bool:
 
 
 def relist(repo, md5: str, what: str) -> None:
-    """Write the listing of the folder at `what` anew, if the folder as it lies in the project gives the same hash."""
+    """Write the listing of the folder at `what` again, if the folder in the project gives the same hash."""
     folder = Path(repo.root_dir) / what
     files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
     found, content = listing({file.relative_to(folder).parts: digest(file) for file in files})

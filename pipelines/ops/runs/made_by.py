@@ -87,5 +87,5 @@ def _registered(record: Mapping) -> list[tuple[str, dict]]:
             for pair in found
             if log.seconds(pair[1]["time"]) and isinstance(pair[1]["seconds"], int | float | None)
         ]
-    except registrations.SPOILT:
+    except registrations.DAMAGED:
         return []

@@ -47,7 +47,7 @@ def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
         failed = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not failed.success
         (failure,) = [event for event in failed.all_events if event.is_step_failure]
-        assert "To go on: conservatory retrain --resume" in str(failure.step_failure_data)
+        assert "To continue: conservatory retrain --resume" in str(failure.step_failure_data)
     assert history.champion(history.read(project, "short")) == 1
 
 
@@ -150,9 +150,9 @@ def test_what_a_csv_lists_is_watched(tmp_path):
     assert folders.away(tmp_path) == [f"the files that {table} lists"]
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"name,label\na.wav,x\n", b"path,label\n\xff.wav,x\n", b"\0\0\0"])
-def test_of_a_csv_that_cannot_be_read_its_own_state_is_watched(tmp_path, spoilt):
-    (tmp_path / "mine.csv").write_bytes(spoilt)
+@pytest.mark.parametrize("damaged", [b"", b"name,label\na.wav,x\n", b"path,label\n\xff.wav,x\n", b"\0\0\0"])
+def test_of_a_csv_that_cannot_be_read_its_own_state_is_watched(tmp_path, damaged):
+    (tmp_path / "mine.csv").write_bytes(damaged)
     datasets(tmp_path, mine="mine.csv")
     assert folders.signature(tmp_path)[1] == 1 and folders.away(tmp_path) == []
 

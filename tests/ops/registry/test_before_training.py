@@ -9,6 +9,7 @@ import pytest
 import small_models as small
 import yaml
 
+from pipelines.ops.patches import config
 from pipelines.ops.registry import history, overrides, retrain, settings, worktree
 from pipelines.ops.registry.errors import RegistryError
 
@@ -32,7 +33,7 @@ WRONG = {
     "{margins: [1]}": "registry.margins in params.yaml is [1]: it must be a table",
     "{margins: high}": "registry.margins in params.yaml is 'high': it must be a table",
     "{margins: {roc_auc: high}}": "registry.margins.roc_auc in params.yaml is 'high'",
-    "{probe: foo}": "registry.probe in params.yaml is 'foo'; there is linear, knn",
+    "{probe: foo}": "registry.probe in params.yaml is 'foo'; known probes: linear, knn",
     "{probe: [knn]}": "registry.probe in params.yaml is ['knn']",
     "{drift: 5}": "registry.drift in params.yaml is 5: it must be a table",
     "{drift: {bins: 10}}": "registry.drift.max_clips in params.yaml is None: it must be a whole number",
@@ -67,9 +68,9 @@ def test_they_are_looked_at_before_anything_is_trained(project):
 @pytest.mark.parametrize(
     ("changes", "stages", "said"),
     [
-        ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; there is manifest, features, train, "),
+        ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; known stages: manifest, features, train, "),
         ([], [""], "no stage ''"),
-        ([], ["train@shrot"], "no stage 'train@shrot'; there is train@short$"),
+        ([], ["train@shrot"], "no stage 'train@shrot'; known stages: train@short$"),
         (["training.seed=abc"], [], "training.seed is a number in params.yaml"),
         (["training.dataset=mine"], [], "training.dataset in params.yaml is 'mine'"),
         (["taggers.short.recipe=slow"], [], "taggers.short.recipe"),
@@ -102,7 +103,7 @@ def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project
     small.commit(project, "a remote")
     with worktree.held(project, "a"):
         path = worktree.create(project, "a", "main", {"changes": [], "stages": []})
-    remote = worktree._config(path)["remote"]["shelf"]
+    remote = config.read(path)["remote"]["shelf"]
     assert remote["url"] == "ssh://host/shelf" and remote["keyfile"] == "/k"
 
 
@@ -135,11 +136,11 @@ def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, st
     both = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
     for option in (["--resume", name], ["--clean"]):
         done = small.conservatory(project, "retrain", *option, check=False)
-        (told,) = [line for line in (done.stdout + done.stderr).splitlines() if "is at work in another process" in line]
+        (told,) = [line for line in (done.stdout + done.stderr).splitlines() if "is running in another process" in line]
         assert {*told.partition("(")[2].partition(")")[0].split(", ")} == {*map(str, both)}
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate()
-    assert process.returncode == 130 and f"To go on: conservatory retrain --resume {name}." in said
+    assert process.returncode == 130 and f"To continue: conservatory retrain --resume {name}." in said
 
 
 def test_a_clip_withdrawn_here_and_in_no_commit_stops_a_retraining_that_would_hear_it(project):

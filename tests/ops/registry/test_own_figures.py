@@ -56,7 +56,7 @@ def test_the_card_says_which_report_is_of_another_model(project):
     version = max(history.stages(history.read(project, "short")))
     assert versions.load(project, "short", version)["metrics"] == {}
     card = (project / f"registry/short/{version}.md").read_text()
-    assert "the figures of reports/tagging.json. By dvc.lock it was made from another model" in card
+    assert "the figures of reports/tagging.json. By dvc.lock they are of another model" in card
     assert "reports/tagging.json#" not in card
     assert "Left out" not in (project / "registry/short/1.md").read_text()
 

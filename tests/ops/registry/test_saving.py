@@ -69,8 +69,8 @@ def test_what_could_not_be_committed_is_by_the_next_register(project):
     assert "written but not committed" in small.conservatory(project, "models", "register").stdout
     assert changed(project)
     small.git(project, "checkout", "-q", "main")
-    assert "registered already" in small.conservatory(project, "models", "register", "short").stdout
-    assert head(project) == "Registry: as it was left" and changed(project) == ""
+    assert "already registered" in small.conservatory(project, "models", "register", "short").stdout
+    assert head(project) == "Registry: uncommitted changes" and changed(project) == ""
 
 
 @pytest.mark.system

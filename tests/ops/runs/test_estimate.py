@@ -64,12 +64,12 @@ def test_the_size_of_a_dataset(in_tmp, songs):
     root, _ = songs
     Path("data/manifests").mkdir(parents=True)
     pd.DataFrame({"duration_s": [1.5, 2.5]}).to_parquet("data/manifests/read.parquet")
-    Path("data/manifests/spoilt.parquet").write_bytes(b"PAR1")
+    Path("data/manifests/damaged.parquet").write_bytes(b"PAR1")
     folder = {"module": "folder", "fingerprint": "0"}
     found = estimate.sizes(
         {
             "read": folder | {"path": "/nowhere"},
-            "spoilt": {},
+            "damaged": {},
             "new": folder | {"path": str(root)},
             "away": folder | {"path": "/nowhere"},
             "built": {"module": "scores"},
@@ -93,7 +93,7 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
     assert lines == [
         "raw@a 1 min 30 s code changed",
         "raw@b about 45 s by raw@a",
-        "train@fcn not known",
-        "3 stages, about 2 min 15 s and what is not known: 1 of them took 1 min 30 s when they last ran here; 1 takes about "
-        "45 s, by the same stages of other datasets; how long 1 of them will take is not known.",
+        "train@fcn unknown",
+        "3 stages, about 2 min 15 s plus unknown times: 1 of them took 1 min 30 s in their last run here; 1 takes about "
+        "45 s, by the same stages of other datasets; the time of 1 is unknown.",
     ]

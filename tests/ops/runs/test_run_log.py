@@ -209,7 +209,7 @@ def test_a_full_disk_ends_the_log_and_not_the_run(in_tmp, capsys):
     found.line("Running stage 'a':")
     found.line("more")
     found.end(0)
-    assert found.counts["ran"] == 1 and "The run's log ends here" in capsys.readouterr().err
+    assert found.counts["ran"] == 1 and "The run's log cannot be continued" in capsys.readouterr().err
 
 
 def test_what_is_no_text_is_written_all_the_same(in_tmp):
@@ -272,7 +272,7 @@ def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
     process.wait()
     assert not psutil.pid_exists(process.pid)
     result = CliRunner().invoke(app, ["logs", "--follow"])
-    assert result.exit_code == 0 and "The run was cut off" in result.output
+    assert result.exit_code == 0 and "The run did not end properly" in result.output
 
 
 def test_a_list_of_no_logs_says_so(in_tmp):

@@ -77,4 +77,4 @@ def test_a_run_that_is_killed_takes_its_dvc_and_its_stage_along(tmp_path):
     assert ended(begun)
     edit(project / "dvc.yaml", waits, "python pipelines/step.py report")
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and "waiting for the end of that" not in done.stdout
+    assert done.returncode == 0 and "waiting until it ends" not in done.stdout
