@@ -1,7 +1,5 @@
-"""The Dagster face of Conservatory: when, why and the view.
+"""Dagster's view of the pipeline: assets, checks, jobs, schedules and sensors, derived from dvc.yaml.
 
-Thin glue over the recipe. What an asset is, needs and makes stands in dvc.yaml; what it found stands in the record its
-stage leaves. Nothing here computes: no sound, training or metric code, and no import of it. Of `pipelines` only
-`recipe`, `recover` and `status.stages` are used, which read, mend and compare what DVC wrote, `params`, `runs` (progress, the
-run's log) and `alerts`.
-"""
+dvc.yaml defines what an asset is, what it needs and what it makes; the record of a stage has its figures and checks. Nothing here
+computes: no signal processing, training or metrics, and no import of them. Of `pipelines`, only `recipe`, `ops`, `core.params`
+and, to draw plots, `report.drawing` are imported."""

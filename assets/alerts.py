@@ -1,8 +1,7 @@
-"""The sensor that tells, by e-mail, webhook or a command, that a run failed, a check of severity ERROR did not hold, or a
-promotion was refused.
+"""The sensor that sends an alert when a run fails, a check of severity ERROR fails, or a promotion is refused.
 
-Not here: whom to tell, how often and how (`pipelines/ops/alerts`). It is a sensor and not a hook in the runs, so that a run that
-was killed is reported too, and none waits for a mail server.
+`pipelines/ops/alerts` decides to whom, how often and how. It is a sensor and not a hook of the runs, so that a killed run is
+reported too, and no run waits for a mail server.
 """
 
 import datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks
+from assets.patches import event_storage
 from assets.recipe import StageGroup
 from pipelines.ops.alerts import settings
 from pipelines.ops.alerts.send import alert, refusal
@@ -21,13 +21,13 @@ from pipelines.ops.runs.follow import failure
 
 NAME = "alerts"
 EVERY_S = 30
-PATIENCE = 30.0  # seconds of sending in one look; what is left waits for the next
-MAX_RUNS = 50  # that are asked for at once
-WINDOW = 60.0  # seconds before the last event dealt with, in which others may turn up late: a refusal's time is in whole seconds
+PATIENCE = 30.0  # seconds for sending in one tick; the rest is sent in the next
+MAX_RUNS = 50  # per query
+WINDOW = 60.0  # seconds; an event this much older than the last one sent may still appear: refusals are timed in whole seconds
 
 
 def wanted(project: Path) -> bool:
-    """Is the sensor on without the UI? Also where what is configured cannot be used: its ticks say so."""
+    """Is the sensor on by default? Also if the configuration is invalid, so that its ticks can say so."""
     try:
         return bool(settings.load(project))
     except settings.AlertsError:
@@ -35,14 +35,14 @@ def wanted(project: Path) -> bool:
 
 
 def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
-    """The sensor; its cursor is the time of the last event it has dealt with (`since`), the events of the WINDOW before it that
-    it has (`told`: id -> when), and the time of its first look (`began`): it begins with what comes after that."""
+    """The sensor. Its cursor: the time of the last event it sent (`since`), the events it sent within WINDOW of that (`told`:
+    id -> time), and the time of its first tick (`began`), before which it ignores everything."""
 
     @dg.sensor(
         name=NAME,
         description=(
-            "Sends an alert when a run fails, a check of severity ERROR does not hold, or a promotion is refused: to whom "
-            "`alerts` in params.yaml or the environment name (docs/operations.md). On where somebody is named."
+            "Sends an alert when a run fails, a check of severity ERROR fails, or a promotion is refused. Recipients are in "
+            "`alerts` of params.yaml or in the environment (docs/operations.md). On if there are any."
         ),
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted(project) else dg.DefaultSensorStatus.STOPPED,
@@ -52,11 +52,11 @@ def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefiniti
             if not settings.load(project):
                 return dg.SkipReason("no alerts are configured")
         except settings.AlertsError as error:
-            return dg.SkipReason(f"nothing can be sent: {error}")
+            return dg.SkipReason(f"no alert can be sent: {error}")
         began = time.monotonic()
         if not context.cursor:
             context.update_cursor(_cursor(time.time(), time.time(), {}))
-            return dg.SkipReason("from now on")
+            return dg.SkipReason("first look: alerts are sent for events from now on")
         first, since, told = _position(context.cursor)
         sent, after = 0, max(first, since - WINDOW)
         for when, event in sorted(events(context.instance, project, groups, after, told), key=lambda pair: pair[0]):
@@ -75,7 +75,7 @@ def _position(cursor: str) -> tuple[float, float, dict[str, float]]:
     found = json.loads(cursor)
     if isinstance(found, dict):
         return found["began"], found["since"], found["told"]
-    return found, found, {}  # of a version that kept the time alone
+    return found, found, {}  # the cursor of an older version: the time alone
 
 
 def _cursor(began: float, since: float, told: Mapping[str, float]) -> str:
@@ -90,7 +90,7 @@ def events(
     since: float,
     told: Container[str] = (),
 ) -> Iterator[tuple[float, dict[str, str]]]:
-    """(when, what `alert` is told) of all that happened after `since` and is not `told`, in no order."""
+    """(time, arguments of `alert`) of each event after `since` that was not sent (`told`), in no order."""
     yield from _failed_runs(instance, since, told)
     found = [*_failed_checks(instance, groups, since), *_refused(project, since)]
     yield from ((when, event) for when, event in found if event["id"] not in told)
@@ -120,7 +120,7 @@ def _failed_runs(
             {
                 "kind": "failed",
                 "about": about,
-                "reason": reason or "the run ended without a word",
+                "reason": reason or "the run ended without an error message",
                 "id": f"run {run.run_id}",
                 "detail": f"Dagster run {run.run_id}\n\n{detail}",
             },
@@ -128,7 +128,7 @@ def _failed_runs(
 
 
 def _records(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
-    """All of them, the newest first."""
+    """All records of runs, newest first."""
     last = None
     while page := instance.get_run_records(wanted, limit=MAX_RUNS, cursor=last):
         yield from page
@@ -139,18 +139,17 @@ def _failed_checks(
     instance: dg.DagsterInstance, groups: Mapping[str, StageGroup], since: float
 ) -> Iterator[tuple[float, dict[str, str]]]:
     keys = [spec.key for group in groups.values() for spec in checks.specs(group)]
-    for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).items():
-        found = record.event and record.event.dagster_event and record.event.asset_check_evaluation
-        if not found or found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
+    for key, number, when, found in event_storage.latest_checks(instance, keys):
+        if found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
             continue
-        if record.event.timestamp > since:
+        if when > since:
             about = f"{key.asset_key.to_user_string()}: {key.name.replace('_', ' ')}"
-            event = {"kind": "check failed", "about": about, "reason": found.description or "it does not hold"}
-            yield record.event.timestamp, {**event, "id": f"check {key.to_user_string()} {record.id}"}
+            event = {"kind": "check failed", "about": about, "reason": found.description or "it failed"}
+            yield when, {**event, "id": f"check {key.to_user_string()} {number}"}
 
 
 def _refused(project: Path, since: float) -> Iterator[tuple[float, dict[str, str]]]:
-    """From the registry's own files, whoever asked for the promotion."""
+    """From the registry's files, so that promotions by hand are found too."""
     for path in (project / "registry").glob("*/history.jsonl"):
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
@@ -158,6 +157,6 @@ def _refused(project: Path, since: float) -> Iterator[tuple[float, dict[str, str
                 when = datetime.datetime.fromisoformat(event["time"]).timestamp()
                 refused = event["event"] == "refused"
             except (ValueError, TypeError, KeyError):
-                continue  # `conservatory models` says what to do about it
+                continue  # `conservatory models` reports damaged lines
             if refused and when + 1 > since:  # its time is in whole seconds
                 yield when + 1, refusal(path.parent.name, event)

@@ -1,4 +1,4 @@
-"""Put a project's definitions together, from its folder alone."""
+"""Build Dagster's definitions of a project from its folder."""
 
 import os
 import warnings
@@ -12,16 +12,18 @@ from pipelines.ops.settings import load_params
 
 
 def build(project: Path) -> dg.Definitions:
-    """Assets, checks, jobs, schedules and sensors of the project in a folder that holds a dvc.yaml.
+    """Assets, checks, jobs, schedules and sensors of the project in a folder with a dvc.yaml.
 
-    Partitions are those of params.yaml as it stands now; reloading the definitions in the UI takes up new ones. Raises
-    `ValueError` for a params.yaml that no stage would take.
+    Partitions are those of the present params.yaml; reload the definitions in the UI after a change. Raises `ValueError` for an
+    invalid params.yaml.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    # partitions of two dimensions are called beta, for years now
+    # Dagster still calls partitions of two dimensions beta
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     try:
-        settings = load_params(project / params.PARAMS)  # before DVC: names in it become parts of commands and paths
+        settings = load_params(
+            project / params.PARAMS
+        )  # before DVC, which inserts names from it into commands and paths
     except SystemExit as error:
         raise ValueError(str(error)) from None
     groups = recipe.load(project)
@@ -45,5 +47,5 @@ def build(project: Path) -> dg.Definitions:
             alerts.sensor(project, groups),
             automation.keep_up(on),
         ],
-        executor=dg.in_process_executor,  # a step is a subprocess already
+        executor=dg.in_process_executor,  # each step starts a subprocess anyway
     )

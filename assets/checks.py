@@ -1,10 +1,10 @@
-"""Asset checks: what the records say is true of the outputs, and whether the tables are what the records say.
+"""Asset checks: the checks in the stages' records, and one that compares the tables on disk with the records.
 
-Which checks an asset has is written in dvc.yaml, under its stage's `meta`: `checks` are errors, `warnings` are not.
-A finding of a record belongs to the check whose name it holds: "short better than chance" to "better than chance".
-An asset's partitions are judged together, and those that fail are named.
+`meta` of a stage in dvc.yaml lists its checks: `checks` are errors, `warnings` are not. A finding in a record belongs to the
+check whose name it contains: "short better than chance" to "better than chance". A check covers all partitions of an asset, and
+names those that fail.
 
-Not here: the judging of sound, splits or scores. That is done once, by the stage, which can see them.
+Sound, splits and scores are checked by the stage that computes them, not here.
 """
 
 import re
@@ -17,7 +17,7 @@ from assets import lock, metadata, partitions
 from assets.recipe import Stage, StageGroup
 
 SCHEMA = "schema"
-"""The one check that is made here: the Parquet files are opened."""
+"""The only check made here: it opens the Parquet files."""
 
 
 def specs(group: StageGroup) -> list[dg.AssetCheckSpec]:
@@ -30,13 +30,13 @@ def specs(group: StageGroup) -> list[dg.AssetCheckSpec]:
 
 
 def definition(project: Path, group: StageGroup) -> dg.AssetChecksDefinition:
-    """The checks of an asset as one step, run after a materialization or alone: it only reads."""
+    """The checks of an asset as one read-only step, run after a materialization or alone."""
 
     @dg.multi_asset_check(
         name=f"{group.name}_checks",
         specs=specs(group),
         can_subset=True,
-        description=f"What the records of {group.name} say, read again.",
+        description=f"Read the checks in the records of {group.name} again.",
     )
     def check(context: dg.AssetCheckExecutionContext):
         wanted = {key.name for key in context.selected_asset_check_keys}
@@ -48,7 +48,7 @@ def definition(project: Path, group: StageGroup) -> dg.AssetChecksDefinition:
 
 
 def results(project: Path, group: StageGroup) -> Iterator[dg.AssetCheckResult]:
-    """One result a check of the group, over all its partitions that dvc.lock knows."""
+    """One result per check of the group, over all partitions in dvc.lock."""
     entries = lock.read(project)
     present = [stage for stage in group.stages if stage.name in entries]
     records = {stage: metadata.record(project, stage, entries[stage.name]) for stage in present}
@@ -71,7 +71,7 @@ def results(project: Path, group: StageGroup) -> Iterator[dg.AssetCheckResult]:
 
 
 def evaluations(project: Path, group: StageGroup) -> Iterator[dg.AssetCheckEvaluation]:
-    """The results as events, for where no check is executed: jobs and the sensor."""
+    """The results as events, for jobs and the sensor, which execute no checks."""
     for result in results(project, group):
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(group.name),
@@ -89,16 +89,16 @@ def identifier(name: str) -> str:
 
 
 def _findings(project: Path, stage: Stage, record: Mapping | None, name: str) -> Iterator[tuple[str, bool | None, str]]:
-    """What is known of `name` in one stage: (finding, holds or None where it cannot be known, sentence)."""
+    """The findings of the check `name` in one stage: (finding, passed or None if undecidable, sentence)."""
     if record is None:
-        yield name, False, "there is no record of this run: `dvc checkout`, or materialize it again"
+        yield name, False, "the record of this run is missing: run `dvc checkout`, or materialize it again"
     elif name == SCHEMA:
         yield _schema(project, stage, record)
     else:
         found = [(label, check) for label, check in record["checks"].items() if name in label]
         yield from ((label, check["passed"], check["detail"]) for label, check in found)
         if not found:
-            yield name, False, "the record says nothing of it"
+            yield name, False, "the record has no such check"
 
 
 def _schema(project: Path, stage: Stage, record: Mapping) -> tuple[str, bool, str]:
@@ -111,10 +111,10 @@ def _schema(project: Path, stage: Stage, record: Mapping) -> tuple[str, bool, st
             tables[file] = _describe(file)
         except (OSError, ValueError) as error:
             return SCHEMA, False, f"{file.relative_to(project)} cannot be read: {error}"
-    told = record["table"]
-    if told is None:
+    table = record["table"]
+    if table is None:
         return SCHEMA, bool(tables), f"{len(tables)} tables can be read; the record describes none"
-    wanted = (told["rows"], [(column["name"], column["type"]) for column in told["columns"]])
+    wanted = (table["rows"], [(column["name"], column["type"]) for column in table["columns"]])
     for file, found in tables.items():
         if found == wanted:
             return SCHEMA, True, f"{file.relative_to(project)}: {wanted[0]} rows, {len(wanted[1])} columns"
@@ -122,7 +122,7 @@ def _schema(project: Path, stage: Stage, record: Mapping) -> tuple[str, bool, st
 
 
 def _describe(file: Path) -> tuple[int, list[tuple[str, str]]]:
-    import pyarrow.parquet as pq  # only a check needs it, not whoever looks at the graph
+    import pyarrow.parquet as pq  # seconds to import; only this check needs it
 
     with pq.ParquetFile(file) as table:
         return table.metadata.num_rows, [(field.name, str(field.type)) for field in table.schema_arrow]
@@ -135,7 +135,7 @@ def _table(rows: list[tuple[str, str, bool, str]]) -> dg.TableMetadataValue:
 
 
 def _is_unknown(rows: list[tuple]) -> bool:
-    """What cannot be known is no error, and has not passed either."""
+    """Is the check undecidable: no finding failed, and at least one could not be decided?"""
     return any(passed is None for _, _, passed, _ in rows) and all(passed is not False for _, _, passed, _ in rows)
 
 
@@ -144,8 +144,8 @@ def _sentence(rows: list[tuple]) -> str:
         return "not materialized yet"
     if _is_unknown(rows):
         unknown = [f"{partition or label}: {detail}" for partition, label, passed, detail in rows if passed is None]
-        return f"{len(unknown)} of {len(rows)} cannot be known. " + "; ".join(unknown[:5])
+        return f"{len(unknown)} of {len(rows)} are undecidable. " + "; ".join(unknown[:5])
     failing = [f"{partition or label}: {detail}" for partition, label, passed, detail in rows if passed is False]
     if failing:
-        return f"{len(failing)} of {len(rows)} do not hold. " + "; ".join(failing[:5])
-    return rows[0][3] if len(rows) == 1 else f"all {len(rows)} hold"
+        return f"{len(failing)} of {len(rows)} failed. " + "; ".join(failing[:5])
+    return rows[0][3] if len(rows) == 1 else f"all {len(rows)} passed"

@@ -1,4 +1,4 @@
-"""What `dagster dev`, `dagster-webserver` and `dg dev` load: the definitions of the project this file is in."""
+"""The definitions of the project that contains this file; `dagster dev`, `dagster-webserver` and `dg dev` load them."""
 
 from pathlib import Path
 

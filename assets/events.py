@@ -1,8 +1,8 @@
-"""What Dagster is told of a finished stage: an `AssetMaterialization` with DVC's hash as its data version.
+"""The event for a finished stage: an `AssetMaterialization` with DVC's hash as its data version.
 
-The same event for a materialization, a job and the sensor. It says which versions of its inputs the stage read, in the
-tags Dagster itself would write, so that an asset is marked out of date when its inputs changed and not otherwise.
-Dagster's own events would not do: they give all partitions of a run one data version.
+A materialization, a job and the sensor log the same event. Its tags name the versions of the inputs that the stage read, in the
+form of Dagster's own events, so that an asset is out of date if and only if its inputs changed. Dagster's own events give all
+partitions of a run one data version.
 """
 
 import hashlib
@@ -12,12 +12,13 @@ from pathlib import Path
 import dagster as dg
 
 from assets import metadata, partitions
+from assets.patches import event_storage, tags
 from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
-SOME = 500  # events are asked for at a time
+SOME = 500  # events per query
 LOCK_TAG = "conservatory/lock"
-"""Digest of the entry in dvc.lock an event speaks of: how the sensor knows what Dagster has been told already."""
+"""A tag: digest of the entry in dvc.lock that an event reports. It shows which entries have been reported."""
 
 
 def materialization(
@@ -31,10 +32,10 @@ def materialization(
     measured: Mapping[str, object] | None = None,
     times: Mapping[str, float] | None = None,
 ) -> dg.AssetMaterialization:
-    """The event for `stage` as it stands in `entries`, those of dvc.lock; `latest`: `pointers` of its group.
+    """The event for a stage.
 
-    `status` is a sentence on what became of it, `seconds` how long its command ran, if it did, `measured` what its progress was,
-    `times` when it ran if that was not now: a name and seconds since 1970.
+    entries: of dvc.lock; latest: `pointers` of the stage's group; status: a sentence on how the stage ended; seconds: run time of
+    its command, None if it did not run; measured: its progress; times: when it ran, if not now, name -> seconds since 1970.
     """
     group, entry = groups[stage.group], entries[stage.name]
     partition = partitions.key(group, stage)
@@ -45,27 +46,23 @@ def materialization(
         description=status,
         metadata=metadata.of_stage(project, group, stage, entry, status, seconds, measured or {}, times or {}),
         tags={
-            "dagster/data_version": version(stage, entries),
-            "dagster/data_version_is_user_provided": "true",
-            "dagster/code_version": recipe.code_version(entry),
+            **tags.of_output(version(stage, entries), recipe.code_version(entry), dimensions),
             LOCK_TAG: recipe.digest(entry),
-            **{f"dagster/partition/{name}": value for name, value in dimensions.items()},
             **_inputs(groups, stage, entries, latest),
         },
     )
 
 
 def version(stage: Stage, entries: Mapping[str, Mapping]) -> str:
-    """DVC's hash of what a stage made; NULL, as Dagster says, if it has not run."""
-    return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else "NULL"
+    """DVC's hash of a stage's output; NULL, Dagster's word, if it has not run."""
+    return recipe.data_version(entries[stage.name], stage.data) if stage.name in entries else tags.NONE
 
 
-def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, str | None]:
-    """Partition (None of an asset without) -> the digest of the lock entry that Dagster's latest event for it speaks of."""
+def reported(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, str | None]:
+    """Partition (None for an asset without any) -> the digest of the entry of dvc.lock in Dagster's latest event for it."""
     asset, found = dg.AssetKey(group.name), {}
     if group.dimensions:
-        event = dg.DagsterEventType.ASSET_MATERIALIZATION
-        latest = list(instance.get_latest_storage_id_by_partition(asset, event).values())
+        latest = event_storage.latest_materializations(instance, asset)
         wanted = [dg.AssetRecordsFilter(asset, storage_ids=latest[n : n + SOME]) for n in range(0, len(latest), SOME)]
     else:
         wanted = [dg.AssetRecordsFilter(asset)]
@@ -76,24 +73,18 @@ def told(instance: dg.DagsterInstance, group: StageGroup) -> dict[str | None, st
 
 
 def pointers(instance: dg.DagsterInstance, group: StageGroup) -> dict[str, int | None]:
-    """Asset that the group needs -> Dagster's latest event of it."""
-    records = instance.get_asset_records([dg.AssetKey(name) for name in group.upstream])
-    return {
-        record.asset_entry.asset_key.to_user_string(): record.asset_entry.last_materialization_storage_id
-        for record in records
-    }
+    """Asset that the group needs -> storage id of its latest event."""
+    return event_storage.latest_pointers(instance, list(group.upstream))
 
 
 def _inputs(
     groups: Mapping[str, StageGroup], stage: Stage, entries: Mapping, latest: Mapping[str, int | None]
 ) -> dict[str, str]:
-    """Tags naming, for each asset the group needs, the version read and Dagster's latest event of it."""
-    tags = {}
+    """Tags that name, for each asset the group needs, the version read and its latest event."""
+    found = {}
     for name, pairs in groups[stage.group].upstream.items():
         read = {other for one, other in pairs if one == stage.name}
         versions = [version(other, entries) for other in groups[name].stages if other.name in read]
-        tags[f"dagster/input_event_pointer/{name}"] = str(latest.get(name) or "NULL")
-        tags[f"dagster/input_data_version/{name}"] = (
-            versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
-        )
-    return tags
+        version_read = versions[0] if len(versions) == 1 else hashlib.sha256("".join(versions).encode()).hexdigest()
+        found |= tags.of_input(name, version_read, latest.get(name))
+    return found

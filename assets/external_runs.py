@@ -1,6 +1,6 @@
-"""What was run outside Dagster, by `dvc repro` or `conservatory run`, told to Dagster afterwards.
+"""Report runs outside Dagster (`dvc repro`, `conservatory run`) to Dagster's history.
 
-dvc.lock is the record; Dagster's database is an index of it that may be lost, and is made good here.
+dvc.lock is the record. Dagster's database is an index of it, which may be lost; reporting rebuilds it.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,12 +12,12 @@ from assets import checks, events, lock, metadata, partitions, ran
 from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
-MANY = 100  # events that take a while
+MANY = 100  # events; reporting more takes seconds, and is announced
 
 
 def here(project: Path, stage: Stage, entries: Mapping[str, Mapping]) -> bool:
-    """Are the outputs that dvc.lock speaks of in the project's folder? In a clone, or where git changed dvc.lock, they are not
-    before a run or `dvc pull`: Dagster would be told of results without their figures, and once only."""
+    """Are the outputs of a stage's entry in dvc.lock present? In a clone, or after git changed dvc.lock, they are missing until a
+    run or `dvc pull`; reported before that, an event would lack its figures, and each event is reported once only."""
     if not lock.holds(entries, stage.name, stage.outs) or not all((project / out).exists() for out in stage.outs):
         return False
     return stage.record is None or metadata.record(project, stage, entries[stage.name]) is not None
@@ -31,15 +31,15 @@ def report(
     names: Collection[str],
     say: Callable[[str], None] = print,
 ) -> list[str]:
-    """Tell Dagster of those of the stages `names` that are here and whose entry among `entries`, those of dvc.lock, is news.
-    Returns which.
+    """Report the stages among `names` whose outputs are present and whose entry in dvc.lock (`entries`) Dagster does not have
+    yet. Returns the stages reported.
 
-    In the order of the recipe, so that each event can name the ones it follows from.
+    In the order of the recipe, so that each event can name the events of its inputs.
     """
     reported, runs = [], None
     for group in groups.values():
         named = [stage for stage in group.stages if stage.name in names and here(project, stage, entries)]
-        known = events.told(instance, group) if named else {}
+        known = events.reported(instance, group) if named else {}
         new = [
             stage for stage in named if known.get(partitions.key(group, stage)) != recipe.digest(entries[stage.name])
         ]
@@ -48,7 +48,7 @@ def report(
         runs = runs or ran.runs(project)
         latest = events.pointers(instance, group)
         if len(new) >= MANY:
-            say(f"telling Dagster of {len(new)} stages of {group.name} that were run without it")
+            say(f"reporting {len(new)} stages of {group.name} that ran outside Dagster")
         for stage in new:
             found = ran.of(project, stage, entries[stage.name], runs)
             status = f"run outside Dagster: {found.sentence}"

@@ -1,6 +1,6 @@
-"""Look at the users' own folders before the stages that read them run.
+"""Find changes in folders of the user's own, before the stages that read them run.
 
-A folder outside the project is no dependency that DVC could hash in reasonable time; its fingerprint in params.yaml is.
+DVC cannot hash a folder outside the project in reasonable time. Its fingerprint in params.yaml is the dependency instead.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from assets import repro
 from pipelines import recipe
 
 WATCHED = ("path", "local")
-"""What a dataset's entry in params.yaml calls its folder, archive or table."""
+"""The keys of a dataset's entry in params.yaml that name its folder, archive or table."""
 COMMAND = [sys.executable, "-m", "pipelines.cli", "refresh"]
 
 
 def refresh(project: Path, names: Iterable[str] | None, say: Callable[[str], None]) -> None:
-    """Record the present state of the folders among the datasets `names` (None: of all) in params.yaml.
+    """Update the fingerprints in params.yaml if any of the datasets `names` (None: any at all) is a folder of the user's own.
 
-    Does nothing where none of them is a folder. Raises `repro.StageError` if one cannot be read.
+    Raises `repro.StageError` if one cannot be read.
     """
     known = fingerprinted(project)
     if known if names is None else known & set(names):
@@ -39,8 +39,7 @@ def fingerprinted(project: Path) -> set[str]:
 
 
 def away(project: Path) -> list[str]:
-    """The watched folders and archives that are not there, and the tables of whose files none is: a disk that is not mounted,
-    say."""
+    """The watched folders and archives that are missing, and the tables whose files are all missing (an unmounted disk, say)."""
     gone = []
     for place in (entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)):
         path = project / Path(place).expanduser()
@@ -52,8 +51,8 @@ def away(project: Path) -> list[str]:
 
 
 def uncommitted(project: Path) -> list[str]:
-    """Datasets and .dvc files that git does not have as they are; [] outside git. A retraining starts from the commit, but looks
-    at the folders itself: a fingerprint may be newer."""
+    """Datasets and .dvc files with uncommitted changes; [] outside git. A retraining starts from the commit but updates the
+    fingerprints itself, so a changed fingerprint does not count."""
     status = _git(project, "status", "--porcelain", "--untracked-files=all", "--", "*.dvc")
     if (committed := _git(project, "show", "HEAD:./params.yaml")) is None:
         return []
@@ -74,13 +73,12 @@ def _without_fingerprints(datasets: dict[str, dict]) -> dict[str, dict]:
 
 
 def signature(project: Path) -> tuple[str, int]:
-    """What the watched data look like from outside, and of how many files: the name, size and time of every file of the datasets'
-    folders and archives, of every file that a dataset's CSV lists, and of every .dvc file of the project. Cheap, unlike a
-    fingerprint: no file is opened but such CSVs.
-    """
+    """(digest, number of files) of the watched data: of the name, size and time of every file in the datasets' folders and
+    archives, every file that a dataset's CSV lists, and every .dvc file of the project. Cheaper than a fingerprint: only such
+    CSVs are opened."""
     digest, count = hashlib.sha256(), 0
     for file in _watched(project):
-        with contextlib.suppress(OSError, ValueError):  # gone since it was listed; or no name of a file, in a CSV
+        with contextlib.suppress(OSError, ValueError):  # deleted since it was listed, or not a file name, in a CSV
             status = os.stat(file)
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
             count += 1
@@ -99,7 +97,7 @@ def _watched(project: Path) -> Iterator[str | Path]:
 
 
 def _listed(table: Path) -> list[str]:
-    """The files that a dataset's CSV lists; none where it cannot be read, of which the run will tell."""
+    """The files that a dataset's CSV lists; none if it cannot be read, which the run will report."""
     if table.suffix.lower() != ".csv" or not table.is_file():
         return []
     try:
@@ -111,8 +109,7 @@ def _listed(table: Path) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Every file below a folder, in folders that are links too, as a dataset's files are listed; a link to a folder that it is
-    in, by whatever way, is not followed."""
+    """Every file below a folder, links to folders followed as for a dataset, but for a link to a folder that contains it."""
     around = {str(folder): frozenset(map(str, Path(os.path.realpath(folder)).parents))}
     for root, folders, names in os.walk(folder, followlinks=True):
         inside = around.pop(root) | {os.path.realpath(root)}

@@ -1,7 +1,7 @@
-"""Jobs: what is run as a whole, from the UI, the command line or a schedule.
+"""Jobs for the UI, the command line and schedules: each brings many assets up to date.
 
-A job has a step for each asset, in the order of the recipe, and brings all partitions of each up to date. (Dagster's own
-asset jobs cannot hold assets of different partitions.) Anything smaller is materialized from the lineage graph.
+A job has one step per asset, in the order of the recipe, which brings all its partitions up to date. (Dagster's own asset jobs
+cannot contain assets with different partitions.) To run less, materialize assets in the lineage graph.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,20 +13,20 @@ from assets import checks, materialize, pools, recipe
 from assets.recipe import StageGroup
 
 TRAINING = "models"
-"""The group, in dvc.yaml, of the assets that `retrain` is about."""
+"""The group, in dvc.yaml, of the assets that `retrain` makes."""
 STUDY = ("study", "leaks", "ood", "degrade", "robustness")
 
 
 def demo(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
-    description = "Everything, from raw music to the report. What has not changed is skipped."
+    description = "Everything, from raw music to the report. Stages that are up to date are skipped."
     return _job("demo", description, project, groups, groups)
 
 
 def retrain(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
     trained = {name for name, group in groups.items() if group.meta.get("group") == TRAINING}
     description = (
-        "Train the taggers again and renew all that follows from them, on the music as it is now: folders of your own are "
-        "looked at first, and what the taggers learn from is brought up to date. Nothing new, nothing retrained."
+        "Train the taggers again and update everything made from them, on the present music: fingerprints of your own folders "
+        "and the training data are updated first. If nothing changed, nothing is trained."
     )
     return _job("retrain", description, project, groups, trained | recipe.descendants(groups, trained))
 
@@ -34,9 +34,8 @@ def retrain(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition
 def study(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
     members = set(STUDY)
     description = (
-        "What embeddings know of music: clusterings, probes, neighbours, the leak audit, the place of other music and "
-        "robustness, of every dataset, and the report. "
-        "What they need is brought up to date."
+        "What embeddings know of music, for every dataset: clusterings, probes, neighbours, the leak audit, other music and "
+        "robustness, and the report. Their inputs are brought up to date first."
     )
     return _job("study", description, project, groups, members | recipe.descendants(groups, members))
 
@@ -44,11 +43,11 @@ def study(project: Path, groups: Mapping[str, StageGroup]) -> dg.JobDefinition:
 def _job(
     name: str, description: str, project: Path, groups: Mapping[str, StageGroup], members: Collection[str]
 ) -> dg.JobDefinition:
-    """A job over the groups `members`. Where one of them needs what is no member, that is brought up to date too."""
+    """A job over the groups `members`. Inputs of theirs that are no members are brought up to date too."""
     chosen = [group for group in groups.values() if group.name in members]
     after = {group.name: _after(groups, group, members) for group in chosen}
     graph = dg.GraphDefinition(
-        f"{name}_steps",  # the job may have an asset's name, its graph may not
+        f"{name}_steps",  # a graph may not have the name of an asset; a job may
         description=description,
         node_defs=[_step(name, project, groups, group, after[group.name], members) for group in chosen],
         dependencies={
@@ -62,7 +61,7 @@ def _job(
 
 
 def _after(groups: Mapping[str, StageGroup], group: StageGroup, members: Collection[str]) -> list[str]:
-    """The members a step waits for, without those that another of them waits for: the order, with few lines to draw."""
+    """The members a step waits for, without those that another of them waits for, so that the drawn graph has few lines."""
     direct = {up for up in group.upstream if up in members}
     return sorted(direct - recipe.ancestors(groups, direct))
 
@@ -75,7 +74,7 @@ def _step(
     after: list[str],
     members: Collection[str],
 ) -> dg.OpDefinition:
-    """Bring all partitions of one asset up to date, and what they need where no other step does, and judge them."""
+    """A step: bring all partitions of one asset up to date, with inputs that no other step makes, and evaluate its checks."""
     upstream = not set(group.upstream) <= set(members)
 
     @dg.op(

@@ -1,4 +1,4 @@
-"""dvc.lock: what DVC recorded of each stage, read with care, because a plain `dvc repro` writes it in place and not at once."""
+"""Read dvc.lock while a plain `dvc repro` may be writing it, which it does in place and not at once."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -10,17 +10,17 @@ from dvc.exceptions import DvcException
 
 from pipelines import recipe
 
-SETTLED = 2.0  # seconds without a write after which the file is taken to be whole
+SETTLED = 2.0  # seconds without a write after which the file counts as complete
 T = TypeVar("T")
 
 
 def read(project: Path) -> dict[str, dict]:
-    """Stage -> its entry (cmd, deps, params, outs); empty before the first run. Raises `yaml.YAMLError` if it is spoilt."""
+    """Stage -> its entry (cmd, deps, params, outs); empty before the first run. Raises `yaml.YAMLError` if it is damaged."""
     return whole(project, lambda: recipe.locked_stages(project))
 
 
 def read_with(project: Path, stage: str, outs: Iterable[str]) -> dict[str, dict]:
-    """The same once it holds `stage`: a command that ends at once may have DVC writing again already."""
+    """The same, after waiting for the entry of `stage`: after a short command DVC may be writing the file again already."""
     entries = read(project)
     while not holds(entries, stage, outs) and being_written(project):
         time.sleep(0.1)
@@ -40,7 +40,7 @@ def being_written(project: Path) -> bool:
 
 
 def whole(project: Path, read: Callable[[], T]) -> T:
-    """What `read` returns, which reads dvc.lock, trying again while that is being written."""
+    """Call `read`, which reads dvc.lock, and again after an error while dvc.lock is being written."""
     while True:
         try:
             return read()

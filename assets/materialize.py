@@ -1,7 +1,7 @@
-"""A stage group as an asset: its spec from dvc.yaml, and what materializing some of its partitions does.
+"""A stage group as an asset: its spec from dvc.yaml, and how its partitions are materialized.
 
-One `dvc repro` for all partitions of a run, with no regard to what they need (Dagster sees to the order). DVC leaves
-alone what has not changed.
+One `dvc repro` runs all partitions of a run, without their inputs (Dagster orders the assets). Stages that are up to date are
+skipped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,19 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 
-# no public name, in dagster 1.13 (constraints.txt)
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-
 from assets import automation, events, external_runs, folders, lock, partitions, pools, ran, recipe, repro
+from assets.patches import observation
 from assets.recipe import Stage, StageGroup
-
-SAID = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
-"""Marks a result whose events were given one by one already. Dagster adds none of its own then, which would hold one
-data version for all partitions; and unlike an output left out, it lets the assets that come after run."""
 
 
 def spec(groups: Mapping[str, StageGroup], group: StageGroup, on: bool = False) -> dg.AssetSpec:
-    """The asset of a stage group: what dvc.yaml says of it, and what it needs. `on`: params.yaml turned automation on."""
+    """The asset of a stage group, from dvc.yaml. `on`: params.yaml turned automation on."""
     meta = group.meta
     return dg.AssetSpec(
         group.name,
@@ -50,13 +44,13 @@ def definition(
     )
     def materialize(context: dg.AssetExecutionContext):
         yield from run(context, project, groups, asked(context, group))
-        yield dg.MaterializeResult(metadata=SAID)
+        yield dg.MaterializeResult(metadata=observation.logged())
 
     return materialize
 
 
 def asked(context: dg.AssetExecutionContext, group: StageGroup) -> list[Stage]:
-    """The stages of the partitions that a run is for. Raises `dagster.Failure` where it names none, or one that is not there."""
+    """The stages of the partitions of a run. Raises `dagster.Failure` if it names no partition, or an unknown one."""
     if not group.dimensions:
         return list(group.stages)
     try:
@@ -64,7 +58,7 @@ def asked(context: dg.AssetExecutionContext, group: StageGroup) -> list[Stage]:
     except dg.DagsterUnknownPartitionError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     except dg.DagsterInvariantViolationError:
-        raise dg.Failure(f"{group.name} is made by partition, and this run names none", allow_retries=False) from None
+        raise dg.Failure(f"{group.name} has partitions, and this run names none", allow_retries=False) from None
     return [stage for stage in group.stages if partitions.key(group, stage) in wanted]
 
 
@@ -75,9 +69,9 @@ def run(
     stages: list[Stage],
     upstream: bool = False,
 ) -> Iterator[dg.AssetMaterialization]:
-    """Run stages of one group, with `upstream` also what they need; an event for each as it is finished.
+    """Run stages of one group, with `upstream` also the stages they need, and yield an event for each when it has finished.
 
-    Raises `dagster.Failure` with the end of the output if one fails; those finished before keep their event.
+    Raises `dagster.Failure` with the end of the output if one fails; stages that finished before keep their events.
     """
     instance, say = context.instance, context.log.info
     known = {stage.name: stage for group in groups.values() for stage in group.stages}

@@ -1,9 +1,7 @@
-"""What Dagster shows of a finished stage: the stage's record and its entry in dvc.lock as Dagster metadata.
+"""Show a stage's record and its entry in dvc.lock as Dagster metadata: figures, tables, plots, hashes, parameters.
 
-Labels, file names and parameters are other people's words, and Dagster's page makes links and images of Markdown,
-`javascript:` and foreign servers included. So all Markdown goes through `plain` or `code`: tables remain, the rest is text.
-
-Belongs here: how a figure, table, plot, hash or parameter is shown. Not here: finding any of them out.
+Labels, file names and parameters may come from others, and Dagster's page renders links and images in Markdown, `javascript:` and
+other servers included. So all Markdown goes through `plain` or `code`: tables remain, the rest is text.
 """
 
 import hashlib
@@ -18,10 +16,10 @@ from assets import plots
 from assets.recipe import Stage, StageGroup
 from pipelines import recipe
 
-HOLDS = {True: "yes", False: "no", None: "cannot be known"}
+HOLDS = {True: "yes", False: "no", None: "undecidable"}
 """A check's answer in words."""
 
-SLOW = ("epoch", "embedding", "tagger")  # take seconds each
+SLOW = ("epoch", "embedding", "tagger")  # seconds each: shown as seconds per item, not items per second
 
 
 def of_stage(
@@ -34,7 +32,7 @@ def of_stage(
     measured: Mapping[str, object],
     times: Mapping[str, float],
 ) -> dict[str, dg.MetadataValue]:
-    """Metadata of one stage as it stands: what became of it, what it found, then what it was made from."""
+    """Metadata of one stage: how it ended, what it found, and what it was made from."""
     return {
         "status": dg.MetadataValue.text(status),
         **{name: dg.MetadataValue.timestamp(when) for name, when in times.items()},
@@ -47,7 +45,8 @@ def of_stage(
 
 
 def throughput(measured: Mapping[str, object]) -> dict[str, dg.MetadataValue]:
-    """What a run did and how fast, as floats that Dagster plots over runs: clips a second, or of what is slow, seconds each."""
+    """Number and speed of the items of a run, as floats, which Dagster plots over runs: items per second, or for SLOW seconds
+    each."""
     if not measured:
         return {}
     unit, rate = str(measured["unit"]), measured.get("per_second")
@@ -60,7 +59,7 @@ def throughput(measured: Mapping[str, object]) -> dict[str, dg.MetadataValue]:
 
 
 def record(project: Path, stage: Stage, entry: Mapping) -> dict | None:
-    """The record a stage left, or None if it leaves none or the file is not the one dvc.lock speaks of."""
+    """A stage's record; None if it writes none, or the file has another hash than in dvc.lock."""
     locked = {out["path"]: out.get("md5") for out in entry.get("outs", [])}
     if not stage.record or not (project / stage.record).exists():
         return None
@@ -71,7 +70,7 @@ def record(project: Path, stage: Stage, entry: Mapping) -> dict | None:
 
 
 def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]:
-    """Note, plots, figures, table and checks of a record; `{}` for an empty one. `note`: what the note is called."""
+    """Note, plots, figures, table and checks of a record; `{}` for an empty one. `note`: the note's title."""
     shown = {note: _note(found["note"])} if found.get("note") else {}
     for title, plot in found.get("plots", {}).items():
         shown[title] = dg.MetadataValue.md(f"![{plain(title)}]({plots.source(_drawn(plot))})")
@@ -86,7 +85,7 @@ def of_record(found: Mapping, note: str = "note") -> dict[str, dg.MetadataValue]
 
 
 def _drawn(plot: Mapping | str) -> str:
-    """The picture of a plot; a record of an older commit holds the picture itself."""
+    """The picture of a plot; a record of an older commit has the picture itself."""
     if isinstance(plot, str):
         return plot
     from pipelines.report.drawing import draw  # seconds to import, and needed only where a stage has just run
@@ -95,14 +94,14 @@ def _drawn(plot: Mapping | str) -> str:
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.TableMetadataValue:
-    """A table that the page shows at once, however long: Markdown of 1000 characters is behind a click. Its cells are text."""
+    """A table that the page shows at once; Markdown of 1000 characters or more is shown after a click. Its cells are text."""
     records = [dg.TableRecord(dict(zip(header, row, strict=True))) for row in rows]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name, "string") for name in header]))
 
 
 def pages(project: Path, entry: Mapping) -> dict[str, dg.MetadataValue]:
-    """Where to find the web pages among a stage's outputs. A browser opens no file:// link from Dagster's page, so the
-    address is there to copy, and the command that opens the report."""
+    """The web pages among a stage's outputs: the address to copy, since a browser opens no file:// link from Dagster's page, and
+    the command that opens the report."""
     found = {}
     for out in entry.get("outs", []):
         if out["path"].endswith(".html"):
@@ -115,7 +114,7 @@ def pages(project: Path, entry: Mapping) -> dict[str, dg.MetadataValue]:
 def provenance(entry: Mapping) -> dict[str, dg.MetadataValue]:
     """Outputs, data, parameters, code and command of a stage, with their hashes, as DVC locked them.
 
-    Under names that no record's figure has: "parameters" are a model's weights.
+    The names are none of a record's figures: "parameters" there are a model's weights.
     """
     deps = entry.get("deps", [])
     params = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
@@ -172,7 +171,7 @@ def _hashes(files: Iterable[Mapping]) -> list[tuple[str, str]]:
 
 
 def plain(text: str) -> str:
-    """`text` as Markdown in which nothing is a tag, link, image or code; the bars of tables stay what they are."""
+    """`text` as Markdown without tags, links, images and code; the bars of tables keep their meaning."""
     for sign, written in {
         "&": "&amp;",
         "<": "&lt;",
@@ -187,7 +186,7 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """`text` as Markdown code, between more backticks than stand together in it (CommonMark, section 6.1)."""
+    """`text` as Markdown code, between more backticks than any run of them in it (CommonMark, section 6.1)."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     return f"`{text}`" if not longest else f"{'`' * (longest + 1)} {text} {'`' * (longest + 1)}"
 

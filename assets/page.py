@@ -1,10 +1,10 @@
-"""Dagster's page, deaf to other pages: `python -m assets.page OPTIONS`, those of `dagster-webserver`, or `python -m assets.page
-dev OPTIONS`, those of `dagster dev`.
+"""Dagster's webserver with a filter against requests from other pages: `python -m assets.page OPTIONS`, with the options of
+`dagster-webserver`, or `python -m assets.page dev OPTIONS`, with those of `dagster dev`.
 
-Dagster asks nobody who they are. On the loopback that leaves the user's own browser, which any page it shows can make ask: by an
-image (Dagster runs mutations that come by GET), by a form, by a socket, or, with a name that is made to point here (DNS
-rebinding), by anything. So what did not come from Dagster's page, by its address or one of its names, is refused. Programs send
-no `Origin` and are not hindered; who may ask at all is for the network and the proxy to say (docs/deployment.md).
+Dagster has no authentication. On the loopback that leaves the user's own browser, in which any open page can send it requests: by
+an image (Dagster executes mutations in a GET), a form, a WebSocket, or in any way under a host name that resolves to this machine
+(DNS rebinding). So a request is refused if its `Origin` is not Dagster's own page, or its `Host` is not a known name. Programs
+send no `Origin` and are let through; the network and the proxy decide who may connect at all (docs/deployment.md).
 """
 
 import ipaddress
@@ -21,13 +21,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assets import plots
+from assets.patches import dev, webserver
 
 NAMES = "CONSERVATORY_NAMES"
-"""Environment variable: the names, separated by spaces, under which the page is reached through a proxy or by others."""
+"""Environment variable: further host names under which the page is reached, separated by spaces."""
 
 
 class OwnPage:
-    """Refuse what another page sent."""
+    """Middleware that refuses requests from other pages."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -47,17 +48,18 @@ def refusal(scope: Scope) -> str | None:
     headers = Headers(scope=scope)
     host, origin = headers.get("host", ""), headers.get("origin")
     if not ours(host):
-        return f"this page is not called {host!r}. If it should be, name that in {NAMES}."
+        return f"{host!r} is not a known name of this page. If it should be, add it to {NAMES}."
     if origin is not None and urlsplit(origin).netloc != host:
-        return f"sent by a page of {origin!r}."
+        return f"the request comes from a page of {origin!r}."
     read = scope["type"] == "http" and scope["method"] != "POST"
     if read and scope["path"].endswith("/graphql") and "text/html" not in headers.get("accept", ""):
-        return "queries are posted."  # a document is the page's own editor, and runs nothing
+        return "GraphQL queries must be sent by POST."  # a document is the page's own editor, which executes nothing
     return None
 
 
 def ours(host: str) -> bool:
-    """Is a `Host` header one that no stranger can make point here: an address, localhost, this machine's or a given name?"""
+    """Is a `Host` header a name that nobody else can make resolve here: an address, localhost, this machine's or a name in
+    NAMES?"""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         ipaddress.ip_address(name)
@@ -68,7 +70,7 @@ def ours(host: str) -> bool:
 
 
 class Images(StaticFiles):
-    """Files that are shown and never run: an SVG opened by itself may hold scripts, and would be of Dagster's page."""
+    """Static files with scripts disabled: an SVG opened by itself may contain scripts, which would run as Dagster's page."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -78,41 +80,18 @@ class Images(StaticFiles):
 
 
 def images() -> list[BaseRoute]:
-    """The route to the files of plots, where there are any."""
+    """The route to the files of plots, if the folder of plots is set."""
     folder = os.environ.get(plots.FOLDER)
     return [Mount(plots.PATH, Images(directory=folder, check_dir=False))] if folder else []
 
 
-def webserver() -> None:
-    """`dagster-webserver`, guarded; and never inside another page's frame, where clicks can be stolen."""
-    from dagster_webserver import app, cli
-
-    class Guarded(app.DagsterWebserver):
-        def build_middleware(self) -> list[Middleware]:
-            return [Middleware(OwnPage), *super().build_middleware()]
-
-        def build_static_routes(self) -> list[BaseRoute]:
-            return [*images(), *super().build_static_routes()]
-
-        def make_security_headers(self) -> dict:
-            return {**super().make_security_headers(), "X-Frame-Options": "DENY"}
-
-    app.DagsterWebserver = Guarded
-    cli.main()
-
-
-def dev() -> None:
-    """`dagster dev`, whose page is the guarded one."""
-    from dagster._cli import dev, main
-
-    start = dev.open_ipc_subprocess
-
-    def started(command: list[str], **options):
-        return start(["assets.page" if word == "dagster_webserver" else word for word in command], **options)
-
-    dev.open_ipc_subprocess = started
-    main()
+def main() -> None:
+    if sys.argv[1:2] == ["dev"]:
+        dev.run("assets.page")
+    else:
+        # against clickjacking, in a frame of another page
+        webserver.run([Middleware(OwnPage)], images(), {"X-Frame-Options": "DENY"})
 
 
 if __name__ == "__main__":
-    dev() if sys.argv[1:2] == ["dev"] else webserver()
+    main()

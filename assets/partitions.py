@@ -1,8 +1,7 @@
-"""Items of a stage group as Dagster partitions, and which partitions of one asset need which of another.
+"""Items of a stage group as Dagster partitions, and mappings between the partitions of two assets.
 
-A partition mapping is not declared anywhere: the simplest one of Dagster's that says exactly what DVC's graph says is
-chosen, so that a new kind of stage needs no change here.
-"""
+No mapping is declared: the simplest of Dagster's mappings that equals DVC's graph is chosen, so a new kind of stage needs no
+change here."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,13 +11,13 @@ import dagster as dg
 
 from assets.recipe import Stage, StageGroup
 
-SHOWN = 50  # keys that a refusal names
+SHOWN = 50  # keys named in an error
 NOT_IN_KEYS = set("|[],")  # Dagster keeps these for keys of two dimensions
 
 
 class Items(dg.StaticPartitionsDefinition):
-    """The items of a dimension. A key that is not among them is refused with those that are, which Dagster itself does not name:
-    a page that was loaded before a dataset was removed still offers it, and Dagster's API takes any word."""
+    """The items of a dimension. The error for an unknown key lists the known ones, unlike Dagster's own: a page that was loaded
+    before a dataset was removed still offers it, and Dagster's API accepts any key."""
 
     def __init__(self, what: str, keys: list[str]):
         super().__init__(keys)
@@ -45,7 +44,7 @@ class Items(dg.StaticPartitionsDefinition):
 def definition(group: StageGroup) -> dg.PartitionsDefinition | None:
     """None without items; a list of keys over one dimension, a product of two, or DVC's own item names.
 
-    Dagster has no partitions of three dimensions, and none of two whose keys hold one of `|[],`.
+    Dagster has no partitions of three dimensions, and none of two whose keys contain one of `|[],`.
     """
     if not group.dimensions:
         return None
@@ -70,9 +69,9 @@ def key(group: StageGroup, stage: Stage) -> str | None:
 
 
 def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
-    """What Dagster must know to find the partitions of `up` that a partition of `down` needs. None: it need not be told.
+    """The mapping from partitions of `down` to the partitions of `up` that they read. None if `up` has no partitions.
 
-    Where no mapping says exactly what DVC's graph says, each partition needs all, which is too much but never too little.
+    If no mapping equals DVC's graph, each partition needs all of `up`, which may be too many but never too few.
     """
     if not up.dimensions:
         return None
@@ -97,7 +96,7 @@ def _needed(down: StageGroup, up: StageGroup) -> dict[str | None, set[str]]:
 
 
 def _candidates(down: StageGroup, up: StageGroup, needed: dict) -> Iterator[dg.PartitionMapping]:
-    """Mappings that may fit, the easiest to read first."""
+    """Mappings that may fit, simplest first."""
     if down.dimensions:
         yield dg.IdentityPartitionMapping()
         for dimension in set(down.dimensions) & set(up.dimensions):
@@ -134,7 +133,7 @@ def _static(pairs) -> dg.StaticPartitionMapping:
 
 
 def _means(candidate: dg.PartitionMapping, down: StageGroup, up: StageGroup, needed: dict) -> bool:
-    """Does Dagster read `candidate` as `needed` says?"""
+    """Does Dagster compute the partitions in `needed` from `candidate`?"""
     up_keys, down_keys = definition(up), definition(down)
     try:
         candidate.validate_partition_mapping(up_keys, down_keys)
@@ -143,6 +142,6 @@ def _means(candidate: dg.PartitionMapping, down: StageGroup, up: StageGroup, nee
             found = candidate.get_upstream_mapped_partitions_result_for_partitions(subset, down_keys, up_keys)
             if {str(name) for name in found.partitions_subset.get_partition_keys()} != others:
                 return False
-    except Exception:  # Dagster says in several ways that a mapping does not suit two definitions
+    except Exception:  # Dagster raises several exceptions for a mapping that does not suit two definitions
         return False
     return True

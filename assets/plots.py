@@ -1,8 +1,8 @@
-"""Plots as files that Dagster's page fetches.
+"""Plots as files that Dagster's page loads.
 
-The page shows Markdown of fewer than 1000 characters at once, and any longer one after a click ("Show Markdown"). A plot in the
-text is longer; the address of one is not. `conservatory ui` has the files written and its page serves them. A team's page has no
-files of the code server's, so there, and in `dg dev`, plots stay in the text.
+The page shows Markdown of fewer than 1000 characters at once, and longer Markdown after a click ("Show Markdown"). An inline plot
+is longer; its address is not. `conservatory ui` writes the files and its page serves them. A team's webserver has no access to
+files of the code server, so there, and in `dg dev`, plots are inline.
 """
 
 import base64
@@ -12,14 +12,14 @@ import re
 from pathlib import Path
 
 FOLDER = "DAGSTER_PLOTS"
-"""Environment variable: the folder of the files, for what shows them and what is started by it."""
+"""Environment variable: the folder of the files, set for the webserver and for the runs it starts."""
 PATH = "/plots"
 TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 DATA = re.compile(r"data:(image/[a-z+]+);base64,([A-Za-z0-9+/=]*)")
 
 
 def source(plot: str) -> str:
-    """What an image's Markdown names: the address of its file if FOLDER is set, or the image itself (`data:`, base64).
+    """The source of an image in Markdown: the address of its file if FOLDER is set, else the image itself (`data:`, base64).
 
     plot: `data:image/...;base64,` or SVG text.
     """

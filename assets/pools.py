@@ -1,15 +1,14 @@
-"""Pools: which runs may go on at the same time.
+"""Pools: which steps may run at the same time.
 
-One person's machine has one, "dvc", and one place in it. A team's has also those that CONSERVATORY_POOLS names, with as many
-places as it says (`gpu=1 heavy=2`). A stage is in the pool that its `meta: {pool: ...}` in dvc.yaml names, if the deployment
-has it, and else in "dvc".
-"""
+On one person's machine there is one pool, "dvc", with one slot. A team's deployment has also the pools of CONSERVATORY_POOLS,
+with the slots it gives (`gpu=1 heavy=2`). A stage is in the pool that `meta: {pool: ...}` in dvc.yaml names, if the deployment
+has it, and else in "dvc"."""
 
 import os
 from collections.abc import Mapping
 
 DEFAULT = "dvc"
-"""What runs stages, runs alone: dagster.yaml gives this pool one place. Checks and sensors do not wait for it."""
+"""The default pool, with one slot (dagster.yaml): one run of stages at a time. Checks and sensors do not wait for it."""
 VARIABLE = "CONSERVATORY_POOLS"
 
 
@@ -19,9 +18,9 @@ def of(meta: Mapping) -> str:
 
 
 def limits() -> dict[str, int]:
-    """Pool -> places, of the deployment. Raises `ValueError` for what is not of that form."""
+    """Pool -> slots, of the deployment. Raises `ValueError` for another form."""
     text = os.environ.get(VARIABLE, "")
     found = {name: places for name, _, places in (word.partition("=") for word in text.split())}
     if not all(name and places.isascii() and places.isdigit() and int(places) for name, places in found.items()):
-        raise ValueError(f"{VARIABLE}={text!r}: give names and numbers above 0, like 'gpu=1 heavy=2'")
+        raise ValueError(f"{VARIABLE}={text!r}: expected names and positive numbers, like 'gpu=1 heavy=2'")
     return {name: int(places) for name, places in found.items()}

@@ -1,4 +1,4 @@
-"""The job that makes room by the policy of params.yaml; `conservatory prune` does the work (Dagster's runs: `prune.py`)."""
+"""The job that runs `conservatory prune`, which frees disk space by the policy in params.yaml (Dagster's runs: `prune.py`)."""
 
 import sys
 from pathlib import Path
@@ -13,8 +13,8 @@ COMMAND = [sys.executable, "-m", "pipelines.cli", "prune", "--yes"]
 
 def job(project: Path) -> dg.JobDefinition:
     description = (
-        "Take away what `retention` in params.yaml calls old: experiments, interrupted retrainings, what nothing names in DVC's "
-        "cache, finished runs of Dagster. What a registered model needs stays."
+        "Delete what is older than `retention` in params.yaml allows: experiments, interrupted retrainings, unreferenced files "
+        "of DVC's cache, finished runs of Dagster. Files that a registered model needs are kept."
     )
 
     @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=retraining.JOB)

@@ -1,6 +1,6 @@
-"""When a stage ran that Dagster did not run, and who ran it: from the run's record, or else from the time of its output.
+"""When a stage ran outside Dagster, and who ran it: from the record of runs, or else from the time of its output.
 
-Dagster dates an event by when it was told, so this stands in the event's metadata and sentence.
+Dagster dates an event by when it was reported, so the metadata and description of the event give the time of the run.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from pipelines.ops.runs import log, made_by, record
 
 @dataclass(frozen=True)
 class Ran:
-    """What is known of the run that made what dvc.lock says of a stage."""
+    """What is known of the run behind a stage's entry in dvc.lock."""
 
     sentence: str
     times: Mapping[str, float] = field(default_factory=dict)  # "finished" or "output written" -> seconds since 1970
@@ -25,7 +25,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs that a project's folder tells of."""
+    """The runs recorded in a project's folder."""
 
     made: Mapping[str, Mapping]  # digest of an entry of dvc.lock -> its run, as `made.known` has it
     progress: Mapping[str, Mapping]  # stage -> the newest line of it in the record of runs
@@ -36,8 +36,8 @@ def runs(project: Path) -> Runs:
 
 
 def of(project: Path, stage: Stage, entry: Mapping, runs: Runs) -> Ran:
-    """What is known of the run behind `entry`, the stage's in dvc.lock. A plain `dvc repro` leaves no record: then the output's
-    own time counts, which after a `dvc pull` or `dvc checkout` is the time of that."""
+    """What is known of the run behind `entry`, a stage's entry in dvc.lock. A plain `dvc repro` leaves no record: then the time
+    of the output's file is used, which after `dvc pull` or `dvc checkout` is the time of that command."""
     if first := runs.made.get(recipe.digest(entry)):
         run = first["last"] or first
         finished = log.seconds(run["time"])

@@ -1,18 +1,13 @@
-"""What the recipe says, as DVC reads dvc.yaml: stages, what they are items of, and which need which.
-
-Belongs here: what of DVC's Python interface `pipelines/recipe.py` does not know. Not here: anything of Dagster, and running
-a stage.
-"""
+"""The stages of dvc.yaml, their groups (`foreach`, `matrix`), and which stage needs which. No Dagster, and nothing is run."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dvc.parsing import ForeachDefinition, MatrixDefinition
-
 from assets import lock
 from pipelines import recipe
+from pipelines.ops.patches import resolver
 
 RECORDS = "data/records/"
 
@@ -39,37 +34,37 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageGroup:
-    """A stage of dvc.yaml with all its `foreach` or `matrix` items: one asset."""
+    """A stage of dvc.yaml with all its `foreach` or `matrix` items; it becomes one asset."""
 
     name: str
     description: str
-    meta: Mapping  # `meta:` of dvc.yaml: group, kinds, owner, checks, warnings, what the record's note is called
+    meta: Mapping  # `meta:` of dvc.yaml: group, kinds, owner, checks, warnings, title of the record's note
     dimensions: tuple[str, ...]  # what the items vary over, sorted by name; empty for a stage without items
     stages: tuple[Stage, ...]
     upstream: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
-    """Group -> the pairs (stage of this group, stage of that group) in which the first reads what the second makes."""
+    """Group -> the pairs (stage of this group, stage of that group) in which the first reads an output of the second."""
 
     @cached_property
     def characters(self) -> frozenset[str]:
-        """All that the names of its items are written with."""
+        """All characters in the names of its items."""
         return frozenset().union(*(value for stage in self.stages for value in stage.values))
 
 
 def load(project: Path) -> dict[str, StageGroup]:
-    """Name -> stage group, in an order in which each comes after what it needs.
+    """Name -> stage group, each after the groups it needs.
 
-    A group that has no items (no taggers of a kind, say) is left out. Stages in other dvc.yaml files are not looked at.
+    A group without items (no taggers of a kind, say) is left out. Other dvc.yaml files are ignored.
     """
     return lock.whole(project, lambda: _load(project))
 
 
 def _load(project: Path) -> dict[str, StageGroup]:
-    resolver = recipe.resolver(project)
-    entries = resolver.resolve()["stages"]
+    resolved = resolver.resolver(project)
+    entries = resolved.resolve()["stages"]
     stages, firsts = {}, {}
     for name, entry in entries.items():
         group, _, key = name.partition("@")
-        values = _values(resolver.definitions[group], key)
+        values = resolver.item(resolved.definitions[group], key)
         stages[name] = Stage(name, group, tuple(values.values()), tuple(recipe.paths(entry, *recipe.OUTS)))
         firsts.setdefault(group, (entry, values))
     upstream = {group: {} for group in firsts}
@@ -106,15 +101,6 @@ def ancestors(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
 def descendants(groups: Mapping[str, StageGroup], names: set[str]) -> set[str]:
     """All groups that need one of `names`, directly or not."""
     return {name for name in groups if ancestors(groups, {name}) & names}
-
-
-def _values(definition, key: str) -> dict[str, str]:
-    """Dimension -> value of one item, sorted by dimension; empty for a stage without items."""
-    if isinstance(definition, ForeachDefinition):
-        return {"item": key}
-    if isinstance(definition, MatrixDefinition):
-        return {name: str(value) for name, value in sorted(definition.normalized_iterable[key].items())}
-    return {}
 
 
 def _in_order(groups: dict[str, StageGroup]) -> dict[str, StageGroup]:

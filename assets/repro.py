@@ -1,10 +1,10 @@
-"""Run stages: one `dvc repro` as a subprocess, its lines passed on as they come, each stage named when it is finished.
+"""Run stages for Dagster: one `dvc repro` as a subprocess; its output is passed on, and each stage is reported when it finishes.
 
-What stages say of their progress becomes a sentence now and then, and of a stage that says very much the rest is left to the
-run's log (`conservatory logs`): each line passed on is an event in Dagster's database.
+Each line passed on is an event in Dagster's database. So progress bars become a sentence now and then, and of a stage with much
+output only the first lines are passed on; the run's log (`conservatory logs`) has the rest.
 
-What is up to date (`pipelines/ops/status/`) is not handed to DVC, which decides of the rest itself. Not here: what Dagster is
-told of a finished stage (`events.py`).
+Stages that are up to date (`pipelines/ops/dvc/freshness.py`) are not passed to DVC. `events.py` makes the event for a finished
+stage.
 """
 
 import contextlib
@@ -18,23 +18,25 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 
-from assets import guard, lock
+from assets import lock
+from assets.patches import guard
 from pipelines.ops.dvc.freshness import FRESH, StatusError, as_locked, states
 from pipelines.ops.dvc.recover import Conflict, forget, recover
+from pipelines.ops.patches.repro_output import ADVICE, ERROR, RESTORED, RUNNING, UNCHANGED
 from pipelines.ops.runs import call
-from pipelines.ops.runs.follow import CHATTER, RESTORED, RUNNING, TAIL, UNCHANGED, Follower, Running, measured
+from pipelines.ops.runs.follow import TAIL, Follower, Running, measured
 from pipelines.ops.runs.lines import bounded
 from pipelines.ops.runs.progress import duration
 
-SAID = 500  # lines of a stage that are passed on
+SAID = 500  # lines of a stage that are passed on to Dagster
 AGAIN, LONGEST = (
     2.0,
     30.0,
-)  # seconds until a stage is tried again whose files another run reads or writes: at first, at last
+)  # seconds between tries while another run uses a stage's files: the first and the longest pause
 
 
 class StageError(RuntimeError):
-    """A stage failed; the message is the end of what it and DVC printed."""
+    """A stage failed; the message is the end of its output and DVC's."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,21 @@ class Finished:
     """A stage whose outputs are in place and in dvc.lock."""
 
     stage: str
-    changed: bool  # False: DVC found it up to date and left it alone
+    changed: bool  # False: it was up to date
     status: str  # a sentence for the user
     seconds: float | None = None  # wall time of its command, if it was run
-    measured: Mapping[str, object] = field(default_factory=dict)  # of its progress: items, unit, per_second
+    measured: Mapping[str, object] = field(default_factory=dict)  # its progress: items, unit, per_second
 
 
 def repro(
     project: Path, stages: list[str], say: Callable[[str], None], upstream: bool = False, door: str = "Dagster"
 ) -> Iterator[Finished]:
-    """Bring `stages` up to date and yield each as it is finished; with `upstream`, what they need as well. `door`: who asks.
+    """Bring `stages` up to date, with `upstream` also the stages they need, and yield each when it has finished. `door`: who
+    asked.
 
-    Waits while another `dvc repro` holds DVC's lock, or works on files that these stages read or write. If the consumer stops
-    early, is interrupted or killed, the subprocess and what it started end too. Raises `StageError` after yielding what was
-    finished before the failure.
-    """
+    Waits while another `dvc repro` holds DVC's lock, or uses files of these stages. If the consumer stops early, is interrupted
+    or killed, the subprocess and its child processes end too. Raises `StageError` after yielding the stages that finished before
+    the failure."""
     done: set[str] = set()
     follower, why, pause = None, "interrupted", AGAIN
     try:
@@ -75,9 +77,9 @@ def repro(
             if not due or not follower.busy:
                 why = ""
                 return
-            # `--wait-for-lock` waits for the lock of the repository alone; at a file in use DVC ends
+            # `--wait-for-lock` waits for the lock of the repository only; DVC fails on a file in use
             if not told:
-                say(f"another run is at work on {follower.busy}: waiting for its end")
+                say(f"another run uses {follower.busy}: waiting for its end")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST)
     finally:
@@ -86,13 +88,12 @@ def repro(
 
 
 def _prepare(project: Path, stages: list[str], say: Callable[[str], None], upstream: bool) -> dict[str, None]:
-    """Put right what stands in the way, and return those of the stages that are up to date. With `upstream` that is DVC's to
-    find out."""
+    """Clean up after a crashed run, and return the stages that are up to date; none with `upstream`, where DVC finds out."""
     try:
         recover(project, say)
     except Conflict as error:
         raise StageError(str(error)) from None
-    with contextlib.suppress(DvcException):  # a recipe that cannot be read: DVC will say why
+    with contextlib.suppress(DvcException):  # a recipe that cannot be read: DVC reports why
         forget(project, say)
     return {} if upstream else _fresh(project, stages)
 
@@ -100,7 +101,7 @@ def _prepare(project: Path, stages: list[str], say: Callable[[str], None], upstr
 def _repro(
     project: Path, stages: list[str], say: Callable[[str], None], upstream: bool, follower: Follower
 ) -> Iterator[Finished]:
-    """One `dvc repro`. Where another run has files of these stages in use it ends early, and `follower.busy` names one."""
+    """One `dvc repro`. If another run uses a file of these stages, it ends early, and `follower.busy` is that file."""
     options = [] if upstream else ["--single-item"]
     command = [sys.executable, "-m", "pipelines.ops.dvc.lock", "--wait-for-lock", "repro", *options, *stages]
     before = lock.read(project)
@@ -114,7 +115,7 @@ def _repro(
                 if progress:
                     say(progress)
                 continue
-            if follower.busy or not line.strip() or line.startswith(CHATTER):
+            if follower.busy or not line.strip() or line.startswith(ADVICE):
                 continue
             started, unchanged, restored = RUNNING.match(line), UNCHANGED.match(line), RESTORED.match(line)
             if running and (started or unchanged or restored):
@@ -123,23 +124,21 @@ def _repro(
             if unchanged:
                 finished.append(Finished(unchanged[1], False, "unchanged, not run"))
             elif restored:
-                finished.append(Finished(restored[1], True, "not run: restored from DVC's cache"))
+                finished.append(Finished(restored[1], True, "not run: outputs restored from DVC's cache"))
             elif started:
                 running, began, said = started[1], time.monotonic(), 0
-                # only now, when a command begins, is dvc.lock sure to be written to the end and left alone for a while
+                # dvc.lock is complete only now: DVC has written it before it starts the next command
                 yield from finished
                 finished = []
             said += 1
-            if said <= SAID or line.startswith("ERROR"):
+            if said <= SAID or line.startswith(ERROR):
                 say(line)
             elif said == SAID + 1:
-                say(
-                    f"{running or 'DVC'} has said {SAID} lines; more are in the log: conservatory logs --run {follower.id}"
-                )
+                say(f"{running or 'DVC'} has printed {SAID} lines; for more: conservatory logs --run {follower.id}")
         if running:
             finished.append(_ran(running, began, follower.running))
     except StageError:
-        # it may be a later stage that failed, before it began
+        # a later stage may have failed before it began
         if running and lock.read(project).get(running, before.get(running)) != before.get(running):
             finished.append(_ran(running, began, follower.running))
         if not follower.busy:
@@ -150,15 +149,15 @@ def _repro(
 
 
 def _fresh(project: Path, stages: list[str]) -> dict[str, None]:
-    """Those of `stages` that are up to date. None where the recipe cannot be read: DVC will say why."""
+    """The stages that are up to date; none if the recipe cannot be read, which DVC reports."""
     with contextlib.suppress(StatusError):
         return {name: None for name, state in states(project, stages).items() if state.state == FRESH}
     return {}
 
 
 def lines(project: Path, command: list[str], variables: Mapping[str, str] | None = None) -> Iterator[str]:
-    """What `command` prints in the project's folder, a line at a time; `variables`: its whole environment, by default ours.
-    Raises `StageError` if it fails."""
+    """Run `command` in the project's folder and yield its output by lines. variables: its environment, by default
+    `environment()`. Raises `StageError` if it fails."""
     tail: deque[str] = deque(maxlen=TAIL)
     process = subprocess.Popen(
         [sys.executable, "-I", guard.__file__, *command],
@@ -178,14 +177,14 @@ def lines(project: Path, command: list[str], variables: Mapping[str, str] | None
             yield line.rstrip()
         status = process.wait()
     finally:
-        process.stdin.close()  # ends it, if it has not ended
+        process.stdin.close()  # ends the command if it still runs
         process.wait()
     if status:
-        raise StageError("\n".join(tail) or f"{' '.join(command)} ended with status {status}")
+        raise StageError("\n".join(tail) or f"{' '.join(command)} failed with exit status {status}")
 
 
 def environment() -> dict[str, str]:
-    """That of stages. What Dagster starts sends no alerts: its sensor does."""
+    """The environment of stages. Runs that Dagster starts send no alerts themselves; its sensor does."""
     return {**call.environment(), "CONSERVATORY_ALERTS": "off"}
 
 

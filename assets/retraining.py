@@ -1,6 +1,6 @@
-"""The job that trains again in a worktree of its own and lets the gate decide; `conservatory retrain` does the work.
+"""The job that runs `conservatory retrain`: train in a separate git worktree, and promote the model if the gate accepts it.
 
-Not here: the job `retrain`, which renews the assets of this tree. That changes what is on disk, this only what is champion.
+The job `retrain` (`jobs.py`) is another: it trains in this project's folder and changes its files, but no champion.
 """
 
 import json
@@ -18,16 +18,16 @@ from pipelines.ops.runs import made_by
 JOB = "retrain_and_promote"
 COMMAND = [sys.executable, "-m", "pipelines.cli", "retrain"]
 CHAMPION = "champion"
-"""The asset that stands for the registry: an event a decision."""
+"""The asset for the registry: one event per decision."""
 
 
 def job(project: Path) -> dg.JobDefinition:
     description = (
-        "Train on the music as it is now, in a git worktree of its own, and compare with the champion: promoted if it is not "
-        "worse, refused otherwise. The files of this project are left alone; registry/ says what was decided."
+        "Train on the present music in a separate git worktree, and compare the model with the champion: it is promoted if it is "
+        "not worse, and refused otherwise. The project's files are not changed; the decision is in registry/."
     )
 
-    pool = "gpu" if "gpu" in pools.limits() else JOB  # it trains; in a tree of its own, so that no other pool is its
+    pool = "gpu" if "gpu" in pools.limits() else JOB  # in its own worktree, so it need not wait for the default pool
 
     @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=pool)
     def step(context: dg.OpExecutionContext):
@@ -45,13 +45,13 @@ def job(project: Path) -> dg.JobDefinition:
             say = context.log.warning if event["event"] == "refused" else context.log.info
             say(f"{name}: version {event['version']} {event['event']}, {event['reason']}")
         metadata = {
-            "commit": found["commit"] or "nothing was new",
+            "commit": found["commit"] or "nothing had changed",
             **{
                 name: f"version {event['version']} {event['event']}: {event['reason']}"
                 for name, event in decided.items()
             },
         }
-        yield dg.AssetMaterialization(CHAMPION, description="looked for a better model", metadata=metadata)
+        yield dg.AssetMaterialization(CHAMPION, description="compared new models with the champions", metadata=metadata)
         yield dg.Output(None, metadata=metadata)
 
     graph = dg.GraphDefinition(f"{JOB}_steps", description=description, node_defs=[step])
@@ -59,11 +59,11 @@ def job(project: Path) -> dg.JobDefinition:
 
 
 def champion(groups: Mapping[str, StageGroup], on: bool) -> dg.AssetSpec:
-    """What the registry holds, in the graph: told of by each retraining, and late when none has looked for over a week."""
+    """The registry as an asset of the graph: each retraining adds an event, and it is overdue after a week without one."""
     return dg.AssetSpec(
         CHAMPION,
         deps=[name for name, group in groups.items() if group.meta.get("trains")],
-        description="The models in use (registry/, `conservatory models list`): each retraining leaves its decisions here.",
+        description="The models in use (registry/, `conservatory models list`). Each retraining adds its decisions here.",
         group_name="models",
         kinds={"git"},
         freshness_policy=automation.freshness(automation.WEEKLY_DAYS, on),

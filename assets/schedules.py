@@ -1,4 +1,4 @@
-"""Schedules: when jobs start by themselves. Off until they are turned on in the UI (Automation) or in params.yaml."""
+"""Schedules: when jobs start automatically. Off until they are turned on in the UI (Automation) or in params.yaml."""
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ def weekly_retrain(job: dg.JobDefinition, on: bool) -> dg.ScheduleDefinition:
         name="weekly_retrain",
         job=job,
         cron_schedule=WEEKLY,
-        description="Mondays at three in the morning (UTC): retrain on whatever came in during the week, in one run.",
+        description="Mondays at 03:00 UTC: retrain on all music of the week in one run.",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )
 
@@ -20,6 +20,6 @@ def weekly_prune(job: dg.JobDefinition, on: bool) -> dg.ScheduleDefinition:
         name="weekly_prune",
         job=job,
         cron_schedule="0 5 * * 0",
-        description="Sundays at five in the morning (UTC): make room, by `retention` in params.yaml.",
+        description="Sundays at 05:00 UTC: free disk space by `retention` in params.yaml.",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
     )

@@ -1,15 +1,13 @@
 """Open Dagster on this project: `python -m assets.serve [--host ADDRESS] [--port PORT]`, in the project's folder.
 
-`dagster dev` with what it must be told: where its history is kept, and the settings of dagster.yaml. Runs that a crash cut
-off are called failed first; Dagster would take them to be running for ever, and let no other begin. And what was run
-without it (`make demo`) is reported, so that the graph shows it.
+This is `dagster dev` with the folder of its history and the settings of dagster.yaml. First, runs that a crash cut off are marked
+as failed, since Dagster would show them as running for ever and start no other; and runs outside Dagster (`make demo`) are
+reported, so that the graph shows their results.
 """
 
 import argparse
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +15,10 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets import external_runs, guard, lock, plots, recipe
+from assets import external_runs, lock, plots, recipe
+from assets.patches import guard, run_server
 
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-SERVER_TAG = ".dagster/grpc_info"  # where the process that runs a run listens
 
 
 def prepare(project: Path) -> Path:
@@ -28,7 +26,7 @@ def prepare(project: Path) -> Path:
     home = project / ".dagster"
     home.mkdir(exist_ok=True)
     settings = yaml.safe_load((project / "dagster.yaml").read_text(encoding="utf-8"))
-    # its folders are seen from where all is started (`dg dev`), which is elsewhere here
+    # relative folders in it are meant from the project's folder; Dagster runs in its home
     for place in (
         settings["storage"]["sqlite"],
         *(settings[key]["config"] for key in ("local_artifact_storage", "compute_logs")),
@@ -41,43 +39,29 @@ def prepare(project: Path) -> Path:
 
 
 def fail_cut_off_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Call the runs failed whose server is gone. Returns their ids."""
+    """Mark the runs whose server is gone as failed. Returns their ids."""
     gone = cut_off_runs(instance)
     for run in gone:
-        instance.report_run_failed(run, "Dagster was ended while this ran. What DVC finished is kept; launch it again.")
+        instance.report_run_failed(run, "Dagster ended while this ran. Finished stages are kept; launch it again.")
     return [run.run_id for run in gone]
 
 
 def cut_off_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that should be going on, and whose server is gone."""
+    """The runs that are shown as running, and whose server is gone."""
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return [run for run in unfinished if not answers(run.tags.get(SERVER_TAG))]
-
-
-def answers(server: str | None) -> bool:
-    """Is there a process behind a run's server tag? A run without one may be a command line's: it is left alone."""
-    if not server:
-        return True
-    found = json.loads(server)
-    address = found.get("socket") or (found.get("host"), found.get("port"))
-    with socket.socket(socket.AF_UNIX if found.get("socket") else socket.AF_INET) as connection:
-        try:
-            connection.connect(address)
-        except OSError:
-            return False
-    return True
+    return [run for run in unfinished if not run_server.answers(run)]
 
 
 def run(command: list[str], home: Path) -> int:
-    """Run Dagster until it ends, or this process is told to or killed; nothing of it is left then. Its daemon, which Dagster
-    itself would leave behind, would go on with what is scheduled.
+    """Run Dagster until it ends or this process gets a signal or is killed; then all processes of Dagster end
+    (`patches/guard.py`).
 
-    It runs beside its settings; in the project's folder Dagster warns that it reads none of that folder's.
+    It runs in its home: in the project's folder it warns that it ignores that folder's dagster.yaml.
     """
     end, write = os.pipe()
     leash = os.fdopen(write, "wb", buffering=0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores it
             signal.signal(number, lambda *_: leash.close())
     guarded = [sys.executable, "-I", guard.__file__, *command]
     process = subprocess.Popen(guarded, cwd=home, stdin=end, start_new_session=True)
@@ -87,20 +71,24 @@ def run(command: list[str], home: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m assets.serve", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; anyone who reaches it can run jobs")
-    parser.add_argument("--port", default="3000", help="port on this machine")
-    parser.add_argument("--read-only", action="store_true", help="to look at: nothing can be run, nothing is scheduled")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; anyone who can connect to it can run jobs"
+    )
+    parser.add_argument("--port", default="3000", help="port to listen on")
+    parser.add_argument(
+        "--read-only", action="store_true", help="show only: launch no jobs, run no schedules and sensors"
+    )
     arguments = parser.parse_args()
     project = Path.cwd()
     home = prepare(project)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ[plots.FOLDER] = str(home / "plots")
-    # code is found from any folder, here and in what Dagster starts
+    # so that this process and those Dagster starts import the project from any folder
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
-    # "use `dg dev` instead", which is another command for the same
+    # a warning to use `dg dev`, which does the same
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command`")
     workspace = ["-w", str(project / "workspace.yaml"), "--host", arguments.host, "--port", arguments.port]
-    if arguments.read_only:  # the page alone, beside another that is not
+    if arguments.read_only:  # the page alone; schedules and sensors run elsewhere
         sys.exit(run([sys.executable, "-m", "assets.page", *workspace, "--read-only"], home))
     with dg.DagsterInstance.get() as instance:
         fail_cut_off_runs(instance)

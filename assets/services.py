@@ -1,9 +1,8 @@
-"""One service of a team's deployment: `python -m assets.services code|daemon|webserver|guests`, in the project's folder.
+"""Start one service of a team's deployment: `python -m assets.services code|daemon|webserver|guests`, in the project's folder.
 
-What docs/deployment.md describes and deploy/ starts, as systemd units or containers: Dagster's own commands, told what they
-must be told. Where things are comes from the environment (deploy/conservatory.env lists it all), so that no secret stands in a
-file of the project. One person on one machine wants `conservatory ui` instead.
-"""
+deploy/ starts these as systemd units or containers (docs/deployment.md). They are Dagster's own commands with the options they
+need. Addresses and secrets come from the environment (deploy/conservatory.env lists all variables), so that no file of the
+project contains a secret. For one person on one machine, use `conservatory ui` instead."""
 
 import argparse
 import importlib.util
@@ -18,15 +17,16 @@ from pathlib import Path
 import dagster as dg
 
 from assets import external_runs, lock, pools, recipe
-from assets.serve import SERVER_TAG, answers, cut_off_runs
+from assets.patches import event_storage, run_server
+from assets.serve import cut_off_runs
 from pipelines.core import params
 from pipelines.ops.settings import load_params
 
 SETTINGS = Path(__file__).parents[1] / "deploy"
 SERVICES = {
-    "code": "imports the definitions, and starts runs: the only one that needs the project's data",
+    "code": "loads the definitions and starts runs; the only service that needs the project's data",
     "daemon": "schedules, sensors, the queue of runs, retries",
-    "webserver": "the page, where runs can be launched",
+    "webserver": "the page; runs can be launched in it",
     "guests": "the page, read-only",
 }
 DEFAULTS = {
@@ -39,7 +39,7 @@ DEFAULTS = {
 
 
 def command(service: str, project: Path) -> list[str]:
-    """What a service is: a Python module that is run as a command, and its options."""
+    """The Python module of a service, which is run as a command, and its options."""
     of = os.environ
     workspace = ["-w", str(SETTINGS / "workspace.yaml")]
     page = ["assets.page", *workspace, "-h", of["CONSERVATORY_HOST"]]
@@ -56,25 +56,25 @@ def command(service: str, project: Path) -> list[str]:
 
 
 def prepare(project: Path) -> Path:
-    """Complete the environment, put a team's settings in Dagster's home (DAGSTER_HOME, or .dagster), and return that."""
+    """Set defaults in the environment, copy the team's settings to Dagster's home (DAGSTER_HOME, or .dagster), and return
+    that."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     if secret := os.environ.get("PGPASSWORD_FILE"):
         os.environ["PGPASSWORD"] = Path(secret).read_text(encoding="utf-8").strip()
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(project / ".dagster"))).absolute()
     home.mkdir(parents=True, exist_ok=True)
-    temporary = home / f"dagster.yaml.{os.getpid()}"  # all services write it when they start
+    temporary = home / f"dagster.yaml.{os.getpid()}"  # each service writes it at its start
     shutil.copyfile(SETTINGS / "dagster.yaml", temporary)
     temporary.replace(home / "dagster.yaml")
     return home
 
 
 def settle(service: str, project: Path) -> None:
-    """What is put right when a service starts.
+    """Update Dagster's history when a service starts.
 
-    The code server has the runs as its processes, and this one has none yet: those that its predecessor had are called failed,
-    and so tried again. And it tells what was run without Dagster. The daemon writes down how many runs each pool takes.
-    """
+    Runs are child processes of the code server, so a new code server marks those of its predecessor as failed, and the daemon
+    then tries them again. It also reports runs outside Dagster. The daemon sets the limits of the pools."""
     with dg.DagsterInstance.get() as instance:
         if service == "code":
             gone = cut_off_runs(instance)
@@ -84,17 +84,17 @@ def settle(service: str, project: Path) -> None:
             external_runs.report(instance, project, recipe.load(project), entries, set(entries))
         elif service == "daemon":
             for pool, limit in pools.limits().items():
-                instance.event_log_storage.set_concurrency_slots(pool, limit)
+                event_storage.limit_pool(instance, pool, limit)
 
 
 def fail(gone: list[dg.DagsterRun]) -> None:
-    """Call these runs failed, once the code server answers: the daemon tries each again at once, and once only."""
+    """Mark runs as failed once the code server answers: the daemon tries each again at once, and only once."""
     for run in gone:
-        while not answers(run.tags[SERVER_TAG]):
+        while not run_server.answers(run):
             time.sleep(1)
         with dg.DagsterInstance.get() as instance:
-            print(f"run {run.run_id} was cut off when the last code server ended", flush=True)
-            instance.report_run_failed(run, "The code server was ended while this ran. What DVC finished is kept.")
+            print(f"run {run.run_id} ended with the previous code server and is marked as failed", flush=True)
+            instance.report_run_failed(run, "The code server ended while this ran. Finished stages are kept.")
 
 
 def main() -> None:
@@ -108,14 +108,14 @@ def main() -> None:
     service, project = parser.parse_args().service, Path.cwd()
     if importlib.util.find_spec("dagster_postgres") is None:
         sys.exit(
-            "Postgres's driver is not installed: pip install -c constraints.txt -e '.[deploy]' (docs/deployment.md)"
+            "The Postgres driver is not installed: pip install -c constraints.txt -e '.[deploy]' (docs/deployment.md)"
         )
     home = prepare(project)
     # code is found from any folder, here and in what Dagster starts
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     settle(service, project)
     if service != "code":
-        os.chdir(home)  # beside its settings; in the project's folder Dagster warns that it reads none of that folder's
+        os.chdir(home)  # in the project's folder Dagster warns that it ignores that folder's dagster.yaml
     module, *sys.argv[1:] = command(service, project)
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -1,37 +1,31 @@
-"""What Dagster's own history says of schedules, sensors and failed runs, as JSON: `python -m assets.ticks`, with
-DAGSTER_HOME set.
+"""Print schedules, sensors and failed runs from Dagster's history as JSON: `python -m assets.ticks`, with DAGSTER_HOME set.
 
-For `conservatory status`, which imports no Dagster. Only the history is read, no definitions: a schedule or sensor that was never
-turned on, and is not on by default, is not in it.
-"""
+For `conservatory status`, which does not import Dagster. Definitions are not loaded: a schedule or sensor that was never turned
+on, and is off by default, is not in the history."""
 
 import datetime
 import json
 import sys
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
-from dagster._utils.schedules import cron_string_iterator
 
 from assets import location
+from assets.patches.instigators import instigators
 
 MAX_RUNS = 5
-LOOKED_AT = 100  # failed runs, other projects' among them
+LOOKED_AT = 100  # failed runs to look at; some may be of other projects
 
 
-def told(instance: dg.DagsterInstance) -> dict:
+def history(instance: dg.DagsterInstance) -> dict:
     """`{"schedules": [...], "sensors": [...], "failed": [...]}`."""
     found = {"schedules": [], "sensors": []}
-    ours = [state for state in instance.all_instigator_state() if location.is_ours(state.origin)]
-    for state in sorted(ours, key=lambda state: state.instigator_name):
-        on = state.status in (InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE)
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-        entry = {"name": state.instigator_name, "on": on, "last": _tick(ticks[0]) if ticks else None}
-        if state.instigator_type == InstigatorType.SCHEDULE:
-            cron = getattr(state.instigator_data, "cron_schedule", None)
-            now = datetime.datetime.now(datetime.UTC).timestamp()
-            following = next(cron_string_iterator(now, cron, "UTC"), None) if on and isinstance(cron, str) else None
-            found["schedules"].append({**entry, "cron": cron, "next": following and following.isoformat()})
+    for each in instigators(instance):
+        if not location.is_ours(each.origin):
+            continue
+        entry = {"name": each.name, "on": each.on, "last": each.last and _tick(each.last)}
+        if each.is_schedule:
+            following = each.following and each.following.isoformat()
+            found["schedules"].append({**entry, "cron": each.cron, "next": following})
         else:
             found["sensors"].append(entry)
     failures = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=LOOKED_AT)
@@ -59,7 +53,7 @@ def _time(timestamp: float | None) -> str | None:
 
 def main() -> None:
     with dg.DagsterInstance.get() as instance:
-        json.dump(told(instance), sys.stdout)
+        json.dump(history(instance), sys.stdout)
 
 
 if __name__ == "__main__":

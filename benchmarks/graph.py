@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT)]
 INDEX = "from dvc.repo import Repo; Repo('.').index.graph"
 SPLICE = """
 from pathlib import Path
-from pipelines.ops.dvc.lock import splice
+from pipelines.ops.patches.lockfile import splice
 Path('copy.lock').write_text(splice(Path('copy.lock').read_text(), 'raw@scores', {'cmd': 'other'}))
 """
 MODIFY = """

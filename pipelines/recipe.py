@@ -1,7 +1,6 @@
 """The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
 
-Standard library and YAML only, and DVC where it reads dvc.yaml: `assets/` imports this module, to read the same facts the
-same way.
+Standard library and YAML only. `assets/` imports this module too, so that both read dvc.lock in the same way.
 """
 
 import hashlib
@@ -29,19 +28,6 @@ WITHOUT = {".git", ".dvc", ".cache", ".dagster", ".venv"}
 """Folders in which no .dvc file is anybody's, and which change with every run."""
 OUTS = ("outs", "metrics", "plots")
 """Under what dvc.yaml lists outputs."""
-
-
-def resolver(project: Path):
-    """DVC's `DataResolver` of a project's dvc.yaml: `resolve()["stages"]` are its stages (cmd, deps, params, outs, desc, meta)
-    with the names of params.yaml filled in.
-
-    DVC's index, which makes an object of each dependency of each stage, takes many times as long (benchmarks/graph.py).
-    """
-    from dvc.dvcfile import load_file  # half a second to import
-    from dvc.repo import Repo
-
-    with Repo(str(project)) as repo:
-        return load_file(repo, str(project.absolute() / "dvc.yaml")).resolver
 
 
 def paths(entry: dict, *lists: str) -> list[str]:
@@ -111,7 +97,7 @@ def apart(text: str) -> list[str]:
 
 
 def locked_stage(text: str, name: str) -> dict | None:
-    """One stage's entry in a dvc.lock's `text`, found without parsing the others; None where there is none, or it is spoilt."""
+    """One stage's entry in a dvc.lock's `text`, found without parsing the others; None where there is none, or it is damaged."""
     for key in (f"\n  {name}:\n", f"\n  '{name}':\n", f'\n  "{name}":\n'):
         begin = text.find(key, len(HEAD) - 1) + 1
         if text.startswith(HEAD) and begin:

@@ -68,12 +68,12 @@ def test_a_relative_path_is_written_down_whole(project, songs):
     [
         (("add", "nowhere", "--name", "mine"), "does not exist"),
         (("add", ".", "--name", "scores"), "already"),
-        (("add", ".", "--name", "My Songs"), "cannot be a dataset's name"),
+        (("add", ".", "--name", "My Songs"), "is not a valid dataset name"),
         (("remove", "mine"), "no dataset 'mine', and no clip is known before the first run"),
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--dataset", "score"), "no dataset 'score' (do you mean scores?); there is scores"),
-        (("run", "--force"), "wants the stages named"),
+        (("run", "--force"), "needs the names of stages"),
         (("run", "clusters"), "no stage 'clusters' (do you mean cluster?); there is raw, manifest"),
         (("report",), "conservatory run"),
     ],
@@ -90,11 +90,11 @@ def test_a_single_file_is_warned_of_and_a_single_label_refused(project, songs):
     shutil.copy(next(root.rglob("a*.wav")), lonely / "one.wav")
     before = (project / "params.yaml").read_text()
     status, text = call("add", project / "lonely", "--name", "lonely")
-    assert status == 2 and "one label only (only)" in text
+    assert status == 2 and "Found one label (only)" in text
     assert (project / "params.yaml").read_text() == before
     shutil.copytree(lonely, project / "lonely" / "another")
     status, text = call("add", project / "lonely", "--name", "lonely")
-    assert status == 0 and "a single file stands for another, only" in text
+    assert status == 0 and "only one file of another, only" in text
 
 
 def test_labels_without_a_usable_file_are_named(project, songs):
@@ -106,7 +106,11 @@ def test_labels_without_a_usable_file_are_named(project, songs):
         (project / "music/b" / name).write_text("no sound")
     (project / "music/c/notes.txt").write_text("no sound")
     status, text = call("add", project / "music", "--name", "mine")
-    assert status == 2 and "one label only (a); b has no usable file (not audio that libsndfile can read" in text
+    assert (
+        status == 2
+        and "Found one label (a); at least two are required; b has no usable file (not audio that libsndfile can read"
+        in text
+    )
     assert "; c has no usable file (not an audio file by its name); d has no usable file (no file is in it)." in text
     shutil.copytree(project / "music/a", project / "music/e")
     status, text = call("add", project / "music", "--name", "mine")
@@ -130,7 +134,7 @@ def test_groups_of_one_clip_each_are_told(project, songs):
 @pytest.mark.parametrize("name", ["yes", "no", "on", "off", "true", "null"])
 def test_a_name_that_means_something_else_in_yaml(project, songs, name):
     status, text = call("add", songs[0], "--name", name)
-    assert status == 2 and "cannot be a dataset's name" in text
+    assert status == 2 and "is not a valid dataset name" in text
     assert set(load_params()["datasets"]) == {"scores"}
 
 
@@ -168,7 +172,7 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
     assert run.refresh() == ["mine"] and run.refresh() == []
     recorded = load_params()["datasets"]["mine"]["fingerprint"]
     root.rename(root.with_name("unplugged"))
-    assert run.refresh() == [] and "is not there" in capsys.readouterr().out
+    assert run.refresh() == [] and "is missing" in capsys.readouterr().out
     assert load_params()["datasets"]["mine"]["fingerprint"] == recorded
 
 
@@ -178,7 +182,7 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
         ("channels: 1 ", "channels: 3 ", "audio.channels in params.yaml is 3, and must be 1 or 2"),
         ("workers: 0 ", "workers: -1 ", "executor.workers in params.yaml is -1"),
         ("workers: 0 ", "workers: two ", "executor.workers in params.yaml is 'two'"),
-        ("short: {recipe: modern", "short: {recipe: old", "taggers.log_mel.short.recipe in params.yaml is 'old'"),
+        ("short: {recipe: modern", "short: {recipe: old", "taggers.short.recipe in params.yaml is 'old'"),
         ("device: cpu", "device: gpu", "must be cpu, cuda or cuda:N"),
         (
             "{style: [trecento, ryan]}",
@@ -220,7 +224,7 @@ def test_a_second_run_waits_and_says_so(project):
     other = threading.Thread(target=second)
     with run.alone(said.put):
         other.start()
-        assert "Another run goes on" in said.get(timeout=60)
+        assert "Another run is in progress" in said.get(timeout=60)
         order.append("first")
     other.join()
     assert order == ["first", "second"]

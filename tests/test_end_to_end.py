@@ -37,14 +37,13 @@ def tiny(document):
     split = {"train": 0.5, "validation": 0.17, "test": 0.33}  # of six clips three, one and two
     scores = {"clips_per_style": 6, "duration_s": 8.0, "split": split, "seed": 17}  # whose quartets parse quickly
     document["datasets"]["scores"].update(scores)
-    for group in document["taggers"].values():
-        for tagger in group.values():
-            tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
+    for tagger in document["taggers"].values():
+        tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
     document["max_quarantined"]["default"] = 0.5  # two bad files of ten
     document["clustering"].update(
         {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
     )
-    document["tagging"]["n_bootstrap"] = 50
+    document["tasks"]["tagging"]["n_bootstrap"] = 50
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
     for part in ("study", "robustness"):
@@ -249,7 +248,7 @@ def test_metrics_and_plots_say_something(project):
 @pytest.mark.system
 @pytest.mark.cold
 def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
-    """With nothing kept of the first run, kill -9 in the middle of a stage: the same command then makes all of it anew, alike."""
+    """With nothing kept of the first run, kill -9 in the middle of a stage: a run of two stages at once then makes the same."""
     before = lock(project)
     for folder in (".cache", ".dvc/cache", "data", "models"):
         shutil.rmtree(project / folder)
@@ -273,7 +272,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (project / "data/features/scores/pooled").exists(), "it was killed on its way"
-    run_in(project, *CLI, "run")
+    run_in(project, *CLI, "run", "-j", "2")
     after = lock(project)
     assert {path for path in before if before[path] != after.get(path)} == set()
     assert not list(project.glob("data/**/.*.tmp"))
@@ -308,7 +307,8 @@ DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
 import torch
 from torch import nn
 
-INPUT, FRONT, CHUNK = "waveform", "waveform", 16_000
+READS = {"waveform": {}}
+FRONT, CHUNK = "waveform", 16_000
 
 
 class Level(nn.Module):
@@ -367,7 +367,8 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
         document["datasets"]["two_notes"] = {"module": "two_notes", "imports": "pipelines/core"}
         document["features"]["tenths"] = {"hop_length": 1600}
         document["baselines"]["first"] = {"dimensions": 5}
-        document["taggers"]["waveform"]["level"] = {"recipe": "modern", "width": 1.0, "epochs": 1, "batch_size": 4}
+        level = {"width": 1.0, "epochs": 1, "batch_size": 4}
+        document["taggers"]["level"] = {"network": "level", "reads": "waveform", "recipe": "modern", **level}
 
     edit(project, change)
     run_in(project, *CLI, "run")

@@ -51,8 +51,8 @@ def model(folder, network, request, tmp_path_factory):
 
 def lay_out_export(network, folder, weights=""):
     export.export(network, torch.zeros(2, CHUNK), folder / "model.onnx")
-    config = {"name": "sample", "tags": TAGS, "chunk": CHUNK, "front": "waveform", "n_mels": None, "weights": weights}
-    write_json(folder / "config.json", config)
+    config = {"name": "sample", "tags": TAGS, "chunk": CHUNK, "front": "waveform", "front_parameters": {}}
+    write_json(folder / "config.json", config | {"weights": weights})
 
 
 def noise(path, n_samples, gain=1):
@@ -297,8 +297,8 @@ def test_an_export_is_used_only_if_it_is_of_these_weights(tmp_path, monkeypatch,
 def test_what_would_end_badly_is_refused_before_the_work(folder, tmp_path):
     noise(tmp_path / "y.wav", CHUNK)
     for options, said in (
-        (["--json", str(tmp_path)], "that is a folder; name a file"),
-        (["--json", str(tmp_path / "y.wav/out.json")], "y.wav is no folder"),
+        (["--json", str(tmp_path)], "that is a folder; give a file name"),
+        (["--json", str(tmp_path / "y.wav/out.json")], "y.wav is not a folder"),
         (["--pictures", str(tmp_path / "y.wav")], "that is a file; name a folder"),
         (["--architecture", "fcn"], "are for a published .pth"),
         (["--tags", "jamendo"], "are for a published .pth"),

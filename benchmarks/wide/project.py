@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from pipelines import recipe
+from pipelines.ops.patches import resolver
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = "sh stage.sh"
@@ -64,22 +65,20 @@ def make(to: Path, n_datasets: int) -> int:
 
 def resolved(project: Path) -> dict[str, dict]:
     """Stage -> its entry in dvc.yaml with names filled in, each after what it needs."""
-    return recipe.resolver(project).resolve()["stages"]
+    return resolver.stages(project)
 
 
 def _params(n_datasets: int) -> dict:
     params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     scores = params["datasets"]["scores"]
     params["datasets"] = {"scores": scores} | {f"set_{n:03}": {**scores, "seed": n} for n in range(1, n_datasets)}
-    log_mel, waveform = (next(iter(params["taggers"][kind].values())) for kind in ("log_mel", "waveform"))
-    published = {"path": "/weights.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
-    params["taggers"] = {
-        "log_mel": {
-            name: dict(log_mel) for name in ("fcn", "musicnn", "crnn", "attention", "hcnn", "short", "short_res")
-        },
-        "waveform": {name: dict(waveform) for name in ("sample", "se")},
-        "published": {"musicnn": published},
-    }
+    entry = params["taggers"]["short"]
+    reads = dict.fromkeys(("attention", "short", "short_res"), "log_mel")
+    reads |= dict.fromkeys(("fcn", "musicnn", "crnn", "hcnn", "sample", "se"), "waveform")
+    params["taggers"] = {name: entry | {"network": name, "reads": what} for name, what in reads.items()}
+    weights = {"path": "/weights.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
+    published = {"network": "musicnn", "reads": "waveform", "recipe": "weights", "weights": weights}
+    params["taggers"]["musicnn_published"] = published
     return params
 
 

@@ -1,4 +1,4 @@
-"""Operations: running the recipe, asking where results come from, registering and retraining models, remotes, disk space, alerts.
+"""Operations: run the pipeline, trace results, register and retrain models, push and pull data, free disk space, send alerts.
 
-Not here: anything that a result depends on. No stage loads this.
+No result depends on this package, and no stage imports it.
 """

@@ -1,4 +1,4 @@
-"""The entry of params.yaml that `conservatory add` writes for a folder or CSV, and the summary that it prints first."""
+"""The entry of params.yaml that `conservatory add` writes for a folder or CSV, and the summary it prints."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ MAX_NAMED = 5
 
 
 def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
-    """(entry of params.yaml, listing) of a folder or CSV. Raises `listing.SourceError` where it cannot be a dataset.
+    """(entry of params.yaml, listing) of a folder or CSV. Raises `listing.SourceError` if it cannot be a dataset.
 
-    The listing has a row (`EMPTY`) for each label's folder without a file too, and the header of one file of each label was read.
+    The listing also has a row (`EMPTY`) for the folder of each label without a file. Of each label, one file's header was read.
     """
     source = listing.place(path)
     files = listing.scan(source, follow_links)
@@ -28,15 +28,15 @@ def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
     if len(labels) == 0:
         kinds = Counter(files["problem"]).most_common(3)
         raise listing.SourceError(
-            f"No file of {path} can be used: {'; '.join(f'{n} x {problem}' for problem, n in kinds)}"
+            f"No file in {path} can be used: {'; '.join(f'{n} x {problem}' for problem, n in kinds)}"
         )
     if len(labels) == 1 and labels.iloc[0]:
         why = files.drop_duplicates("label").set_index("label")["problem"]
         lost = [f"{label} has no usable file ({why[label]})" for label in splits.lost(files["label"], labels)]
-        more = [f"{len(lost) - MAX_NAMED} more have none"] if len(lost) > MAX_NAMED else []
-        found = "; ".join([f"There is one label only ({labels.iloc[0]})", *lost[:MAX_NAMED], *more])
+        more = [f"{len(lost) - MAX_NAMED} more labels have none"] if len(lost) > MAX_NAMED else []
+        found = "; ".join([f"Found one label ({labels.iloc[0]}); at least two are required", *lost[:MAX_NAMED], *more])
         raise listing.SourceError(
-            f"{one_line(found)}. Clusters are compared with classes: give a second, or put the files into one folder without "
+            f"{one_line(found)}. Clusters are compared with labels: add a second label, or put the files into one folder without "
             "labels."
         )
     found = {
@@ -50,8 +50,8 @@ def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
 
 
 def _with_unreadable(files: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """The listing with why each file of a label cannot be read, where none of that label can: of the others the manifest stage
-    reads the headers."""
+    """The listing, with the reason for each file of a label of which no file can be read. The manifest stage reads the headers of
+    the others."""
     files = files.copy()
     for _, rows in files[files["problem"] == ""].groupby("label"):
         problems = []
@@ -67,7 +67,7 @@ def _with_unreadable(files: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def _with_empty(files: pd.DataFrame, source: Path) -> pd.DataFrame:
-    """The listing with a row for each label's folder in which it found no file."""
+    """The listing with a row for the folder of each label without a file."""
     if not source.is_dir() or not (files["label"] != "").any():
         return files
     folders = (place.name for place in source.iterdir() if place.is_dir() and not place.name.startswith("."))
@@ -79,7 +79,7 @@ def _with_empty(files: pd.DataFrame, source: Path) -> pd.DataFrame:
 
 
 def told(name: str, files: pd.DataFrame) -> Iterator[str]:
-    """Lines about a listing: its labels, what cannot be used, and what will make figures weak."""
+    """Lines about a listing: its labels, unusable files, and what will make figures unreliable."""
     usable = files[files["problem"] == ""]
     counts = usable["label"].value_counts().sort_index()
     labelled = (usable["label"] != "").any()
@@ -87,24 +87,24 @@ def told(name: str, files: pd.DataFrame) -> Iterator[str]:
     for label, count in counts.items() if labelled else ():
         yield f"  {count:6d}  {one_line(label)}"
     for problem, count in Counter(files.loc[~files["problem"].isin(["", EMPTY]), "problem"]).items():
-        yield f"  {count:6d}  {'passed over' if problem == max_quarantined.NOT_MUSIC else 'will be quarantined'}: {problem}"
+        yield f"  {count:6d}  {'ignored' if problem == max_quarantined.NOT_MUSIC else 'will be quarantined'}: {problem}"
     if not labelled:
-        yield "Without labels there are maps, neighbours, tags and what is unlike the training music; no clustering score."
+        yield "Without labels the report has maps, neighbours, tags and out-of-distribution scores, but no clustering scores."
     for label in splits.lost(files["label"], usable["label"]):
-        yield f"Warning: no file of {one_line(label)} can be used: it will be no class."
+        yield f"Warning: no file of {one_line(label)} can be used, so it will not be a class."
     for names in splits.alike(usable["label"]):
-        yield f"Warning: these labels read as one and are counted as {len(names)}: {', '.join(map(repr, names))}."
+        yield f"Warning: these labels look the same but count as {len(names)}: {', '.join(map(repr, names))}."
     torn = usable.groupby("sha256")["label"].nunique()
     if n := int((torn > 1).sum()):
-        yield f"Warning: {n} sound{' stands' if n == 1 else 's stand'} under two labels."
+        yield f"Warning: {n} recording{' has' if n == 1 else 's have'} two labels."
     if n := int(usable["sha256"].duplicated().sum()):
-        yield f"Note: {n} file{' is a copy' if n == 1 else 's are copies'} of others; copies are not counted as independent."
+        yield f"Note: {n} file{' is a copy' if n == 1 else 's are copies'} of others; copies do not count as independent."
     if not splits.is_grouped(usable):
         yield (
-            "Note: no two clips share a group (artist, work), so each clip counts as independent. <label>/<artist>/<file>, or a "
-            "column `group` in a CSV, gives groups."
+            "Note: no two clips share a group (artist, work), so each clip counts as independent. To give groups, use "
+            "<label>/<artist>/<file>, or a column `group` in a CSV."
         )
     thin = counts[counts == 1]
     if len(thin) and labelled:
-        yield f"Warning: a single file stands for {one_line(', '.join(thin.index))}; its score will mean nothing."
-    yield "Now: conservatory run"
+        yield f"Warning: only one file of {one_line(', '.join(thin.index))}; its score will be meaningless."
+    yield "Next: conservatory run"

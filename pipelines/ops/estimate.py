@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 Size = tuple[int, float | None]
-"""Clips of a dataset, and seconds of music where they are known."""
+"""Clips of a dataset, and seconds of music if known."""
 
 
 FIXED = 0.4
@@ -18,11 +18,11 @@ half as long as for 768."""
 class Estimate(NamedTuple):
     seconds: float | None
     like: str
-    """The stage that it is estimated from; "" where the stage itself ran here, or nothing is known."""
+    """The stage it is estimated from; "" if the stage itself has run here, or nothing is known."""
 
 
 def took(entries: Iterable[dict]) -> dict[str, float]:
-    """Stage -> seconds that it took when it last ran to its end, by the lines of `runs/record.py`."""
+    """Stage -> seconds of its last successful run, from the lines of `runs/record.py`."""
     return {
         entry["stage"]: entry["seconds"]
         for entry in entries
@@ -34,10 +34,11 @@ def took(entries: Iterable[dict]) -> dict[str, float]:
 
 
 def estimate(stage: str, known: Mapping[str, float], sizes: Mapping[str, Size]) -> Estimate:
-    """known: `took`; sizes: of the datasets whose size is known. A like stage is one of the same kind, and of the same feature or
-    tagger, for another dataset; of several that whose dataset is nearest in size. `FIXED` of the time is taken to be the same for
-    any dataset (imports, clusterings from many starts), the rest to grow with the seconds of music, or with the clips where they
-    are not known. What `raw` does depends on the dataset: it has no like."""
+    """known: `took`; sizes: of the datasets whose size is known.
+
+    A stage that has not run is estimated from the same stage (and feature or tagger) of the dataset nearest in size. The share
+    `FIXED` of the time is independent of the size (imports, clusterings from many starts); the rest is proportional to the
+    seconds of music, or to the clips if those are unknown. `raw` differs between datasets and has no estimate."""
     if stage in known:
         return Estimate(known[stage], "")
     kind, dataset, rest = parts(stage)
@@ -55,14 +56,14 @@ def estimate(stage: str, known: Mapping[str, float], sizes: Mapping[str, Size]) 
 
 
 def parts(stage: str) -> tuple[str, str, str]:
-    """(kind, dataset, feature or tagger) of a stage's instance: features, mine, log_mel of features@mine-log_mel."""
+    """(kind, dataset, feature or tagger) of a stage: features, mine, log_mel for features@mine-log_mel."""
     kind, _, instance = stage.partition("@")
     dataset, _, rest = instance.partition("-")
     return kind, dataset, rest
 
 
 def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
-    """Dataset of params.yaml -> its size: by its manifest, or for a folder that was not read yet, by the files in it."""
+    """Dataset of params.yaml -> its size: from its manifest, or for a folder not read yet, from its files."""
     from pipelines.datasets import listing
 
     found: dict[str, Size] = {}
@@ -73,13 +74,13 @@ def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
 
             try:
                 durations = pq.read_table(manifest, columns=["duration_s"])["duration_s"].to_pylist()
-            except (OSError, ValueError, KeyError):  # spoilt: its stage says so
+            except (OSError, ValueError, KeyError):  # damaged, which its stage reports
                 continue
             found[name] = (len(durations), math.fsum(durations))
         elif "fingerprint" in entry:
             try:
                 files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
-            except listing.SourceError:  # away, or no dataset any more
+            except listing.SourceError:  # missing, or no longer a dataset
                 continue
             found[name] = (int((files["problem"] == "").sum()), None)
     return {name: size for name, size in found.items() if size[0]}

@@ -1,7 +1,7 @@
 """Find the project of a command, and resolve the paths that the user gave.
 
-The project is the one the user stands in, the nearest above: never another, where `remove` and `prune` would do harm. Stages and
-parameters are found from its root, so a command goes there first, and what the user named is then meant from where they stood.
+The project is the nearest one at or above the current folder, never another, in which `remove` and `prune` would do harm.
+Commands change to its root, where stages and parameters are; paths given by the user stay relative to the folder they started in.
 """
 
 import functools
@@ -15,11 +15,11 @@ import typer
 
 WRITTEN = ("json_file", "as_json", "html", "openlineage", "prov", "card")  # options that name a file to write
 NAMES = ("model", "tags", "target")  # arguments that may be a file, or the name of something
-stood: Path | None = None  # where the user stood, if that is not the project's root
+stood: Path | None = None  # the folder the command was started in, if that is not the project's root
 
 
 def project(here: Path) -> Path | None:
-    """The root of the project that `here` is in: where DVC keeps its own, or the recipe stands with its parameters."""
+    """The root of the project that contains `here`: a folder with .dvc, or with dvc.yaml and params.yaml."""
     return next((at for at in (here, *here.parents) if _root(at)), None)
 
 
@@ -28,12 +28,12 @@ def _root(at: Path) -> bool:
 
 
 def enter(words: list[str]) -> None:
-    """Go to the project's root. Outside of any only help is given and `predict` works, whose model may be a folder anywhere."""
+    """Change to the project's root. Outside a project only help and `predict`, whose model may be any folder, are allowed."""
     global stood
     here = Path.cwd()
     root = project(here)
     if root is None and words and words[0] != "predict" and "--help" not in words:
-        print(f"There is no project in {here} nor above it: go to a project's folder, or below one.", file=sys.stderr)
+        print(f"There is no project in {here} or above it: change to a project's folder first.", file=sys.stderr)
         sys.exit(2)
     if root is not None and root != here:
         print(f"(in {root})", file=sys.stderr)
@@ -42,7 +42,7 @@ def enter(words: list[str]) -> None:
 
 
 def meant_from_there(app: typer.Typer) -> None:
-    """Let the files that the app's commands are given be meant from where the user stood."""
+    """Resolve paths given to the app's commands relative to the folder the command was started in."""
     for command in app.registered_commands:
         command.callback = _meant(command.callback)
     for group in app.registered_groups:
@@ -61,7 +61,7 @@ def _meant(command: Callable) -> Callable:
 
 
 def _one(name: str, value):
-    """What one argument means."""
+    """One argument, resolved."""
     if isinstance(value, list):
         return [_one(name, each) for each in value]
     if isinstance(value, Path) and str(value) != "-":
@@ -75,19 +75,19 @@ def _one(name: str, value):
 
 
 def meant(value: str) -> str:
-    """What may be a file, or the name of something, from the project's root: a file is one of where the user stood."""
+    """An argument that may be a file or a name: a file is resolved relative to the starting folder."""
     file, hash_, key = value.partition("#")
     if not (stood and file and (stood / file).exists()):
         return value
-    there = os.path.relpath(stood / file)  # what lies outside the project is known by its whole path
+    there = os.path.relpath(stood / file)  # a path outside the project stays absolute
     return (os.path.abspath(stood / file) if there.startswith("..") else there) + hash_ + key
 
 
 def unwritable(path: Path) -> str:
-    """Why no file can be written at `path`; folders that are missing are made. "" if it can."""
+    """Why no file can be written at `path`, "" if it can. Missing folders are created."""
     if path.is_dir():
-        return "that is a folder; name a file."
+        return "that is a folder; give a file name."
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
-        return f"{above} is no folder."
-    return "" if os.access(path if path.exists() else above, os.W_OK) else "it may not be written."
+        return f"{above} is not a folder."
+    return "" if os.access(path if path.exists() else above, os.W_OK) else "no permission to write there."

@@ -10,48 +10,48 @@ FOLDER = "registry"
 HISTORY = "history.jsonl"
 DROPPED = "dropped"  # the event, and the stage
 PROMOTING = ("promoted", "rolled_back")
-SPOILT = (
+DAMAGED = (
     OSError,
     ValueError,
     KeyError,
     TypeError,
     AttributeError,
     RecursionError,
-)  # what reading such a file may raise
+)  # what reading a damaged file may raise
 
 
 def records(project: Path = Path()) -> Iterator[tuple[str, dict]]:
-    """(model, what its version's file says) of each version, by model and name of the file."""
+    """(model, content of a version's file) of each version, by model and file name."""
     for path in sorted((project / FOLDER).glob("*/[0-9]*.json")):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except SPOILT:
+        except DAMAGED:
             continue
         if isinstance(found, dict):
             yield path.parent.name, found
 
 
 def events(name: str, project: Path = Path()) -> Iterator[dict]:
-    """A model's events with a version, the oldest first."""
+    """A model's events with a version, oldest first."""
     path = project / FOLDER / name / HISTORY
     with contextlib.suppress(OSError):
         yield from parsed(path.read_bytes())
 
 
 def parsed(content: bytes) -> Iterator[dict]:
-    """What of a history's content is an event with a version."""
+    """The events with a version in a history's content."""
     for line in content.split(b"\n"):
         try:
             event = json.loads(line)
-        except SPOILT:
+        except DAMAGED:
             continue
         if isinstance(event, dict) and isinstance(event.get("event"), str) and type(event.get("version")) is int:
             yield event
 
 
 def stages(events: Iterable[Mapping]) -> dict[int, str]:
-    """Version -> champion, challenger, retired or dropped: a version waits as a challenger until the gate has decided; who was
-    refused or replaced is retired, and dropped once its bytes are no longer kept."""
+    """Version -> champion, challenger, retired or dropped. A challenger waits for the gate; a refused or replaced version is
+    retired, and dropped when its files are released."""
     found: dict[int, str] = {}
     for event in events:
         if event["event"] in PROMOTING:

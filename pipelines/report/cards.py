@@ -10,7 +10,7 @@ TRAINED = """# {name}
 A music tagger ({about}), trained on the `{dataset}` dataset of this project.
 
 - Parameters: {parameters:,} (width {width}; 1.0 is the published network)
-- Input: {input}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
+- Input: {reads}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
 - Tags: {tags}
 - Left out of training: {left_out}
 - Trained on {train} clips; {monitor} on {validation} validation clips chose the checkpoint ({score}, epoch {epoch})
@@ -26,7 +26,7 @@ A music tagger ({about}) with published weights; nothing was trained here.
 - Licence: {licence}
 - File: {file}, SHA-256 {sha256}
 - Parameters: {parameters:,}
-- Input: the waveform, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
+- Input: {reads}, {chunk} samples at 16 kHz a chunk; a clip's scores and embedding are means over its chunks
 - Tags: {tags}
 """
 MONITORS = {"roc_auc": ("macro ROC-AUC", "validation_roc_auc"), "loss": ("cross-entropy", "validation_loss")}
@@ -42,6 +42,7 @@ def written(name: str, config: dict, history: list[dict]) -> str:
         "name": name,
         "tags": ", ".join(config["tags"]),
         "chunk": config["chunk"],
+        "reads": config["reads"],
     }
     if facts:
         return PUBLISHED.format(**common, parameters=figures["parameters"], **facts)
@@ -50,7 +51,7 @@ def written(name: str, config: dict, history: list[dict]) -> str:
     epoch = figures["best epoch"]
     return TRAINED.format(
         **common,
-        **{key: config[key] for key in ("dataset", "width", "input")},
+        **{key: config[key] for key in ("dataset", "width")},
         **{key: figures[key] for key in ("parameters", "precision", "recipe", "device")},
         **config["clips"],
         left_out=training_clips.in_words(training.get("leave_out")),

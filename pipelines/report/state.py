@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, recipe
-from pipelines.core import params, shards, training_clips
+from pipelines import recipe
+from pipelines.core import params, paths, shards, training_clips
 from pipelines.core.embeddings import ASSIGNMENTS
 from pipelines.core.files import read_json
 from pipelines.core.manifest import QUARANTINE, scored_and_reference, usable_clips
@@ -121,7 +121,7 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     clips = usable_clips(name)
     index = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=shards.INDEX.names)
     clips = clips.merge(index, on="clip_id", validate="one_to_one")
-    notes = datasets.raw_dir(name) / "notes.parquet"
+    notes = paths.raw(name) / "notes.parquet"
     found = Dataset(
         name=name,
         entry=entry,

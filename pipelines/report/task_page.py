@@ -15,7 +15,7 @@ from pipelines.report.lineage import Lineage
 from pipelines.report.state import State
 from pipelines.report.templates import filler
 
-SCORES = "reports/scores.json"
+SCORES, DIFFERENCES = "reports/scores.json", "reports/differences.json"
 FAMILIES = "pipelines.tasks"
 KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
 
@@ -38,9 +38,18 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
 
 
 def read(name: str) -> Task:
-    """The family's part of reports/scores.json; empty where no run of it was scored yet."""
-    found = read_json(SCORES) if Path(SCORES).exists() else {}
-    return Task(name, found.get("tasks", {}).get(name, {}), found.get("differences", {}).get(name, []))
+    """The family's part of reports/scores.json and reports/differences.json; empty where no run of it was scored yet. A metric
+    that the scored units have no value of is left out."""
+    scores = {
+        run: {metric: record for metric, record in found.items() if record["value"] is not None}
+        for run, found in _json(SCORES).get(name, {}).items()
+    }
+    pairs = [pair for pair in _json(DIFFERENCES).get(name, []) if pair["value"] is not None]
+    return Task(name, {run: found for run, found in scores.items() if found}, pairs)
+
+
+def _json(path: str) -> dict:
+    return read_json(path) if Path(path).exists() else {}
 
 
 def section_of(name: str) -> ModuleType | None:
@@ -53,10 +62,10 @@ def section_of(name: str) -> ModuleType | None:
 
 def cards(lineage: Lineage) -> list[dict]:
     """`{"name", "n_runs", "best", "source"}` of each family with scores, for the front page."""
-    names = read_json(SCORES)["tasks"] if Path(SCORES).exists() else {}
+    tasks = [read(name) for name in _json(SCORES)]
     return [
-        {"name": name, "n_runs": len(names[name]), "best": best(read(name)), "source": lineage.mark(SCORES)}
-        for name in names
+        {"name": task.name, "n_runs": len(task.scores), "best": best(task), "source": lineage.mark(SCORES)}
+        for task in tasks
     ]
 
 
@@ -162,5 +171,5 @@ def _differences(context: Context) -> Markup:
         rows=rows,
         real=sum(bool(one["ci95"]) and (one["ci95"][0] > 0 or one["ci95"][1] < 0) for one in rows),
         table={"columns": columns, "rows": exported},
-        source=context.lineage.mark(SCORES),
+        source=context.lineage.mark(DIFFERENCES),
     )

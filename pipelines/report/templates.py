@@ -16,8 +16,8 @@ THIN = 5
 
 
 def filler(hide: Callable) -> Callable[..., Markup]:
-    """`fill(template, **values) -> HTML`. template: a file, relative to this folder or absolute. hide: as `private.hider` gives
-    it.
+    """`fill(template, **values) -> HTML`. template: a file, relative to this folder or absolute, or the text of a template that
+    begins with `<`. hide: as `private.hider` gives it.
 
     A value that the template does not find is an error.
     """
@@ -30,7 +30,9 @@ def filler(hide: Callable) -> Callable[..., Markup]:
     environment.globals.update(percent=charts.percent, withheld=WITHHELD, thin=THIN)
 
     def fill(template: str | Path, **values) -> Markup:
-        return Markup(environment.get_template(str(template)).render(hide(values)))
+        text = str(template)
+        found = environment.from_string(text) if text.startswith("<") else environment.get_template(text)
+        return Markup(found.render(hide(values)))
 
     return fill
 

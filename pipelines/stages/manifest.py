@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines import datasets
 from pipelines.audio import headers, probe
-from pipelines.core import max_quarantined, params, splits
+from pipelines.core import max_quarantined, params, paths, splits
 from pipelines.core.files import sha256
 from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
 from pipelines.core.plain import one_line
@@ -127,7 +127,7 @@ def main(name: str) -> None:
     log = start(f"manifest {name}")
     settings = params.read()
     entry = settings["datasets"][name]
-    raw_dir = datasets.raw_dir(name)
+    raw_dir = paths.raw(name)
     clips = datasets.load(entry).clips(raw_dir, entry)
     manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {name}")
     unread = len(quarantine)

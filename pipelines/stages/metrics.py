@@ -9,6 +9,7 @@ from pipelines.core.files import atomic, read_json, write_json
 from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
 from pipelines.harness.logging import start
+from pipelines.tasks import TAGGING
 
 PLOTS = Path("reports/plots")
 # reports/<name>.json: what these stages found, of all datasets
@@ -64,6 +65,14 @@ def main() -> None:
                     name: {key: round(found[key], 4) for key in ("roc_auc", "pr_auc")} for name, found in names.items()
                 }
                 for dataset, names in tagging.items()
+            },
+            "tasks": {
+                task: {
+                    name: {metric: round(one["value"], 4) for metric, one in found.items() if one["value"] is not None}
+                    for name, found in runs.items()
+                }
+                for task, runs in read_json("reports/scores.json").items()
+                if task != TAGGING
             },
         },
     )

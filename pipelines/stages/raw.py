@@ -4,7 +4,7 @@ import argparse
 import shutil
 
 from pipelines import datasets
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.record import write_record
 from pipelines.harness.logging import start
 
@@ -15,7 +15,7 @@ def main(name: str) -> None:
     if name not in entries:
         raise SystemExit(f"there is no dataset {name!r} in params.yaml; there is {', '.join(entries)}")
     entry = entries[name]
-    folder = datasets.raw_dir(name)
+    folder = paths.raw(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -27,7 +27,7 @@ def test_they_come_with_a_materialization(finished):
     assert {name: e.passed for name, e in found.items()} == {"schema": True, "finite": True, "balance": False}
     assert found["balance"].severity == dg.AssetCheckSeverity.WARN
     assert found["schema"].severity == dg.AssetCheckSeverity.ERROR
-    assert found["balance"].description == "1 of 2 do not hold. two: 4 clips"
+    assert found["balance"].description == "1 of 2 failed. two: 4 clips"
     rows = [record.data for record in found["balance"].metadata["findings"].records]
     assert rows[1] == {"partition": "two", "finding": "balance of style", "holds": "no", "detail": "4 clips"}
 
@@ -66,7 +66,7 @@ def test_a_record_that_is_not_the_locked_one_says_nothing(finished):
     record.write_text(json.dumps({**json.loads(before), "checks": {}}))
     found = results(project)
     assert not any(result.passed for result in found.values())
-    assert "there is no record of this run" in found["finite"].description
+    assert "the record of this run is missing" in found["finite"].description
     record.write_bytes(before)
 
 

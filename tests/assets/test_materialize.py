@@ -171,7 +171,7 @@ NOT_THERE = "{} is not in the recipe: params.yaml gives {} (if the page offers a
             {"dagster/partition/dataset": "one", "dagster/partition/feature": "sums"},
             NOT_THERE.format("features: feature 'sums'", "sum, product"),
         ),
-        ("raw", {}, "raw is made by partition, and this run names none"),
+        ("raw", {}, "raw has partitions, and this run names none"),
     ],
 )
 def test_a_partition_that_is_not_in_the_recipe_is_refused_in_words(copy, asset, tags, told):

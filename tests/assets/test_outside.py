@@ -69,14 +69,14 @@ def test_a_dataset_added_meanwhile_is_reported_when_the_definitions_are_loaded_a
     edit(project / "params.yaml", "  two: {n: 4}", "  two: {n: 4}\n  three: {n: 5}")
     dvc_repro(project, "raw@three")
     message, cursor = tick(project, instance, cursor, defs=before)
-    assert message == "dvc.lock has nothing new"
+    assert message == "dvc.lock has no new results"
     assert tick(project, instance, cursor)[0] == "reported 1: raw@three"
 
 
 def test_what_dagster_ran_is_not_reported_again(tiny):
     project, instance = tiny
     run_job(project, instance, "demo")
-    assert tick(project, instance)[0] == "dvc.lock has nothing new"
+    assert tick(project, instance)[0] == "dvc.lock has no new results"
 
 
 def test_a_look_at_what_has_not_changed_asks_nothing(tiny, monkeypatch):
@@ -134,7 +134,7 @@ def test_what_is_not_here_is_reported_when_it_is(tiny, lost):
     (project / lost).rename(project / "elsewhere")
     message, cursor = tick(project, instance)
     assert message.startswith("reported 7: raw@two") and latest(instance, "raw", "one") == []
-    assert tick(project, instance, cursor)[0] == "dvc.lock has nothing new"
+    assert tick(project, instance, cursor)[0] == "dvc.lock has no new results"
     (project / "elsewhere").rename(project / lost)
     message, cursor = tick(project, instance, cursor)
     assert message == "reported 1: raw@one"
@@ -180,7 +180,7 @@ def test_it_waits_while_stages_run(tiny):
 def test_before_the_first_run_there_is_nothing_to_report(tmp_path):
     project = create(tmp_path)
     with dagster_home(project) as instance:
-        assert tick(project, instance) == ("nothing has been run yet: there is no dvc.lock", None)
+        assert tick(project, instance) == ("no stage has run yet: there is no dvc.lock", None)
 
 
 def test_a_torn_lock_is_left_for_later(tiny):

@@ -1,4 +1,4 @@
-"""Old events of what ran outside Dagster go; what the UI shows, and what it compares with, stays."""
+"""Old events of runs outside Dagster are deleted; events that the UI shows or compares with are kept."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEvent
 from helpers import PROJECT, some
 
 from assets import prune, prune_events
+from assets.patches import event_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 RAW = dg.AssetKey("raw")
@@ -88,7 +89,7 @@ def test_old_events_go_and_the_latest_of_each_stay(instance):
     going, kept = prune_events.find(instance, 0, 0, OURS)
     assert len(going) == 6 and sum(kept.values()) == 3
     total, _, tags = rows(instance)
-    prune_events.remove(instance, going)
+    event_tables.remove(instance, going)
     assert rows(instance) == (total - 6, total - 6, tags - 4)
     assert shown(instance) == before and versions(instance, "one") == versions(instance, "two") == ["3"]
     history = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(RAW, "finite"), limit=10)
@@ -104,7 +105,7 @@ def test_killed_between_the_two_places_the_next_ends_it(tmp_path):
         made(instance, "one", "2")
         with instance.event_log_storage.run_connection("") as connection:
             connection.execute(SqlEventLogStorageTable.delete().where(SqlEventLogStorageTable.c.id == 1))
-        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
+        event_tables.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         assert rows(instance)[:2] == (1, 1) and versions(instance, "one") == ["2"]
 
 
@@ -124,7 +125,7 @@ def test_what_runs_have_made_counts_and_stays(tmp_path):
         made(instance, "one", "old")
         run = tiny.materialize(project, instance, "raw", keys=("one",)).run_id
         checked(instance, passed=True)
-        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
+        event_tables.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         (record,) = instance.fetch_materializations(dg.AssetRecordsFilter(RAW), limit=10).records
         assert record.run_id == run and instance.all_logs(run)
 
@@ -153,7 +154,7 @@ def test_what_was_made_again_with_the_same_data_does_not_make_the_others_stale(t
         make("raw")
         fresh = tiny.stale(project, instance)
         prune.remove(instance, prune.find(instance, 0, 0)[0])
-        prune_events.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
+        event_tables.remove(instance, prune_events.find(instance, 0, 0, OURS)[0])
         assert tiny.stale(project, instance) == fresh
 
 
@@ -166,7 +167,7 @@ def test_the_command_counts_them_and_does_it(tmp_path):
         command = [sys.executable, "-m", "assets.prune", "--keep-days", "0", "--keep-last", "0"]
         for yes, left in ([], 2), (["--yes"], 1):
             done = subprocess.run([*command, *yes], env=environment, capture_output=True, text=True, check=True)
-            assert "Dagster's events of what ran outside it: 1 go\n  1 stay: the latest" in done.stdout
+            assert "Dagster's events of runs outside it: 1 to delete\n  1 kept: the latest" in done.stdout
             assert len(versions(instance, "one")) == left
 
 
@@ -174,9 +175,9 @@ def test_an_event_log_that_is_not_known_is_left_alone(tmp_path, monkeypatch, cap
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         made(instance, "one", "1")
         made(instance, "one", "2")
-        monkeypatch.setattr(prune_events, "SqlEventLogStorage", ConsolidatedSqliteEventLogStorage)
+        monkeypatch.setattr(event_tables, "SqlEventLogStorage", ConsolidatedSqliteEventLogStorage)
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         monkeypatch.setattr(sys, "argv", ["prune", "--keep-days", "0", "--keep-last", "0", "--yes"])
         prune.main()
-        assert "they stay, its event log is of a kind that is not known here" in capsys.readouterr().out
+        assert "all kept, because the tables of this event log are not known" in capsys.readouterr().out
         assert len(versions(instance, "one")) == 2

@@ -72,7 +72,7 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert look(project, instance, None)[0] == "no alerts are configured" and not alerts.wanted(project)
     monkeypatch.setenv(settings.COMMAND, f"(cat; echo) >> {project}/told.jsonl")
     assert alerts.wanted(project)
-    assert look(project, instance, None)[0] == "from now on"
+    assert look(project, instance, None)[0] == "first look: alerts are sent for events from now on"
     cursor = json.dumps(time.time() - 2)
     # a run that fails, a check of severity ERROR and one that only warns, a refused promotion
     edit(project / "params.yaml", "n: 3", "n: -1")
@@ -81,7 +81,7 @@ def test_the_sensor_tells_of_failures_checks_and_refusals_once(project, monkeypa
     assert materialize(project, instance, "raw", keys=("two",)).success
     (project / "registry/short").mkdir(parents=True)
     event = {"time": log.now(), "event": "refused", "version": 2, "reason": "worse than version 1"}
-    (project / "registry/short/history.jsonl").write_text(json.dumps(event) + "\n{spoilt\n")
+    (project / "registry/short/history.jsonl").write_text(json.dumps(event) + "\n{damaged\n")
     why, cursor = look(project, instance, cursor)
     found = {alert["kind"]: alert for alert in told(project)}
     assert why == "3 alerts were sent" and len(told(project)) == 3
@@ -116,7 +116,7 @@ def test_waiting_for_files_in_use_is_one_run_and_no_failure(project, monkeypatch
     (finished,) = repro.repro(project, ["raw@one"], said.append)
     assert finished.changed and len(attempts) == 4
     assert [line for line in said if "another run" in line] == [
-        f"another run is at work on {project / out}: waiting for its end"
+        f"another run uses {project / out}: waiting for its end"
     ]
     assert not any("rwlock" in line or "ERROR" in line for line in said if "released" not in line)
     lines = record.read(project)
@@ -170,7 +170,7 @@ def test_settings_that_cannot_be_used_are_said(project):
     project, instance = project
     (project / "params.yaml").open("a").write("alerts: {webhook: 'http://example.org'}\n")
     assert alerts.wanted(project)
-    assert look(project, instance, None)[0].startswith("nothing can be sent: the webhook must be")
+    assert look(project, instance, None)[0].startswith("no alert can be sent: the webhook must be")
 
 
 def test_what_dagster_starts_sends_none_itself():

@@ -17,6 +17,7 @@ from tiny_project import create, create_finished, dagster_home, edit, materializ
 
 from assets import repro, serve
 from assets.build import build
+from assets.patches import run_server
 
 SLOW = "import json, os, sys, time\nprint('pid', os.getpid(), flush=True)\nif not os.path.exists('go'): time.sleep(99)"
 
@@ -51,7 +52,7 @@ def test_runs_that_were_cut_off_are_failed(tmp_path):
         server.listen()
 
         def run(**server):
-            tags = {serve.SERVER_TAG: json.dumps({"host": "localhost", **server})} if server else {}
+            tags = {run_server.TAG: json.dumps({"host": "localhost", **server})} if server else {}
             return instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags).run_id
 
         alive, unknown = run(socket=str(tmp_path / "alive")), run()

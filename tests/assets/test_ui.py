@@ -135,7 +135,7 @@ def test_a_run_outside_appears_without_a_switch(browser, tmp_path):
         page.get_by_role("img", name="map").wait_for()
         page.wait_for_function("document.querySelector('img[alt=map]').naturalWidth == 123")
         page.goto(f"{url}/assets/raw?view=checks&checkDetail=balance")
-        page.get_by_text("1 of 2 do not hold. two: 4 clips").first.wait_for()
+        page.get_by_text("1 of 2 failed. two: 4 clips").first.wait_for()
 
 
 def is_stage(node):

@@ -72,7 +72,7 @@ def test_files_are_meant_from_where_the_user_stands(project):
     assert status == 2 and "docs/weights.pth does not say which network" in text
 
 
-@pytest.mark.parametrize(("target", "said"), [("deep", "that is a folder"), ("../dvc.yaml/x", "is no folder")])
+@pytest.mark.parametrize(("target", "said"), [("deep", "that is a folder"), ("../dvc.yaml/x", "is not a folder")])
 def test_a_file_that_cannot_be_written_is_a_sentence(project, target, said):
     for arguments in (("status", "--html"), ("trace", "raw@scores", "--card"), ("impact", "dvc.yaml", "--json")):
         status, text = call(project / "docs", *arguments, target)

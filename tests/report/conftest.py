@@ -47,8 +47,8 @@ SETTINGS = {
         "modern": {"phases": [{"optimizer": "adamw", "learning_rate": 0.001, "epochs": 3}], "precision": "auto"}
     },
     "taggers": {
-        "log_mel": {"short": {"recipe": "modern", "width": 0.25, "epochs": 3}},
-        "waveform": {"sample": {"recipe": "modern", "width": 0.5, "epochs": 3}},
+        "short": {"network": "short", "reads": "log_mel", "recipe": "modern", "width": 0.25, "epochs": 3},
+        "sample": {"network": "sample", "reads": "waveform", "recipe": "modern", "width": 0.5, "epochs": 3},
     },
     "baselines": {"pooled_pca": {"dimensions": 4, "seed": 3}},
     "training": {"dataset": "scores", "seed": 5},
@@ -188,7 +188,7 @@ def _write_taggers(clips: pd.DataFrame) -> None:
             **{"epochs": 3, "best epoch": 2, "validation ROC-AUC": 0.71, "precision": "32-true", "parameters": 1234},
             **{"recipe": "modern", "device": "CPU"},
         }
-        config = {"name": name, "width": 0.25, "tags": tags, "input": "log_mel", "chunk": 59049, "dataset": "scores"}
+        config = {"name": name, "width": 0.25, "tags": tags, "reads": "log_mel", "chunk": 59049, "dataset": "scores"}
         config |= {"clips": {"train": 12, "validation": 8}, "training": {"monitor": "roc_auc"}, "figures": figures}
         write_json(folder / "config.json", config)
         rows = [f"{epoch},{0.7 / epoch:.6f},{0.6 + 0.05 * epoch:.6f},{0.3 + 0.05 * epoch:.6f}" for epoch in (1, 2, 3)]

@@ -53,7 +53,7 @@ def lies_in(project, folder, title):
 
 def _own(settings, folder):
     settings["datasets"]["mine"] = {"module": "folder", "path": str(folder)}
-    settings["taggers"]["published"] = {"fcn": {"path": str(Path.home() / "weights/fcn.pth")}}
+    settings["taggers"]["fcn_published"] = {"network": "fcn", "weights": {"path": str(Path.home() / "weights/fcn.pth")}}
     return settings
 
 

@@ -14,7 +14,7 @@ from pipelines.core.manifest import COPIES, MANIFEST
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
 from pipelines.report import cards
-from pipelines.stages import ood, space, tagging, train
+from pipelines.stages import compare, ood, score, space, train
 from pipelines.training import history
 
 pytestmark = pytest.mark.filterwarnings("ignore:The number of components is higher")  # of the few made features
@@ -242,7 +242,7 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
         tiny(document)
         document["taggers"] = {"waveform": {"sample": document["taggers"]["waveform"]["sample"]}}
         document["taggers"]["waveform"]["sample"].update({"width": 0.05, "epochs": 1, "batch_size": 4})
-        document["tagging"]["n_bootstrap"] = 20
+        document["tasks"]["tagging"]["n_bootstrap"] = 20
 
     edit(change)
     n, rng = 24, np.random.default_rng(0)
@@ -273,6 +273,7 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     scores = pd.DataFrame({"clip_id": clips["clip_id"], "scores": list(rng.random((n, 3), dtype=np.float32))})
     write_table(scores, "data/predictions/tagging/scores/sample.parquet", embeddings.PREDICTIONS)
     write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
-    tagging.main()
+    score.main("sample")
+    compare.main()
     assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
     assert training_clips.left_out(clips, {"style": ["march"]}).sum() == 6

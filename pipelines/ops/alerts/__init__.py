@@ -1,4 +1,4 @@
 """Alerts by e-mail, webhook or a command: a run failed, a check failed, a promotion was refused.
 
-Nothing is sent unless the user has said where to. Sending is bounded in time, never raises, and never fails a run.
+Nothing is sent unless the user has named a recipient. Sending is bounded in time, never raises, and never fails a run.
 """

@@ -11,32 +11,30 @@ from pipelines.ops.runs import log
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Messages when a run fails or a promotion is refused: by e-mail, webhook or a command. docs/operations.md says how to "
-    "set them up; without, nothing is sent.",
+    help="Alerts by e-mail, webhook or a command when a run fails or a promotion is refused. Nothing is sent until you set them "
+    "up (docs/operations.md).",
 )
 
 
 @app.command("show")
 def show() -> None:
-    """Where alerts go, without secrets."""
+    """Show the recipients of alerts, without secrets."""
     found = _settings()
     for way in found.described():
         print(way)
     print(
-        f"of one kind at most one in {found.every_s:g} s"
-        if found
-        else "Nowhere: no alerts are configured (docs/operations.md)."
+        f"at most one per kind every {found.every_s:g} s" if found else "No alerts are configured (docs/operations.md)."
     )
 
 
 @app.command("test")
 def test() -> None:
-    """Send a trial message by every way there is. Exit status 1 where one fails, 2 where there is none."""
+    """Send a test alert to every recipient. Exit status: 1 one of them failed; 2 there is none."""
     found = _settings()
     if not found:
         print("No alerts are configured (docs/operations.md says how).", file=sys.stderr)
         raise typer.Exit(2)
-    trial = Alert("test", "alerts", "this is a trial, nothing has failed", log.new_id(), Path().absolute().name)
+    trial = Alert("test", "alerts", "this is a test, nothing has failed", log.new_id(), Path().absolute().name)
     outcome = senders.deliver(found, trial)
     for way, why in outcome.items():
         print(f"{way}: {why or 'sent'}")

@@ -26,12 +26,10 @@ def _warn(text: str) -> None:
 
 
 def alert(project: Path, kind: str, about: str, reason: str, id: str, detail: str = "", say: Callable = _warn) -> bool:
-    """Tell whom the user named; returns whether it went out by one way at least. Raises nothing and ends in time.
+    """Send an alert to all recipients; returns whether one of them got it. Raises nothing, and takes bounded time.
 
-    An event (`id`) is told once, whoever tells it first; what has one `kind` and `about` is told once in `every_s` seconds,
-    and the next alert says how many were not. Where all ways fail, the event is not remembered, and the next of its kind
-    tries again.
-    """
+    One alert is sent per event (`id`), by whichever process is first, and one per `kind` and `about` in `every_s` seconds; the
+    next says how many were suppressed. If all recipients fail, the event is forgotten, and the next of its kind is sent."""
     try:
         settings = load(project)
         if not settings:
@@ -40,13 +38,13 @@ def alert(project: Path, kind: str, about: str, reason: str, id: str, detail: st
         return _send(project, settings, told, say)
     except AlertsError as error:
         say(f"No alert was sent: {error}")
-    except Exception as error:  # whatever it is, a run must not fail of it
+    except Exception as error:  # of any kind: a run must not fail because of an alert
         say(f"No alert was sent: {type(error).__name__}: {error}")
     return False
 
 
 def refusal(model: str, event: dict) -> dict[str, str]:
-    """What `alert` is told of a refused promotion, an event of the registry's history."""
+    """Arguments of `alert` for a refused promotion, an event of the registry's history."""
     what = f"version {event['version']} is refused, {event['reason']}"
     return {
         "kind": "refused",
@@ -64,19 +62,19 @@ def _send(project: Path, settings, told: Alert, say: Callable) -> bool:
         if told.id in memory["ids"] and not cut_off:
             return False
         now = time.time()
-        # a clock that was set back must not silence alerts
+        # a clock that was set back must not suppress alerts
         if 0 <= now - known["sent"] < settings.every_s and not cut_off:
             _remember(memory, told, {**known, "since": known["since"] + 1})
             return False
-        # remembered before it is sent, and not while: two processes must not send one event, nor wait for each other's servers
+        # recorded before it is sent: two processes must not send one event, nor wait for each other's servers
         _remember(memory, told, {"sent": now, "since": 0})
-        # and that it is being sent: a sender that was killed has told nobody, and the next who knows of the event sends it
+        # recorded as being sent: if the sender is killed, the next process that knows the event sends it
         sending = {**memory["sending"], told.id: {"pid": os.getpid(), "began": log.now()}}
         memory["sending"] = dict([*sending.items()][-MAX_KEYS:])
     outcome = senders.deliver(settings, replace(told, repeated=known["since"]))
     for way, why in outcome.items():
         if why:
-            say(f"An alert could not be sent by {way}: {why}")
+            say(f"The alert could not be sent by {way}: {why}")
     sent = any(not why for why in outcome.values())
     with _memory(project) as memory:
         memory["sending"].pop(told.id, None)
@@ -94,7 +92,7 @@ def _remember(memory: dict, told: Alert, entry: dict) -> None:
 
 @contextmanager
 def _memory(project: Path) -> Iterator[dict]:
-    """What was sent, to be changed; one process at a time. What cannot be read is begun anew."""
+    """The record of alerts, for editing by one process at a time. If it cannot be read, a new one is begun."""
     path = project / MEMORY
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_suffix(".lock"), "w") as lock:

@@ -15,17 +15,17 @@ from email.policy import SMTP as SMTP_POLICY
 from pipelines.ops.alerts.message import Alert
 from pipelines.ops.alerts.settings import LOOPBACK, Server, Settings
 
-DEADLINE = 20.0  # seconds for one way, with all its tries
+DEADLINE = 20.0  # seconds for one transport, with all its tries
 TIMEOUT = 5.0  # seconds that a server may be silent
 PAUSES = (0.0, 1.0, 3.0)  # seconds before each try
 
 
 class Undelivered(Exception):
-    """The message says which way and why."""
+    """An alert was not sent; the message says why."""
 
 
 def ways(settings: Settings) -> dict[str, Callable[[Alert], None]]:
-    """What is configured: name -> how to send."""
+    """The configured transports: name -> function that sends."""
     found: dict[str, Callable[[Alert], None]] = {}
     if settings.to:
         found["e-mail"] = lambda alert: email(settings, alert)
@@ -37,8 +37,8 @@ def ways(settings: Settings) -> dict[str, Callable[[Alert], None]]:
 
 
 def deliver(settings: Settings, alert: Alert) -> dict[str, str]:
-    """Send by every way at once; returns way -> "" or why it did not go. A way that hangs, as a server does that sends a
-    byte a second, is given up after DEADLINE."""
+    """Send by all transports at once; returns transport -> "" or why it failed. One that hangs (a server that sends a byte per
+    second, say) is given up after DEADLINE."""
     outcome = {name: f"no answer in {DEADLINE:g} s" for name in ways(settings)}
     threads = []
     for name, send in ways(settings).items():
@@ -64,9 +64,9 @@ def _tried(send: Callable[[Alert], None], alert: Alert) -> str:
             return ""
         except Undelivered as error:
             why = str(error)
-            if error.__cause__ is None:  # an answer, and it will be the same the next time
+            if error.__cause__ is None:  # an answer: another try would get the same
                 return why
-        except Exception as error:  # whatever it is, a run must not fail of it
+        except Exception as error:  # of any kind: a run must not fail because of an alert
             return f"{type(error).__name__}: {error}"
     return why
 
@@ -86,7 +86,7 @@ def email(settings: Settings, alert: Alert) -> None:
                 connection.login(server.user, server.password)
             connection.send_message(message)
     except smtplib.SMTPNotSupportedError:
-        raise Undelivered(f"{server} offers no STARTTLS or no login: nothing was sent") from None
+        raise Undelivered(f"{server} supports no STARTTLS or no login: nothing was sent") from None
     except (smtplib.SMTPAuthenticationError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as error:
         raise Undelivered(f"{server} refused: {type(error).__name__} {_code(error)}") from None
     except ssl.SSLError as error:
@@ -113,12 +113,12 @@ def webhook(url: str, alert: Alert) -> None:
     import requests
 
     try:
-        # redirects would take it elsewhere; the answer's body is nobody's concern and may be endless
+        # no redirects: they could lead anywhere. The body of the answer is not read: it may be endless
         with requests.post(url, json=alert.as_json(), timeout=TIMEOUT, allow_redirects=False, stream=True) as reply:
             status = reply.status_code
     except requests.exceptions.SSLError:
-        raise Undelivered("the webhook's server has no certificate that is trusted") from None
-    except requests.RequestException as error:  # its message would hold the address, which may be a secret
+        raise Undelivered("the webhook's server has no trusted certificate") from None
+    except requests.RequestException as error:  # its message would contain the address, which may be a secret
         raise Undelivered(f"the webhook cannot be reached ({type(error).__name__})") from error
     if 200 <= status < 300:
         return
@@ -129,8 +129,8 @@ def webhook(url: str, alert: Alert) -> None:
 
 
 def command(line: str, alert: Alert) -> None:
-    """Run the user's own command by the shell, with the alert as JSON on its standard input: names in it reach no command
-    line."""
+    """Run the user's command in a shell, with the alert as JSON on standard input, so that names in it are never part of a
+    command line."""
     process = subprocess.Popen(
         line,
         shell=True,
@@ -146,4 +146,4 @@ def command(line: str, alert: Alert) -> None:
         process.wait()
         raise Undelivered(f"the command did not end in {DEADLINE - 2:g} s and was killed") from None
     if process.returncode:
-        raise Undelivered(f"the command ended with status {process.returncode}")
+        raise Undelivered(f"the command failed with exit status {process.returncode}")

@@ -1,7 +1,7 @@
 """Recipients of alerts: `alerts` in params.yaml, and environment variables.
 
-params.yaml is copied around and merged from people who never run it. So it may name who is told, and nothing that runs or holds a
-secret: a command, and a mail server that is given a password, come from the environment alone.
+params.yaml is copied and merged between people. So it may name recipients, but no command and no secret: a command, and a mail
+server that gets a password, are taken from the environment only.
 """
 
 import os
@@ -29,12 +29,12 @@ SCHEMES = {"smtp": 587, "smtps": 465}
 
 
 class AlertsError(ValueError):
-    """Settings that cannot be used; the message says what to write instead."""
+    """Invalid settings; the message says what to write instead."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A mail server. smtp: STARTTLS is demanded, but of a server on this machine that is given no password; smtps: TLS from the
+    """A mail server. smtp: STARTTLS, required except for a server on this machine that gets no password; smtps: TLS from the
     first byte."""
 
     scheme: str
@@ -49,7 +49,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Settings:
-    """Empty parts are not used."""
+    """An empty value means that this transport is not used."""
 
     webhook: str = ""
     command: str = ""
@@ -62,7 +62,7 @@ class Settings:
         return bool(self.webhook or self.command or self.to)
 
     def described(self) -> list[str]:
-        """Where alerts go, without secrets (a webhook's address often is one)."""
+        """The recipients, without secrets (a webhook's address often is one)."""
         told = []
         if self.to:
             login = " with a password" if self.server.password else ""
@@ -75,19 +75,19 @@ class Settings:
 
 
 def off(environment: Mapping[str, str] = os.environ) -> bool:
-    """Did whoever started this process say that it sends nothing?"""
+    """Were alerts turned off in the environment of this process?"""
     return environment.get(OFF, "").lower() == "off"
 
 
 def load(project: Path = Path(), environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a project; empty ones where nothing is configured, or CONSERVATORY_ALERTS is off. Raises `AlertsError`."""
+    """The settings of a project; empty if nothing is configured, or CONSERVATORY_ALERTS is off. Raises `AlertsError`."""
     if off(environment):
         return Settings()
     return _settings(_section(project), environment)
 
 
 def check(wanted: dict) -> None:
-    """Raise `AlertsError` for what `alerts` in params.yaml may not hold. The environment may name the mail server instead."""
+    """Raise `AlertsError` if `alerts` in params.yaml is invalid. The environment may name the mail server instead."""
     email = wanted.get("email")
     environment = {SMTP: "smtp://localhost"} if isinstance(email, dict) and "server" not in email else {}
     _settings(wanted, environment)
@@ -97,13 +97,13 @@ def _settings(wanted: dict, environment: Mapping[str, str]) -> Settings:
     if unknown := set(wanted) - KEYS:
         named = ", ".join(map(repr, sorted(map(str, unknown))))
         raise AlertsError(
-            f"alerts in params.yaml has {named}: it takes {', '.join(sorted(KEYS))}. (A command stands in the environment, as "
-            f"{COMMAND}.)"
+            f"alerts in params.yaml has {named}; allowed are {', '.join(sorted(KEYS))}. (A command can be set in the environment "
+            f"only, as {COMMAND}.)"
         )
     every = wanted.get("every_s", EVERY_S)
     if isinstance(every, bool) or not isinstance(every, int | float) or not 0 <= every < 1e9:
         raise AlertsError(
-            f"alerts.every_s in params.yaml is {every!r:.60}, and must be a number of seconds, 0 for no limit"
+            f"alerts.every_s in params.yaml is {every!r:.60}; it must be a number of seconds, 0 for no limit"
         )
     webhook = environment.get(WEBHOOK) or wanted.get("webhook") or ""
     return Settings(
@@ -115,14 +115,14 @@ def _settings(wanted: dict, environment: Mapping[str, str]) -> Settings:
 
 
 def _section(project: Path) -> dict:
-    """`alerts` of params.yaml. Where that cannot be read nothing is configured: to say so is the business of others."""
+    """`alerts` of params.yaml; empty if the file cannot be read, which other code reports."""
     try:
         settings = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     wanted = settings.get("alerts") if isinstance(settings, dict) else None
     if wanted is not None and not isinstance(wanted, dict):
-        raise AlertsError("alerts in params.yaml must be a table, as docs/operations.md shows")
+        raise AlertsError("alerts in params.yaml must be a table (docs/operations.md)")
     return wanted or {}
 
 
@@ -130,7 +130,7 @@ def _webhook(url: str) -> str:
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         port = parts and parts.port
-    except ValueError:  # of a bracket that is not closed, or such a port
+    except ValueError:  # an unclosed bracket, or an invalid port
         parts = port = None
     local = parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK
     if (
@@ -140,9 +140,7 @@ def _webhook(url: str) -> str:
         or not (parts.scheme == "https" or local)
         or any(map(str.isspace, url))
     ):
-        raise AlertsError(
-            "the webhook must be an address https://..., or http:// on this machine (127.0.0.1, localhost)"
-        )
+        raise AlertsError("the webhook must be an https:// address, or http:// on this machine (127.0.0.1, localhost)")
     return url
 
 
@@ -150,7 +148,7 @@ def _email(entry: dict, environment: Mapping[str, str]) -> dict:
     if not entry:
         return {}
     if not isinstance(entry, dict) or not set(entry) <= EMAIL_KEYS:
-        raise AlertsError(f"alerts.email in params.yaml takes {', '.join(sorted(EMAIL_KEYS))}")
+        raise AlertsError(f"alerts.email in params.yaml allows only {', '.join(sorted(EMAIL_KEYS))}")
     to = entry.get("to")
     to = [to] if isinstance(to, str) else to
     if not isinstance(to, list) or not 1 <= len(to) <= 20:
@@ -158,16 +156,16 @@ def _email(entry: dict, environment: Mapping[str, str]) -> dict:
     for address in (*to, entry.get("from", to[0])):
         if not isinstance(address, str) or not ADDRESS.fullmatch(address):
             raise AlertsError(
-                f"alerts.email in params.yaml has {address!r:.80}, which is no address like name@example.org"
+                f"alerts.email in params.yaml has {address!r:.80}, which is not an address like name@example.org"
             )
     own = environment.get(SMTP)
     where = f"{SMTP} in the environment" if own else "alerts.email.server in params.yaml"
     server = _server(own or entry.get("server") or "", where)
     password = _password(environment)
     if password and not own:
-        # or whoever can change params.yaml could have it sent to a server of theirs
+        # otherwise a changed params.yaml could send the password to another server
         raise AlertsError(
-            f"a password is sent only to a server that the environment names too: {SMTP}=smtp://user@host:587"
+            f"a password is sent only to a server named in the environment too: {SMTP}=smtp://user@host:587"
         )
     return {
         "to": tuple(to),
@@ -190,7 +188,7 @@ def _server(url: object, where: str) -> tuple[str, str, int, str]:
         or any(map(str.isspace, str(url)))
     ):
         raise AlertsError(
-            f"{where} must be smtp://host:587 (STARTTLS) or smtps://host:465, before @ a user, and no password"
+            f"{where} must be smtp://host:587 (STARTTLS) or smtps://host:465, with a user before @ and without a password"
         )
     return parts.scheme, parts.hostname, port, parts.username or ""
 

@@ -1,1 +1,1 @@
-"""DVC as this project uses it: dvc.lock, up-to-date checks, its errors in words, and the repair of what a killed DVC leaves."""
+"""Run DVC: dvc.lock, which stages are up to date, explanations of its errors, and cleaning up after a crash."""

@@ -1,10 +1,10 @@
 """Clean up after a crashed run so that `dvc repro` can start.
 
-A killed one leaves a record of who reads and writes what (.dvc/tmp/rwlock), and may leave half of that or of dvc.lock, since
-DVC writes both in place. A changed recipe leaves what it no longer makes. A disk that forgot, or a program that wrote into an
-output which is one file with its copy in DVC's cache, leaves a cache that is not what it says.
+A killed DVC leaves its entries in .dvc/tmp/rwlock, and may leave half of that file or of dvc.lock, since it writes both in place.
+A changed recipe leaves outputs of stages that no longer exist. A faulty disk, or a program that wrote into an output that is a
+link to DVC's cache, leaves a damaged file in the cache.
 
-Nothing is lost by it: outputs of finished stages come back from DVC's cache, the others are made again.
+No result is lost: outputs of finished stages are restored from DVC's cache, the others are made again.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import time
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -22,74 +21,78 @@ from voluptuous import Invalid
 
 from pipelines import recipe
 from pipelines.core.files import atomic
+from pipelines.ops.patches import cache, lock_schema, locks, resolver
 
-RWLOCK = Path(".dvc/tmp/rwlock")
 LOCK = Path("dvc.lock")
-RUNS = Path(".dvc/cache/runs")
-KNOWN = "looked-at"  # beside DVC's cache, whoever shares it: the time up to which its files have been looked at
+CACHE = Path(".dvc/cache")
+KNOWN = (
+    "looked-at"  # a file in DVC's cache: the time up to which its files were checked, for all projects that share it
+)
 CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
-SETTLED = 2.0  # seconds; a file that cannot be read for so long is not being written, it is spoilt
+SETTLED = 2.0  # seconds; a file that stays unreadable for so long is not being written but damaged
 
 
 class Conflict(ValueError):
-    """dvc.lock holds both sides of a merge; the message says what to do."""
+    """dvc.lock contains both sides of a merge; the message says what to do."""
 
 
 def recover(project: Path = Path(), say=print) -> None:
-    """Remove what stands in the way of `dvc repro` in `project`, and say what. Leaves alone what a living DVC wrote.
+    """Remove what would stop `dvc repro` in `project`, and say what was removed. Files of a running DVC are left alone.
 
-    Raises `Conflict` for a dvc.lock in the middle of a merge: which side is meant only its user knows.
+    Raises `Conflict` for a dvc.lock with both sides of a merge: only the user knows which one is right.
     """
     unmerged(project)
     if unreadable(project):
         aside = project / "dvc.lock.spoilt"
         (project / LOCK).replace(aside)
-        say(f"dvc.lock was cut off in the middle and is now {aside.name}: finished stages are taken from DVC's cache")
+        say(
+            f"dvc.lock was incomplete and was renamed to {aside.name}: finished stages will be restored from DVC's cache"
+        )
     clear(project, say)
 
 
 def clear(project: Path = Path(), say=print) -> None:
-    """The same beside dvc.lock: what a killed DVC had locked, half a memory of a run, what is spoilt in the cache."""
-    path = project / RWLOCK
-    if spoilt(path, json.loads):
+    """The same for all but dvc.lock: locks of a killed DVC, empty folders of the run cache, damaged files of the cache."""
+    path = project / locks.RWLOCK
+    if damaged(path, json.loads):
         path.unlink()
-        say(f"{RWLOCK} was cut off in the middle and is removed: nothing is locked")
-    elif path.exists() and (dead := {pid for pid in holders(json.loads(path.read_text())) if not alive(pid)}):
-        _release(path, dead)
-        say(f"released what a killed DVC had locked (process {', '.join(map(str, sorted(dead)))})")
+        say(f"{locks.RWLOCK} was incomplete and was removed: no file is locked")
+    elif path.exists() and (dead := {pid for pid in locks.dvc_processes(path.read_text()) if not alive(pid)}):
+        locks.release(path, dead)
+        say(f"released the locks of a killed DVC (process {', '.join(map(str, sorted(dead)))})")
     for run in forgotten(project):
         run.rmdir()
-        say(f"{run} held no run: DVC was killed, or its disk full, before it could write that down; removed")
-    for spoilt_copy in distrust(project):
-        say(f"{spoilt_copy} in DVC's cache was not what it should be and is removed: it is made again, or pulled")
+        say(f"removed the empty folder {run}: DVC was killed, or the disk was full, before it wrote the run into it")
+    for damaged_copy in distrust(project):
+        say(f"removed the damaged file {damaged_copy} from DVC's cache: it will be made again, or pulled")
 
 
 def unmerged(project: Path = Path()) -> None:
-    """Raise `Conflict` if git has left both sides of a merge in dvc.lock, or a merge two entries of one stage."""
+    """Raise `Conflict` if a merge has left both sides, or two entries of one stage, in dvc.lock."""
     path = project / LOCK
     content = path.read_bytes() if path.exists() else b""
     if doubled := recipe.doubled(content.decode("utf-8", "replace")):
         raise Conflict(
-            f"dvc.lock has two entries of {', '.join(doubled)}, as a merge may leave it. Delete one of them, or take one side, "
-            "`git checkout --ours dvc.lock` or `--theirs`; the next run makes what is lacking."
+            f"dvc.lock has two entries of {', '.join(doubled)}, perhaps after a merge. Delete one of them, or take one side, "
+            "`git checkout --ours dvc.lock` or `--theirs`; the next run makes what is missing."
         )
     if CONFLICT.search(content):
         raise Conflict(
-            "dvc.lock holds both sides of a merge (<<<<<<<). Take one, `git checkout --ours dvc.lock` or `--theirs`, then "
-            "`git add dvc.lock`; the next run makes what the other side's stages lack."
+            "dvc.lock contains both sides of a merge (<<<<<<<). Take one, `git checkout --ours dvc.lock` or `--theirs`, then "
+            "`git add dvc.lock`; the next run makes what is missing."
         )
 
 
 def unreadable(project: Path = Path()) -> bool:
-    """Is dvc.lock nothing that DVC would take, and not because it is being written?"""
-    return spoilt(project / LOCK, _locked)
+    """Would DVC refuse dvc.lock, and not because it is being written?"""
+    return damaged(project / LOCK, _locked)
 
 
 def forgotten(project: Path = Path()) -> list[Path]:
-    """Folders of DVC's memory of runs that are empty, and not because a DVC is about to write there. It would end at one."""
+    """Empty folders of DVC's run cache in which no DVC is about to write. DVC would fail at one."""
 
     def empty() -> set[Path]:
-        return {place for place in (project / RUNS).glob("??/*") if place.is_dir() and not any(place.iterdir())}
+        return {folder for folder in cache.runs(project / CACHE) if not any(folder.iterdir())}
 
     found = empty()
     if found:
@@ -98,36 +101,32 @@ def forgotten(project: Path = Path()) -> list[Path]:
 
 
 def distrust(project: Path = Path()) -> list[str]:
-    """Remove from DVC's cache what is no longer the bytes of its name. Returns the paths.
+    """Remove files from DVC's cache whose content has another hash than their name. Returns their paths.
 
-    DVC takes a write-protected file of its cache for right, and would restore it. Looked at is what was touched since the last
-    time, and of that read what DVC has not hashed since: a large cache costs a glance at its names.
+    DVC trusts a write-protected file of its cache, and would restore it. Only files changed since the last check are checked, and
+    of these only those that DVC has not hashed since are read: for most of a large cache, only the times are compared.
     """
     if not (project / LOCK).exists():
         return []
     from dvc.repo import Repo  # a second to import
-    from dvc_data.hashfile.db import HashFileDB
-    from dvc_objects.errors import ObjectFormatError
 
     with Repo(str(project)) as repo:
-        cache, gone = repo.cache.local, []
-        mark = Path(cache.path).parents[1] / KNOWN  # <cache.dir>/files/md5
+        files, gone = cache.files(repo), []
+        mark = cache.folder(files) / KNOWN
         newest = known = _known(mark)
-        for path in Path(cache.path).glob("??/*"):
-            with contextlib.suppress(FileNotFoundError):  # another DVC was here
+        for path in files.glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):  # another DVC has removed it
                 before = path.stat()
                 if before.st_ctime_ns <= known or path.name.endswith(".tmp"):
                     continue
                 newest = max(newest, before.st_ctime_ns)
-                try:
-                    HashFileDB.check(cache, path.parent.name + path.name)  # not its own, which looks at the mode first
-                except ObjectFormatError:
+                if cache.remove_if_damaged(repo, path.parent.name + path.name):
                     gone.append(str(path))
                     continue
-                after = path.stat()  # it was write-protected, which changes this time too
+                after = path.stat()  # protecting it against writing changes ctime too
                 if (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size):
                     newest = max(newest, after.st_ctime_ns)
-    with contextlib.suppress(OSError):  # a full disk, or a cache that may only be read: all is looked at again
+    with contextlib.suppress(OSError):  # a full disk or a read-only cache: all files are checked again next time
         if newest > known:
             with atomic(mark) as new:
                 new.write_text(str(newest))
@@ -135,32 +134,29 @@ def distrust(project: Path = Path()) -> list[str]:
 
 
 def _known(path: Path) -> int:
-    """When the cache was last looked at, as the newest time of a file in it; 0: never, or it is not known."""
+    """The time up to which the cache was checked, as the ctime of a file in it; 0 if never or unknown."""
     try:
         known = int(path.read_text())
     except (OSError, ValueError):
         return 0
-    return known if known <= time.time_ns() else 0  # the clock was put back
+    return known if known <= time.time_ns() else 0  # not if the clock was set back
 
 
 def forget(project: Path = Path(), say=print) -> list[str]:
-    """Take from dvc.lock, and from the project's folder, what stages made that the recipe no longer has: a dataset that was
-    removed, a tagger that was renamed. Returns those stages' names.
+    """Remove the outputs of stages that are no longer in the recipe (of a removed dataset, a renamed tagger), and their entries
+    in dvc.lock. Returns the names of these stages.
 
-    Left lying there it would be part of the folders that later stages read. DVC's cache keeps it: with the entry back in
-    params.yaml it is restored and not computed again.
-    """
+    The outputs would be read as part of folders by later stages. DVC's cache keeps them: if the entry returns to params.yaml,
+    they are restored and not computed again."""
     path = project / LOCK
     if not path.exists():
         return []
-    from dvc.lock import make_lock  # a second to import
+    from pipelines.ops.dvc import lock  # a second to import
 
-    from pipelines.ops.dvc import lock
-
-    resolver = recipe.resolver(project)
-    if set(lock.names(path.read_text(encoding="utf-8"))) <= set(resolver.get_keys()):
+    resolved = resolver.resolver(project)
+    if set(lock.names(path.read_text(encoding="utf-8"))) <= set(resolved.get_keys()):
         return []
-    living = resolver.resolve()["stages"]
+    living = resolved.resolve()["stages"]
     kept = {out for entry in living.values() for out in recipe.paths(entry, *recipe.OUTS)}
     locked = recipe.parse_lock(path.read_text(encoding="utf-8"))
     gone = {name: entry for name, entry in locked.items() if name not in living}
@@ -170,18 +166,16 @@ def forget(project: Path = Path(), say=print) -> list[str]:
         else:
             (project / out).unlink(missing_ok=True)
     if gone:
-        # DVC's own lock of the repository, under which it writes entries
-        with (
-            make_lock(str(project / ".dvc/tmp/lock"), tmp_dir=str(project / ".dvc/tmp"), wait=True),
-            atomic(path) as new,
-        ):
+        with locks.repository(project), atomic(path) as new:
             new.write_text(lock.without(path.read_text(encoding="utf-8"), gone), encoding="utf-8")
-        say(f"put away what the recipe no longer makes (DVC's cache keeps it): {', '.join(sorted(gone))}")
+        say(
+            f"removed outputs of stages that are no longer in the recipe (DVC's cache keeps them): {', '.join(sorted(gone))}"
+        )
     return sorted(gone)
 
 
-def spoilt(path: Path, parse) -> bool:
-    """Can `parse` not read the text at `path`, and still not when a writer has had time to finish?"""
+def damaged(path: Path, parse) -> bool:
+    """Does `parse` fail for the text at `path`, and still after a writer has had time to finish?"""
     until = time.monotonic() + SETTLED
     while path.exists():
         try:
@@ -195,9 +189,8 @@ def spoilt(path: Path, parse) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Is process `pid` a DVC at work? Not one that is dead and not yet waited for (DVC takes it for alive, and where
-    nothing waits for orphans, as in many containers, would be locked out for good), nor another that got its number.
-    """
+    """Is process `pid` a running DVC? Not a zombie (DVC itself takes it for alive, and in containers where nothing waits for
+    orphans would be locked out for ever), nor another process that got its number later."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and any("dvc" in part for part in process.cmdline())
@@ -208,8 +201,8 @@ def alive(pid: int) -> bool:
 
 
 def at_work(project: Path = Path()) -> list[psutil.Process]:
-    """Who runs stages in `project`: a `dvc repro`, and stages, which go on when their DVC is killed. This process's own are
-    not counted."""
+    """The processes that run stages in `project`: each `dvc repro`, and stages, which continue if their DVC is killed. Not this
+    process and its children."""
     found, here = [], project.resolve()
     mine = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
     for process in psutil.process_iter():
@@ -224,39 +217,11 @@ def at_work(project: Path = Path()) -> list[psutil.Process]:
 
 
 def _locked(text: str) -> None:
-    """Raise unless `text` is a dvc.lock that DVC would take, and whole: its last line ends."""
+    """Raise unless `text` is a dvc.lock that DVC accepts and that ends with a complete line."""
     if not text.endswith("\n"):
         raise ValueError("cut off")
     try:
         for part in recipe.apart(text):
-            _taken(part)
+            lock_schema.validate(part)
     except yaml.YAMLError:  # an alias may point into another part
-        _taken(text)
-
-
-@lru_cache(maxsize=1 << 14)
-def _taken(text: str) -> None:
-    from dvc.schema import (
-        COMPILED_LOCKFILE_SCHEMA,  # DVC takes half a second, and `conservatory --help` needs none of it
-    )
-
-    COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-
-
-def holders(locks: dict) -> set[int]:
-    """The processes that a .dvc/tmp/rwlock names."""
-    writers = locks.get("write", {}).values()
-    readers = (info for infos in locks.get("read", {}).values() for info in infos)
-    return {info["pid"] for info in (*writers, *readers)}
-
-
-def _release(path: Path, dead: set[int]) -> None:
-    from dvc.lock import make_lock  # a second to import, seldom needed
-
-    with make_lock(str(path.with_name("rwlock.lock")), tmp_dir=str(path.parent)):
-        locks = json.loads(path.read_text())
-        write = {place: info for place, info in locks.get("write", {}).items() if info["pid"] not in dead}
-        read = {
-            place: [info for info in infos if info["pid"] not in dead] for place, infos in locks.get("read", {}).items()
-        }
-        path.write_text(json.dumps({"write": write, "read": {place: infos for place, infos in read.items() if infos}}))
+        lock_schema.validate(text)

@@ -1,6 +1,5 @@
 """Lineage: trace a figure to its sources, find what a clip was used for, compare two results, withdraw a clip.
 
-Belongs here: whatever reads dvc.lock, git and DVC's cache to answer such questions, at any revision, without running a stage, and
-shows or exports the answers. Not here: the lineage table in the report (`pipelines/report/lineage.py`, over the same
-`recipe.Graph`), anything of Dagster, and anything that loads torch or librosa: an answer takes a second or two.
-"""
+The modules read dvc.lock, git and DVC's cache at any revision, run no stage, and print or export the answers. They import neither
+torch nor librosa, so an answer takes a second or two. The lineage table of the report (`pipelines/report/lineage.py`) uses the
+same `recipe.Graph`."""

@@ -1,8 +1,7 @@
-"""A model's whole card, in Markdown: how it was trained, and what was known only afterwards or lies in the lineage.
+"""A model card in Markdown: how the model was trained, on what music, its scores and its lineage.
 
-Training sees no test clip and no licence. This card is put together, at any revision, from the model's config.json, the
-manifests, the scores with their intervals, and dvc.lock.
-"""
+Training itself does not know scores and licences. The card is made at any revision from the model's config.json, the manifests,
+the scores with their intervals, and dvc.lock."""
 
 import csv
 import json
@@ -23,11 +22,11 @@ looks at what comes out. Not to decide about people, their rights or their pay; 
 
 
 def render(revision: Revision, found: dict) -> str:
-    """The card of the model that a trace (`trace.trace`) is of. Raises `LineageError` where it is of something else."""
+    """The card of the model in a trace (`trace.trace`). Raises `LineageError` if its target is no model."""
     path = found["target"]["path"]
     stages = [name for name in found["roots"] if any(out["path"] == path for out in found["stages"][name]["outputs"])]
     if not path.startswith("models/") or len(stages) != 1:
-        raise LineageError(f"{found['target']['asked']} is no model: --card wants one, for instance short.")
+        raise LineageError(f"{found['target']['asked']} is not a model; --card needs one, for instance short.")
     stage, name = found["stages"][stages[0]], PurePosixPath(path).name
     parts = [
         _training(revision, path, name),
@@ -40,23 +39,23 @@ def render(revision: Revision, found: dict) -> str:
 
 
 def _training(revision: Revision, path: str, name: str) -> str:
-    """What training recorded; older commits have it as a text."""
+    """The description written by training; older commits have it as text."""
     if text := revision.data(f"{path}/README.md"):
         return text.decode().strip()
     try:
         config = json.loads(revision.data(f"{path}/config.json") or b"null")
         history = (revision.data(f"{path}/history.csv") or b"").decode().splitlines()
         return cards.written(name, config, list(csv.DictReader(history))).strip()
-    except (ValueError, TypeError, KeyError, IndexError, OSError):  # not at hand, or of another code
+    except (ValueError, TypeError, KeyError, IndexError, OSError):  # missing, or written by other code
         return f"# {name}"
 
 
 def _data(revision: Revision, found: dict, stage: dict) -> Iterator[str]:
-    """What music it was trained on, by what each clip was to it and by licence."""
+    """The music it was trained on, by role and by licence of the clips."""
     training = stage["parameters"].get("training")
     for dataset, source in found["sources"].items():
         if source["files"] is None:
-            yield f"- `{dataset}`: its manifest ({source['md5']}) is not at hand; `dvc pull` brings it"
+            yield f"- `{dataset}`: its manifest ({source['md5']}) is not available; `dvc pull` fetches it"
             continue
         listed = f"{source['manifest']} ({source['md5']})"
         yield f"- `{dataset}`: {source['clips']} clips, {source['bytes']:,} bytes, listed in {listed}"
@@ -71,7 +70,7 @@ def _data(revision: Revision, found: dict, stage: dict) -> Iterator[str]:
 
 
 def _metrics(revision: Revision, path: str) -> Iterator[str]:
-    """The scores of the model at `path`, of those reports that were made from it; the others are named."""
+    """The scores of the model at `path` in the reports made from it; other reports are named."""
     name, there = PurePosixPath(path).name, [file for file in SCORES if file in revision.graph.maker]
     own = [file for file in there if revision.graph.made_from(file, path, listing)]
     contents = {file: revision.data(file) for file in own}
@@ -83,12 +82,12 @@ def _metrics(revision: Revision, path: str) -> Iterator[str]:
         for file, key, value, (low, high), n in rows:
             yield f"| {file}#{key} | {value:.4f} | {low:.4f} to {high:.4f} | {n} |"
     elif not away:
-        yield "No scores with intervals stand in reports/ for it."
+        yield "reports/ has no scores with intervals for it."
     for file in away:
-        yield f"\nNot at hand, so left out: the figures of {file} as dvc.lock has it."
+        yield f"\nLeft out: the figures of {file}, because the file in dvc.lock is not available."
     for file in there:
         if file not in own:
-            yield f"\nLeft out: the figures of {file}. By dvc.lock it was made from another model, or that cannot be checked."
+            yield f"\nLeft out: the figures of {file}. By dvc.lock they are of another model, or that cannot be checked."
 
 
 def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, list, int]]:
@@ -120,7 +119,7 @@ def _lineage(revision: Revision, found: dict, name: str) -> Iterator[str]:
     yield f"- Code {stage['code_version']}: {len(stage['code'])} files; environment {pins}, sha256 {pinned}"
     for dep in stage["inputs"]:
         yield f"- From {dep['path']}: {dep['md5']}"
-    yield f"- All of it: `conservatory trace {PurePosixPath(path).name} --rev {(found['revision']['commit'] or 'REV')[:12]}`"
+    yield f"- Full lineage: `conservatory trace {PurePosixPath(path).name} --rev {(found['revision']['commit'] or 'REV')[:12]}`"
     yield "\nParameters:\n"
     yield "```yaml"
     yield yaml.safe_dump(stage["parameters"], sort_keys=False, allow_unicode=True, width=100).strip()

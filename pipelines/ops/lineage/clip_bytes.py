@@ -14,17 +14,17 @@ DOWNLOADS = ".cache/downloads"
 
 
 def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
-    """`{"what", "paths", "purge"}` of each place that holds the bytes of these clips (dataset, row of its manifest), or what
-    can be played of them; `purge` says how it is emptied, once the clip is withdrawn and `conservatory run` has ended."""
+    """`{"what", "paths", "purge"}` of each place with bytes of these clips (dataset, row of its manifest), or with playable
+    excerpts. `purge` says how to delete them after the clip was withdrawn and `conservatory run` has ended."""
     found = []
     for dataset, row in rows:
         found.append(_file(revision, dataset, row))
         for folder in _unlisted(revision, dataset):
             found.append(_place(f"perhaps samples or frames in {folder}", [folder],
-                                f"its listing is not at hand: `dvc pull {folder}`, then ask again for the shards"))  # fmt: skip
+                                f"its listing is missing: run `dvc pull {folder}`, then ask again for the shards"))  # fmt: skip
         for folder in _sharded(revision, dataset):
             files = _shards_with(revision, folder, row["clip_id"])
-            purge = "the next run writes other shards; `conservatory prune --withdrawn --yes` then takes these from DVC's cache"
+            purge = "the next run writes new shards; `conservatory prune --withdrawn --yes` then deletes these from DVC's cache"
             if files:
                 found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
     found += _caches(revision, rows)
@@ -33,37 +33,37 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
             _place(
                 "perhaps an excerpt to play in the report",
                 [*pages, *_objects(map(revision.hash, pages))],
-                "the next run makes another; `conservatory prune --withdrawn --yes` then takes this one from DVC's cache; "
-                "copies given away stay",
+                "the next run makes a new one; `conservatory prune --withdrawn --yes` then deletes this one from DVC's cache; "
+                "copies elsewhere remain",
             )
         )
     return found + _pushed()
 
 
 def after(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
-    """The same of clips that no manifest of the revision lists any more: what DVC's cache keeps of the results that commits have
-    with them, and what is not a result."""
+    """The same for clips that no manifest of the revision lists any more: files of older results in DVC's cache, and other
+    files."""
     found = [_file(revision, dataset, row) for dataset, row in rows
              if Path(row["path"]).exists() or revision.graph.outputs(row["path"])]  # fmt: skip
     shards_of, excerpts = _former(revision, rows)
-    purge = "`conservatory prune --withdrawn --yes` takes them from DVC's cache"
+    purge = "`conservatory prune --withdrawn --yes` deletes them from DVC's cache"
     for folder, files in shards_of.items():
         if files := _objects(files):
             found.append(_place(f"samples or frames in {folder} of former runs", files, purge))
     if files := _objects(excerpts):
-        found.append(_place("perhaps an excerpt to play in former reports", files, f"{purge}; copies given away stay"))
+        found.append(_place("perhaps an excerpt to play in former reports", files, f"{purge}; copies elsewhere remain"))
     return found + _caches(revision, rows) + _pushed()
 
 
 def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str, list[str]], list[str]]:
-    """(folder -> hashes of the shards these clips lie in, hashes of the reports made with them) of the results that commits
-    have."""
+    """(folder -> hashes of the shards with these clips, hashes of the reports made with them), from the results in all
+    commits."""
     shards_of, excerpts, seen = {}, [], {}
     for commit in runs.commits(revision, LOCK, "--all"):
         then = Revision(commit["commit"])
         try:
             folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
-        except LineageError:  # its dvc.lock is not whole
+        except LineageError:  # its dvc.lock is damaged
             continue
         heard = set()
         for folder, clip_id in folders:
@@ -79,30 +79,30 @@ def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str,
 
 def _file(revision: Revision, dataset: str, row: dict) -> dict:
     """The clip's own file."""
-    path, what = row["path"], "the file, as it was published"
+    path, what = row["path"], "the published file"
     if inside := revision.hash(path):
         how = (
-            f"it is made or downloaded whole with its dataset: it lies unused until {dataset} is removed "
-            f"(`conservatory remove {dataset}`), and then goes with it"
+            f"it is made or downloaded with its whole dataset: it stays, unused, until {dataset} is removed "
+            f"(`conservatory remove {dataset}`)"
         )
         return _place(what, [path, *_objects([inside])], how)
     if path.startswith("data/raw/"):
         raw = f"data/raw/{dataset}"
-        how = f"of {raw}, whose listing is not at hand: `dvc pull {raw}` brings it, and this can say where it lies"
+        how = f"the listing of {raw} is not available: run `dvc pull {raw}` and ask again for the place"
         return _place(what, [path], how)
-    return _place("the file itself", [path], "yours to delete; nothing of the project does")
+    return _place("the file itself", [path], "it is your file; delete it yourself")
 
 
 def _caches(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
-    """What is kept beside the results."""
+    """Caches and downloads."""
     found = []
     if (kept := cache.folder()).is_dir():
-        found.append(_place("what was decoded and computed of clips", [f"{kept}/"],
-                            "`conservatory prune --withdrawn --yes` empties it (it costs time, nothing else)"))  # fmt: skip
+        found.append(_place("decoded audio and features of clips", [f"{kept}/"],
+                            "`conservatory prune --withdrawn --yes` empties it (it can be computed again)"))  # fmt: skip
     if any(_downloaded(revision.settings.get("datasets"), dataset) for dataset, _ in rows):
         found.append(
             _place(
-                "the archives it came in",
+                "the downloaded archives",
                 [f"{DOWNLOADS}/"],
                 "`conservatory prune --also downloads --yes` empties that folder; a later run downloads again",
             )
@@ -111,8 +111,8 @@ def _caches(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
 
 
 def _pushed() -> list[dict]:
-    how = "`conservatory prune --withdrawn --remote NAME --yes` for each, after the one that purges here"
-    return [_place("what was pushed", list(pushed.values()), how)] if (pushed := remotes()) else []
+    how = "`conservatory prune --withdrawn --remote NAME --yes` for each remote, after purging here"
+    return [_place("pushed files", list(pushed.values()), how)] if (pushed := remotes()) else []
 
 
 def _downloaded(entries: object, dataset: str) -> bool:
@@ -122,7 +122,7 @@ def _downloaded(entries: object, dataset: str) -> bool:
 
 def lines(found: list[dict]) -> Iterator[str]:
     if found:
-        yield "Its bytes, or what can be played of them, are in:"
+        yield "Its bytes, or excerpts of them, are in:"
     for place in found:
         yield f"  {place['what']}: {', '.join(place['paths'][:4])}" + (" ..." if len(place["paths"]) > 4 else "")
         yield f"    {place['purge']}"
@@ -154,7 +154,7 @@ def _sharded(revision: Revision, dataset: str) -> list[str]:
 
 
 def _unlisted(revision: Revision, dataset: str) -> list[str]:
-    """Those folders of which it cannot be told, since DVC's cache has neither their listing nor what is in it."""
+    """The folders whose clips are unknown, because DVC's cache lacks their listing or index."""
     outs = [out for out in _outputs(revision, dataset) if (revision.hash(out) or "").endswith(".dir")]
     return [
         out
@@ -170,7 +170,7 @@ def _outputs(revision: Revision, dataset: str) -> list[str]:
 
 
 def _shards_with(revision: Revision, folder: str, clip_id: str) -> dict[str, str]:
-    """Path -> md5 of the shard in which a clip lies."""
+    """Path -> md5 of the shard with a clip."""
     index = revision.data(f"{folder}/index.parquet")
     table = pq.read_table(io.BytesIO(index), columns=["clip_id", "shard"]).to_pylist() if index else []
     named = {shards.shard_path(folder, row["shard"]).as_posix() for row in table if row["clip_id"] == clip_id}

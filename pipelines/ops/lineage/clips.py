@@ -15,13 +15,13 @@ COLUMNS = ["clip_id", "path", "title", "split", "group", "sha256", "n_bytes", "s
 
 
 def manifests(revision: Revision) -> dict[str, str]:
-    """Dataset -> its manifest's path, of every dataset that dvc.lock knows."""
+    """Dataset -> path of its manifest, for every dataset in dvc.lock."""
     paths = (path for path in revision.graph.maker if path.startswith(FOLDER) and path.endswith(".parquet"))
     return {path[len(FOLDER) : -8]: path for path in paths if not path.endswith(".quarantine.parquet")}
 
 
 def read(revision: Revision, dataset: str, suffix: str = "") -> pd.DataFrame | None:
-    """A dataset's manifest (or with ".quarantine" that); None where its bytes are neither here nor in DVC's cache."""
+    """A dataset's manifest (or with ".quarantine" that); None if it is neither here nor in DVC's cache."""
     content = revision.data(f"{FOLDER}{dataset}{suffix}.parquet")
     if content is None:
         return None
@@ -30,10 +30,9 @@ def read(revision: Revision, dataset: str, suffix: str = "") -> pd.DataFrame | N
 
 
 def find(revision: Revision, asked: str) -> list[tuple[str, dict]]:
-    """(dataset, row of its manifest) of each clip that `asked` names: an id (of copies, ~2 and so on), a whole SHA-256, a path
-    as the manifest has it, or a title where it is one clip's. Empty where there is none; raises `LineageError` where several
-    titles or file names fit.
-    """
+    """(dataset, row of its manifest) of each clip that `asked` names: an id (for copies with ~2 and so on), a complete SHA-256, a
+    path as in the manifest, or the title of one clip. Empty if there is none; raises `LineageError` if several titles or file
+    names match."""
     exact, by_name = [], []
     for dataset in manifests(revision):
         table = read(revision, dataset)
@@ -49,15 +48,15 @@ def find(revision: Revision, asked: str) -> list[tuple[str, dict]]:
 
 
 def named(table: pd.DataFrame, asked: str) -> tuple[pd.Series, pd.Series]:
-    """Masks of a manifest's clips: those that `asked` names without doubt (id, SHA-256, path), those whose title or file's name
-    it is."""
+    """Two masks over a manifest's clips: those that `asked` identifies (id, SHA-256, path), and those with this title or file
+    name."""
     exact = (table["clip_id"] == asked) | (table["sha256"] == asked) | (table["path"] == asked)
     return exact, (table["title"] == asked) | table["path"].str.endswith("/" + asked)
 
 
 def role(table: pd.DataFrame, index: bytes | None, leave_out: dict | None, clip_id: str) -> str:
-    """What a clip was to a training on a manifest, as `heard.roles`; "unusable" where the index of what could be read (if that
-    is at hand) has it not."""
+    """The role of a clip in a training on a manifest, as in `training_clips.roles`; "unusable" if the index of readable clips is
+    available and lacks it."""
     if index is not None:
         usable = pq.read_table(io.BytesIO(index), columns=["clip_id"]).column("clip_id").to_pylist()
         table = table[table["clip_id"].isin(usable)].reset_index(drop=True)
@@ -66,7 +65,7 @@ def role(table: pd.DataFrame, index: bytes | None, leave_out: dict | None, clip_
 
 
 def licences(table: pd.DataFrame) -> list[dict]:
-    """`{"licence", "clips", "sources", "source"}` by licence: how many sources there are, and the first."""
+    """`{"licence", "clips", "sources", "source"}` per licence: the number of sources, and the first."""
     return [
         {
             "licence": licence,

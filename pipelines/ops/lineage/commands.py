@@ -1,4 +1,4 @@
-"""The audit's commands: `conservatory trace`, `impact`, `diff`, and the withdrawal of a clip."""
+"""The commands `conservatory trace`, `impact`, `diff`, and the withdrawal of a clip."""
 
 import functools
 import json
@@ -13,12 +13,12 @@ from pipelines.core.files import atomic
 from pipelines.core.plain import CONTROL, one_line, plain
 from pipelines.ops.lineage.revision import LineageError, Revision
 
-REV = typer.Option("--rev", help="A commit, branch, tag or experiment; the working tree without it.")
-JSON = typer.Option("--json", help="Also write everything here, for machines; - prints it instead of the text.")
+REV = typer.Option("--rev", help="A commit, branch, tag or experiment; by default the working tree.")
+JSON = typer.Option("--json", help="Also write everything to this file as JSON; - prints it instead of the text.")
 
 
 def answered(command):
-    """A command whose questions that have no answer end with a sentence and exit status 2."""
+    """Print a `LineageError` of a command, and exit with status 2."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
@@ -33,20 +33,22 @@ def answered(command):
 
 @answered
 def trace(
-    target: Annotated[str, typer.Argument(help="FILE.json#key.path of a figure; a model, clip, stage, or any file.")],
+    target: Annotated[str, typer.Argument(help="A figure (FILE.json#key.path), model, clip, stage, or any file.")],
     rev: Annotated[str, REV] = "",
     json_file: Annotated[Path | None, JSON] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a self-contained page to click through; or -.")] = None,
-    openlineage: Annotated[Path | None, typer.Option(help="Write OpenLineage events, one a line; or -.")] = None,
-    prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON; or -.")] = None,
-    card: Annotated[Path | None, typer.Option(help="Of a model: write its whole card, in Markdown; or -.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page; - prints it.")] = None,
+    openlineage: Annotated[
+        Path | None, typer.Option(help="Write OpenLineage events, one per line; - prints them.")
+    ] = None,
+    prov: Annotated[Path | None, typer.Option(help="Write W3C PROV-JSON; - prints it.")] = None,
+    card: Annotated[Path | None, typer.Option(help="For a model: write its card in Markdown; - prints it.")] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hash everything again; exit 1 if something differs.")
+        bool, typer.Option("--verify", help="Hash everything again; exit status 1 if something differs.")
     ] = False,
 ) -> None:
     """Trace a result to its sources: raw bytes, parameters, code, environment, and the run that made it.
 
-    Read from dvc.lock, git and DVC's cache, at any revision; nothing is run.
+    It reads dvc.lock, git and DVC's cache at any revision, and runs nothing.
 
     \b
     conservatory trace reports/clustering.json#scores.style.short.hungarian_accuracy
@@ -59,7 +61,7 @@ def trace(
     options = {"--json": json_file, "--html": html, "--openlineage": openlineage, "--prov": prov, "--card": card}
     printed = [option for option, file in options.items() if _printed(file)]
     if len(printed) > 1:
-        raise LineageError(f"{' and '.join(printed)} cannot be printed together: give all but one the name of a file.")
+        raise LineageError(f"{' and '.join(printed)} cannot be printed together: give a file name for all but one.")
     revision = Revision(rev)
     found = tracing.trace(revision, target)
     if verify:
@@ -84,7 +86,7 @@ def trace(
         from pipelines.ops.lineage import card as cards
 
         _write(card, cards.render(revision, found), plain)
-    if not printed:  # after the files: whoever reads may leave, as `head` does
+    if not printed:  # after the files are written: a reader such as `head` may close the pipe
         _say(text.lines(found))
     if verify and found["verification"]["wrong"]:
         raise typer.Exit(1)
@@ -117,7 +119,7 @@ def impact(
 @answered
 def diff(
     before: Annotated[str, typer.Argument(help="A commit, branch, tag or experiment.")],
-    after: Annotated[str, typer.Argument(help="Another; the working tree without it.")] = "",
+    after: Annotated[str, typer.Argument(help="Another; by default the working tree.")] = "",
     json_file: Annotated[Path | None, JSON] = None,
 ) -> None:
     """Explain the difference between two results: data, parameters, code, environment, and the figures that changed.
@@ -137,7 +139,7 @@ def diff(
 
 @answered
 def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
-    """Record a clip as withdrawn and say what follows; False where `asked` is no clip."""
+    """Record a clip as withdrawn and print the consequences; False if `asked` is no clip."""
     from pipelines.ops.lineage import clip_bytes, trained_on, withdraw
     from pipelines.ops.lineage import impact as impacts
 
@@ -147,24 +149,24 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
         return False
     reasons = withdraw.reasons(revision)
     if not why.strip() and not found.keys() <= reasons.keys():
-        raise LineageError("Say why, for whoever asks later: --why 'the rights holder withdrew it, letter of 3 May'.")
+        raise LineageError("A reason is required: --why 'the rights holder withdrew it, letter of 3 May'.")
     new = withdraw.write(dict.fromkeys(found, why.strip()))
     for content, rows in found.items():
-        _say([f"{content[:16]}: {'withdrawn' if content in new else f'was withdrawn already: {reasons.get(content)}'}"])
+        _say([f"{content[:16]}: {'withdrawn' if content in new else f'already withdrawn: {reasons.get(content)}'}"])
         for dataset, row in rows:
             _say([f"  of {dataset}: {row['title']} ({row['path']})"])
         _say(f"  {line}" for line in trained_on.lines(trained_on.find(content), impacts.ROLES))
     rows = [pair for rows in found.values() for pair in rows]
     if not rows:
-        print("No manifest lists it; it is kept out of whatever comes.")
+        print("No manifest lists it; it will be excluded if it is added.")
         return True
     answers = [impacts.impact(revision, content) for content in found]
     models = {row["path"] for answer in answers for row in answer["models"] if row["must_retrain"]}
     stages = {stage for answer in answers for stage in answer["stages"]}
-    _say([f"Models that heard it: {', '.join(sorted(models)) or 'none'}"])
+    _say([f"Models trained on it: {', '.join(sorted(models)) or 'none'}"])
     _say(clip_bytes.lines(clip_bytes.places(revision, rows)))
     print(
-        f"params.yaml says so now. `conservatory run` makes all without it ({len(stages)} stages); then commit the result."
+        f"It is recorded in params.yaml. Next: conservatory run ({len(stages)} stages without it), then commit the result."
     )
     return True
 
@@ -175,13 +177,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Print lines, a line each: titles and names of files are strangers' words."""
+    """Print lines, without control characters: titles and file names may come from others."""
     for line in lines:
         print("\n".join(map(one_line, line.split("\n"))))
 
 
 def _printed(file: Path | None) -> bool:
-    """Does it go to standard output, where text would spoil it?"""
+    """Is it printed, so that no other text may be?"""
     return str(file) == "-"
 
 
@@ -191,7 +193,7 @@ def _write_json(path: Path, value: dict) -> None:
 
 
 def _write(path: Path, content: str, shown: Callable[[str], str] = str) -> None:
-    """Write a file, or print what is `shown` of it: it may hold strangers' control characters, which JSON can write otherwise."""
+    """Write a file, or print `shown`, in which control characters from others are escaped."""
     if _printed(path):
         print(shown(content), end="")
         return

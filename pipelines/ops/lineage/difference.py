@@ -1,10 +1,9 @@
 """Explain the difference between two results: changed inputs (music, parameters, code, recipe, environment), the stages that they
 affect, and the figures that changed.
 
-Why is said stage by stage: its own causes are what differs among what it was given directly; what it inherits is what
-differs among the outputs it read. A stage whose output differs though nothing it was given does points at what dvc.lock does not
-record: the environment, or another machine.
-"""
+Causes are found stage by stage: a stage's own causes are differences of its direct inputs (parameters, code, command); it
+inherits differences of the outputs it read. An output that differs without any such cause points at something that dvc.lock does
+not record: the environment, or another machine."""
 
 import json
 from typing import Any
@@ -28,8 +27,8 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
     `{"added", "removed", "changed"}` clips. stages: name -> `{"state", "causes": {parameters, code, command, inputs},
     "outputs", "own", "through", "because"}` of each that is new, gone or differs: `own` causes begin at it ("parameter k",
     "code file"), `through` are the stages whose outputs it read and that differ, `because` is all that lies at the root of it.
-    figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, what moved most first; of a file that is not
-    at hand `{"unknown", "because"}`, and nothing can be said of its numbers. Raises `LineageError`.
+    figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, largest change first; for a file that is not
+    available `{"unknown", "because"}`. Raises `LineageError`.
     """
     first, second = before.graph, after.graph
     environments = runs.environment(before), runs.environment(after)
@@ -62,7 +61,7 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
 
 
 def _stage(old: dict | None, new: dict | None) -> dict:
-    """What differs between two entries of dvc.lock."""
+    """The differences between two entries of dvc.lock."""
     if old is None or new is None:
         return {
             "state": "gone" if new is None else "new",
@@ -83,7 +82,7 @@ def _stage(old: dict | None, new: dict | None) -> dict:
     }
     outs = _dicts(*({out["path"]: out["md5"] for out in entry["outs"]} for entry in (old, new)))
     causes = {kind: value for kind, value in causes.items() if value}
-    # a record holds the hashes of the code: it differs wherever code does, and no figure comes from it
+    # a record has the hashes of the code: it differs whenever the code does, and is no input of a figure
     outputs = [path for path in outs if not path.startswith("data/records/")]
     return {"state": "run again" if causes or outs else "the same", "causes": causes, "outputs": outputs}
 
@@ -121,12 +120,12 @@ def _leaves(entry: dict) -> dict[str, Any]:
 
 
 def _dicts(old: dict, new: dict) -> dict[str, list]:
-    """Key -> [before, after] of what differs; None stands for what is not there."""
+    """Key -> [before, after] of each difference; None if missing."""
     return {key: [old.get(key), new.get(key)] for key in {**old, **new} if old.get(key) != new.get(key)}
 
 
 def _music(before: Revision, after: Revision) -> dict[str, dict]:
-    """Dataset -> clips that came, went, or have another label, split or group."""
+    """Dataset -> clips that were added or removed, or have another label, split or group."""
     found = {}
     for dataset in {**clips.manifests(before), **clips.manifests(after)}:
         path = f"{clips.FOLDER}{dataset}.parquet"
@@ -140,7 +139,9 @@ def _music(before: Revision, after: Revision) -> dict[str, dict]:
         away = [str(revision) for revision, md5, table in zip((before, after), hashes, tables, strict=True)
                 if md5 and table is None]  # fmt: skip
         if away:
-            found[dataset] = {"unknown": f"its manifest of {' and '.join(away)} is not at hand (`dvc pull` brings it)"}
+            found[dataset] = {
+                "unknown": f"its manifest of {' and '.join(away)} is not available (`dvc pull` fetches it)"
+            }
             continue
         old, new = (_rows(table) for table in tables)
         found[dataset] = {
@@ -152,7 +153,7 @@ def _music(before: Revision, after: Revision) -> dict[str, dict]:
 
 
 def _rows(table: pd.DataFrame | None) -> dict[str, dict]:
-    """Clip -> what a person knows it by; paths may differ."""
+    """Clip -> its title for display; paths may differ."""
     if table is None:
         return {}
     columns = ["title", "split", "group", *(name for name in table if name.startswith("target_"))]
@@ -174,7 +175,7 @@ def _figures(before: Revision, after: Revision, because: dict[str, list[str]]) -
         away = [revision for revision, content in zip((before, after), contents, strict=True) if content is None]
         if away:
             told = "; ".join(
-                f"it is not at hand as dvc.lock of {each} has it ({targets.brings(each, path)})" for each in away
+                f"the file in dvc.lock of {each} is not available ({targets.brings(each, path)})" for each in away
             )
             found[path] = {"unknown": told, "because": because[stage]}
             continue
@@ -188,19 +189,19 @@ def _figures(before: Revision, after: Revision, because: dict[str, list[str]]) -
 
 
 def _size(row: dict) -> float:
-    """How much a figure moved, as a share of the larger; new and gone ones last."""
+    """The relative change of a figure, as a share of the larger value; new and removed figures last."""
     if row["before"] is None or row["after"] is None:
         return -1.0
     return abs(row["after"] - row["before"]) / max(abs(row["after"]), abs(row["before"]))
 
 
 def _commits(before: Revision, after: Revision) -> list[str]:
-    """Those between the two, whichever is the older."""
+    """The commits between the two, in either order."""
     return (git("log", "--format=%h %s", f"{before.commit}...{after.commit}", "--", *GIVEN) or "").splitlines()
 
 
 def _files(before: Revision, after: Revision) -> list[str]:
-    """The files that stages are given, of code and settings, that differ: whether a stage has run with them or not."""
+    """The files of code and settings of stages that differ, whether or not a stage has run with them."""
     ends = [before.commit or "HEAD", *([after.commit] if after.name and after.commit else [])]
     found = (git("diff", "--name-only", "--relative", "-z", *ends, "--", *GIVEN) or "").split("\0")
     if not after.name:

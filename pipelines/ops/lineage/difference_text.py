@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.ops.lineage.difference import UNRECORDED
 
-MAX_LISTED = 12  # of clips, figures, files and packages; --json has all
+MAX_LISTED = 12  # clips, figures, files, packages; --json has all
 MAX_PARAMETERS = 40
 
 
@@ -14,10 +14,10 @@ def lines(found: dict) -> Iterator[str]:
     """The lines of a difference (`difference.difference`)."""
     yield f"From {_named(found['before'])} to {_named(found['after'])}:"
     if not found["stages"] and found["files"]:
-        yield "dvc.lock is the same: no stage has run with what differs, and every output is as it was."
+        yield "dvc.lock is the same: no stage has run with the differences, and every output is unchanged."
         yield f"Files that differ: {_listed(found['files'], MAX_LISTED)}"
         yield from (f"Environment: {line}" for line in _packages(found))
-        yield "conservatory status says what is stale."
+        yield "conservatory status lists the stale stages."
         return
     if not found["stages"] and not found["environment"]:
         yield "Nothing changed: every stage has the same data, parameters, code and outputs."
@@ -33,11 +33,11 @@ def lines(found: dict) -> Iterator[str]:
 
 
 def _given(found: dict) -> Iterator[str]:
-    """What the stages were given."""
+    """Differences of the inputs of stages."""
     for dataset, part in found["music"].items():
         said = [f"{len(part[kind])} clips {kind} ({_listed(part[kind], 3)})" for kind in ("added", "removed", "changed")
                 if part.get(kind)]  # fmt: skip
-        yield f"Music of {dataset}: {part.get('unknown') or ', '.join(said) or 'the same clips, at other places'}"
+        yield f"Music of {dataset}: {part.get('unknown') or ', '.join(said) or 'the same clips, at other paths'}"
     stages = found["stages"].values()
     parameters = {key: pair for stage in stages for key, pair in stage["causes"].get("parameters", {}).items()}
     for key, (old, new) in list(parameters.items())[:MAX_PARAMETERS]:
@@ -67,13 +67,13 @@ def _stages(stages: dict) -> Iterator[str]:
             yield f"Stage {name} is {stage['state']}"
             continue
         if any(cause.startswith(UNRECORDED) for cause in stage["own"]):
-            yield f"Stage {name} made something else though nothing recorded differs: another machine, or it is not repeatable"
+            yield f"Stage {name} has other output without a recorded cause: another machine, or it is not repeatable"
             continue
         reasons = [_grouped(stage["own"])] if stage["own"] else []
-        reasons += [f"what came of {_listed(stage['through'], 4)}"] if stage["through"] else []
-        yield f"Stage {name} made something else, because of {' and '.join(reasons) or 'what it read'}"
+        reasons += [f"other output of {_listed(stage['through'], 4)}"] if stage["through"] else []
+        yield f"Stage {name} has other output because of {' and '.join(reasons) or 'its inputs'}"
     if idle:
-        yield f"{len(idle)} stages were given something else and made the same: {_listed(idle, MAX_LISTED)}"
+        yield f"{len(idle)} stages have other inputs and the same output: {_listed(idle, MAX_LISTED)}"
 
 
 def _figures(path: str, part: dict) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _figures(path: str, part: dict) -> Iterator[str]:
     for row in moved[:MAX_LISTED]:
         yield f"  {row['key']}: {row['before']:.6g} -> {row['after']:.6g}"
     if len(moved) > MAX_LISTED:
-        yield f"  and {len(moved) - MAX_LISTED} that moved less; --json lists them"
+        yield f"  and {len(moved) - MAX_LISTED} with smaller changes; --json lists them"
 
 
 def _grouped(causes: list[str]) -> str:

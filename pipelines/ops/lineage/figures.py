@@ -8,15 +8,15 @@ from pipelines.ops.lineage.revision import LineageError, Revision
 
 
 def lookup(value: Any, key: str) -> tuple[list[str], Any, Any]:
-    """(keys, what stands there, what stands around it) of a dotted key path; a key may itself have dots, a list is counted
-    from 0. Raises `LineageError` with the keys there are."""
+    """(keys, value, the object that contains it) of a dotted key path; a key may contain dots, list indices begin at 0. Raises
+    `LineageError` with the known keys."""
     parts, keys, around = key.split("."), [], None
     while parts:
         step = next((n for n in range(len(parts), 0, -1) if _has(value, ".".join(parts[:n]))), None)
         if step is None:
             there = ", ".join(map(str, value)) if isinstance(value, dict) else f"a {type(value).__name__}"
             place = f"under {'.'.join(keys)}" if keys else "at the top"
-            raise LineageError(f"There is no key {parts[0]!r} {place}; there is {there[:600]}.")
+            raise LineageError(f"There is no key {parts[0]!r} {place}; found: {there[:600]}.")
         name, parts, around = ".".join(parts[:step]), parts[step:], value
         value = value[int(name)] if isinstance(value, list) else value[name]
         keys.append(name)
@@ -30,16 +30,15 @@ def _has(value: Any, name: str) -> bool:
 
 
 def beside(keys: list[str], around: Any) -> dict:
-    """What belongs to a figure and stands beside it: its interval, the number of clips, chance."""
+    """The values beside a figure that belong to it: its interval, number of clips, chance level."""
     names = ("ci95", f"{keys[-1]}_ci95", "n", "chance", "baseline")
     return {name: around[name] for name in names if isinstance(around, dict) and name in around and name != keys[-1]}
 
 
 def origin(revision: Revision, stage: str, keys: list[str], value: Any) -> tuple[str, str] | None:
-    """(file, key path) from which the stage copied a figure: the one file among its data in which the same value stands
-    under the same keys. reports/clustering.json's `scores.style...` is data/clusters/scores/scores.json's `style...`: the
-    keys that are dropped must name the file. None where there is none, or more than one.
-    """
+    """(file, key path) from which the stage copied a figure: the only input file with the same value under the same keys.
+    `scores.style...` in reports/clustering.json is `style...` in data/clusters/scores/scores.json: the keys left out must name
+    the file. None if there is no such file, or several."""
     found = []
     for path in _json_inputs(revision, stage):
         for dropped in range(min(3, len(keys))):
@@ -62,7 +61,7 @@ def _json_inputs(revision: Revision, stage: str) -> Iterator[str]:
 
 
 def numbers(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """(key path, number) of every number in a JSON value; lists are passed over: intervals, matrices, points of a curve."""
+    """(key path, number) of every number in a JSON value; lists (intervals, matrices, curves) are skipped."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from numbers(inner, f"{prefix}.{key}" if prefix else str(key))

@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.ops.lineage import clip_bytes, clips, figures, targets, trained_on, withdraw
 from pipelines.ops.lineage.revision import LineageError, Revision
 
-KINDS = {  # what stands where: for grouping, and for people
+KINDS = {  # folder -> kind of its files, for grouping
     "data/features/": "features",
     "models/": "models",
     "data/embeddings/": "embeddings",
@@ -15,14 +15,14 @@ KINDS = {  # what stands where: for grouping, and for people
     "reports/": "figures",
     "data/records/": "records",
 }
-EVERY = ("dvc.yaml", "constraints.txt")  # the recipe of every stage, and the packages it is run with
+EVERY = ("dvc.yaml", "constraints.txt")  # every stage depends on them
 ROLES = {
     "reference": "trained on it",
-    "validation": "chosen by it, not trained on it",
+    "validation": "selected on it (validation), not trained on it",
     "held_out": "not trained on it: a test clip",
-    "outside": "never heard it: its class is left out of training",
-    "shared": "never heard it, though its work under another class: its own is left out of training",
-    "unusable": "never heard it: it was quarantined",
+    "outside": "not trained on it: its class is left out of training",
+    "shared": "not trained on it, but on its work under another class: its own class is left out of training",
+    "unusable": "not trained on it: it was quarantined",
 }
 
 
@@ -42,7 +42,7 @@ def impact(revision: Revision, asked: str) -> dict[str, Any]:
         if found := _withdrawn(revision, asked):
             return found
         if known := [why for content, why in withdraw.reasons(revision).items() if asked in (content, content[:16])]:
-            raise LineageError(f"{error} It was withdrawn ({known[0]}), and no manifest at hand lists it.") from error
+            raise LineageError(f"{error} It was withdrawn ({known[0]}), and no available manifest lists it.") from error
         raise
     rows = clips.find(revision, target["clip"]["sha256"]) if target["kind"] == "clip" else []
     graph = revision.graph
@@ -81,7 +81,7 @@ def _registered(target: dict) -> list[dict]:
 
 
 def _withdrawn(revision: Revision, asked: str) -> dict[str, Any] | None:
-    """The answer about a clip that no manifest of the revision lists, and former results or registered versions know."""
+    """The answer for a clip that no manifest of the revision lists, but older results or registered versions do."""
     former = [{"dataset": dataset, **{key: row[key] for key in clips.COLUMNS}}
               for dataset, row in withdraw.former(revision, asked)]  # fmt: skip
     known = former + [row["clip"] for row in trained_on.find(asked) if row["clip"]]
@@ -108,9 +108,9 @@ def _withdrawn(revision: Revision, asked: str) -> dict[str, Any] | None:
 
 
 def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> list[str]:
-    """The stages that read the target itself."""
+    """The stages that read the target directly."""
     graph, path = revision.graph, target["path"]
-    if rows:  # a withdrawn clip leaves at the manifest; what is raw stays as it was published
+    if rows:  # the manifest stage excludes a withdrawn clip; raw data stay as published
         return [graph.maker[clips.manifests(revision)[dataset]] for dataset, _ in rows]
     if path in EVERY:
         found = list(graph.stages)
@@ -124,7 +124,7 @@ def _first(revision: Revision, target: dict, rows: list[tuple[str, dict]]) -> li
                  if any(key == read or key.startswith(read + ".") or read.startswith(key + ".")
                         for file in entry.get("params", {}).values() for read in file)]  # fmt: skip
         if not found:
-            raise LineageError(f"No stage reads {key} of params.yaml, as dvc.lock has it.")
+            raise LineageError(f"No stage in dvc.lock reads {key} of params.yaml.")
     else:
         found = [name for name in graph.stages for dep in graph.inputs(name)
                  if dep["path"] == path or path.startswith(dep["path"] + "/") or dep["path"].startswith(path + "/")]  # fmt: skip
@@ -146,14 +146,14 @@ def _models(revision: Revision, paths: list[str], rows: list[tuple[str, dict]]) 
 
 
 def _training(entry: dict) -> dict | None:
-    """`training` of params.yaml as a training stage read it; None for other stages."""
+    """`training` of params.yaml as a training stage read it; None for any other stage."""
     values = [value for file in entry.get("params", {}).values() for key, value in file.items() if key == "training"]
     makes = any(out["path"].startswith("models/") for out in entry["outs"])
     return values[0] if values and makes else None
 
 
 def _role(revision: Revision, training: dict, dataset: str, row: dict) -> str | None:
-    """What a clip was to a training: a key of `ROLES`, or None where it is of another dataset."""
+    """The role of a clip in a training, a key of `ROLES`; None if it is of another dataset."""
     if training["dataset"] != dataset:
         return None
     index = revision.data(f"data/audio/{dataset}/index.parquet")
@@ -161,7 +161,7 @@ def _role(revision: Revision, training: dict, dataset: str, row: dict) -> str | 
 
 
 def lines(found: dict) -> Iterator[str]:
-    """The answer in words."""
+    """The lines of an answer."""
     for clip in found["clips"]:
         yield f"Clip {clip['clip_id']} of {clip['dataset']}: {clip['title']} ({clip['split']} split, group {clip['group']})"
         yield f"  {clip['path']}, sha256 {clip['sha256']}"
@@ -185,13 +185,13 @@ def lines(found: dict) -> Iterator[str]:
             more += f", {row['numbers']} numbers" if row.get("numbers") is not None else ""
             yield f"  {row['path']}  ({row['stage']}){more}"
     yield ""
-    yield f"Were it changed or gone, {len(found['stages'])} stages would run again: {', '.join(found['stages'])}"
+    yield f"If it is changed or removed, {len(found['stages'])} stages run again: {', '.join(found['stages'])}"
     if not found["clips"]:
         yield from trained_on.lines(found["registered"], ROLES)
         yield from clip_bytes.lines(found["held"])
     else:
         retrain = [row["path"] for row in found["models"] if row["must_retrain"]]
-        yield f"Models to retrain without it: {', '.join(retrain) or 'none has heard it'}"
+        yield f"Models to retrain without it: {', '.join(retrain) or 'none was trained on it'}"
         yield from trained_on.lines(found["registered"], ROLES)
         yield ""
         yield from clip_bytes.lines(found["held"])

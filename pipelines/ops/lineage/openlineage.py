@@ -1,10 +1,10 @@
 """A trace as OpenLineage run events (https://openlineage.io, spec 2-0-2), a JSON line each, for a catalogue such as Marquez.
 
-Each stage is a job, its entry in dvc.lock a run. dvc.lock has no times: where the run is not known (`runs/made_by.py`), both of
-its events, START and COMPLETE, carry the time of the commit that recorded it, or of the revision where none did.
+Each stage is a job, and its entry in dvc.lock a run. dvc.lock has no times: if the run is unknown (`runs/made_by.py`), both
+events, START and COMPLETE, have the time of the commit that recorded the entry, or of the revision if no commit did.
 
-Consumers join jobs by a dataset's exact name, so an input is named as the job that made it named it: of a folder that several
-jobs filled its parts, and of a file inside an output that output, with the file as its subset.
+Consumers join jobs by a dataset's exact name, so an input has the name that the job that made it used: for a folder filled by
+several jobs its parts, for a file inside an output that output, with the file as a subset.
 """
 
 import json
@@ -44,7 +44,7 @@ def _event(found: dict, name: str, kind: str) -> dict:
     outputs = []
     for out in stage["outputs"]:
         counts = {"size": out["bytes"], "fileCount": out["files"]}
-        known = {key: count for key, count in counts.items() if count is not None}  # the schema knows no null
+        known = {key: count for key, count in counts.items() if count is not None}  # the schema allows no null
         size = standard(known, "1-0-2", "OutputStatisticsOutputDatasetFacet")
         outputs.append(dataset(out["path"], out["md5"]) | {"outputFacets": {"outputStatistics": size}})
         music = next((source for source in found["sources"].values() if source["manifest"] == out["path"]), None)

@@ -1,4 +1,4 @@
-"""A trace as one self-contained HTML page. All text is escaped: names and licences come from outside."""
+"""A trace as one self-contained HTML page. All text is escaped, since names and licences may come from others."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ MAX_CLIPS = 5000  # rows of a dataset's table; --json has all
 
 
 def render(found: dict) -> str:
-    """The page of a trace (`trace.trace`), with its verification where there is one."""
+    """The page of a trace (`trace.trace`), with its verification if there is one."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -1,7 +1,7 @@
 """A trace as W3C PROV-JSON (https://www.w3.org/submissions/prov-json/).
 
 Entities are data (with md5 and size), clips (with SHA-256, source, licence), code, parameters and the pinned environment;
-activities are the runs of stages; agents are whoever recorded a run in git, and the project's software.
+activities are the runs of stages; agents are the authors of commits and the project's software.
 """
 
 import json
@@ -26,7 +26,7 @@ def document(found: dict) -> dict[str, Any]:
     def entity(prefix: str, name: str, md5: str | None = None, **attributes: Any) -> str:
         label = {"prov:label": name} | ({"conservatory:md5": md5} if md5 else {})
         said = {f"conservatory:{key}": value for key, value in attributes.items() if value is not None}
-        # one file at two versions is two things: code that was changed between two runs
+        # two versions of a file are two entities: code may change between runs
         key = f"{prefix}:{_safe(name)}{'@' + md5[:12] if md5 else ''}"
         made["entity"].setdefault(key, {}).update(label | said)
         return key
@@ -80,10 +80,12 @@ def document(found: dict) -> dict[str, Any]:
 
 
 def _parts(found: dict, entity, relation) -> None:
-    """A stage may read a folder of several outputs, or a file in one: what was read is derived from what was made."""
+    """A stage may read a folder of several outputs, or a file in one: the input is derived from the outputs."""
     for stage in found["stages"].values():
         for dep in stage["inputs"]:
-            for maker in dep["made_by"] if not dep["now"] else []:  # what was made anew since is not what was read
+            for maker in (
+                dep["made_by"] if not dep["now"] else []
+            ):  # an output made again since is not the one that was read
                 for out in found["stages"].get(maker, {"outputs": []})["outputs"]:
                     near = out["path"].startswith(dep["path"] + "/") or dep["path"].startswith(out["path"] + "/")
                     if near:

@@ -1,6 +1,6 @@
-"""The project as it was at a revision: its small files from git, its data from DVC's cache, both named by dvc.lock.
+"""The project at a revision: small files from git, data from DVC's cache, both named by dvc.lock.
 
-The revision "" is the working tree: files as they lie here, against the commit that is checked out.
+The revision "" is the working tree: the present files, compared with the commit that is checked out.
 """
 
 import hashlib
@@ -12,16 +12,17 @@ from pathlib import Path
 import yaml
 
 from pipelines import recipe
+from pipelines.ops.patches import config, experiments
 
 LOCK, ENVIRONMENT = "dvc.lock", "constraints.txt"
 
 
 class LineageError(ValueError):
-    """A question that cannot be answered; the message says what can be asked."""
+    """A question that cannot be answered; the message says why, and what to ask instead."""
 
 
 class Revision:
-    """`name`: what a git revision is called, an experiment of DVC's, or "" for the working tree. Raises `LineageError`."""
+    """name: a git revision, a DVC experiment, or "" for the working tree. Raises `LineageError`."""
 
     def __init__(self, name: str = ""):
         self.name = name
@@ -31,7 +32,7 @@ class Revision:
         return self.name or "the working tree"
 
     def read(self, path: str) -> bytes | None:
-        """A tracked file's bytes, or in the working tree any file's; None where there is none."""
+        """The bytes of a tracked file, in the working tree of any file; None if it does not exist."""
         if self.name:
             return blobs(self.commit, [path])[path]
         file = Path(path)
@@ -46,26 +47,30 @@ class Revision:
             return recipe.Graph(recipe.parse_lock(text.decode()))
         except (yaml.YAMLError, KeyError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise LineageError(
-                f"{LOCK} of {self} is not whole: a run may be writing it, then ask again; or a merge left its marks, then mend "
+                f"{LOCK} of {self} is damaged: if a run is writing it, ask again; if a merge is unfinished, finish "
                 f"it first ({' '.join(str(error).split())[:200]})"
             ) from error
 
     @cached_property
     def settings(self) -> dict:
-        """params.yaml; empty where there is none."""
-        how = "" if self.name else ": mend it, or get it back with git checkout params.yaml"
+        """params.yaml; empty if it does not exist."""
+        how = "" if self.name else ": repair it, or restore it by git checkout params.yaml"
         try:
             found = yaml.safe_load(self.read("params.yaml") or b"") or {}
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no date, too long a number
+        except (
+            yaml.YAMLError,
+            ValueError,
+            RecursionError,
+        ) as error:  # ValueError: an invalid date or too long a number
             where = " ".join(str(error).replace('in "<byte string>", ', "in ").split())[:300]
-            raise LineageError(f"params.yaml of {self} is not YAML any more ({where}){how}") from error
+            raise LineageError(f"params.yaml of {self} is not valid YAML ({where}){how}") from error
         if not isinstance(found, dict):
-            raise LineageError(f"params.yaml of {self} holds no table of parameters{how}")
+            raise LineageError(f"params.yaml of {self} is not a table of parameters{how}")
         return found
 
     def data(self, path: str) -> bytes | None:
-        """The bytes of an output, or of a file in one, as this revision's dvc.lock names them: from DVC's cache, or a file
-        here that has that hash; a file that git holds (reports/*.json) from there. None where they are nowhere."""
+        """The bytes of an output, or of a file in one, by the hash in this revision's dvc.lock: from DVC's cache, from a file
+        here with that hash, or for files in git (reports/*.json) from there. None if they are unavailable."""
         md5 = self.hash(path)
         if md5 is None:
             return self.read(path)
@@ -76,7 +81,7 @@ class Revision:
         return found if found is not None and hashlib.md5(found).hexdigest() == md5 else None
 
     def hash(self, path: str) -> str | None:
-        """DVC's md5 of an output, or of a file in one (a folder's ends in .dir); None for what no stage made."""
+        """DVC's md5 of an output, or of a file in one (a folder's ends in .dir); None if no stage made it."""
         maker = self.graph.maker.get(path)
         if maker:
             return recipe.data_version(self.graph.stages[maker], path)
@@ -86,7 +91,7 @@ class Revision:
         return None
 
     def made(self, path: str) -> str | None:
-        """The same, and of a folder of several outputs its hash as they are now; None where a listing is at no hand too."""
+        """The same, and for a folder of several outputs the hash of their present state; None if a listing is unavailable."""
         if (md5 := self.hash(path)) or any(
             path == out or path.startswith(out + "/") for out in self.graph.outputs(path)
         ):
@@ -99,7 +104,7 @@ class Revision:
         return recipe.folder_hash(files) if files else None
 
     def listing(self, folder: str) -> dict[str, str]:
-        """Path in the folder -> md5 of each file of an output that is a folder; empty where DVC's cache lacks the listing."""
+        """Path in the folder -> md5 of each file of an output that is a folder; empty if DVC's cache lacks the listing."""
         return listing(recipe.data_version(self.graph.stages[self.graph.maker[folder]], folder))
 
     def files(self, path: str) -> dict[str, str]:
@@ -111,17 +116,17 @@ class Revision:
 def _commit(name: str) -> str | None:
     found = git("rev-parse", "--verify", "--quiet", f"{name or 'HEAD'}^{{commit}}")
     if found is None and name:
-        refs = (git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
+        refs = (git("for-each-ref", "--format=%(objectname) %(refname)", experiments.PREFIX) or "").splitlines()
         found = next((line.split()[0] for line in refs if line.endswith("/" + name)), None)
         if found is None:
             raise LineageError(
-                f"{name!r} is no revision of this project: give a commit, a branch, a tag or an experiment."
+                f"{name!r} is not a revision of this project: give a commit, a branch, a tag or an experiment."
             )
     return found and found.strip()
 
 
 def git(*arguments: str, stdin: str | None = None) -> str | None:
-    """What git prints, or None where it fails, is not installed, or this is no checkout."""
+    """The output of git; None if it fails, is not installed, or this is no checkout."""
     found = _git(arguments, stdin)
     return None if found is None else found.decode("utf-8", "replace")
 
@@ -139,7 +144,7 @@ def _git(arguments: tuple[str, ...], stdin: str | None) -> bytes | None:
 
 
 def blobs(commit: str, paths: list[str]) -> dict[str, bytes | None]:
-    """Each path's bytes in a commit, None for what is not a file there; one git process for all of them."""
+    """Path -> its bytes in a commit, None if it is not a file there; one git process for all."""
     asked = "".join(f"{commit}:./{path}\n" for path in paths if "\n" not in path)
     out, found, place = _git(("cat-file", "--batch"), asked) or b"", dict.fromkeys(paths), 0
     for path in (path for path in paths if "\n" not in path):
@@ -163,7 +168,7 @@ def tracked(commit: str, folder: str) -> list[str]:
 
 
 def listing(md5: str) -> dict[str, str]:
-    """Path in the folder -> md5, of a folder's hash; empty where DVC's cache lacks it, and of a file's."""
+    """Path in the folder -> md5, for a folder's hash; empty if DVC's cache lacks it, and for a file's hash."""
     if not md5.endswith(".dir"):
         return {}
     try:
@@ -173,22 +178,20 @@ def listing(md5: str) -> dict[str, str]:
 
 
 def object_path(md5: str) -> Path:
-    """Where DVC's cache keeps what has this hash."""
+    """The path in DVC's cache of the file with this hash."""
     return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
 
 
 def cache_folder() -> Path:
-    """DVC's cache of this project, wherever its configuration puts it."""
+    """DVC's cache of this project, as configured."""
     return Path(_configured(Path.cwd()).get("cache", {}).get("dir") or Path.cwd() / ".dvc" / "cache")
 
 
 def remotes() -> dict[str, str]:
-    """Name -> address of each remote that DVC is set up with."""
+    """Name -> address of each configured remote."""
     return {name: remote["url"] for name, remote in _configured(Path.cwd()).get("remote", {}).items()}
 
 
 @cache
 def _configured(project: Path) -> dict:
-    from dvc.config import Config
-
-    return Config(str(project / ".dvc")) if (project / ".dvc").is_dir() else {}
+    return config.read(project) if (project / ".dvc").is_dir() else {}

@@ -1,7 +1,7 @@
 """The run behind a stage's outputs: the commit that recorded it, and whether the code it ran is that commit's.
 
-dvc.lock names no run. But each run changes the stage's entry in it, and git says which commit brought that entry in: its
-date and author are those of the record, and its tree should hold the code that was run.
+dvc.lock names no run. But each run changes the stage's entry in it, and git knows the commit that added the entry: with its date
+and author, and a tree that should contain the code that ran.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ ENTRY = re.compile(r"^  (\S.*):\n((?:   .*\n|\n)*)", re.MULTILINE)
 
 
 def recorded(revision: Revision, names: list[str]) -> dict[str, dict | None]:
-    """Stage -> `{"commit", "date", "committed", "author", "subject"}` of the commit that brought in the stage's entry as this
-    revision has it; None where it is in no commit yet (or outside git). In a shallow clone that may be one of `boundaries()`, and
-    which commit it was is then not known."""
+    """Stage -> `{"commit", "date", "committed", "author", "subject"}` of the commit that added the stage's entry of this
+    revision; None if it is in no commit yet (or outside git). In a shallow clone it may be one of `boundaries()`; then the commit
+    is unknown."""
     text = (revision.read(LOCK) or b"").decode()
     wanted, found = _entries(text), dict.fromkeys(names)
     searching = set(names)
@@ -46,20 +46,20 @@ def commits(revision: Revision, path: str, *options: str) -> Iterator[dict]:
 
 
 def boundaries() -> set[str]:
-    """The commits at which the history of a shallow clone is cut off: all that they have seems to begin with them."""
+    """The oldest commits of a shallow clone, which seem to add everything they contain."""
     file = Path((git("rev-parse", "--git-path", "shallow") or "").strip())
     return set(file.read_text(encoding="utf-8").split()) if file.is_file() else set()
 
 
 def brought(revision: Revision, path: str, key: str, value: object) -> dict | None:
-    """The commit that gave a parameter its value: the earliest of those, back from the revision's, in which it is that. None
-    where it is in no commit yet."""
+    """The commit that gave a parameter its value: the earliest before the revision from which on it has that value. None if it is
+    in no commit yet."""
     found = None
     for commit in commits(revision, path, "--first-parent"):
         try:
             settings = yaml.safe_load(blobs(commit["commit"], [path])[path] or b"") or {}
             there = figures.lookup(settings, key)[1]
-        except (LineageError, yaml.YAMLError):  # not there, or not whole
+        except (LineageError, yaml.YAMLError):  # missing or damaged
             break
         if there != value:
             break
@@ -68,13 +68,13 @@ def brought(revision: Revision, path: str, key: str, value: object) -> dict | No
 
 
 def _entries(text: str) -> dict[str, str]:
-    """Stage -> its entry of a dvc.lock as text: a hundred times as quick to compare as YAML."""
+    """Stage -> its entry in a dvc.lock as text, which is compared a hundred times faster than YAML."""
     return {name.strip("'\""): entry for name, entry in ENTRY.findall(text.partition("\nstages:\n")[2] + "\n")}
 
 
 def code(entry: dict, commit: str | None) -> list[dict]:
-    """`{"path", "md5", "in_commit"}` of each code file or folder a stage depends on: is the commit's the one that was run?
-    `in_commit` is None where there is no commit to compare with."""
+    """`{"path", "md5", "in_commit"}` of each code file or folder of a stage. in_commit: has the commit the code that ran? None if
+    there is no commit to compare with."""
     deps = {dep["path"]: dep.get("md5", "") for dep in entry.get("deps", []) if recipe.is_code(dep["path"])}
     there = hashes(commit, deps) if commit else {}
     return [
@@ -86,7 +86,7 @@ _known: dict[tuple[str, str], str | None] = {}
 
 
 def hashes(commit: str, deps: dict[str, str]) -> dict[str, str | None]:
-    """Path -> DVC's hash of it in a commit; `deps` maps paths to hashes, of which those that end in .dir are folders."""
+    """Path -> DVC's hash of it in a commit; `deps` maps paths to hashes, which end in .dir for folders."""
     files = {path: tracked(commit, path) if md5.endswith(".dir") else [path] for path, md5 in deps.items()
              if (commit, path) not in _known}  # fmt: skip
     contents = blobs(commit, [name for names in files.values() for name in names])
@@ -116,13 +116,13 @@ def code_folder(revision: Revision, path: str) -> str | None:
 
 
 def environment(revision: Revision) -> dict:
-    """`{"file", "sha256", "packages": {name: version}}`: the versions that the project pins at a revision."""
+    """`{"file", "sha256", "packages": {name: version}}`: the versions pinned at a revision."""
     return _pins(revision.read(ENVIRONMENT))
 
 
 def environments(revision: Revision, recorded: dict[str, dict | None]) -> dict[str, dict]:
-    """Stage -> the same as of the commit that recorded it (`recorded`): a pin changed since made nothing of it. Of what is in no
-    commit yet, as of the revision."""
+    """Stage -> the same for the commit that recorded it (`recorded`), since later pins did not affect it; for a stage in no
+    commit yet, for the revision."""
     commits = {run["commit"] for run in recorded.values() if run}
     there = {commit: _pins(blobs(commit, [ENVIRONMENT])[ENVIRONMENT]) for commit in commits}
     return {name: there[run["commit"]] if run else environment(revision) for name, run in recorded.items()}

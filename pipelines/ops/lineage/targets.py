@@ -11,15 +11,15 @@ from pipelines.ops.settings.kinds import nearest
 
 HOW = (
     "Ask about a figure (reports/clustering.json#scores.style.short.hungarian_accuracy), a model (short), a clip (its id, path "
-    "or title), a stage (cluster@scores), or any file that a stage made or git holds."
+    "or title), a stage (cluster@scores), or any file made by a stage or tracked by git."
 )
 
 
 def find(revision: Revision, asked: str) -> dict:
     """`{"asked", "kind", "path", ...}`. By kind:
 
-    figure: `key`, `value`, `beside`, `from` (file and key it was copied from, or None). output: nothing more; `path` may lie in
-    an output, or be a folder of several. clip: `clip` (its row of the manifest), `dataset`, `also` (other datasets that hold the
+    figure: `key`, `value`, `beside`, `from` (file and key it was copied from, or None). output: no further keys; `path` may be
+    inside an output, or a folder of several. clip: `clip` (its row of the manifest), `dataset`, `also` (other datasets with the
     same bytes). code: a file in git that stages may load, or a folder of such. Raises `LineageError`.
     """
     graph = revision.graph
@@ -52,12 +52,11 @@ def find(revision: Revision, asked: str) -> dict:
         return {"asked": asked, "kind": "code", "path": path}
     near = nearest(path, _names(revision, path))
     meant = f"; do you mean {near}?" if near else "."
-    raise LineageError(f"{asked!r} is nothing that {revision} knows{meant} {HOW}{_away(revision)}")
+    raise LineageError(f"{asked!r} is unknown at {revision}{meant} {HOW}{_away(revision)}")
 
 
 def _names(revision: Revision, path: str) -> list[str]:
-    """What could have been meant by a path or name: stages, outputs, models, and clips by their title, and their path in as many
-    parts as this has."""
+    """Known names to suggest for an unknown one: stages, outputs, models, and clips by title, and by path with as many parts."""
     names = [*revision.graph.stages, *revision.graph.maker]
     names += [PurePosixPath(out).name for out in revision.graph.maker if out.startswith("models/")]
     n_parts = len(PurePosixPath(path).parts)
@@ -69,20 +68,20 @@ def _names(revision: Revision, path: str) -> list[str]:
 
 
 def _is_folder(revision: Revision, path: str) -> bool:
-    """Does git hold files of this folder?"""
+    """Does git track files in this folder?"""
     if revision.name:
         return bool(tracked(revision.commit, path + "/"))
     return Path(path).is_dir() and bool(git("ls-files", "--", path))
 
 
 def _away(revision: Revision) -> str:
-    """Said where clips could not be looked for."""
+    """A sentence if clips could not be searched."""
     away = [dataset for dataset in clips.manifests(revision) if clips.read(revision, dataset) is None]
-    return f" The clips of {', '.join(away)} are not at hand: `dvc pull data/manifests` brings them." if away else ""
+    return f" The clips of {', '.join(away)} are not available: `dvc pull data/manifests` fetches them." if away else ""
 
 
 def relative(path: str) -> str:
-    """A path from the project's folder; what lies outside stays absolute."""
+    """A path relative to the project's folder; one outside stays absolute."""
     if not Path(path).is_absolute():
         return str(PurePosixPath(path)) if path else path
     here = Path.cwd()
@@ -96,13 +95,13 @@ def _main_output(entry: dict) -> str:
 
 def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:
     if not path.endswith(".json"):
-        raise LineageError(f"{path} is not JSON, and only JSON has keys: give the file alone, without #{key}.")
+        raise LineageError(f"{path} is not JSON, and only JSON has keys: give the file without #{key}.")
     if not revision.graph.outputs(path):
         raise LineageError(f"No stage made {path} at {revision}. {HOW}")
     content = revision.data(path)
     if content is None:
         raise LineageError(
-            f"{path} is not at hand as dvc.lock of {revision} has it ({revision.hash(path)}): {brings(revision, path)}."
+            f"{path} with the hash in dvc.lock of {revision} ({revision.hash(path)}) is not available: {brings(revision, path)}."
         )
     keys, value, around = figures.lookup(json.loads(content), key)
     stage = revision.graph.maker[revision.graph.outputs(path)[0]]
@@ -119,15 +118,17 @@ def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:
 
 
 def brings(revision: Revision, path: str) -> str:
-    """Where the bytes of an output that are not at hand come from: DVC's remote, git, or a run."""
+    """How to get the bytes of an output that is not available: from DVC's remote, from git, or by a run."""
     committed = blobs(revision.commit, [path])[path] if revision.commit else None
     in_git = committed is not None or (revision.commit and git("check-ignore", "-q", "--", path) is None)
     if not in_git:
-        return f"`dvc pull {path}` brings it" if revision.name else f"`dvc pull {path}` or `conservatory run` brings it"
+        return (
+            f"`dvc pull {path}` fetches it" if revision.name else f"`dvc pull {path}` or `conservatory run` restores it"
+        )
     if revision.name:
-        return "what git has there is another"
+        return "git has another version there"
     if committed and hashlib.md5(committed).hexdigest() == revision.hash(path):
-        return f"`git checkout HEAD -- {path}` or `conservatory run` brings it"
+        return f"`git checkout HEAD -- {path}` or `conservatory run` restores it"
     return "`conservatory run` makes it"
 
 
@@ -143,7 +144,7 @@ def _clip(asked: str, rows: list[tuple[str, dict]]) -> dict:
 
 
 def readers(revision: Revision, path: str) -> list[str]:
-    """The stages that load a code file, by its path or a folder it lies in; or files of a folder."""
+    """The stages that depend on a code file, on a folder that contains it, or on files of a folder."""
     around = {path, *map(str, PurePosixPath(path).parents)}
     stages = revision.graph.stages.items()
     return [name for name, entry in stages if any(

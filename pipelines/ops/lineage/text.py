@@ -8,7 +8,7 @@ from pipelines.ops.lineage import verify
 from pipelines.ops.lineage.trace import outdated, tree
 from pipelines.ops.runs.progress import duration
 
-CUT_OFF = "in a commit that is not known: this clone's history is cut off (git fetch --unshallow)"
+CUT_OFF = "in an unknown commit: this is a shallow clone (git fetch --unshallow)"
 
 
 def lines(found: dict) -> Iterator[str]:
@@ -33,11 +33,11 @@ def lines(found: dict) -> Iterator[str]:
 
 
 def title(target: dict) -> str:
-    """What was asked about, in a line."""
+    """The target, in a line."""
     if target["kind"] == "figure":
         beside = "".join(f", {key} {_short(value)}" for key, value in target["beside"].items())
         copied = target["from"]
-        source = f"\n  copied from {copied['path']}#{copied['key']}: the same value stands there" if copied else ""
+        source = f"\n  copied from {copied['path']}#{copied['key']}: it has the same value" if copied else ""
         return f"{target['asked']} = {_short(target['value'])}{beside}{source}"
     if target["kind"] == "clip":
         clip = target["clip"]
@@ -55,7 +55,7 @@ def title(target: dict) -> str:
             else "in no commit yet"
         )
         value = f" = {_short(target['value'])}" if "value" in target else ""
-        return f"{target['asked']}{value}  md5 {target['md5']}, {changed}\n  conservatory impact {target['asked']}: what uses it"
+        return f"{target['asked']}{value}  md5 {target['md5']}, {changed}\n  Used by: conservatory impact {target['asked']}"
     return f"{target['path']}  md5 {target['md5'] or 'of several outputs'}"
 
 
@@ -85,10 +85,10 @@ def _tree(found: dict) -> Iterator[str]:
 
 
 def environments(found: dict) -> Iterator[str]:
-    """The pins under which the stages were recorded: a line where they are the same, else one for each."""
+    """The pinned packages when the stages were recorded: one line if all are the same, else one for each."""
     now, stages = found["environment"], found["stages"]
     if cut := [name for name, stage in stages.items() if stage["cut_off"]]:
-        yield f"Environment: not known of {', '.join(cut)}: recorded {CUT_OFF}"
+        yield f"Environment: unknown for {', '.join(cut)}: recorded {CUT_OFF}"
     by_lock: dict[str | None, list[str]] = {}
     for name, stage in stages.items():
         if stage["cut_off"]:
@@ -106,25 +106,25 @@ def environments(found: dict) -> Iterator[str]:
         if sha256 or several:
             yield f"Environment: {said}{of}"
     if by_lock and not cut and now["sha256"] not in by_lock and now["sha256"]:
-        yield f"  no stage of these was recorded with {now['file']} as it is there now, sha256 {now['sha256'][:16]}"
+        yield f"  none of these stages was recorded with {now['file']} as it is there now, sha256 {now['sha256'][:16]}"
 
 
 def newer(node: dict) -> str:
-    """Said of what its maker has made anew since it was read."""
+    """A note if the stage that made an input has run again since it was read."""
     if not node["now"]:
         return ""
     read, now = (node["md5"] or "")[:8], node["now"][:8]
-    return f"  (read {read}; {node['stage']} has since made {now}: what follows is of the newer one)"
+    return f"  (read {read}; {node['stage']} has made {now} since: the lines below are of the newer one)"
 
 
 def ran(run: dict) -> str:
-    """The run that made something, in words."""
+    """A run, in words."""
     took = f", {duration(run['seconds'])}" if run["seconds"] is not None else ""
     return f"run {run['run']} ({run['door']}) on {run['host']}, finished {run['time'][:19].replace('T', ' ')} UTC{took}"
 
 
 def again(later: dict) -> str:
-    """Those that came to what was made already."""
+    """Later runs with the same result, in words."""
     times = f"{later['times']} times, last " if later["times"] > 1 else ""
     return f"made again {times}by {ran(later['last'])}"
 
@@ -140,7 +140,7 @@ def _sources(found: dict) -> Iterator[str]:
     for name, source in found["sources"].items():
         yield ""
         if source["files"] is None:
-            yield f"Music of {name}: {source['manifest']} ({_hash(source['md5'])}) is not at hand; `dvc pull` brings it"
+            yield f"Music of {name}: {source['manifest']} ({_hash(source['md5'])}) is not available; `dvc pull` fetches it"
             continue
         refused = f", {source['quarantined']} quarantined" if source["quarantined"] else ""
         yield f"Music of {name}: {source['clips']} files, {source['bytes'] / 1e6:,.0f} MB{refused}; --json lists each"

@@ -1,4 +1,4 @@
-"""Trace a result to raw bytes, parameters and code: one JSON-able value, from which text, page and exports are made."""
+"""Trace a result to raw bytes, parameters and code, as one value for JSON, from which text, page and exports are made."""
 
 import hashlib
 import json
@@ -29,8 +29,7 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
     `file`, `sha256`, `packages`; environments: sha256 -> the same of those that stages were recorded under. An input that is
     not followed was read by the stage, but the figure was found to be copied from another.
 
-    Nothing that a stage was given is left out, so a trace may name more than a figure needed, never less. Raises
-    `LineageError`.
+    All inputs of a stage are listed, so a trace may name more than a figure needed, never less. Raises `LineageError`.
     """
     target = targets.find(revision, asked)
     roots, only = _roots(revision, target)
@@ -61,12 +60,11 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
 
 
 def tree(found: dict) -> list[dict]:
-    """The trace as a tree, a node for each root: `{"path", "md5", "now", "stage", "seen", "made_from": [node, ...]}`. A stage's
-    inputs stand below it where it is met first; later nodes are `seen`. `stage` is None for what no stage made.
+    """The trace as a tree, a node for each root: `{"path", "md5", "now", "stage", "seen", "made_from": [node, ...]}`. The
+    inputs of a stage are below its first node; later nodes are `seen`. `stage` is None if no stage made the file.
 
-    md5 is what was read. dvc.lock keeps only the last entry of its maker: where that made something else since, `now` is the hash
-    of that, and what stands below is of the newer one.
-    """
+    md5 is the hash that was read. dvc.lock has only the last entry of the stage that made it: if that has other output since,
+    `now` is its hash, and the nodes below are of the newer one."""
     stages, seen = found["stages"], set()
 
     def node(name: str, path: str, md5: str | None, now: str | None = None) -> dict:
@@ -89,7 +87,7 @@ def tree(found: dict) -> list[dict]:
 
 
 def outdated(found: dict) -> list[str]:
-    """Of a trace, what was read and has been made anew since, a sentence each; and last what follows from that."""
+    """A sentence for each input in a trace that was made again since it was read, and a last one on what that means."""
     rows = [
         (name, dep)
         for name, stage in found["stages"].items()
@@ -99,11 +97,11 @@ def outdated(found: dict) -> list[str]:
     said = [
         f"{name} read {since(dep['path'], dep['md5'], dep['now'], ' and '.join(dep['made_by']))}" for name, dep in rows
     ]
-    return [*said, "Below those this is the lineage of the newer bytes, not of what was read."] if said else []
+    return [*said, "Below these, the lineage is that of the newer bytes, not of the ones read."] if said else []
 
 
 def since(path: str, md5: str | None, now: str, maker: str) -> str:
-    return f"{path} {(md5 or '')[:8]}; {maker} has since made {now[:8]}"
+    return f"{path} {(md5 or '')[:8]}; {maker} has made {now[:8]} since"
 
 
 def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]:
@@ -119,7 +117,7 @@ def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]
 
 
 def _reached(revision: Revision, roots: list[str], only: dict[str, str]) -> list[str]:
-    """The stages behind the roots, each after what it needs."""
+    """The stages behind the roots, each after its inputs."""
     graph = revision.graph
     copied = [graph.maker[out] for path in only.values() for out in graph.outputs(path)]
     return list(dict.fromkeys([*graph.upstream(copied), *roots])) if only else graph.upstream(roots)
@@ -137,9 +135,7 @@ def _stage(
         there = revision.made(dep["path"]) if makers else None
         now = there if there != dep.get("md5") else None
         inputs.append({"path": dep["path"], "md5": dep.get("md5"), "made_by": makers, "now": now, "followed": followed})
-    first, again = made_by.by(
-        ran.get(recipe.digest(entry)), run
-    )  # where the history is cut off, it is no later than that
+    first, again = made_by.by(ran.get(recipe.digest(entry)), run)  # in a shallow clone, at the latest this one
     values = {key: value for file in entry.get("params", {}).values() for key, value in file.items()}
     return {
         "command": recipe.command(entry),

@@ -1,8 +1,7 @@
 """The role of a clip in registered models of any stage: were they trained on a clip that has been withdrawn since?
 
-The registry's files are plain JSON in git; what a version was made of is named there by hash, and read from DVC's cache. Its
-commit need not be at hand.
-"""
+The registry's files are JSON in git; they name a version's inputs by hash, which are read from DVC's cache. The version's commit
+is not needed."""
 
 import hashlib
 import io
@@ -26,14 +25,14 @@ def versions() -> Iterator[dict]:
             found = {key: record[key] for key in ("version", "dataset", "leave_out", "commit")}
             hashes = {name: str(md5) for name, md5 in record["hashes"].items()}
             stage = stages[model].get(found["version"], "registered")
-        except registrations.SPOILT:
+        except registrations.DAMAGED:
             continue
         yield {"model": model, "stage": stage, **found, "hashes": hashes}
 
 
 def find(asked: str) -> list[dict]:
     """`{"model", "version", "stage", "commit", "role", "clip"}` of each version whose dataset had the clip that `asked` names (as
-    `clips.named`), or cannot be asked, its manifest not being at hand: `role` and `clip` are None then. role: a key of
+    `clips.named`), or whose manifest is not available; `role` and `clip` are None then. role: a key of
     `impact.ROLES`; clip: dataset and row."""
     found = []
     for version in versions():
@@ -51,8 +50,7 @@ def find(asked: str) -> list[dict]:
 
 
 def trained_on(version: dict, contents: Collection[str]) -> list[str]:
-    """Those of the files `contents` (SHA-256) that a version was trained on or chosen by; none where its manifest is not at
-    hand."""
+    """The files among `contents` (SHA-256) that a version was trained or selected on; none if its manifest is not available."""
     table = manifest(version)
     rows = [] if table is None else table[table["sha256"].isin(list(contents))].to_dict("records")
     heard = ("reference", "validation")
@@ -60,12 +58,12 @@ def trained_on(version: dict, contents: Collection[str]) -> list[str]:
 
 
 def lines(found: list[dict], words: dict[str, str]) -> Iterator[str]:
-    """What was found, in words; words: role -> what it is to a model."""
+    """The lines of a result; words: role -> its description."""
     if not found:
         return
-    yield "Registered versions, whatever the working tree has now:"
+    yield "Registered versions (independent of the working tree):"
     for row in found:
-        said = words.get(row["role"], "") if row["clip"] else "cannot be told: its manifest is not at hand"
+        said = words.get(row["role"], "") if row["clip"] else "unknown: its manifest is not available"
         yield f"  {row['model']} {row['version']} ({row['stage']}, commit {str(row['commit'])[:10]}): {said}"
 
 
@@ -75,13 +73,13 @@ def _role(version: dict, table: pd.DataFrame, clip_id: str) -> str:
 
 
 def manifest(version: dict) -> pd.DataFrame | None:
-    """What the version was trained on, or None where the bytes are not at hand."""
+    """The manifest of a version's training data; None if it is not available."""
     content = _bytes(version["hashes"].get(f"{clips.FOLDER}{version['dataset']}.parquet"))
     return None if content is None else pq.read_table(io.BytesIO(content)).to_pandas()
 
 
 def _bytes(md5: str | None) -> bytes | None:
-    """What DVC's cache holds under a hash, if that is what it is."""
+    """The bytes with this hash in DVC's cache; None if missing or damaged."""
     path = object_path(md5) if md5 else None
     content = path.read_bytes() if path and path.is_file() else None
     return content if content is not None and hashlib.md5(content).hexdigest() == md5 else None

@@ -7,14 +7,15 @@ from pipelines.ops.lineage import clips, runs, targets
 from pipelines.ops.lineage.revision import LOCK, LineageError, Revision
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-AFTER = "audio"  # the section of params.yaml before which `withdrawn` stands where it is not there yet
+AFTER = "audio"  # `withdrawn` is inserted before this section of params.yaml
 
 
 def find(revision: Revision, asked: str, whole_group: bool = False) -> dict[str, list[tuple[str, dict]]]:
-    """SHA-256 -> (dataset, row of its manifest) of each clip to withdraw: what `asked` names (id, path, title), and with
-    `whole_group` all clips of its group (work, artist) in its dataset. A whole SHA-256 that no manifest lists is taken as it
-    is: it keeps out what may come, and so is what was withdrawn and left the manifests since. Empty where there is no such clip;
-    raises `LineageError` where there are several.
+    """SHA-256 -> (dataset, row of its manifest) of each clip to withdraw: the one that `asked` names (id, path, title), and with
+    `whole_group` all clips of its group (work, artist) in its dataset.
+
+    A complete SHA-256 is accepted even if no manifest lists it: it excludes a file that may be added later, or one that was
+    withdrawn before. Empty if there is no such clip; raises `LineageError` if there are several.
     """
     path = targets.relative(asked)
     rows = (
@@ -36,15 +37,15 @@ def find(revision: Revision, asked: str, whole_group: bool = False) -> dict[str,
 
 
 def reasons(revision: Revision) -> dict[str, str]:
-    """SHA-256 -> why, of what params.yaml has as withdrawn."""
+    """SHA-256 -> reason of each withdrawn clip in params.yaml."""
     found = revision.settings.get("withdrawn")
     pairs = found.items() if isinstance(found, dict) else ()
     return {content: str(why) for content, why in pairs if isinstance(content, str)}
 
 
 def former(revision: Revision, asked: str) -> list[tuple[str, dict]]:
-    """(dataset, row of its manifest) of what `asked` names and was withdrawn, in the last result that a commit has with it: no
-    manifest of the revision need list it any more. Empty where there is none, or no such manifest is at hand."""
+    """(dataset, row of its manifest) of a withdrawn clip that `asked` names, from the last committed result with it, since the
+    revision's manifests no longer list it. Empty if there is none, or no such manifest is available."""
     gone, path, seen = reasons(revision), targets.relative(asked), set()
     for commit in runs.commits(revision, LOCK) if gone else ():
         then = Revision(commit["commit"])
@@ -54,7 +55,7 @@ def former(revision: Revision, asked: str) -> list[tuple[str, dict]]:
                 continue
             seen |= manifests
             rows = clips.find(then, path) or (path != asked and clips.find(then, asked)) or []
-        except LineageError:  # a dvc.lock that is not whole, or a name that several clips had
+        except LineageError:  # a damaged dvc.lock, or a name that several clips had
             continue
         if rows and rows[0][1]["sha256"] in gone:
             return clips.find(then, rows[0][1]["sha256"])
@@ -62,7 +63,7 @@ def former(revision: Revision, asked: str) -> list[tuple[str, dict]]:
 
 
 def write(reasons: dict[str, str]) -> list[str]:
-    """Add SHA-256 -> why to `withdrawn`; the rest of params.yaml, comments too, stays as it is. Returns those that are new."""
+    """Add SHA-256 -> reason to `withdrawn`, and keep the rest of params.yaml with its comments. Returns the new ones."""
     from ruamel.yaml.comments import CommentedMap  # slow to import
 
     with params.editing() as document:
@@ -74,5 +75,5 @@ def write(reasons: dict[str, str]) -> list[str]:
         known.fa.set_block_style()
         document["withdrawn"] = known
         for content, why in new.items():
-            known.insert(0, content, why)  # first, because a comment before the next section hangs on the last entry
+            known.insert(0, content, why)  # first, because a comment before the next section belongs to the last entry
     return list(new)

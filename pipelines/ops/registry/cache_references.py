@@ -8,6 +8,7 @@ from voluptuous import Schema
 
 from pipelines import recipe
 from pipelines.core import params
+from pipelines.ops.patches import index
 from pipelines.ops.registry import git, json_files, versions
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.settings import load_params
@@ -17,18 +18,17 @@ PURGED = Path("registry/purged.json")
 
 
 def of_tree(repo) -> dict[str, str]:
-    """What dvc.lock and the .dvc files of the working tree name. `RegistryError` where DVC cannot read its recipe."""
+    """The files that dvc.lock and the .dvc files of the working tree name. `RegistryError` if DVC cannot read dvc.yaml."""
     from dvc.exceptions import DvcException
 
     try:
-        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and out.is_in_repo]
+        return {md5: path for path, md5 in index.cached_outputs(repo).items()}
     except DvcException as error:
-        raise RegistryError(f"DVC cannot read the recipe: {error}") from error
-    return {out.hash_info.value: Path(out.fs_path).relative_to(repo.root_dir).as_posix() for out in outs}
+        raise RegistryError(f"DVC cannot read dvc.yaml: {error}") from error
 
 
 def of_versions(project: Path) -> dict[str, str]:
-    """What every version was made of, and itself; but the dropped."""
+    """The files of every version that was not dropped, and of the data it was made from."""
     found: dict[str, str] = {}
     for record, _ in versions.undropped(project):
         for path, md5 in of_version(record).items():
@@ -37,24 +37,25 @@ def of_versions(project: Path) -> dict[str, str]:
 
 
 def of_version(record: dict) -> dict[str, str]:
-    """Path -> hash of what a version was made of, and of itself, as far as DVC keeps it: code is git's. The version's commit need
-    not be at hand: a clone has no branches of retrainings."""
+    """Path -> hash of the files of a version and of the data it was made from. The version's commit is not needed: a clone lacks
+    the branches of retrainings."""
     return {path: md5 for path, md5 in record["hashes"].items() if md5 and path.startswith(OUTPUTS)}
 
 
 def purged(project: Path) -> dict[str, str]:
-    """Hash -> path of what was taken away because a clip in it was withdrawn: nobody is to be asked for it. Where an older commit
-    is checked out, what was purged since counts too, or its bytes would come back with a pull. `RegistryError` where the file
+    """Hash -> path of the files that were deleted because they contain a withdrawn clip; they are neither pushed nor pulled. If
+    an older commit is checked out, files purged since count too, or a pull would bring them back. `RegistryError` if the file
     here cannot be read."""
     path = project / PURGED
-    way_out = f"mend it, or take it from git: git checkout HEAD -- {PURGED}"
+    way_out = f"repair it, or restore it from git: git checkout HEAD -- {PURGED}"
     here = json_files.read(path, Schema({str: str}), way_out) if path.exists() else {}
     return _purged_since(project) | here
 
 
 def let_in(project: Path, repo) -> dict[str, str]:
-    """What this tree names, where that may hold what was purged: a withdrawn clip was let in again since, and the run that made
-    this dvc.lock knew of all that is withdrawn now. Empty where that is not so, as of an older commit."""
+    """The files that this tree names, if purged ones among them are legitimate: the run that made this dvc.lock knew of all clips
+    that are withdrawn now, so a file it names contains only clips that were admitted again. Else empty, as for an older
+    commit."""
     if _purged_since(project):
         return {}
     now = set(load_params(project / params.PARAMS).get("withdrawn") or {})
@@ -66,8 +67,8 @@ def let_in(project: Path, repo) -> dict[str, str]:
 
 
 def _purged_since(project: Path) -> dict[str, str]:
-    """The same as the newest commit on any branch says it, unless what is checked out holds that commit: then the file does."""
-    with contextlib.suppress(ValueError, TypeError, AttributeError, RegistryError):  # the last: there is no git
+    """The files listed by the newest commit on any branch; empty if the checked-out commit contains that one."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RegistryError):  # RegistryError: there is no git
         newest = git.run(
             project, "log", "--all", "-1", "--format=%H", "--", PURGED.as_posix(), check=False
         ).stdout.strip()

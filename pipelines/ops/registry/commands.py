@@ -22,15 +22,15 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="A tagger of params.yaml, for instance short.")]
 Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-Reason = Annotated[str, typer.Option(help="Why, in a sentence; it is kept.")]
+Reason = Annotated[str, typer.Option(help="The reason, in a sentence; it is recorded.")]
 HERE = Path()
 
 
 @app.command("list")
 def list_models(
-    name: Annotated[str, typer.Argument(help="Only this model, with its whole history.")] = "", as_json: Json = False
+    name: Annotated[str, typer.Argument(help="Only this model, with its history.")] = "", as_json: Json = False
 ) -> None:
-    """The versions of each model: stage, metrics with 95% intervals, commit; with a name, also what happened to them."""
+    """List the versions of each model: stage, metrics with 95% intervals, commit; with a name, also its history."""
     with _said():
         known = history.names(HERE)
         if name and name not in known:
@@ -40,7 +40,7 @@ def list_models(
             print(json.dumps(told, indent=2, ensure_ascii=False))
             return
         if not told:
-            print("No model is registered yet: conservatory models register")
+            print("No model is registered yet. To register one: conservatory models register")
         for each, model in told.items():
             print(each)
             for version in model["versions"]:
@@ -55,30 +55,32 @@ def list_models(
 
 @app.command()
 def register(
-    names: Annotated[list[str] | None, typer.Argument(help="Taggers; all that are trained here with none.")] = None,
-    revision: Annotated[str, typer.Option(help="The commit whose dvc.lock made them.")] = "HEAD",
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Taggers and runs; by default all that are trained here.")
+    ] = None,
+    revision: Annotated[str, typer.Option(help="The commit whose models are registered.")] = "HEAD",
 ) -> None:
-    """Make the models of a commit challengers; `models promote` then decides. What was registered before stays what it is."""
+    """Register the models of a commit as challengers; `models promote` then decides. Registered versions do not change."""
     with _said(), history.alone(HERE):
-        added, failed, wanted = [], [], names or params.trained_names(load_params())
+        added, failed, wanted = [], [], names or params.model_names(load_params())
         for name in wanted:
             try:
                 version, new = versions.register(HERE, name, revision)
             except RegistryError as error:
                 failed.append(str(error))
                 continue
-            print(f"{name}: version {version}, {'a challenger' if new else 'registered already'}")
+            print(f"{name}: version {version}, {'a challenger' if new else 'already registered'}")
             added += [f"{name} {version}"] if new else []
-        # also what an earlier command has registered and could not commit
+        # also versions that an earlier command registered and could not commit
         if len(failed) < len(wanted) and (added or history.unsaved(HERE)):
-            saving.save(HERE, f"Registry: {', '.join(added)} registered" if added else "Registry: as it was left")
+            saving.save(HERE, f"Registry: {', '.join(added)} registered" if added else "Registry: uncommitted changes")
         if failed:
             raise RegistryError("\n".join(failed))
 
 
 @app.command()
 def compare(name: Name, champion: Version, challenger: Version, as_json: Json = False) -> None:
-    """Two versions on the frozen test set of the first, by every guarded metric, and the drift between their training clips.
+    """Compare two versions on the test set of the first, by every guarded metric, and show the drift of their training clips.
     Changes nothing."""
     from pipelines.ops.registry import gate, regression_guard
 
@@ -98,13 +100,13 @@ def promote(
     name: Name,
     version: Version,
     gated: Annotated[
-        bool, typer.Option("--gate/--no-gate", help="Ask the gate, or decide yourself with a --reason.")
+        bool, typer.Option("--gate/--no-gate", help="Decide by the gate, or yourself with a --reason.")
     ] = True,
-    reason: Annotated[str | None, typer.Option(help="Why, in a sentence; it is kept.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, in a sentence; it is recorded.")] = None,
 ) -> None:
     """Make a challenger the champion, if it is not worse by more than registry.margins on any guarded metric.
 
-    Refused, it is retired and the exit status is 1. The decision is written to the history with its figures, either way.
+    A refused version is retired, and the exit status is 1. Either decision is recorded in the history with its figures.
     """
     from pipelines.ops.registry import promotion
 
@@ -121,7 +123,7 @@ def promote(
 def export(
     name: Name,
     to: Annotated[Path, typer.Argument(help="A new folder.")],
-    version: Annotated[int | None, typer.Option(help="Which; the champion with none.", min=1)] = None,
+    version: Annotated[int | None, typer.Option(help="Number of the version; by default the champion.", min=1)] = None,
 ) -> None:
     """Copy a version's files (weights, config, card) out of DVC's cache or remote; `conservatory predict` takes the folder."""
     with _said():
@@ -136,9 +138,9 @@ def export(
 def rollback(
     name: Name,
     reason: Reason,
-    to: Annotated[int | None, typer.Option(help="A former champion; the one before with none.", min=1)] = None,
+    to: Annotated[int | None, typer.Option(help="A former champion; by default the previous one.", min=1)] = None,
 ) -> None:
-    """Make a former champion the champion again, at once and without the gate."""
+    """Make a former champion the champion again, without the gate."""
     from pipelines.ops.registry import promotion
 
     with _said(), history.alone(HERE):
@@ -150,7 +152,7 @@ def rollback(
 
 @app.command()
 def drop(name: Name, version: Version, reason: Reason) -> None:
-    """Keep a refused version's bytes no longer: `conservatory prune` may then take them. Its record, card and history stay.
+    """Release the files of a refused version, so that `conservatory prune` may delete them. Record, card and history are kept.
 
     A version that is or was champion cannot be dropped.
     """
@@ -158,7 +160,7 @@ def drop(name: Name, version: Version, reason: Reason) -> None:
 
     with _said(), history.alone(HERE):
         promotion.drop(HERE, name, version, reason)
-        print(f"{name}: version {version} dropped; conservatory prune tells what of its bytes nothing else needs")
+        print(f"{name}: version {version} dropped; conservatory prune lists its files that nothing else needs")
         saving.save(HERE, f"Registry: {name} {version} dropped")
 
 
@@ -170,16 +172,16 @@ def options() -> dict:
 
 
 def tell(name: str, event: dict) -> None:
-    """A decision, for people."""
+    """Print a decision."""
     if "comparison" in event:
         show(event["comparison"])
     print(f"{name}: version {event['version']} {event['event']}, {event['reason']}")
 
 
 def show(comparison: dict) -> None:
-    """A comparison as a table, and the drift beside it."""
+    """Print a comparison as a table, and the drift."""
     test = comparison["test_set"]
-    aside = f" ({test['left_aside']} newer ones left aside)" if test["left_aside"] else ""
+    aside = f" ({test['left_aside']} newer ones ignored)" if test["left_aside"] else ""
     print(
         f"{test['n']} test clips of {test['n_groups']} groups{aside}, {test['n_tags']} tags, test set {test['sha256'][:12]}"
     )
@@ -189,7 +191,8 @@ def show(comparison: dict) -> None:
         former = "" if best["version"] == comparison["champion"] else _former(best)
         print(
             f"  {metric:32s} {found['champion']:.4f} -> {found['challenger']:.4f}  {found['difference']:+.4f} "
-            f"[{low:+.4f}, {high:+.4f}]  {'holds' if found['holds'] else 'FAILS'} (margin {found['margin']:g})" + former
+            f"[{low:+.4f}, {high:+.4f}]  {'passed' if found['holds'] else 'FAILED'} (margin {found['margin']:g})"
+            + former
         )
     drift = comparison["drift"]
     if "none" in drift:
@@ -204,13 +207,13 @@ def show(comparison: dict) -> None:
 
 
 def _heard(name: str, version: int) -> None:
-    """Say so where a version that is to be used was trained on what is withdrawn since."""
+    """Warn if a version that is to be used was trained on a clip that was withdrawn since."""
     if withdrawn := load_params().get("withdrawn"):
         from pipelines.ops.lineage import trained_on
 
         for content in trained_on.trained_on(versions.load(HERE, name, version), withdrawn):
             print(
-                f"Mind that version {version} of {name} has heard a clip that is withdrawn: {content[:16]} "
+                f"Warning: version {version} of {name} was trained on a clip that was withdrawn: {content[:16]} "
                 f"({withdrawn[content]}). conservatory impact {content[:16]}",
                 file=sys.stderr,
             )
@@ -240,28 +243,30 @@ def _scores(metrics: dict[str, dict]) -> str:
 
 
 def retrain(
-    revision: Annotated[str, typer.Option(help="The commit to begin from.")] = "HEAD",
+    revision: Annotated[str, typer.Option(help="The commit to start from.")] = "HEAD",
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a parameter for this retraining: training.seed=7. Again for more."),
+        typer.Option(
+            "--set", help="Change a parameter for this retraining: training.seed=7. Can be given several times."
+        ),
     ] = None,
     stages: Annotated[
         list[str] | None,
-        typer.Option("--stage", help="Only this stage with what it needs, instead of all. Again for more."),
+        typer.Option("--stage", help="Only this stage and its inputs, instead of all. Can be given several times."),
     ] = None,
     resume: Annotated[
-        str, typer.Option(help="Go on with a retraining that was interrupted or failed.", metavar="ID")
+        str, typer.Option(help="Continue a retraining that was interrupted or failed.", metavar="ID")
     ] = "",
-    clean: Annotated[bool, typer.Option("--clean", help="Take away what interrupted retrainings have left.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove worktrees of interrupted retrainings.")] = False,
     as_json: Annotated[
-        Path | None, typer.Option("--json", help="Also write what was decided here, for machines.")
+        Path | None, typer.Option("--json", help="Also write the decisions to this file, as JSON.")
     ] = None,
 ) -> None:
     """Retrain on the current music; the gate decides whether the new model becomes champion.
 
-    It runs in a git worktree of its own over the same DVC cache: your files are left alone, and several retrainings may run at
-    once. What it made is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is
-    one; the decision is written to registry/, whichever it is. A refusal is a result, not an error: the exit status is 0.
+    It runs in a separate git worktree with the same DVC cache: your files do not change, and several retrainings may run at once.
+    The result is a commit on the branch retrain/<id> and a DVC experiment, pushed to DVC's default remote if there is one. The
+    decision is recorded in registry/. A refusal is a result and not an error: the exit status is 0.
     """
     from pipelines.ops.registry import pending_alerts
     from pipelines.ops.registry import retrain as retraining
@@ -273,10 +278,10 @@ def retrain(
     ]
     with _said():
         if clean and resume:
-            raise RegistryError("--resume goes on with a retraining and --clean gives it up: give one of them")
+            raise RegistryError("--resume continues a retraining and --clean removes it: give only one of them")
         if given and (clean or resume):
             raise RegistryError(
-                f"{', '.join(given)}: a retraining that was begun has its own, from when it was; begin a new one for others"
+                f"{', '.join(given)}: a resumed retraining keeps its own options; start a new one to change them"
             )
         pending_alerts.tell(HERE)
         if clean:
@@ -291,12 +296,12 @@ def retrain(
                 else retraining.begin(HERE, revision, changes or [], stages or [])
             )
         except KeyboardInterrupt as error:
-            # before there was one to go on with, it has no words
-            go_on = str(error) or "What is left of it, if anything: conservatory status"
+            # the error has no text if no retraining was started yet
+            go_on = str(error) or "conservatory status lists unfinished retrainings"
             decided = (
-                "no champion has changed"
+                "no champion changed"
                 if _champions() == before
-                else "what was decided stands (conservatory models list)"
+                else "decisions already made are kept (conservatory models list)"
             )
             print(f"Interrupted; {decided}. {go_on}", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -313,7 +318,7 @@ def _champions() -> dict[str, int | None]:
 
 @contextmanager
 def _said() -> Iterator[None]:
-    """What the registry cannot do is a sentence, and exit status 2."""
+    """Print errors of the registry, and exit with status 2."""
     try:
         yield
     except (RegistryError, FileNotFoundError) as error:

@@ -2,9 +2,9 @@
 
 
 class RegistryError(Exception):
-    """What is wrong, and what to do; nothing was changed."""
+    """The message says what is wrong and what to do. Nothing was changed."""
 
 
 class Incomparable(RegistryError):
-    """Champion and challenger cannot be compared, however often it is tried: a reason to refuse the challenger. What else goes
-    wrong (bytes that are not at hand, a record that cannot be read) may be mended, and says nothing about the challenger."""
+    """Champion and challenger can never be compared, which is a reason to refuse the challenger. Other errors (missing files, an
+    unreadable record) can be repaired, and are no reason."""

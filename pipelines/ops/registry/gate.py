@@ -1,10 +1,9 @@
 """The promotion gate: a non-inferiority test of the challenger against the champion on the same frozen test set, for every
 guarded metric.
 
-The test set is the champion's: its test clips, their labels and groups. A metric holds where the lower end of the 95% interval of
-(challenger - champion) is above minus its margin: a non-inferiority test by a paired bootstrap over groups. The champion is asked
-for its predictions and embeddings as they were; nothing is computed again.
-"""
+The test set is the champion's: its test clips, their labels and groups. A metric passes if the lower end of the 95% interval of
+(challenger - champion), by a paired bootstrap over groups, is above minus its margin. The stored predictions and embeddings of
+the champion are used; nothing is computed again."""
 
 import functools
 import hashlib
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pipelines.core import embeddings, shards, training_clips
 from pipelines.core.chunks import tag_matrix
@@ -21,26 +19,27 @@ from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import read_table
 from pipelines.evaluation import before_after, drift, probes
 from pipelines.metrics import tagging
-from pipelines.metrics.intervals import FEWEST
-from pipelines.ops.registry import objects
+from pipelines.metrics.intervals import FEWEST, equal_passes
+from pipelines.ops.registry import objects, run_gate
 from pipelines.ops.registry.errors import Incomparable, RegistryError
 
-FEW = 5  # clip ids that a message names
+FEW = 5  # clip ids named in a message
 PREDICTED = ("predictions/tagging", embeddings.PREDICTIONS, "scores")
 EMBEDDED = ("embeddings", embeddings.EMBEDDINGS, "embedding")
 WRONG = {"champion": RegistryError, "challenger": Incomparable}
-"""What is raised where a version lacks what its code should have made: training again mends no champion."""
+"""The error for a version without outputs that its code should have made: the challenger can be trained again, a champion not."""
 
 
 def compare(project: Path, champion: dict, challenger: dict, options: dict) -> dict:
     """Two versions on the champion's test set. options: `registry` of params.yaml.
 
-    Returns champion, challenger (their versions), test_set `{"sha256", "n", "n_groups", "n_tags", "left_aside"}` (test clips
-    that the challenger has beyond it), metrics: name -> `{"champion", "challenger", "difference", "difference_ci95", "margin",
-    "holds"}`, unmeasured (what is guarded and cannot be measured there, or has no interval: see `intervals.bootstrap`), drift
-    (`drift.compare` of training clips), or why there is none. Raises `Incomparable` where the test sets differ or the
-    challenger's predictions are none, and `RegistryError` where the bytes to compare cannot be had or read.
-    """
+    Returns champion, challenger (their versions), test_set `{"sha256", "n", "n_groups", "n_tags", "left_aside"}` (test clips of
+    the challenger that the champion lacks), metrics: name -> `{"champion", "challenger", "difference", "difference_ci95",
+    "margin", "holds"}`, unmeasured (guarded metrics that cannot be measured there, or have no interval: see
+    `intervals.bootstrap`), drift (`drift.compare` of training clips), or why there is none. Raises `Incomparable` if the test
+    sets differ or the challenger's predictions are invalid, and `RegistryError` if files are missing or cannot be read."""
+    if champion.get("task"):
+        return run_gate.compare(project, champion, challenger, options["task_margins"])
     before, after = _clips(project, champion), _clips(project, challenger)
     test = _frozen(before, after, champion, challenger)
     truth, groups = tag_matrix(test, champion["tags"]), test["group"].to_numpy()
@@ -79,25 +78,25 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
 
 
 def decide(comparison: dict) -> tuple[bool, str]:
-    """(promote?, the reason in a sentence). `Incomparable` where nothing that is guarded could be measured."""
+    """(promote?, the reason in a sentence). `Incomparable` if no guarded metric could be measured."""
     if not comparison["metrics"]:
         raise Incomparable(
             f"no guarded metric ({', '.join(comparison['unmeasured'])}) could be measured on the test set of version "
-            f"{comparison['champion']}: it has no tag, and no target, that some clips have and others not, or fewer than "
-            f"{FEWEST} groups (works or artists). Nothing was promoted. Guard a metric that can be "
+            f"{comparison['champion']}: no tag or target divides its clips into two classes, or there are fewer than "
+            f"{FEWEST} groups (works or artists). Nothing was promoted. Guard another metric "
             "(registry.margins in params.yaml), or decide yourself: conservatory models promote NAME "
             f"{comparison['challenger']} --no-gate --reason '...'"
         )
     failed = [_in_words(name, found) for name, found in comparison["metrics"].items() if not found["holds"]]
     if failed:
-        return False, f"worse than version {comparison['champion']}, or not surely as good: {'; '.join(failed)}"
+        return False, f"worse than version {comparison['champion']}, or not shown to be as good: {'; '.join(failed)}"
     passed = "; ".join(_in_words(name, found) for name, found in comparison["metrics"].items())
     aside = f"; not measured: {', '.join(comparison['unmeasured'])}" if comparison["unmeasured"] else ""
     return True, f"not worse than version {comparison['champion']} on any guarded metric: {passed}{aside}"
 
 
 def digest(test: pd.DataFrame, tags: list[str]) -> str:
-    """The name of a test set: SHA-256 over its clips, groups, and labels among `tags`, in no order."""
+    """The identity of a test set: SHA-256 over its clips, groups, and labels among `tags`, in any order."""
     rows = sorted(
         [clip, group, sorted(set(labels) & set(tags))] for clip, group, labels in zip(*_columns(test), strict=True)
     )
@@ -109,7 +108,7 @@ def _columns(test: pd.DataFrame) -> list[list]:
 
 
 def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
-    """A version's test, training and validation clips, without those that were left out, as its own data had them."""
+    """A version's test, training and validation clips in its own data, without the left-out ones."""
     dataset = record["dataset"]
     manifest = _table(project, record, f"data/manifests/{dataset}.parquet", MANIFEST)
     index = _table(project, record, f"data/audio/{dataset}/index.parquet", shards.INDEX, ["clip_id"])
@@ -119,12 +118,11 @@ def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
 
 
 def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.DataFrame:
-    """The champion's test clips, once it is sure that the challenger was tested on them, with these labels, and heard no
-    more of them than the champion. Clips that came since are no reason to refuse: they are left aside until a champion has
-    them."""
+    """The champion's test clips, after checking that the challenger was tested on them, with the same labels, and was not trained
+    on more of their works than the champion. Test clips that only the challenger has are ignored."""
     versions = f"{champion['name']}: versions {champion['version']} and {challenger['version']}"
     way_out = (
-        "cannot be compared, and nothing was promoted. If the new test set is meant, begin anew with it: "
+        "cannot be compared, and nothing was promoted. To continue with the new test set: "
         f"conservatory models promote {champion['name']} {challenger['version']} --no-gate --reason '...'"
     )
     if champion["dataset"] != challenger["dataset"]:
@@ -133,7 +131,7 @@ def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.D
         )
     if set(champion["tags"]) != set(challenger["tags"]):
         changed = sorted(set(champion["tags"]) ^ set(challenger["tags"]))
-        raise Incomparable(f"{versions} know different tags ({_few(changed)}): they {way_out}")
+        raise Incomparable(f"{versions} have different tags ({_few(changed)}): they {way_out}")
     test = before["test"]
     if test.empty:
         raise Incomparable(f"{champion['dataset']} has no test clips: without them two versions {way_out}")
@@ -155,10 +153,10 @@ def _frozen(before: dict, after: dict, champion: dict, challenger: dict) -> pd.D
             f"({_few(relabelled)}). They {way_out}"
         )
     tested, trained, chosen = set(test["group"]), _groups(after, "train"), _groups(after, "validation")
-    # a model that was chosen by a clip has heard less of it than one that was trained on it
+    # selection by validation clips leaks less than training on them
     for near, known, how in (
         (trained, _groups(before, "train"), "trained on"),
-        (chosen, _groups(before, "train", "validation"), "chosen by (validation)"),
+        (chosen, _groups(before, "train", "validation"), "selected on (validation)"),
     ):
         if learnt := sorted(near & tested - known):
             raise Incomparable(
@@ -173,13 +171,13 @@ def _groups(clips: dict[str, pd.DataFrame], *splits: str) -> set[str]:
 
 
 def _table(project: Path, record: dict, path: str, schema, columns: list[str] | None = None) -> pd.DataFrame:
-    """A version's table. Its bytes are those that were registered, so what cannot be read is of another code."""
+    """A version's table. Its bytes are the registered ones, so a table that cannot be read was written by other code."""
     file = objects.file(project, record["hashes"], path)
     try:
         return read_table(file, schema, columns)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RegistryError(
-            f"{path} of version {record['version']} cannot be read ({error}). If older code has made it, decide yourself: "
+            f"{path} of version {record['version']} cannot be read ({error}). If older code wrote it, decide yourself: "
             f"conservatory models promote {record['name']} VERSION --no-gate --reason '...'"
         ) from error
 
@@ -205,7 +203,7 @@ def _vectors(project: Path, record: dict, kind: tuple, clip_ids: list[str], wron
 
 
 def _macro(measure, truth: np.ndarray, scores: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Macro mean of `measure` for each side over the tags that have both classes among `rows`; NaN where none has."""
+    """Macro mean of `measure` for each side over the tags that have both classes among `rows`; NaN if no tag has."""
     positives = truth[rows].sum(axis=0)
     usable = (positives > 0) & (positives < len(rows))
     if not usable.any():
@@ -215,8 +213,8 @@ def _macro(measure, truth: np.ndarray, scores: dict[str, np.ndarray], rows: np.n
 
 
 def _probes(project: Path, champion: dict, challenger: dict, test: pd.DataFrame, options: dict) -> dict[str, dict]:
-    """What a probe finds in each version's embedding of the test clips, cross-validated there by group: the champion's training
-    clips may be others than the challenger's, the test set is the same. Targets with too few clips or groups are left out."""
+    """Scores of a probe on each version's embedding of the test clips, cross-validated by group on them: the training clips of
+    the two versions may differ, the test set is the same. Targets with too few clips or groups are left out."""
     found = {}
     vectors = {
         side: _vectors(project, record, EMBEDDED, test["clip_id"].tolist(), WRONG[side])
@@ -256,21 +254,14 @@ def _judged(name: str, found: dict, margins: dict) -> dict:
         "difference_ci95": [low, high],
         "margin": margin,
         "holds": bool(low > -margin),
-        "equal_passes": _equal_passes(high - low, margin),
+        "equal_passes": equal_passes(high - low, margin),
     }
-
-
-def _equal_passes(width: float, margin: float) -> float:
-    """The chance that a model that is as good passes: its difference is about normal around 0, with the deviation that the
-    interval's width tells, and the interval's lower end lies 1.96 deviations below it."""
-    deviation = width / (2 * 1.96)
-    return float(norm.cdf(margin / deviation - 1.96)) if deviation > 0 else 1.0
 
 
 def _drift(
     project: Path, champion: dict, challenger: dict, before: pd.DataFrame, after: pd.DataFrame, options: dict
 ) -> dict:
-    """Pooled features of the challenger's training clips against the champion's; `{"none": why}` where that cannot be said."""
+    """Pooled features of the challenger's training clips against the champion's; `{"none": why}` if they cannot be compared."""
     try:
         reference, present = (
             _pooled(project, record, clips["clip_id"].tolist())
@@ -284,18 +275,18 @@ def _drift(
 
 
 def _pooled(project: Path, record: dict, clip_ids: list[str]) -> pd.DataFrame:
-    """A version's pooled features of its training clips. `RegistryError` where it has none of some."""
+    """A version's pooled features of its training clips. `RegistryError` if some clips have none."""
     folder, number = f"data/features/{record['dataset']}/pooled", record["version"]
     if folder not in record["hashes"]:
         raise RegistryError(f"version {number} was made without the feature `pooled` (params.yaml, features)")
     table = pd.read_parquet(objects.file(project, record["hashes"], f"{folder}/pooled.parquet"))
     if "clip_id" not in table:
-        raise RegistryError(f"{folder} of version {number} has no column clip_id: other code has made it")
+        raise RegistryError(f"{folder} of version {number} has no column clip_id: it was written by other code")
     table = table.set_index("clip_id")
     if missing := [clip for clip in clip_ids if clip not in table.index]:
         raise RegistryError(
             f"{folder} of version {number} lacks {len(missing)} of its {len(clip_ids)} training clips ({_few(missing)}): it was "
-            "made before they came"
+            "made before they were added"
         )
     return table.loc[clip_ids]
 

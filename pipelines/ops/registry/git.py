@@ -17,32 +17,32 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
             ["git", *command], cwd=folder, env=_environment(), capture_output=True, text=True, encoding="utf-8"
         )
     except FileNotFoundError as error:
-        raise RegistryError("git is not installed, and the registry is kept in it: install git") from error
+        raise RegistryError("git is not installed; the registry needs it") from error
     if check and done.returncode:
         raise RegistryError(f"git {command[0]} in {folder.absolute()}: {(done.stderr or done.stdout).strip()}")
     return done
 
 
 def _environment() -> dict[str, str]:
-    # of a hook or a worktree that this process may have been started from: they would point git elsewhere
+    # set in hooks: they would point git to another repository
     elsewhere = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
     return {name: value for name, value in os.environ.items() if name not in elsewhere}
 
 
 def commit_id(project: Path, revision: str) -> str:
-    """The 40 hex digits of a revision. `RegistryError` where there is none, or no git."""
+    """The 40 hex digits of a revision. `RegistryError` if there is no such revision, or no git."""
     if run(project, "rev-parse", "--show-cdup", check=False).returncode:
         raise RegistryError(
-            f"{project.absolute()} is not under git, and a model's version names a commit: git init, git add -A, git commit"
+            f"{project.absolute()} is not in git, and a version of a model needs a commit: git init, git add -A, git commit"
         )
     done = run(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
     if done.returncode:
-        raise RegistryError(f"git knows no revision {revision!r}; `git log --oneline` shows what there is")
+        raise RegistryError(f"git has no revision {revision!r}; `git log --oneline` lists them")
     return done.stdout.strip()
 
 
 def objects(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """What each of these names of git's objects stands for, by one process; those that it has not are left out."""
+    """Name -> hash of git objects, by one process; unknown names are left out."""
     asked = sorted(names)
     content = _batch(folder, "--batch", asked) if asked else b""
     found, place = {}, 0
@@ -56,7 +56,7 @@ def objects(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 
 def distinct(folder: Path, names: dict[str, str]) -> dict[str, str]:
-    """Hash -> the first of the values of those names that stand for it; of names for nothing, none."""
+    """Hash -> the value of its first name; unknown names are left out."""
     asked = list(names)
     lines = _batch(folder, "--batch-check=%(objectname)", asked).decode().splitlines() if asked else []
     found: dict[str, str] = {}
@@ -75,7 +75,7 @@ def _batch(folder: Path, option: str, names: list[str]) -> bytes:
 
 
 def branch(project: Path) -> str:
-    """The branch that is checked out; "" with none."""
+    """The branch that is checked out; "" if none is."""
     return run(project, "symbolic-ref", "--quiet", "--short", "HEAD", check=False).stdout.strip()
 
 
@@ -93,7 +93,7 @@ def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
         ref, *commits = line.split()
         if ref not in going:
             found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))
-    for commit in run(project, "stash", "list", "--format=%H").stdout.split():  # its reference is the last one's
+    for commit in run(project, "stash", "list", "--format=%H").stdout.split():  # refs/stash names only the newest
         found.setdefault(commit, "stash")
     for line in run(project, "worktree", "list", "--porcelain").stdout.splitlines():
         if line.startswith("HEAD "):
@@ -102,15 +102,15 @@ def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
 
 
 def identity(folder: Path) -> tuple[str, ...]:
-    """Options for a commit where nobody has told git a name, as on a server; none otherwise."""
+    """Options for a commit if git has no user name configured, as on a server; else none."""
     known = run(folder, "var", "GIT_COMMITTER_IDENT", check=False).returncode == 0
     return () if known else NOBODY
 
 
 def commit_only(project: Path, path: str, message: str) -> str:
-    """Commit `path` on the branch that is checked out, and nothing else: what the user has staged or changed stays so.
+    """Commit `path` on the branch that is checked out, and nothing else: other changes, staged or not, stay as they are.
 
-    Returns "" or why it was left for the user to commit (a rebase or a merge goes on, another git holds the index).
+    Returns "" or why the user has to commit it (a rebase or merge in progress, a locked index).
     """
     if not branch(project):
         return "no branch is checked out"

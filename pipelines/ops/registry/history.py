@@ -1,8 +1,7 @@
 """Events of each version, in order, in `registry/<name>/history.jsonl`. The stage of a version is derived from them alone.
 
-A version's files are written first and the event after them, in one rename: whoever is killed in between leaves a version that
-nobody has heard of, and never half a promotion.
-"""
+A version's files are written first, and then the event, by one rename: a kill in between leaves an unregistered version, and
+never half a promotion."""
 
 import datetime
 import fcntl
@@ -22,7 +21,7 @@ WORDS = ("time", "event", "reason")
 
 @contextmanager
 def alone(project: Path) -> Iterator[None]:
-    """One change of the registry at a time: a gate decides against the champion that there is when it has decided."""
+    """A lock for changes of the registry, so that the champion does not change while a gate decides."""
     path = project / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
@@ -36,7 +35,7 @@ def names(project: Path) -> list[str]:
 
 
 def read(project: Path, name: str) -> list[dict]:
-    """A model's events, the oldest first, each with time, event, version and reason; none for a model that was never registered.
+    """A model's events, oldest first, each with time, event, version and reason; empty if it was never registered.
     `RegistryError` if a line is no event."""
     path = project / FOLDER / name / HISTORY
     if not path.exists():
@@ -53,7 +52,7 @@ def read(project: Path, name: str) -> list[dict]:
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise RegistryError(
-                f"{path}, line {number}, is no event (a merge left unfinished?), {why}: mend it, or take it from git: "
+                f"{path}, line {number}, is no event (an unfinished merge?), {why}: repair it, or restore it from git: "
                 f"git checkout HEAD -- {FOLDER}/{name}/history.jsonl"
             ) from error
         events.append(event)
@@ -76,19 +75,17 @@ def champion(events: list[dict]) -> int | None:
 
 
 def champions(events: list[dict]) -> list[int]:
-    """Every version that was or is champion, in the order of their reigns."""
+    """Every version that was or is champion, in order."""
     return [event["version"] for event in events if event["event"] in PROMOTING]
 
 
 def before(events: list[dict]) -> int | None:
-    """The version to roll back to: that which was champion directly before the present one's reign began; None if there is none.
+    """The version to roll back to: the champion before the present one; None if there is none.
 
-    A promotion puts a version at the end of the line of champions. A rollback takes the line back to the last reign of the
-    version it names; if that was taken back itself, to the line as it was in its last reign. So a promotion that is rolled back
-    changes nothing, and who goes back again and again comes to the first champion.
-    """
+    Champions form a list. A promotion appends a version; a rollback to a version restores the list as it was when that version
+    was last its end. So rolling back a promotion undoes it, and repeated rollbacks end at the first champion."""
     line: list[int] = []
-    then: dict[int, list[int]] = {}  # version -> the line in its last reign
+    then: dict[int, list[int]] = {}  # version -> the list when it was last champion
     for event in events:
         version = event["version"]
         if event["event"] not in PROMOTING:
@@ -104,5 +101,5 @@ def before(events: list[dict]) -> int | None:
 
 
 def unsaved(project: Path) -> bool:
-    """Is there anything in the registry that is not committed?"""
+    """Has the registry uncommitted changes?"""
     return bool(git.run(project, "status", "--porcelain", "--", FOLDER).stdout)

@@ -12,10 +12,10 @@ COMMIT = Match(r"[0-9a-f]{40}([0-9a-f]{24})?\Z", "should be a commit's 40 hex di
 
 
 def read(path: Path, schema: Schema, way_out: str) -> Any:
-    """What the file holds. `RegistryError` names it, what is wrong in it, and `way_out`."""
+    """The content of the file. `RegistryError` names the file, the error and `way_out`."""
     try:
         return schema(read_json(path))
     except OSError as error:
         raise RegistryError(f"{path} cannot be read ({error.strerror or error}): {way_out}") from error
     except (ValueError, Invalid) as error:
-        raise RegistryError(f"{path} is not what it should be ({error}): {way_out}") from error
+        raise RegistryError(f"{path} is invalid ({error}): {way_out}") from error

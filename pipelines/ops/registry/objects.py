@@ -11,10 +11,10 @@ from pipelines.ops.remotes import local_cache, remote_store, transfer
 def find(project: Path, md5: str, what: str) -> Path:
     """The cached file with this hash, fetched from the default remote if need be; read it, never write it.
 
-    what: its path, for the message. `RegistryError` if it is in neither, or spoilt.
+    what: its path, for the message. `RegistryError` if it is in neither, or damaged.
     """
     store = _store(str(project.absolute()))
-    path = Path(store.cache.local.oid_to_path(md5))
+    path = local_cache.path(store, md5)
     if not path.exists():
         _fetch(store, md5, what)
     try:
@@ -22,16 +22,16 @@ def find(project: Path, md5: str, what: str) -> Path:
     except OSError as error:
         raise RegistryError(f"{what} ({md5}) cannot be read in DVC's cache: {error.strerror or error}") from error
     if not sound:
-        raise RegistryError(f"{what} ({md5}) is spoilt in DVC's cache: `conservatory pull --models` makes it good")
+        raise RegistryError(f"{what} ({md5}) is damaged in DVC's cache: `conservatory pull --models` restores it")
     return path
 
 
 def listing(project: Path, md5: str, what: str) -> dict[str, str]:
-    """Relative path -> hash of the files of a folder, as DVC wrote it down."""
+    """Relative path -> hash of the files of a folder, from its listing."""
     try:
         return {entry["relpath"]: entry["md5"] for entry in json.loads(find(project, md5, what).read_bytes())}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise RegistryError(f"{what} ({md5}) is no folder's listing: it was not registered as a folder") from error
+        raise RegistryError(f"{what} ({md5}) is not a folder's listing: it was not registered as a folder") from error
 
 
 def file(project: Path, hashes: dict[str, str], path: str) -> Path:
@@ -46,7 +46,7 @@ def file(project: Path, hashes: dict[str, str], path: str) -> Path:
             inside = listing(project, md5, folder)
             if path[len(folder) + 1 :] in inside:
                 return find(project, inside[path[len(folder) + 1 :]], path)
-    raise RegistryError(f"no output that the version was made from holds {path}")
+    raise RegistryError(f"no output of the version's inputs contains {path}")
 
 
 @cache
@@ -66,12 +66,12 @@ def _fetch(store, md5: str, what: str) -> None:
         raise RegistryError(f"{missing}. {error}") from error
     error = failed.get(md5)
     if isinstance(error, FileNotFoundError):
+        raise RegistryError(f"{missing} nor in the remote: run `conservatory push` where it was made, then try again")
+    if isinstance(error, remote_store.Damaged):
         raise RegistryError(
-            f"{missing}, and the remote has it not: `conservatory push` where it was made, then try again"
+            f"{missing}, and is damaged in the remote: run `conservatory push --verify` where it was made"
         )
-    if isinstance(error, remote_store.Spoilt):
-        raise RegistryError(f"{missing}, and is spoilt in the remote: `conservatory push --verify` where it was made")
     if error:
         raise RegistryError(
-            f"{missing}, and the remote could not be asked for it: {remote_store.reason(error)}"
+            f"{missing}, and could not be fetched from the remote: {remote_store.reason(error)}"
         ) from error

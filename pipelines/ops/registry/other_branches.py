@@ -1,7 +1,7 @@
 """Versions registered on other branches: their files are kept, whatever is checked out.
 
-Read is the registry in which each branch, tag, stash, experiment and worktree ends, and in that only hashes and commits: a record
-that cannot be parsed keeps what it names, too.
+The registry at the tip of each branch, tag, stash, experiment and worktree is searched for hashes and commits by a regular
+expression, so a record that cannot be parsed still protects the files it names.
 """
 
 import re
@@ -17,16 +17,16 @@ RECORD = re.compile(r"([0-9]+)\.json")
 
 
 def commits(project: Path) -> dict[str, str]:
-    """Commit -> the version it is of, for every version of this tree or of any branch, but the dropped."""
+    """Commit -> its version, for every version of this tree or of any branch that was not dropped."""
     found = {commit: label for text, label in others(project) for commit in COMMIT.findall(text)}
     here = versions.undropped(project)
     return found | {record["commit"]: f"{record['name']} {record['version']}, {stage}" for record, stage in here}
 
 
 def others(project: Path) -> Iterator[tuple[str, str]]:
-    """(text of its record, for instance "short 2, on main") of each version but the dropped that a branch has and this tree has
-    not. A branch whose history of a model goes on elsewhere, here or on another one, says nothing: that one knows more. What this
-    tree has dropped is dropped where it never was champion."""
+    """(text of its record, for instance "short 2, on main") of each version on a branch that this tree lacks and that was not
+    dropped. A branch is ignored for a model if another one continues its history. A version that this tree dropped counts as
+    dropped unless it was champion there."""
     models: dict[str, dict[str, tuple[str, dict[int, str]]]] = {}
     for reference, name, history, records in _registries(project):
         models.setdefault(name, {}).setdefault(history, (reference, records))
@@ -52,7 +52,7 @@ def others(project: Path) -> Iterator[tuple[str, str]]:
 
 
 def _dropped(project: Path, names: set[str]) -> dict[tuple[str, int], bytes]:
-    """(model, version) -> its record, of those that are dropped here."""
+    """(model, version) -> its record, for versions dropped here."""
     found = {}
     for name in names:
         for version, stage in registrations.stages(registrations.events(name, project)).items():
@@ -63,8 +63,8 @@ def _dropped(project: Path, names: set[str]) -> dict[tuple[str, int], bytes]:
 
 
 def _registries(project: Path) -> Iterator[tuple[str, str, str, dict[int, str]]]:
-    """(a reference, a model, git's name of its history or "", version -> git's name of its record) of each registry that differs.
-    All of it by few processes: a reference may be one of hundreds."""
+    """(reference, model, git object of its history or "", version -> git object of its record) of each different registry. Few
+    git processes for all: there may be hundreds of references."""
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode:
         return
     prefix = git.run(project, "rev-parse", "--show-prefix").stdout.strip()

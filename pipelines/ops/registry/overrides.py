@@ -5,18 +5,18 @@ from pathlib import Path
 
 import yaml
 
-from pipelines import recipe
 from pipelines.core import params
+from pipelines.ops.patches import resolver
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.settings import load_params
 
 INSTEAD = {int: (None, "auto", "learnt"), float: (None, "auto", "learnt"), list: (None, "all"), dict: (None,)}
-"""What may stand for a number, a list or a table: none, as many as there are, what the data say, everything."""
+"""Words allowed in place of a number, a list or a table: none, as many as there are, estimated from the data, everything."""
 
 
 def set_parameter(path: Path, change: str) -> None:
-    """Write one "key.of.table=value" (YAML) into a params.yaml, its comments kept. `RegistryError` where there is no such key, or
-    what stands there is of another kind."""
+    """Write one "key.of.table=value" (YAML) into a params.yaml, and keep its comments. `RegistryError` if there is no such key,
+    or its value has another type."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -27,25 +27,27 @@ def set_parameter(path: Path, change: str) -> None:
         for part in tables:
             table = table.get(part) if isinstance(table, dict) else None
         if not equals or not isinstance(table, dict) or last not in table:
-            raise RegistryError(f"--set {change}: params.yaml has no {key!r}; write it as training.seed=7")
+            raise RegistryError(f"--set {change}: params.yaml has no {key!r}; the form is training.seed=7")
         try:
             value = YAML(typ="safe", pure=True).load(text)  # 1.2, as DVC: 1e-3 is a number
         except YAMLError as error:
             raise RegistryError(f"--set {change}: {text!r} is not YAML") from error
         if not text.strip():
-            raise RegistryError(f"--set {change}: no value is given; null is one")
+            raise RegistryError(f"--set {change}: the value is missing; null is a value")
         if wanted := _wanted(table[last], value):
-            raise RegistryError(f"--set {change}: {key} is {wanted} in params.yaml, and {text.strip()!r:.60} is none")
+            raise RegistryError(
+                f"--set {change}: {key} must be {wanted}, as in params.yaml; {text.strip()!r:.60} is not"
+            )
         table[last] = value
 
 
 def check(path: Path, stages: Iterable[str]) -> None:
-    """Can the tree in `path`, its parameters changed, be run, and these stages of it? `RegistryError` says why not."""
+    """Raise `RegistryError` if the tree in `path`, with its changed parameters, or one of these stages cannot be run."""
     from dvc.exceptions import DvcException
 
     try:
         load_params(path / params.PARAMS)
-        known = recipe.resolver(path).resolve()["stages"]
+        known = resolver.stages(path)
     except SystemExit as error:
         raise RegistryError(str(error)) from error
     except (DvcException, yaml.YAMLError) as error:
@@ -54,11 +56,12 @@ def check(path: Path, stages: Iterable[str]) -> None:
     for stage in stages:
         if stage not in known and stage not in groups:
             of_group = [name for name in known if name.partition("@")[0] == stage.partition("@")[0]]
-            raise RegistryError(f"There is no stage {stage!r}; there is {', '.join(of_group or groups)}")
+            raise RegistryError(f"There is no stage {stage!r}; known stages: {', '.join(of_group or groups)}")
 
 
 def _wanted(old: object, new: object) -> str:
-    """What a parameter that is `old` may be, if `new` is not that; "" if it is. Where text or nothing stands, anything may."""
+    """The type that `new` must have to replace `old`, if it has another; "" if it fits. Text and null may be replaced by
+    anything."""
     if isinstance(old, bool):
         return "" if isinstance(new, bool) else "true or false"
     for kind, name in ((int, "a number"), (float, "a number"), (list, "a list"), (dict, "a table")):

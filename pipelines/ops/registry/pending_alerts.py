@@ -1,9 +1,8 @@
 """Alerts that were not sent because the process died: a refusal, or an interrupted retraining.
 
-What a retraining leaves (its worktree, its branch) is taken away only after its alerts, and its end is noted after them too. So
-where something is left and nobody works on it, alerts may be owed, and the next retraining or run sends them. `alert` remembers
-what was told. Not here: what Dagster runs, of which its own sensor tells.
-"""
+A retraining removes its worktree and records its end only after its alerts. So a worktree that no process works on may have
+unsent alerts, and the next retraining or run sends them; `alert` sends none twice. For runs that Dagster started, its sensor
+sends them."""
 
 import re
 from collections.abc import Callable
@@ -20,20 +19,20 @@ TO_SECONDS = 15  # characters of 20261121T214000, with which a retraining's name
 
 
 def tell(project: Path, say: Callable = print) -> None:
-    """Send what is owed of every retraining that was left, once. Raises nothing."""
+    """Send the unsent alerts of all abandoned retrainings, each once. Raises nothing."""
     for name in worktree.waiting(project):
         try:
             if settings.load(project) and not worktree.at_work(project, name):
                 _tell(project, name, say)
         except (RegistryError, settings.AlertsError, OSError) as error:
-            say(f"What is to be told of retraining {name} could not be: {error}")
+            say(f"Alerts of retraining {name} could not be sent: {error}")
 
 
 def refusals(project: Path, name: str, commit: str, say: Callable = print) -> None:
-    """Tell of the models of a retraining's commit that were refused since it began, unless that was told."""
+    """Send alerts for the models of a retraining's commit that were refused since it began."""
     for model in history.names(project):
         for event in history.read(project, model):
-            # before that, somebody asked `conservatory models promote` about the commit that it began from
+            # earlier refusals are of the commit it began from, by `conservatory models promote`
             if event["event"] != "refused" or SEPARATORS.sub("", event["time"])[:TO_SECONDS] < name[:TO_SECONDS]:
                 continue
             if versions.load(project, model, event["version"])["commit"] == commit:
@@ -41,7 +40,7 @@ def refusals(project: Path, name: str, commit: str, say: Callable = print) -> No
 
 
 def failed(project: Path, name: str, began: str, why: str, detail: str, say: Callable = print) -> None:
-    """Tell that a retraining failed, or was cut off, which began (or was gone on with) at that time."""
+    """Send an alert for a retraining that failed or was killed; began: when it was started or resumed."""
     alert(project, "failed", "retraining", why, f"retraining {name} {began}", detail, say)
 
 
@@ -50,12 +49,12 @@ def _tell(project: Path, name: str, say: Callable) -> None:
     try:
         worktree.plan(project, name)
     except RegistryError:
-        return  # never set up, or told of and all but taken away
+        return  # never completed, or already reported and partly removed
     if "began" not in known or known.get("alerts") == "off":
         return
     if "ended" not in known:
-        why = f"retraining {name} was cut off: killed, or the machine went down"
-        failed(project, name, known["began"], why, f"To go on: conservatory retrain --resume {name}", say)
+        why = f"retraining {name} ended unexpectedly: it was killed, or the machine went down"
+        failed(project, name, known["began"], why, f"To continue: conservatory retrain --resume {name}", say)
     branch = f"refs/heads/{worktree.BRANCH}{name}"
     commit = git.run(project, "rev-parse", "--verify", "--quiet", branch, check=False).stdout.strip()
     refusals(project, name, commit, say)

@@ -13,15 +13,14 @@ def promote(
 ) -> dict:
     """Make a challenger champion if it passes the gate, and retire it if not; returns the event, "promoted" or "refused".
 
-    The first version of a model has no champion to be compared with and becomes it. Not gated, `reason` is needed and the gate
-    is not asked. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` where there is nothing to
-    decide (it is champion already, or was retired) or its files are not at hand, and `Incomparable` where the two cannot be
-    compared; the history is then as it was.
-    """
+    The first version of a model becomes champion without a comparison. If not `gated`, the gate is not applied and `reason` is
+    required. options: `registry` of params.yaml. Call it inside `history.alone`. `RegistryError` if there is nothing to decide
+    (the version is champion already, or was retired) or its files are missing, and `Incomparable` if the two cannot be compared;
+    the history is unchanged then."""
     if reason is not None:
         _said(reason)
     if gated and reason is not None:
-        raise RegistryError("the gate gives the reason itself: leave --reason away, or decide yourself with --no-gate")
+        raise RegistryError("the gate writes the reason: omit --reason, or decide yourself with --no-gate")
     record = versions.load(project, name, version)
     events = history.read(project, name)
     champion, stage = history.champion(events), history.stages(events)[version]
@@ -33,7 +32,9 @@ def promote(
         )
     if not gated:
         if reason is None:
-            raise RegistryError("without the gate, a reason is needed: --reason 'the test set was drawn anew'")
+            raise RegistryError(
+                "without the gate, a reason is required, for instance --reason 'a new test set was drawn'"
+            )
         _at_hand(project, name, record)
         return history.append(project, name, "promoted", version, f"without the gate: {reason}", replaces=champion)
     if stage == "retired":
@@ -44,7 +45,7 @@ def promote(
     _at_hand(project, name, record)
     if champion is None:
         return history.append(
-            project, name, "promoted", version, "the first version: there is nothing to compare it with"
+            project, name, "promoted", version, "the first version: there is no champion to compare it with"
         )
     comparison = gate.compare(project, versions.load(project, name, champion), record, options)
     passed, why = regression_guard.decide(comparison, events)
@@ -55,40 +56,39 @@ def promote(
 
 
 def rollback(project: Path, name: str, reason: str, to: int | None = None) -> dict:
-    """Make a former champion champion again, the one before this unless `to` names another. Returns the event. Call it inside
-    `history.alone`. `RegistryError` where there is none, `to` never was one, or its files are not at hand."""
+    """Make a former champion the champion again, the previous one unless `to` names another. Returns the event. Call it inside
+    `history.alone`. `RegistryError` if there is none, `to` never was one, or its files are missing."""
     _said(reason)
     events = history.read(project, name)
     champion = history.champion(events)
     if champion is None:
-        versions.load(project, name, 0)  # says which models there are
+        versions.load(project, name, 0)  # its error lists the models
     target = history.before(events) if to is None else to
     if target is None:
         others = ", ".join(map(str, sorted({*history.champions(events)} - {champion})))
-        taken_back = f" (others were, and were taken back: {others}; --to goes to one of them)" if others else ""
+        taken_back = f" (champions that were rolled back: {others}; name one with --to)" if others else ""
         raise RegistryError(
-            f"{name} had no champion before version {champion}{taken_back}: there is nothing to go back to"
+            f"{name} had no champion before version {champion}{taken_back}: there is nothing to roll back to"
         )
     if target == champion:
         raise RegistryError(f"version {target} of {name} is the champion already")
     if target not in history.champions(events):
         were = ", ".join(map(str, sorted({*history.champions(events)} - {champion}))) or "none"
-        raise RegistryError(f"version {target} of {name} never was champion; former champions: {were}")
+        raise RegistryError(f"version {target} of {name} was never champion; former champions: {were}")
     _at_hand(project, name, versions.load(project, name, target))
     return history.append(project, name, "rolled_back", target, reason, replaces=champion)
 
 
 def drop(project: Path, name: str, version: int, reason: str) -> dict:
-    """Keep a refused version's bytes no longer: the next prune may take them. What is known of it stays in the registry. Returns
-    the event. Call it inside `history.alone`. `RegistryError` for a version that is or was champion, for one that waits for its
-    decision, and for one that was dropped before."""
+    """Release a refused version's files for the next prune; its record stays in the registry. Returns the event. Call it inside
+    `history.alone`. `RegistryError` for a version that is or was champion, waits for its decision, or was dropped already."""
     _said(reason)
-    versions.load(project, name, version)  # is there such a one?
+    versions.load(project, name, version)  # raises if there is no such version
     events = history.read(project, name)
     stage = history.stages(events)[version]
     if version in history.champions(events):
         raise RegistryError(
-            f"version {version} of {name} {'is' if stage == 'champion' else 'was'} champion: what it was made of is kept"
+            f"version {version} of {name} {'is' if stage == 'champion' else 'was'} champion: its files are kept"
         )
     if stage == "challenger":
         raise RegistryError(
@@ -101,17 +101,16 @@ def drop(project: Path, name: str, version: int, reason: str) -> dict:
 
 def _said(reason: str) -> None:
     if not reason.strip():
-        raise RegistryError("the reason is blank, and it is what is kept: a reason is needed, --reason 'it hums'")
+        raise RegistryError("the reason is blank; it is recorded, so give one, for instance --reason 'it hums'")
 
 
 def _at_hand(project: Path, name: str, record: dict) -> None:
-    """Every file of a version's model is here, or in the remote and then fetched, with the bytes it was registered with; or
-    `RegistryError`."""
-    out, gone = f"{versions.MODELS}/{name}", cache_references.purged(project)
+    """Raise `RegistryError` unless every file of a version's model is here, or can be fetched, with its registered hash."""
+    out, gone = versions.model_path(record), cache_references.purged(project)
     folder = record["hashes"][out]
     files = {} if folder in gone else objects.listing(project, folder, out)
     if folder in gone or any(md5 in gone for md5 in files.values()):
-        raise RegistryError(f"version {record['version']} of {name} was purged, because a clip in it was withdrawn")
+        raise RegistryError(f"version {record['version']} of {name} was purged because it contains a withdrawn clip")
     for path, md5 in files.items():
         objects.find(project, md5, f"{out}/{path}")
 

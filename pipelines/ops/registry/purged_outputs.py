@@ -1,6 +1,6 @@
-"""Outputs from which a file was purged because a clip in it was withdrawn: what is left of them.
+"""Restore what is left of outputs from which a file was purged because it contains a withdrawn clip.
 
-DVC lays out a folder whole or not at all.
+DVC checks out a folder completely or not at all.
 """
 
 import subprocess
@@ -10,32 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.ops import run
+from pipelines.ops.patches import index
 from pipelines.ops.remotes import local_cache
 
 CHECKOUT = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout"]
-MANY = 500  # files that one command is given
+MANY = 500  # files per command
 
 
 @dataclass(frozen=True)
 class Torn:
-    """An output's files that were purged and that DVC's cache lacks, and the others, which it has."""
+    """An output: the purged files that DVC's cache lacks (`gone`), and the files it has (`rest`)."""
 
     gone: list[str]
     rest: list[str]
 
 
 def checkout(*options: str) -> bool:
-    """`dvc checkout`, its words shown. Was all laid out?"""
+    """Run `dvc checkout`, with its output shown. Did it succeed?"""
     return not subprocess.run([*CHECKOUT, *options], env=run.environment()).returncode
 
 
 def torn(repo, purged: Container[str]) -> dict[str, Torn]:
-    """By path, the outputs of the working tree that DVC's cache cannot give whole, because of files that were `purged`."""
+    """Path -> output, for the outputs of the working tree that are incomplete in DVC's cache because of `purged` files."""
     found = {}
-    for out in repo.index.outs:
-        if not (out.use_cache and out.hash_info and out.is_in_repo):
-            continue
-        path, md5 = Path(out.fs_path).relative_to(repo.root_dir).as_posix(), out.hash_info.value
+    for path, md5 in index.cached_outputs(repo).items():
         inside = local_cache.entries(repo, md5) if md5.endswith(".dir") else {}
         files = {f"{path}/{name}": each for name, each in (inside or {}).items()} or {path: md5}
         here = {name for name, each in files.items() if local_cache.path(repo, each).exists()}
@@ -45,8 +43,8 @@ def torn(repo, purged: Container[str]) -> dict[str, Torn]:
 
 
 def lay_out_rest(project: Path, outputs: dict[str, Torn]) -> str:
-    """Lay out what else there is of these outputs. Returns what is lacking and what to do, in a sentence; "" where the project
-    itself still has what was purged."""
+    """Check out the remaining files of these outputs. Returns a message on the missing files and what to do; "" if the project
+    still has the purged files."""
     lacking = {path: each for path, each in outputs.items() if not all((project / name).exists() for name in each.gone)}
     rest = [name for each in lacking.values() for name in each.rest]
     for first in range(0, len(rest), MANY):
@@ -55,9 +53,9 @@ def lay_out_rest(project: Path, outputs: dict[str, Torn]) -> str:
         return ""
     told = [f"{path} ({_part(each)})" for path, each in lacking.items()]
     return (
-        f"Not laid out, because a clip in it was withdrawn and its bytes purged since: {', '.join(told)}. No remote is to bring "
-        "them back. A newer commit has these outputs without the clip; here `conservatory run` makes them again, without the "
-        "clips that `withdrawn` in params.yaml names."
+        f"Not checked out, because files with a withdrawn clip were purged: {', '.join(told)}. They are not fetched from a "
+        "remote. A newer commit has these outputs without the clip; here `conservatory run` makes them again, without the "
+        "clips in `withdrawn` of params.yaml."
     )
 
 

@@ -15,7 +15,7 @@ from pipelines.ops.remotes import remote_store, transfer
 from pipelines.ops.remotes.remote_store import RemoteError
 
 Remote = Annotated[
-    str, typer.Option("--remote", "-r", help="A remote's name (`dvc remote list`); the default one with none.")
+    str, typer.Option("--remote", "-r", help="Name of a remote (`dvc remote list`); by default the default remote.")
 ]
 HERE = Path()
 
@@ -24,32 +24,33 @@ def push(
     remote: Remote = "",
     tree_only: Annotated[
         bool,
-        typer.Option("--tree-only", help="Not what registered models need, only what dvc.lock of this tree names."),
+        typer.Option(
+            "--tree-only", help="Only the files that dvc.lock of this tree names, not those of registered models."
+        ),
     ] = False,
     verify: Annotated[
         bool,
-        typer.Option("--verify", help="Read and hash all that lies in the remote too, and push again what is spoilt."),
+        typer.Option("--verify", help="Also read and hash the files in the remote, and push damaged ones again."),
     ] = False,
 ) -> None:
     """Upload the files that this tree and every registered model need to the remote; each file is hashed first.
 
-    A spoilt file is not pushed; half a file, as a broken connection may leave it, is pushed again; what is neither here nor there
-    is an error and not a warning. The exit status is 0 if all is there. Whatever failed, the same command goes on.
+    A damaged file is not pushed; an incomplete file in the remote is pushed again; a file that is missing here and there is an
+    error. Exit status 0 means that all files are there. After an error, run the same command again.
     """
     _carry(lambda repo: transfer.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
 
 def pull(
     remote: Remote = "",
-    models: Annotated[bool, typer.Option("--models", help="Also what every registered model needs.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Hash again all that is in DVC's cache here.")] = False,
+    models: Annotated[bool, typer.Option("--models", help="Also the files that registered models need.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash all files in DVC's cache again.")] = False,
 ) -> None:
     """Download the files that this tree needs from the remote and check them out; each file is hashed on arrival.
 
-    What is spoilt in DVC's cache is put aside and fetched again; what is spoilt in the remote is refused and named; what was
-    purged because a clip in it was withdrawn is not fetched, and named where this tree needs it. Files that you changed are left
-    alone. The exit status is 0 if all is here. Whatever failed, the same command goes on.
-    """
+    A damaged file in DVC's cache is moved aside and fetched again; a damaged file in the remote is refused and named. Files that
+    were purged because they contain a withdrawn clip are not fetched, and named if this tree needs them. Files that you changed
+    are kept. Exit status 0 means that all files are here. After an error, run the same command again."""
     failed, came, torn = None, [], {}
 
     def work(repo) -> None:
@@ -62,17 +63,17 @@ def pull(
     try:
         _carry(work)
     except typer.Exit as error:
-        failed = error  # what did come is of use
+        failed = error  # the fetched files are useful
     if not purged_outputs.checkout(*(["--allow-missing"] if failed or torn else [])):
-        fetched = "What was fetched is in DVC's cache. " if any(came) else ""
-        # of a folder that lacks a purged file, DVC would take away all
+        fetched = "The fetched files are in DVC's cache. " if any(came) else ""
+        # --force would make DVC delete a folder that lacks a purged file
         force = (
             "move them away, and pull again"
             if torn
-            else "`dvc checkout --force PATH` puts what was recorded in their place"
+            else "`dvc checkout --force PATH` replaces them by the recorded files"
         )
         print(
-            f"{fetched}Not all could be laid out: the error is above. Files of yours that stand in the way are kept; {force}.",
+            f"{fetched}Some outputs could not be checked out; the error is above. Changed files of yours are kept; {force}.",
             file=sys.stderr,
         )
         if torn:
@@ -86,7 +87,7 @@ def pull(
 
 
 def push_tree(project: Path, say: Callable = print) -> None:
-    """Push what the tree in `project` names to its default remote. `RemoteError` where not all is there in the end."""
+    """Push the files that the tree in `project` names to its default remote. `RemoteError` if some are not there in the end."""
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
@@ -94,7 +95,7 @@ def push_tree(project: Path, say: Callable = print) -> None:
 
 
 def pull_tree(project: Path, say: Callable = print) -> None:
-    """Fetch what the tree in `project` names from its default remote into DVC's cache. `RemoteError` where not all came."""
+    """Fetch the files that the tree in `project` names from its default remote. `RemoteError` if some could not be fetched."""
     from dvc.repo import Repo
 
     with Repo(str(project.absolute())) as repo:
@@ -102,7 +103,7 @@ def pull_tree(project: Path, say: Callable = print) -> None:
 
 
 def _purged(project: Path, repo) -> tuple[dict[str, str], dict[str, str]]:
-    """What is not carried, and what is all the same."""
+    """The files not to transfer, and the outputs whose files are transferred all the same."""
     purged = cache_references.purged(project)
     return purged, cache_references.let_in(project, repo) if purged else {}
 
@@ -119,16 +120,16 @@ def _carry(work) -> None:
     try:
         recover.unmerged(HERE)
         if recover.unreadable(HERE):
-            raise RemoteError("dvc.lock cannot be read: `git checkout dvc.lock` brings back the committed one.")
+            raise RemoteError("dvc.lock cannot be read: `git checkout dvc.lock` restores the committed one.")
         recover.clear(HERE)
         with Repo(str(HERE.absolute())) as repo:
             work(repo)
     except (RemoteError, RegistryError, recover.Conflict) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
-    except (OSError, sqlite3.Error) as error:  # DVC keeps notes in a database, which a full disk stops too
+    except (OSError, sqlite3.Error) as error:  # DVC's own SQLite tables may fail on a full disk too
         print(
-            f"{remote_store.reason_here(error)}. What was carried stays; the same command goes on from here.",
+            f"{remote_store.reason_here(error)}. Files already transferred are kept; the same command continues.",
             file=sys.stderr,
         )
         raise typer.Exit(1) from None

@@ -1,8 +1,7 @@
 """A retraining: create a worktree, run `conservatory run` in it, commit, push, and apply the gate.
 
-Every step may be done again: a retraining that was interrupted goes on from the step it was in. The registry is touched by the
-last step alone, and there by one rename a decision, so that nothing is ever promoted by halves.
-"""
+Every step can be repeated: an interrupted retraining continues with the step it was in. Only the last step changes the registry,
+by one rename per decision, so a promotion is complete or did not happen."""
 
 import os
 import signal
@@ -20,6 +19,7 @@ from pipelines.core import params
 from pipelines.ops import run
 from pipelines.ops.alerts import settings as alerts
 from pipelines.ops.alerts.send import alert, refusal
+from pipelines.ops.patches import experiments, resolver
 from pipelines.ops.registry import (
     git,
     history,
@@ -39,19 +39,19 @@ from pipelines.ops.runs import log, made_by, parent, record
 from pipelines.ops.settings import load_params
 
 CLIPS = ".cache/clips"
-PATIENCE = 8.0  # seconds that DVC gets to end in order; who asks us to end may ask harder after ten
+PATIENCE = 8.0  # seconds for DVC to end; the sender of a SIGTERM may send SIGKILL after ten
 
 
 def begin(project: Path, revision: str, changes: list[str], stages: list[str], say: Callable = print) -> dict:
-    """A new retraining of a revision, with `changes` ("training.seed=7") to params.yaml; runs `stages` (all with none).
+    """A new retraining of a revision, with `changes` ("training.seed=7") to params.yaml; runs `stages` (all if empty).
 
-    Returns {"id", "commit", "models": {name: the event, or None where there was nothing to decide}}; commit is None where no
-    model was new. `RegistryError` says what failed and how to go on.
+    Returns {"id", "commit", "models": {name: the event, or None if there was nothing to decide}}; commit is None if no
+    model was new. `RegistryError` says what failed and how to continue.
     """
     name = worktree.new_id()
     with worktree.held(project, name) as lock:
         if git.run(project, "status", "--porcelain", "--untracked-files=no").stdout:
-            say("What is changed here and not committed is no part of the retraining.")
+            say("Uncommitted changes here are not part of the retraining.")
         try:
             plan = {"changes": changes, "stages": stages, "branch": git.branch(project)}
             path = worktree.create(project, name, revision, plan)
@@ -67,28 +67,28 @@ def begin(project: Path, revision: str, changes: list[str], stages: list[str], s
 
 
 def _withdrawn(project: Path, path: Path) -> None:
-    """Nothing is trained on a clip that is withdrawn here already, though not yet in the commit that a retraining begins from."""
+    """Raise `RegistryError` if a clip is withdrawn here but not in the commit that a retraining starts from."""
     here, there = (set(load_params(tree / params.PARAMS).get("withdrawn") or {}) for tree in (project, path))
     if late := sorted(here - there):
         raise RegistryError(
-            f"withdrawn here and not in the commit that the retraining begins from: {', '.join(each[:16] for each in late[:3])}. "
-            "It would hear them again: commit params.yaml (conservatory run, git commit -a) and begin anew from that commit; "
-            "what was begun before is given up by conservatory retrain --clean"
+            f"withdrawn here but not in the commit that the retraining starts from: {', '.join(each[:16] for each in late[:3])}. "
+            "It would train on these clips again: commit params.yaml (conservatory run, git commit -a) and start again from that "
+            "commit; conservatory retrain --clean removes earlier retrainings"
         )
 
 
 def _same_branch(project: Path, plan: dict) -> None:
-    """The champion that a retraining is held against is that of the branch it was begun on."""
+    """Raise `RegistryError` unless the branch is checked out on which a retraining was started: its registry has the champion."""
     now, then = git.branch(project), plan.get("branch")
     if then is not None and now != then:
         raise RegistryError(
-            f"the retraining was begun on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
-            "another registry. Nothing was decided: check out what it was begun on, then conservatory retrain --resume"
+            f"the retraining was started on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
+            "another registry. Nothing was decided: check out the first one, then conservatory retrain --resume"
         )
 
 
 def resume(project: Path, name: str, say: Callable = print) -> dict:
-    """Go on with a retraining that was interrupted or failed; see `begin`."""
+    """Continue a retraining that was interrupted or failed; see `begin`."""
     plan = worktree.plan(project, name)
     with worktree.held(project, name) as lock:
         for change in plan["changes"]:
@@ -98,28 +98,31 @@ def resume(project: Path, name: str, say: Callable = print) -> dict:
         try:
             overrides.check(project / worktree.FOLDER / name, plan["stages"])
         except RegistryError as error:
-            raise RegistryError(f"{error}. It cannot go on so; to give it up: conservatory retrain --clean") from error
+            raise RegistryError(
+                f"{error}. It cannot be continued; to remove it: conservatory retrain --clean"
+            ) from error
         _withdrawn(project, project / worktree.FOLDER / name)
         return _steps(project, name, lock, say)
 
 
 def clean(project: Path, say: Callable = print) -> None:
-    """Take away what interrupted and failed retrainings have left, their branches too unless a registered version is of theirs,
-    and say so. Those at work are left alone, and said to be."""
+    """Remove interrupted and failed retrainings, with their branches unless a registered version is on them, and report it.
+    Running ones are kept, and reported."""
     registered = other_branches.commits(project)
     found = worktree.waiting(project)
     for name in found:
         try:
             worktree.take_away(project, name, registered)
-            say(f"Taken away: {name}")
+            say(f"Removed: {name}")
         except RegistryError as error:
             say(error)
     if not found:
-        say("Taken away: nothing, no retraining was left unfinished")
+        say("Nothing to remove: there is no unfinished retraining")
 
 
 def _steps(project: Path, name: str, lock, say: Callable) -> dict:
-    """Work, and tell whom the user named of a failure. The end is noted after it was told: who is killed in between is found."""
+    """Send an alert if the retraining fails in this context. Its end is recorded after the alert, so a kill in between is
+    found."""
     start, began = time.monotonic(), log.now()
     silent = {"alerts": "off"} if alerts.off() else {}
     _record(project, name, record.BEGAN, time=began, door="conservatory retrain", pid=os.getpid(), **silent)
@@ -139,27 +142,27 @@ def _steps(project: Path, name: str, lock, say: Callable) -> dict:
 
 
 def _settings(path: Path) -> tuple[dict, dict]:
-    """A worktree's params.yaml, and what the gate goes by. `RegistryError` where it could not: asked before hours of training."""
+    """A worktree's params.yaml and the settings of the gate. `RegistryError` if invalid: checked before hours of training."""
     try:
         found = yaml.safe_load((path / params.PARAMS).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RegistryError(f"params.yaml of the retraining cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
-        raise RegistryError("params.yaml of the retraining holds no table of parameters")
+        raise RegistryError("params.yaml of the retraining is not a table")
     return found, settings.options(found)
 
 
 def _wanted(path: Path, plan: dict) -> list[str]:
-    """The stages to run, all with none: those that were named, and what makes the features that drift is measured on."""
+    """The stages to run, all if empty: the named ones, and the one that makes the features for the measure of drift."""
     from dvc.exceptions import DvcException
 
     dataset = (_settings(path)[0].get("training") or {}).get("dataset")
     try:
         maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
-        # dvc.lock may still name a stage that the recipe has no more
-        known = plan["stages"] and maker in recipe.resolver(path).resolve()["stages"]
+        # dvc.lock may name a stage that was removed from the recipe
+        known = plan["stages"] and maker in resolver.stages(path)
     except (yaml.YAMLError, DvcException):
-        known = False  # the run says what is wrong with dvc.lock or dvc.yaml
+        known = False  # the run reports what is wrong with dvc.lock or dvc.yaml
     return [*dict.fromkeys([*plan["stages"], maker])] if known else plan["stages"]
 
 
@@ -178,10 +181,10 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             say(error)  # what is missing is computed
     checkout = ["checkout", "--allow-missing", "--quiet"]
     if _child(path, lock, [sys.executable, "-m", "pipelines.ops.dvc.lock", *checkout], project):
-        say("Not all that was computed before could be fetched; what is missing is computed.")
+        say("Some earlier results could not be fetched; they are computed again.")
     if status := _child(path, lock, [sys.executable, "-m", "pipelines.cli", "run", *_wanted(path, plan)], project):
         how = f"was killed (signal {-status})" if status < 0 else "failed, the error is above"
-        raise RegistryError(f"The retraining {how}; no champion has changed. {go_on}")
+        raise RegistryError(f"The retraining {how}; no champion changed. {go_on}")
     commit = _commit(path, name)
     if commit != plan["base"]:
         # DVC counts it among the experiments of the commit it began from: dvc exp list, show, diff, push
@@ -191,23 +194,25 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             try:
                 push_pull.push_tree(path, say)
             except RemoteError as error:
-                raise RegistryError(f"{error} No champion has changed. {go_on}") from error
+                raise RegistryError(f"{error} No champion changed. {go_on}") from error
     found, options = _settings(path)
     _same_branch(project, plan)  # since it was begun
     _withdrawn(project, path)
     try:
-        decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
-        # of a retraining that was cut off after the decision, it is the registry that says what it brought
+        decided = judge(project, params.model_names(found), commit, options, f"retraining {name}", say)
+        # after a kill that followed the decision, only the registry has the result
         registered = other_branches.commits(project)
     except RegistryError as error:
-        raise RegistryError(f"{error}. Not all was decided. {go_on}") from error
+        raise RegistryError(f"{error}. Some models are undecided. {go_on}") from error
     for model, event in decided.items():
         if event and event["event"] == "refused":
             alert(project, **refusal(model, event), say=say)
-    pending_alerts.refusals(project, name, commit, say)  # before the worktree goes: who is killed in between is found
+    pending_alerts.refusals(
+        project, name, commit, say
+    )  # before the worktree is removed: a kill in between loses no alert
     new = commit != plan["base"] and (any(decided.values()) or worktree.holds(project, name, registered))
     if commit == plan["base"]:
-        say("Nothing was new: no data, no code and no parameter has changed since that commit.")
+        say("Nothing to train: no data, code or parameter has changed since that commit.")
     elif not new:
         git.run(project, "update-ref", "-d", _experiment(name, plan["base"]))
     worktree.remove(project, name, branch=not new)
@@ -215,10 +220,10 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
 
 
 def judge(project: Path, names: list[str], commit: str, options: dict, why: str, say: Callable = print) -> dict:
-    """Register a commit's models and let the gate decide on those that are challengers; the registry is committed once.
+    """Register a commit's models and apply the gate to the challengers; the registry is committed once.
 
-    Returns name -> event, None for a model that was decided on before. Where two cannot be compared, that is a refusal and its
-    reason. `RegistryError` where one could not be decided on for another reason: it stays a challenger, the others are decided.
+    Returns name -> event, None for a model decided earlier. A challenger that cannot be compared is refused for that reason.
+    `RegistryError` if one could not be decided for another reason: it stays a challenger, and the others are decided.
     """
     decided, undecided = {}, []
     with history.alone(project):
@@ -233,7 +238,7 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
                 told.append(f"{name} {event['version']} {event['event']}")
         if told or history.unsaved(project):
             try:
-                saving.save(project, f"Registry: {', '.join(told) or 'as it was left'} ({why})", say)
+                saving.save(project, f"Registry: {', '.join(told) or 'uncommitted changes'} ({why})", say)
             except RegistryError as error:
                 undecided.append(str(error))
     if undecided:
@@ -255,11 +260,11 @@ def _decide(project: Path, name: str, commit: str, options: dict, say: Callable)
 
 
 def _go_on(name: str) -> str:
-    return f"To go on: conservatory retrain --resume {name}. To give it up: conservatory retrain --clean"
+    return f"To continue: conservatory retrain --resume {name}. To remove it: conservatory retrain --clean"
 
 
 def _commit(path: Path, name: str) -> str:
-    """The commit of what the run has left in the worktree: the one before, where nothing changed."""
+    """Commit the results in the worktree and return the commit; the one before, if nothing changed."""
     git.run(path, "add", "--all")
     if git.run(path, "diff", "--cached", "--quiet", check=False).returncode:
         git.run(path, *git.identity(path), "commit", "--quiet", "--no-verify", "-m", f"Retraining {name}")
@@ -267,13 +272,13 @@ def _commit(path: Path, name: str) -> str:
 
 
 def _experiment(name: str, base: str) -> str:
-    """The reference by which DVC finds an experiment that began from `base`."""
-    return f"refs/exps/{base[:2]}/{base[2:]}/retrain-{name}"
+    """The reference by which DVC finds the experiment of a retraining that began from the commit `base`."""
+    return experiments.reference(base, f"retrain-{name}")
 
 
 def _child(path: Path, lock, command: list[str], project: Path) -> int:
-    """Run a command in the worktree, its output shown, and return its status. It holds the retraining's lock too; if this process
-    is told to end, it is told first, and waited for; if this process is killed, it ends by itself."""
+    """Run a command in the worktree, with its output shown, and return its exit status. It inherits the retraining's lock. A
+    signal to this process is passed on and the command waited for; if this process is killed, the command ends too."""
     environment = {
         "CONSERVATORY_CACHE": str((project / CLIPS).absolute()),
         "CONSERVATORY_PROJECT": str(project.absolute()),  # from where relative paths of datasets are meant
@@ -281,7 +286,7 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
         **run.environment(),
         **parent.named(),
         made_by.FOR: ", for ".join(filter(None, [f"retraining {path.name}", os.environ.get(made_by.FOR)])),
-        alerts.OFF: "off",  # one alert, from here
+        alerts.OFF: "off",  # this process sends the alert
     }
     before = signal.signal(signal.SIGTERM, _interrupted)
     process = subprocess.Popen(command, cwd=path, env=environment, pass_fds=[lock.fileno()], start_new_session=True)
@@ -290,7 +295,7 @@ def _child(path: Path, lock, command: list[str], project: Path) -> int:
     except BaseException:
         if process.poll() is None:
             leader = psutil.Process(process.pid)
-            started = [leader, *leader.children(recursive=True)]  # stages too: none may write on
+            started = [leader, *leader.children(recursive=True)]  # stages too, which must not go on writing
             os.killpg(process.pid, signal.SIGINT)
             for stubborn in psutil.wait_procs(started, PATIENCE)[1]:
                 stubborn.kill()

@@ -8,9 +8,9 @@ from pipelines.ops.registry.errors import RegistryError
 
 
 def save(project: Path, message: str, say=print) -> None:
-    """Commit the registry, and only it. Where git cannot now, the files stay changed and the user is told.
+    """Commit the registry, and only it. If git cannot commit now, the files stay changed and a message says so.
 
-    `RegistryError` where a file of it cannot be read: committed, that would be what `git checkout HEAD` brings back.
+    `RegistryError` if a file of it cannot be read: `git checkout HEAD` must restore good files.
     """
     try:
         for name in history.names(project):
@@ -18,6 +18,6 @@ def save(project: Path, message: str, say=print) -> None:
                 versions.load(project, name, version)
         cache_references.purged(project)
     except RegistryError as error:
-        raise RegistryError(f"{FOLDER}/ is not committed, for it cannot be read: {error}") from error
+        raise RegistryError(f"{FOLDER}/ was not committed, because it cannot be read: {error}") from error
     if why := git.commit_only(project, FOLDER, message):
         say(f"{FOLDER}/ is written but not committed ({why}): git add {FOLDER} && git commit")

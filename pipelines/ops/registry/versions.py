@@ -1,6 +1,6 @@
 """A version of a model: its inputs according to a commit's dvc.lock, its scores there, and its card.
 
-Everything is read from git and DVC's cache, nothing from the working tree: what is registered is the commit that it names.
+Everything is read from the commit in git and from DVC's cache, nothing from the working tree.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.runs import made_by
 
 MODELS = "models/tagging"
+RUNS = "models/runs"
 NUMBER = Any(int, float)
 MD5 = Match(r"[0-9a-f]{32}(\.dir)?\Z", "should be DVC's hash")
 HASH = Any("", MD5, msg=MD5.msg)
@@ -48,28 +49,32 @@ def path(project: Path, name: str, version: int) -> Path:
 
 
 def load(project: Path, name: str, version: int) -> dict:
-    """A version's record (see `describe`). `RegistryError` names the versions there are where it is none of them, and what is
-    wrong in a record that is not what it should be."""
+    """A version's record (see `describe`). `RegistryError` for an unknown version, with the known ones, or an invalid record."""
     known = history.stages(history.read(project, name))
     if not known:
-        there = ", ".join(history.names(project)) or "none yet: conservatory models register"
-        raise RegistryError(f"no model {name!r} is registered; there is {there}")
+        there = ", ".join(history.names(project)) or "none yet (conservatory models register)"
+        raise RegistryError(f"no model {name!r} is registered; registered models: {there}")
     if version not in known:
         raise RegistryError(f"{name} has no version {version}; it has {', '.join(map(str, known))}")
     return _record(project, name, version)
 
 
+def model_path(record: dict) -> str:
+    """Where the project keeps the model of a version's record: a tagger, or a run of another task."""
+    return f"{RUNS if record.get('task') else MODELS}/{record['name']}"
+
+
 def _record(project: Path, name: str, version: int) -> dict:
-    hashes = {f"{MODELS}/{name}": MD5, Optional(str): HASH}
+    hashes = Any(*({f"{folder}/{name}": MD5, Optional(str): HASH} for folder in (MODELS, RUNS)))
     schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
     file = path(project, name, version)
     return json_files.read(
-        file, schema, f"mend it, or take it from git: git checkout HEAD -- {file.relative_to(project)}"
+        file, schema, f"repair it, or restore it from git: git checkout HEAD -- {file.relative_to(project)}"
     )
 
 
 def undropped(project: Path) -> Iterator[tuple[dict, str]]:
-    """(record, stage) of every version but the dropped."""
+    """(record, stage) of every version that was not dropped."""
     for name in history.names(project):
         for version, stage in history.stages(history.read(project, name)).items():
             if stage != DROPPED:
@@ -77,10 +82,10 @@ def undropped(project: Path) -> Iterator[tuple[dict, str]]:
 
 
 def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, bool]:
-    """Make the model `name` of a commit a version, a challenger. Returns (version, is it new); the same model with the same
+    """Register the model `name` of a commit as a challenger. Returns (version, is it new?); the same model with the same
     predictions is registered once. Call it inside `history.alone`.
 
-    `RegistryError` where the commit has no such model, or its bytes are nowhere.
+    `RegistryError` if the commit has no such model, or its files are missing.
     """
     record = describe(project, name, revision)
     events = history.read(project, name)
@@ -88,52 +93,58 @@ def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, boo
         if stage == DROPPED:
             continue
         known = load(project, name, version)["hashes"]
-        if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
+        if all(known.get(out) == record["hashes"][out] for out in (model_path(record), _predictions(record))):
             return version, False
     version = max(history.stages(events), default=0) + 1
     with atomic(path(project, name, version).with_suffix(".md")) as temporary:
-        if not _card(project, name, record["commit"], temporary):
+        if not _card(project, record, temporary):
             temporary.write_text(
-                f"# {name}\n\nconservatory trace {MODELS}/{name} --rev {record['commit']} --card FILE\n"
+                f"# {name}\n\nconservatory trace {model_path(record)} --rev {record['commit']} --card FILE\n"
             )
     write_json(path(project, name, version), {"version": version, **record})
     history.append(project, name, "registered", version, f"from commit {record['commit'][:12]}")
     return version, True
 
 
-def _card(project: Path, name: str, commit: str, to: Path) -> bool:
-    """Write the model's whole card, with licences, metrics and lineage; False where it cannot be put together."""
-    trace = ["trace", f"{MODELS}/{name}", "--rev", commit, "--card", str(to.absolute())]
-    # a process of its own: lineage reads the project it stands in
+def _card(project: Path, record: dict, to: Path) -> bool:
+    """Write the model's card, with licences, metrics and lineage. Returns False if that fails."""
+    trace = ["trace", model_path(record), "--rev", record["commit"], "--card", str(to.absolute())]
+    # a separate process: lineage reads the project in the current folder
     done = subprocess.run([sys.executable, "-m", "pipelines.cli", *trace], cwd=project, capture_output=True)
     return done.returncode == 0
 
 
 def _predictions(record: dict) -> str:
+    if record.get("task"):
+        return f"data/scores/{record['name']}"
     return f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
 
 
 def describe(project: Path, name: str, revision: str) -> dict:
-    """The record of a model as of a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
-    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and all they were made from), metrics, and
-    runs (which made those, as far as it is known here: `made.of`)."""
+    """The record of a model in a commit: name, commit, dataset, tags, leave_out, code (of its training stage), params (the
+    same), hashes (path -> DVC's hash of the model, its predictions and embeddings, and of all their inputs), metrics, and
+    runs (that made those, as far as known here: `made_by.of`)."""
     commit = git.commit_id(project, revision)
     try:
         stages = recipe.parse_lock(git.show(project, commit, "dvc.lock") or "")
     except yaml.YAMLError as error:
         raise RegistryError(f"dvc.lock of {commit[:12]} cannot be read: {' '.join(str(error).split())}") from error
     graph = recipe.Graph(stages)
+    if f"{RUNS}/{name}" in graph.maker:
+        return _described_run(project, name, commit, stages)
     model = f"{MODELS}/{name}"
     trained = recipe.origin(model, stages)
     if trained is None:
-        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith(f"{MODELS}/"))
+        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith((f"{MODELS}/", f"{RUNS}/")))
         raise RegistryError(
-            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model at all'}. Train it "
+            f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model'}. Train it "
             "(conservatory run) and commit dvc.lock first"
         )
     config = json.loads(objects.file(project, {model: trained["data"]}, f"{model}/config.json").read_bytes())
     if "dataset" not in config:
-        raise RegistryError(f"{name} was not trained here (published weights): there is nothing to retrain and compare")
+        raise RegistryError(
+            f"{name} has published weights and was not trained here: it cannot be retrained and compared"
+        )
     scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
     if missing := [file for file in scored if file not in graph.maker]:
         raise RegistryError(
@@ -155,11 +166,41 @@ def describe(project: Path, name: str, revision: str) -> dict:
     }
 
 
+def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict]) -> dict:
+    """The same of a run; `task` is its family, and it has no tags."""
+    graph, model, scored = recipe.Graph(stages), f"{RUNS}/{name}", f"data/scores/{name}"
+    if scored not in graph.maker:
+        raise RegistryError(f"dvc.lock of commit {commit[:12]} has no {scored}: conservatory run, then commit dvc.lock")
+    fitted = recipe.origin(model, stages)
+    config = json.loads(objects.file(project, {model: fitted["data"]}, f"{model}/config.json").read_bytes())
+    return {
+        "name": name,
+        "commit": commit,
+        "task": config["task"],
+        "dataset": config["dataset"],
+        "tags": [],
+        "leave_out": {},
+        "stage": fitted["stage"],
+        "code": fitted["code"],
+        "params": fitted["params"],
+        "metrics": {
+            metric: {"n": found["n"], "value": found["value"], "ci95": found["ci95"]}
+            for metric, found in _report(project, commit, graph, "reports/scores.json", model)
+            .get(config["task"], {})
+            .get(name, {})
+            .items()
+            if found["value"] is not None
+        },
+        "hashes": lineage(stages, [model, scored]),
+        "runs": _runs(project, stages, [model, scored]),
+    }
+
+
 def export(project: Path, record: dict, to: Path) -> None:
-    """Copy a version's model into the new folder `to`. `RegistryError` if it is there already, or the bytes are nowhere."""
+    """Copy a version's model into the new folder `to`. `RegistryError` if that exists, or files are missing."""
     if to.exists():
-        raise RegistryError(f"{to} is there already; name a new folder")
-    model = f"{MODELS}/{record['name']}"
+        raise RegistryError(f"{to} exists already; name a new folder")
+    model = model_path(record)
     found = objects.listing(project, record["hashes"][model], model)
     sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
     for inside, source in sources.items():
@@ -168,7 +209,7 @@ def export(project: Path, record: dict, to: Path) -> None:
 
 
 def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
-    """Path -> hash of the outputs `paths` (those that a stage makes), and of every output and file of data upstream, sorted."""
+    """Path -> hash of the outputs `paths`, and of every output and data file upstream, sorted."""
     graph, found = recipe.Graph(stages), {}
     names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
     for name in names:
@@ -179,21 +220,23 @@ def lineage(stages: dict[str, dict], paths: list[str]) -> dict[str, str]:
 
 
 def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str, dict]:
-    """Which runs made the outputs `paths` and all before them (`made.of`), those that are known here."""
+    """The known runs that made the outputs `paths` and all outputs before them (`made_by.of`)."""
     graph = recipe.Graph(stages)
     names = graph.upstream(graph.maker[path] for path in paths if path in graph.maker)
     return made_by.of(project, {name: stages[name] for name in names})
 
 
 def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
-    """Metric -> n, value, ci95, from those reports in the commit that were made from this very model."""
-    scores = _report(project, commit, graph, "reports/tagging.json", name).get(dataset, {}).get(name, {})
+    """Metric -> n, value, ci95, from the reports in the commit that were made from this model."""
+    scores = _report(project, commit, graph, "reports/tagging.json", f"{MODELS}/{name}").get(dataset, {}).get(name, {})
     found = {
         metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
         for metric in ("roc_auc", "pr_auc")
         if metric in scores
     }
-    study = _report(project, commit, graph, "reports/study.json", name).get(dataset, {}).get("targets", {})
+    study = (
+        _report(project, commit, graph, "reports/study.json", f"{MODELS}/{name}").get(dataset, {}).get("targets", {})
+    )
     for target, parts in study.items():
         for probe, records in parts.get("probes", {}).items():
             if name in records:
@@ -206,18 +249,18 @@ def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name
     return found
 
 
-def _report(project: Path, commit: str, graph: recipe.Graph, path: str, name: str) -> dict:
-    """A report of a commit; empty where that has none, or its figures are of another model: of a retraining that ran some stages
-    only, the others' reports are those of the commit it began from."""
+def _report(project: Path, commit: str, graph: recipe.Graph, path: str, model: str) -> dict:
+    """A report of a commit; empty if it has none, or if the figures are of another model: a retraining of some stages leaves the
+    other reports of the commit it started from."""
 
     def listing(md5: str) -> dict[str, str]:
         try:
             return objects.listing(project, md5, path)
         except RegistryError:
-            return {}  # it cannot be checked, and is then not taken
+            return {}  # it cannot be checked
 
     text = git.show(project, commit, path)
-    if text is None or not graph.made_from(path, f"{MODELS}/{name}", listing):
+    if text is None or not graph.made_from(path, model, listing):
         return {}
     locked = recipe.data_version(graph.stages[graph.maker[path]], path)
     return json.loads(text) if hashlib.md5(text.encode()).hexdigest() == locked else {}

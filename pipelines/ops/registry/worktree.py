@@ -1,8 +1,8 @@
 """A git worktree for each retraining, in `.cache/retrain/<id>` on a branch `retrain/<id>`. It shares the project's DVC cache; the
-user's tree and other retrainings are not touched.
+user's tree and other retrainings are not changed.
 
-`<id>.json` beside it says that it is complete and what it is for; `<id>.lock` is held while a process works in it, so that one
-that was killed and one that is at work can be told apart.
+`<id>.json` beside it is written when the worktree is complete, and has the options; `<id>.lock` is held while a process works in
+it, which tells a running retraining from a killed one.
 """
 
 import datetime
@@ -20,6 +20,7 @@ import psutil
 from voluptuous import ALLOW_EXTRA, Schema
 
 from pipelines.core.files import write_json
+from pipelines.ops.patches import cache, config
 from pipelines.ops.registry import git, json_files
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.runs import record
@@ -30,13 +31,14 @@ PLAN = Schema({"base": json_files.COMMIT, "changes": [str], "stages": [str]}, re
 
 
 def new_id() -> str:
-    """For instance 20261121T214000Z-3fa9: sorts by time, and two that begin in one second differ."""
+    """For instance 20261121T214000Z-3fa9: sorts by time, and differs for two that start in one second."""
     return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 @contextmanager
 def held(project: Path, name: str) -> Iterator[IO]:
-    """Work on a retraining alone. `RegistryError` if a process does already. Yields the open lock; who inherits it holds it."""
+    """Hold the lock of a retraining. `RegistryError` if another process does. Yields the open file; child processes inherit
+    it."""
     folder = project / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w") as file:
@@ -46,31 +48,32 @@ def held(project: Path, name: str) -> Iterator[IO]:
                 break
             except BlockingIOError:
                 if not patience:
-                    numbers = ", ".join(map(str, _holders(Path(file.name)))) or "of another user, or another machine"
+                    numbers = ", ".join(map(str, _holders(Path(file.name)))) or "of another user or machine"
                     raise RegistryError(
-                        f"retraining {name} is at work in another process ({numbers}); nothing was done to it. Wait for its "
+                        f"retraining {name} is running in another process ({numbers}); nothing was done. Wait for its "
                         "end, or end it"
                     ) from None
-                time.sleep(patience)  # it may be somebody who only asks
+                time.sleep(patience)  # `at_work` may hold it for a moment
         yield file
 
 
 def _holders(lock: Path) -> list[int]:
-    """Who has a lock's file open, we apart: who works on it, also after the one who took the lock was killed."""
+    """The other processes with a lock's file open; they include children of a killed process."""
     found, path = [], str(lock.absolute())
     for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):  # it ended meanwhile, or is another user's
+        with suppress(psutil.Error, OSError):  # it has ended, or is another user's
             if process.pid != os.getpid() and any(file.path == path for file in process.open_files()):
                 found.append(process.pid)
     return found
 
 
 def create(project: Path, name: str, revision: str, plan: dict) -> Path:
-    """Make the worktree at a revision. Raises `RegistryError` outside git, or where the project is not the repository's root."""
+    """Make the worktree at a revision. Raises `RegistryError` outside git, or if the project is not the root of its
+    repository."""
     base = git.commit_id(project, revision)
     if inside := git.run(project, "rev-parse", "--show-prefix").stdout.strip():
         raise RegistryError(
-            f"the project is the folder {inside} of a git repository; a retraining needs it at the root"
+            f"the project is the folder {inside} of a git repository; a retraining needs the project at its root"
         )
     path = project / FOLDER / name
     with _one_at_a_time(project):
@@ -81,19 +84,19 @@ def create(project: Path, name: str, revision: str, plan: dict) -> Path:
 
 
 def plan(project: Path, name: str) -> dict:
-    """What a retraining was begun with: base (a commit), changes and stages. `RegistryError` where there is none of that name, it
-    never was set up, or that cannot be read."""
+    """The options of a retraining: base (a commit), changes and stages. `RegistryError` if it does not exist, was never
+    completed, or cannot be read."""
     if not _plan(project, name).exists():
         there = ", ".join(waiting(project)) or "none"
-        raise RegistryError(f"there is no retraining {name!r} to go on with; there is {there}")
-    way_out = "it cannot be gone on with; conservatory retrain --clean takes it away"
+        raise RegistryError(f"there is no unfinished retraining {name!r}; unfinished: {there}")
+    way_out = "it cannot be continued; conservatory retrain --clean removes it"
     if not (project / FOLDER / name).is_dir():
         raise RegistryError(f"the worktree of retraining {name} is gone: {way_out}")
     return json_files.read(_plan(project, name), PLAN, way_out)
 
 
 def waiting(project: Path) -> list[str]:
-    """The retrainings that have not ended, the oldest first: interrupted, failed or at work."""
+    """The unfinished retrainings, oldest first: interrupted, failed or running."""
     folder = project / FOLDER
     return (
         sorted({path.stem for path in folder.iterdir() if path.is_dir() or path.suffix == ".json"})
@@ -103,7 +106,7 @@ def waiting(project: Path) -> list[str]:
 
 
 def at_work(project: Path, name: str) -> bool:
-    """Does a process work on it now? Asking takes the lock for a moment, which `held` outwaits."""
+    """Is it running? This takes the lock for a moment, which `held` waits for."""
     path = project / FOLDER / f"{name}.lock"
     if not path.exists():
         return False
@@ -116,9 +119,9 @@ def at_work(project: Path, name: str) -> bool:
 
 
 def remove(project: Path, name: str, branch: bool) -> None:
-    """Take a worktree away, with `branch` its branch too; half of one, as a kill may leave it, as well."""
+    """Remove a worktree, also a half-made one; with `branch`, its branch too."""
     path = project / FOLDER / name
-    _plan(project, name).unlink(missing_ok=True)  # first: from here on there is nothing to go on with
+    _plan(project, name).unlink(missing_ok=True)  # first: without it the retraining cannot be continued
     with _one_at_a_time(project):
         shutil.rmtree(path, ignore_errors=True)
         git.run(project, "worktree", "prune")
@@ -128,8 +131,7 @@ def remove(project: Path, name: str, branch: bool) -> None:
 
 
 def take_away(project: Path, name: str, registered: Container[str]) -> None:
-    """Remove what a retraining left, its branch too unless that holds one of the commits `registered`. `RegistryError` if it is
-    at work."""
+    """Remove a retraining, with its branch unless that has one of the commits `registered`. `RegistryError` if it is running."""
     with held(project, name):
         remove(project, name, branch=not holds(project, name, registered))
 
@@ -143,7 +145,7 @@ def holds(project: Path, name: str, registered: Container[str]) -> bool:
 
 
 def failure(project: Path, name: str) -> str:
-    """Which stage of a retraining failed last, and why; "" where none did."""
+    """The stage of a retraining that failed last, and why; "" if none did."""
     runs = list(record.runs(record.read(project / FOLDER / name)).values())
     last = runs[-1] if runs else {}
     return f"{last.get('failed', '')} {last.get('reason', '')}".strip() if last.get("status") else ""
@@ -151,24 +153,21 @@ def failure(project: Path, name: str) -> str:
 
 def has_remote(folder: Path) -> bool:
     """Has DVC a default remote to push to?"""
-    return bool(_config(folder).get("core", {}).get("remote"))
+    return bool(config.read(folder).get("core", {}).get("remote"))
 
 
 def _share(project: Path, path: Path) -> None:
-    """Point the worktree's DVC at the project's cache and remotes, and let it find what was downloaded before."""
-    from dvc.config import Config
-    from dvc.repo import Repo
-
+    """Configure the worktree's DVC with the project's cache and remotes, and share the project's downloads."""
     given = project / ".dvc" / "config.local"
     if given.exists():
         shutil.copyfile(given, path / ".dvc" / "config.local")
-    cache = Path(Repo(str(project.absolute())).cache.local.path).absolute().parents[1]  # <cache.dir>/files/md5
-    remotes = {name: dict(remote) for name, remote in _config(project).get("remote", {}).items()}
-    # the commit may lack a remote of which config.local has the keys: not valid before the url is in it
-    with Config(str((path / ".dvc").absolute()), validate=False).edit("local") as local:
-        # links, not copies, of what the project has already: stages never edit in place
-        local.setdefault("cache", {}).update({"dir": str(cache), "type": ["reflink", "hardlink", "symlink", "copy"]})
-        for name, remote in remotes.items():  # a relative path is meant from the project's folder
+    folder = cache.folder(cache.of_project(project).absolute())
+    remotes = {name: dict(remote) for name, remote in config.read(project).get("remote", {}).items()}
+    # config.local may have the keys of a remote that the commit lacks: invalid until the url is added here
+    with config.editing_local(path) as local:
+        # links instead of copies: stages never edit in place
+        local.setdefault("cache", {}).update({"dir": str(folder), "type": ["reflink", "hardlink", "symlink", "copy"]})
+        for name, remote in remotes.items():  # a relative path is relative to the project's folder
             local.setdefault("remote", {}).setdefault(name, {})["url"] = str(remote["url"])
     (path / ".cache").mkdir(exist_ok=True)
     downloads = (project / ".cache" / "downloads").absolute()
@@ -179,19 +178,13 @@ def _share(project: Path, path: Path) -> None:
         shutil.copyfile(hashes, path / ".cache" / "hashes.json")
 
 
-def _config(folder: Path) -> dict:
-    from dvc.config import Config
-
-    return Config(str((folder / ".dvc").absolute()))
-
-
 def _plan(project: Path, name: str) -> Path:
     return project / FOLDER / f"{name}.json"
 
 
 @contextmanager
 def _one_at_a_time(project: Path) -> Iterator[None]:
-    """git's list of worktrees is changed by one process at a time."""
+    """A lock: one process at a time may change git's list of worktrees."""
     with open(project / FOLDER / ".lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

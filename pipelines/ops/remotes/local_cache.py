@@ -7,13 +7,10 @@ import shutil
 from pathlib import Path
 
 from pipelines.core.files import atomic
+from pipelines.ops.patches.cache import known_hash, listing, path, protect
 
 ASIDE = Path(".dvc/tmp/corrupt")
-ABSENT, SOUND, SPOILT = "absent", "sound", "spoilt"
-
-
-def path(repo, md5: str) -> Path:
-    return Path(repo.cache.local.oid_to_path(md5))
+ABSENT, SOUND, DAMAGED = "absent", "sound", "damaged"
 
 
 def digest(file: Path) -> str:
@@ -23,18 +20,17 @@ def digest(file: Path) -> str:
 
 
 def state(repo, md5: str, thorough: bool = False) -> str:
-    """ABSENT, SOUND or SPOILT. A file that was hashed before and has the same inode, size and time since is believed, unless
-    `thorough`: a disk that lies is found by reading alone."""
+    """ABSENT, SOUND or DAMAGED. The hash of a file with the same inode, size and time as before is taken from DVC's database,
+    unless `thorough`: a faulty disk is found only by reading."""
     file = path(repo, md5)
     if not file.exists():
         return ABSENT
-    known = None if thorough else repo.state.get(str(file), repo.cache.local.fs)[1]
-    found = known.value if known else digest(file)
-    return SOUND if found.partition(".")[0] == md5.partition(".")[0] else SPOILT
+    found = (None if thorough else known_hash(repo, file)) or digest(file)
+    return SOUND if found.partition(".")[0] == md5.partition(".")[0] else DAMAGED
 
 
 def entries(repo, folder: str) -> dict[str, str] | None:
-    """Relative path -> hash of the files of a folder, by the listing that has its hash; None where that is absent or spoilt."""
+    """Relative path -> hash of the files of a folder, by its listing; None if that is absent or damaged."""
     try:
         found = {entry["relpath"]: entry["md5"] for entry in json.loads(path(repo, folder).read_bytes())}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -46,15 +42,15 @@ def keep(repo, md5: str, source: Path) -> None:
     """Put a copy of `source`, which must have this hash, into the cache, as DVC would."""
     with atomic(path(repo, md5)) as temporary:
         shutil.copyfile(source, temporary)
-    repo.cache.local.protect(str(path(repo, md5)))
+    protect(repo, md5)
 
 
 def put_aside(repo, md5: str, what: str) -> None:
-    """Take a spoilt file out of the cache, and the file at `what` in the project if it is the same one (a link to it, or as
-    spoilt): DVC would take either for what it should be. Its bytes are kept in .dvc/tmp/corrupt."""
+    """Move a damaged file from the cache to .dvc/tmp/corrupt, and delete the file at `what` in the project if it is a link to it
+    or has the same content: DVC would trust either."""
     file, here = path(repo, md5), Path(repo.root_dir) / what
-    spoilt = digest(file)
-    same = here.is_file() and (here.samefile(file) or digest(here) == spoilt)
+    damaged = digest(file)
+    same = here.is_file() and (here.samefile(file) or digest(here) == damaged)
     kept = Path(repo.root_dir) / ASIDE / md5
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(file, kept)
@@ -63,7 +59,7 @@ def put_aside(repo, md5: str, what: str) -> None:
 
 
 def restore(repo, md5: str, what: str) -> bool:
-    """Make an absent file of the cache good from the project's own file at `what`, if that still has its hash."""
+    """Restore an absent file of the cache from the project's file at `what`, if that has the same hash."""
     here = Path(repo.root_dir) / what
     with contextlib.suppress(OSError):
         if here.is_file() and digest(here) == md5:
@@ -73,16 +69,11 @@ def restore(repo, md5: str, what: str) -> bool:
 
 
 def relist(repo, md5: str, what: str) -> None:
-    """Write the listing of the folder at `what` anew, if the folder as it lies in the project gives the same hash."""
-    from dvc_data.hashfile.hash_info import HashInfo
-    from dvc_data.hashfile.tree import Tree
-
-    folder, tree = Path(repo.root_dir) / what, Tree()
-    for file in folder.rglob("*") if folder.is_dir() else ():
-        if file.is_file():
-            tree.add(file.relative_to(folder).parts, None, HashInfo("md5", digest(file)))
-    tree.digest()
-    if tree.oid == md5:
+    """Write the listing of the folder at `what` again, if the folder in the project gives the same hash."""
+    folder = Path(repo.root_dir) / what
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+    found, content = listing({file.relative_to(folder).parts: digest(file) for file in files})
+    if found == md5:
         with atomic(path(repo, md5)) as temporary:
-            temporary.write_bytes(tree.as_bytes())
-        repo.cache.local.protect(str(path(repo, md5)))
+            temporary.write_bytes(content)
+        protect(repo, md5)

@@ -1,9 +1,8 @@
-"""A DVC remote: list, put and get files, with errors in plain words.
+"""A DVC remote: list, put and get files, and explain errors.
 
-A file appears under its name when all of it is there. (DVC writes over SSH under the final name: whoever breaks off leaves half.)
-"""
+A file appears under its name only when it is complete. (Over SSH, DVC itself writes under the final name, so an interruption
+leaves half a file.)"""
 
-import contextlib
 import errno
 import hashlib
 import secrets
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from pipelines.core.files import atomic
 from pipelines.harness.progress import progress
+from pipelines.ops.patches import remote
+from pipelines.ops.patches.remote import address
 from pipelines.ops.remotes.local_cache import digest
 
 JOBS = 8
@@ -40,104 +41,84 @@ DENIED = (
 
 
 class RemoteError(Exception):
-    """What could not be carried, why, and what to do; what was carried stays where it is."""
+    """Some files could not be transferred; the message says which, why, and what to do. The others were."""
 
 
-class Spoilt(Exception):
-    """What was read has another hash than its name."""
+class Damaged(Exception):
+    """The content of a file has another hash than its name."""
 
 
 def open_remote(repo, name: str = ""):
-    """DVC's store of files in a remote, the default one without a name. `RemoteError` where it cannot be used."""
+    """DVC's object database of a remote, of the default one without a name. `RemoteError` if it cannot be used."""
     from dvc.config import ConfigError, NoRemoteError, RemoteNotFoundError
     from dvc.fs import RemoteMissingDepsError
 
     try:
-        return repo.cloud.get_remote_odb(name or None, "push")
+        return remote.database(repo, name)
     except NoRemoteError:
         raise RemoteError("There is no default remote: dvc remote add -d NAME URL (docs/remotes.md)") from None
     except RemoteNotFoundError:
         known = ", ".join(repo.config["remote"]) or "none"
-        raise RemoteError(f"There is no remote {name!r}; there is {known}") from None
+        raise RemoteError(f"There is no remote {name!r}; known remotes: {known}") from None
     except (RemoteMissingDepsError, ImportError) as error:
         raise RemoteError(
-            f"{error}. For S3 and SSH: pip install -c constraints.txt -e '.[s3,ssh]'; for others the package it names"
+            f"{error}. For S3 and SSH: pip install -c constraints.txt -e '.[s3,ssh]'; for other kinds, install the named package"
         ) from error
     except ConfigError as error:
         raise RemoteError(f"The remote cannot be used: {error}") from error
 
 
-def address(shelf) -> str:
-    return shelf.fs.unstrip_protocol(shelf.path).removeprefix("file://").removesuffix("/files/md5")
-
-
-def sizes(shelf) -> dict[str, int]:
-    """Hash -> bytes of every file in the remote; none where its folder is not there yet. `RemoteError` if it cannot be asked."""
+def sizes(store) -> dict[str, int]:
+    """Hash -> bytes of every file in the remote; empty if its folder does not exist yet. `RemoteError` if it cannot be listed."""
     try:
-        if _local(shelf):
-            root = Path(shelf.path)
-            found = {file: file.stat().st_size for file in root.glob("??/*") if file.is_file()} if root.exists() else {}
-        else:
-            shelf.fs.fs.invalidate_cache()
-            listed = shelf.fs.fs.find(shelf.path, detail=True)
-            found = {path: entry["size"] for path, entry in listed.items()}
+        found = remote.listed(store)
     except FileNotFoundError:
         return {}
-    except Exception as error:  # each kind of remote has its own
-        raise RemoteError(f"{address(shelf)} cannot be asked what it has: {reason(error)}") from error
+    except Exception as error:  # each kind of remote raises its own exceptions
+        raise RemoteError(f"{address(store)} cannot be listed: {reason(error)}") from error
     names = {Path(path).parent.name + Path(path).name: size for path, size in found.items()}
     return {name: size for name, size in names.items() if len(name.removesuffix(".dir")) == 32 and "." not in name[:32]}
 
 
-def put(shelf, md5: str, source: Path) -> None:
-    """Copy `source` to the remote, under its name when it is whole."""
-    target = shelf.oid_to_path(md5)
-    if _local(shelf):
+def put(store, md5: str, source: Path) -> None:
+    """Copy `source` to the remote, under its name when it is complete."""
+    target = remote.path(store, md5)
+    if remote.protocol(store) == "local":
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)
-    elif shelf.fs.protocol == "ssh":
-        temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-        try:
-            shelf.fs.put_file(str(source), temporary)
-            shelf.fs.fs.mv(temporary, target)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                shelf.fs.fs.rm_file(temporary)
-            raise
-    else:  # a put to a store of objects is whole or is not
-        shelf.fs.put_file(str(source), target)
+    elif remote.protocol(store) == "ssh":
+        remote.upload_and_rename(store, source, f"{target}.{secrets.token_hex(4)}.tmp", target)
+    else:  # an object store shows an upload only when it is complete
+        remote.upload(store, source, target)
 
 
-def get(shelf, md5: str, target: Path) -> None:
-    """Copy a file of the remote to `target`, under its name when it is whole and has its hash. `Spoilt` where it has another."""
+def get(store, md5: str, target: Path) -> None:
+    """Copy a file of the remote to `target`, under its name if it is complete and has that hash. Raises `Damaged` if it has
+    another."""
     with atomic(target) as temporary:
-        shelf.fs.get_file(shelf.oid_to_path(md5), str(temporary))
+        remote.download(store, remote.path(store, md5), temporary)
         if digest(temporary) != md5.partition(".")[0]:
-            raise Spoilt(md5)
+            raise Damaged(md5)
 
 
-def remove(shelf, md5: str) -> None:
-    """Delete a file of the remote. `FileNotFoundError` where it is not there, if that kind of remote says so."""
-    target = shelf.oid_to_path(md5)
-    if _local(shelf):
-        Path(target).unlink()
-    else:
-        shelf.fs.fs.rm_file(target)
+def remove(store, md5: str) -> None:
+    """Delete a file of the remote. `FileNotFoundError` if it is missing and that kind of remote reports it."""
+    remote.delete(store, remote.path(store, md5))
 
 
-def check(shelf, md5: str) -> None:
-    """Read a file of the remote to its end. `Spoilt` where it has another hash than its name."""
+def check(store, md5: str) -> None:
+    """Read a file of the remote completely. Raises `Damaged` if its hash is not its name."""
     found = hashlib.md5()
-    with shelf.fs.open(shelf.oid_to_path(md5), "rb") as content:
+    with remote.opened(store, remote.path(store, md5)) as content:
         for block in iter(partial(content.read, BLOCK), b""):
             found.update(block)
     if found.hexdigest() != md5.partition(".")[0]:
-        raise Spoilt(md5)
+        raise Damaged(md5)
 
 
 def each(items: Iterable[str], work: Callable[[str], None], description: str) -> dict[str, Exception]:
-    """Do `work` for every item, several at a time, and return the errors. After one that the next would meet too (no room, no
-    connection, no right), no more are begun, and those left count as failed by it."""
+    """Call `work` for every item, several at a time, and return the errors. After an error that would also stop the next item
+    (full disk, no connection, no permission), no more are started, and the rest count as failed with that error."""
     items, stop, failed = list(items), threading.Event(), {}
     reasons: list[Exception] = []
 
@@ -147,7 +128,7 @@ def each(items: Iterable[str], work: Callable[[str], None], description: str) ->
             return
         try:
             work(item)
-        except Spoilt as error:
+        except Damaged as error:
             failed[item] = error
         except Exception as error:
             failed[item] = error
@@ -167,24 +148,20 @@ def each(items: Iterable[str], work: Callable[[str], None], description: str) ->
 
 
 def reason(error: BaseException) -> str:
-    """An error of whichever kind of remote, and what to do about it."""
+    """An error of any kind of remote as a sentence, with what to do."""
     text = " ".join(str(error).split())[:300] or type(error).__name__
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT) or any(word in text for word in FULL):
-        return f"it is full ({text}). Make room there (docs/retention.md), or push to another: --remote NAME"
+        return f"it is full ({text}). Free space there (docs/retention.md), or push to another: --remote NAME"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS) or any(word in text for word in DENIED):
-        return f"it does not let you ({text}). See `dvc remote list` and its credentials in .dvc/config.local"
+        return f"access is denied ({text}). See `dvc remote list` and the credentials in .dvc/config.local"
     if isinstance(error, ConnectionError | TimeoutError) or any(word in text for word in GONE):
-        return f"it does not answer ({text}). Is it running, and is its address right (`dvc remote list`)?"
+        return f"it does not answer ({text}). Is it running, and is its address correct (`dvc remote list`)?"
     return text
 
 
 def reason_here(error: BaseException) -> str:
-    """`reason` of an error in fetching: where there is no room, it is this disk that has none."""
+    """`reason` of an error in fetching: a full disk is the one here."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk here is full; conservatory prune and conservatory cache --prune make room"
+        return "the disk here is full; conservatory prune and conservatory cache --prune free space"
     return reason(error)
-
-
-def _local(shelf) -> bool:
-    return shelf.fs.protocol == "local"

@@ -18,15 +18,13 @@ HERE = Path()
 
 
 def prune(
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without, what would go is listed and nothing is touched.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list; as without --yes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only list what would be deleted.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list, as without --yes.")] = False,
     withdrawn: Annotated[
         bool,
         typer.Option(
             "--withdrawn",
-            help="Also the bytes of withdrawn clips: in older results, reports and the cache of clips.",
+            help="Also delete the bytes of withdrawn clips: in older results, reports and the cache of clips.",
         ),
     ] = False,
     remote: Annotated[
@@ -34,44 +32,44 @@ def prune(
         typer.Option(
             "--remote",
             "-r",
-            help="With --withdrawn: delete from this remote, and only there, what registry/purged.json says was purged here.",
+            help="With --withdrawn: delete the files listed in registry/purged.json from this remote, and nothing here.",
         ),
     ] = "",
     also: Annotated[
         list[str] | None,
-        typer.Option(help=f"Also this, which otherwise stays: {', '.join(policy.ALSO)}. Again for more."),
+        typer.Option(help=f"Also delete what is otherwise kept: {', '.join(policy.ALSO)}. Can be given several times."),
     ] = None,
 ) -> None:
     """Free disk space: old experiments, interrupted retrainings, unreferenced files of the DVC cache, old Dagster runs.
 
-    `retention` in params.yaml says what is old. What any registered model needs stays, whatever its stage, as does what a branch,
-    a tag, a kept experiment or a worktree names. Remotes are not touched, but by --withdrawn --remote NAME, which deletes there
-    what --withdrawn has purged here. Killed in the middle, the same command goes on.
+    `retention` in params.yaml says what is old. Files that a registered model (whatever its stage), a branch, a tag, a kept
+    experiment or a worktree names are kept. Remotes are not changed, except by --withdrawn --remote NAME, which deletes there
+    what --withdrawn has purged here. After a kill, run the same command again.
     """
-    from pipelines.ops.retention import prune as pruning  # pandas takes most of a second, and --help needs none of it
+    from pipelines.ops.retention import prune as pruning  # imports pandas, which takes most of a second
 
     if remote:
         _shelved(remote, yes and not dry_run, withdrawn and not also)
         return
     try:
         if unknown := set(also or ()) - set(policy.ALSO):
-            raise RegistryError(f"--also {unknown.pop()}: it takes {', '.join(policy.ALSO)}")
+            raise RegistryError(f"--also {unknown.pop()}: allowed are {', '.join(policy.ALSO)}")
         rules = policy.read(HERE)
         really = yes and not dry_run
         if really:
-            pending_alerts.tell(HERE)  # before what it follows from is taken away
+            pending_alerts.tell(HERE)  # before the files it is derived from are deleted
         pruning.prune(HERE, rules, also or [], withdrawn, really, show)
     except (RegistryError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
     status = _dagster(rules["runs"], really)
     given = " ".join([*(["--withdrawn"] if withdrawn else []), *(f"--also {name}" for name in also or ()), "--yes"])
-    print("Done." if really else f"Nothing was touched: conservatory prune {given} does it.")
+    print("Done." if really else f"Nothing was deleted. To delete: conservatory prune {given}")
     raise typer.Exit(status)
 
 
 def _shelved(remote: str, really: bool, alone: bool) -> None:
-    """Withdrawn clips on a remote. Exit status 1 where not all could be deleted or the remote cannot be asked."""
+    """Delete withdrawn clips from a remote. Exit status 1 if some could not be deleted or the remote cannot be reached."""
     from dvc.exceptions import DvcException
 
     from pipelines.ops.remotes.remote_store import RemoteError
@@ -80,7 +78,7 @@ def _shelved(remote: str, really: bool, alone: bool) -> None:
     try:
         if not alone:
             raise RegistryError(
-                "--remote goes with --withdrawn and nothing else: of a remote, only withdrawn clips are deleted"
+                "--remote needs --withdrawn and no other option: only withdrawn clips are deleted from a remote"
             )
         withdrawn_on_remote.prune(HERE, remote, really, show)
     except RemoteError as error:
@@ -90,12 +88,12 @@ def _shelved(remote: str, really: bool, alone: bool) -> None:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
     print(
-        "Done." if really else f"Nothing was touched: conservatory prune --withdrawn --remote {remote} --yes does it."
+        "Done." if really else f"Nothing was deleted. To delete: conservatory prune --withdrawn --remote {remote} --yes"
     )
 
 
 def show(rows: list[dict]) -> None:
-    """What goes and what stays, with sizes and reasons."""
+    """Print what is deleted and what is kept, with sizes and reasons."""
     for title, going in (("Goes", True), ("Stays", False)):
         chosen = [each for each in rows if bool(each["kept"]) is not going]
         known = [each["bytes"] for each in chosen if each["bytes"] is not None]
@@ -106,7 +104,7 @@ def show(rows: list[dict]) -> None:
 
 
 def _dagster(rules: dict, really: bool) -> int:
-    """The same of Dagster's runs, in a process of its own: nothing here imports it."""
+    """The same for Dagster's runs, in a separate process, since `pipelines` does not import Dagster."""
     home = Path(os.environ.get("DAGSTER_HOME") or HERE / ".dagster")
     if not home.is_dir() or importlib.util.find_spec("dagster") is None:
         return 0

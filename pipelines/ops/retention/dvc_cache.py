@@ -1,13 +1,11 @@
 """Find the files of the DVC cache that nothing references.
 
-Needed is what is named by this tree and every worktree, by the tip of every branch, tag, stash and experiment, and by every
-version that is registered here or on any branch and was not dropped. A name is any hash in a dvc.lock, a .dvc file, a registry's
-record or a folder's listing, so that a file that cannot be parsed keeps what it names. What is younger than the policy says stays
-too: a run may have made it and not yet have written it down.
-"""
+A file is referenced if its hash is in a dvc.lock, a .dvc file, a record of the registry or a folder's listing: of this tree and
+every worktree, of the tip of every branch, tag, stash and experiment, and of every version that is registered here or on any
+branch and was not dropped. Hashes are found by a regular expression, so a file that cannot be parsed still protects what it
+names. Files younger than the policy allows are kept too: a run may have made one and not yet recorded it."""
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from pipelines import recipe
 from pipelines.ops.dvc import recover
+from pipelines.ops.patches import locks
 from pipelines.ops.registry import cache_references, git, objects, other_branches, versions, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention.policy import DAY, row
@@ -22,34 +21,27 @@ from pipelines.ops.retention.policy import DAY, row
 HASH = re.compile(rb"\b[0-9a-f]{32}(?:\.dir\b)?")
 
 
-def folder(project: Path) -> Path:
-    from dvc.repo import Repo  # a second to import
-
-    with Repo(str(project.absolute())) as repo:
-        return Path(repo.cache.local.path)
-
-
 def why_not(project: Path, cache: Path) -> str:
-    """Why the cache must be left alone now; "" if it need not."""
+    """Why nothing may be deleted from the cache now; "" if it may."""
     if not cache.resolve().is_relative_to(project.resolve()):
-        return f"it lies outside the project, in {cache}, where others may use it"
+        return f"it is outside the project, in {cache}, and may be shared"
     return busy(project)
 
 
 def busy(project: Path) -> str:
-    """Why nothing that a run uses may go now; "" where nothing is at work."""
+    """Why nothing that a run uses may be deleted now; "" if nothing is running."""
     if retrainings := [name for name in worktree.waiting(project) if worktree.at_work(project, name)]:
-        return f"retraining {retrainings[0]} is at work"
+        return f"retraining {retrainings[0]} is running"
     with contextlib.suppress(OSError, ValueError):
-        locks = json.loads((project / recover.RWLOCK).read_text())
-        if living := [pid for pid in recover.holders(locks) if recover.alive(pid)]:
-            return f"DVC is at work (process {living[0]})"
+        text = (project / locks.RWLOCK).read_text()
+        if living := [pid for pid in locks.dvc_processes(text) if recover.alive(pid)]:
+            return f"DVC is running (process {living[0]})"
     return ""
 
 
 def find(project: Path, cache: Path, keep_days: float, going: set[str], now: float | None = None) -> list[dict]:
-    """A row for each reason to keep files of the cache, and one for the files that go (`paths`). `going`: references of git that
-    do not count. `RegistryError` where it cannot be known what a registered model needs."""
+    """A row for each reason to keep files of the cache, and one for the files to delete (`paths`). going: references of git that
+    do not count. `RegistryError` if the files that a registered model needs are unknown."""
     now = time.time() if now is None else now
     why = _whole(cache, _named(project, going))
     totals: dict[str, list[int]] = {}
@@ -59,7 +51,7 @@ def find(project: Path, cache: Path, keep_days: float, going: set[str], now: flo
             stat = file.stat()
             young = (now - stat.st_mtime) / DAY < keep_days
             reason = why.get(file.parent.name + file.name) or (
-                f"named by nothing, {keep_days:g} days not over" if young else ""
+                f"not referenced, less than {keep_days:g} days old" if young else ""
             )
             if reason:
                 count, size = totals.get(reason, (0, 0))
@@ -69,9 +61,7 @@ def find(project: Path, cache: Path, keep_days: float, going: set[str], now: flo
                 freed += stat.st_size if stat.st_nlink == 1 else 0
                 newest = max(newest, stat.st_mtime)
     kept = [row("cache", f"{count} files", now, size, reason) for reason, (count, size) in totals.items()]
-    return kept + (
-        [row("cache", f"{len(paths)} files that nothing names", newest, freed, paths=paths)] if paths else []
-    )
+    return kept + ([row("cache", f"{len(paths)} unreferenced files", newest, freed, paths=paths)] if paths else [])
 
 
 def theirs_alone(project: Path, cache: Path, experiments: list[dict[str, str]]) -> int:
@@ -89,7 +79,7 @@ def theirs_alone(project: Path, cache: Path, experiments: list[dict[str, str]]) 
 
 
 def _whole(cache: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Hash -> why, the first reason given, of what is named and what lies in the folders named."""
+    """Hash -> its first reason to be kept, for the named files and the files in named folders."""
     why: dict[str, str] = {}
     for md5, reason in named:
         why.setdefault(md5, reason)
@@ -100,13 +90,13 @@ def _whole(cache: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def remove(each: dict) -> None:
-    """Unlink the files, listings first: a listing says that what it names is there."""
+    """Delete the files, listings first: DVC takes a listing as proof that its files are there."""
     for file in sorted(each["paths"], key=lambda file: not file.name.endswith(".dir")):
         file.unlink(missing_ok=True)
 
 
 def listing(cache: Path, md5: str) -> list[str]:
-    """The hashes in a folder's listing; none where the cache has it not."""
+    """The hashes in a folder's listing; none if the cache lacks it."""
     try:
         return [found.decode() for found in HASH.findall((cache / md5[:2] / md5[2:]).read_bytes())]
     except OSError:
@@ -114,17 +104,17 @@ def listing(cache: Path, md5: str) -> list[str]:
 
 
 def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
-    """(hash, who names it), the weightiest first."""
+    """(hash, reason to keep it), the most important reasons first."""
     blobs: dict[str, list[str]] = {}
     for record, _ in versions.undropped(project):
-        reason = "a registered model needs them"
+        reason = "needed by a registered model"
         for path, md5 in cache_references.of_version(record).items():
             if md5.endswith(".dir"):
                 _have(project, md5, path, f"{record['name']} {record['version']}")
         yield from ((md5, reason) for md5 in record["hashes"].values())
         yield from ((md5, reason) for md5 in _in_commit(project, record["commit"], blobs))
     for text, _ in other_branches.others(project):
-        reason = "a model registered on another branch needs them"
+        reason = "needed by a model registered on another branch"
         yield from ((found.decode(), reason) for found in HASH.findall(text.encode()))
         for commit in other_branches.COMMIT.findall(text):
             yield from ((md5, reason) for md5 in _in_commit(project, commit, blobs))
@@ -135,18 +125,18 @@ def _named(project: Path, going: set[str]) -> Iterator[tuple[str, str]]:
     for tree in trees:
         for file in (tree / "dvc.lock", *recipe.dvc_files(tree)):
             hashes = HASH.findall(file.read_bytes()) if file.is_file() else []
-            yield from ((found.decode(), "this tree or a worktree names them") for found in hashes)
+            yield from ((found.decode(), "named by this tree or a worktree") for found in hashes)
     for commit in git.references(project, going) if under_git else ():
-        yield from ((md5, "a branch, tag or experiment names them") for md5 in _in_commit(project, commit, blobs))
+        yield from ((md5, "named by a branch, tag or experiment") for md5 in _in_commit(project, commit, blobs))
 
 
 def _have(project: Path, md5: str, path: str, model: str) -> None:
-    """A registered model's listing must be at hand, or it is not known which files it needs."""
+    """Fetch the listing of a registered model's folder, without which its files are unknown."""
     try:
         objects.find(project, md5, path)
     except RegistryError as error:
         raise RegistryError(
-            f"It cannot be known what {model} needs: {error}. Nothing of DVC's cache was removed"
+            f"The files that {model} needs are unknown: {error}. Nothing was removed from DVC's cache"
         ) from error
 
 

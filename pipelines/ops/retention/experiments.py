@@ -4,12 +4,12 @@ import re
 import time
 from pathlib import Path
 
+from pipelines.ops.patches import experiments as reference
 from pipelines.ops.registry import git, other_branches, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import dvc_cache
 from pipelines.ops.retention.policy import row
 
-EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 BRANCH = f"refs/heads/{worktree.BRANCH}"
 
 
@@ -21,9 +21,9 @@ def find(project: Path) -> list[dict]:
     held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
     told = "--format=%(refname) %(objectname) %(committerdate:unix)"
     commits: dict[str, dict] = {}
-    for line in git.run(project, "for-each-ref", told, "refs/exps", BRANCH.rstrip("/")).stdout.splitlines():
+    for line in git.run(project, "for-each-ref", told, reference.PREFIX, BRANCH.rstrip("/")).stdout.splitlines():
         ref, commit, when = line.split()
-        match = EXPERIMENT.fullmatch(ref)
+        match = reference.REFERENCE.fullmatch(ref)
         if not match and not ref.startswith(BRANCH):
             continue  # DVC's own
         name = match[1] if match else ref.removeprefix("refs/heads/")
@@ -32,17 +32,17 @@ def find(project: Path) -> list[dict]:
         if commit in models:
             each["kept"] = f"registered: {models[commit]}"
         elif not match and worktree.holds(project, name.removeprefix(worktree.BRANCH), models):
-            each["kept"] = "a registered version is of a commit before it"
+            each["kept"] = "an earlier commit of it is a registered version"
         elif name.removeprefix(worktree.BRANCH).removeprefix("retrain-") in unfinished:
-            each["kept"] = "its retraining has not ended"
+            each["kept"] = "its retraining is unfinished"
         elif ref in held:
             each["kept"] = "checked out in a worktree"
     return list(commits.values())
 
 
 def usage(project: Path, cache: Path) -> dict:
-    """`{"count", "bytes"}`: experiments, each with its branch one, and the size of the files of DVC's cache that nothing else
-    names; or `{"problem"}`, where it cannot be known what a registered model needs."""
+    """`{"count", "bytes"}`: the number of experiments (one with its branch counts once), and the size of the files of DVC's cache
+    that only they name; or `{"problem"}` if the files that a registered model needs are unknown."""
     try:
         found = find(project)
         return {"count": len(found), "bytes": dvc_cache.theirs_alone(project, cache, [each["refs"] for each in found])}
@@ -51,25 +51,25 @@ def usage(project: Path, cache: Path) -> dict:
 
 
 def remove(project: Path, each: dict) -> None:
-    """Delete an experiment's references, unless they have moved since they were looked at."""
+    """Delete an experiment's references, unless they were changed since they were listed."""
     for ref, commit in each["refs"].items():
         git.run(project, "update-ref", "-d", ref, commit)
 
 
 def unfinished(project: Path) -> list[dict]:
-    """A row for each retraining that was interrupted or failed, or is at work."""
+    """A row for each retraining that was interrupted, failed or is running."""
     found = []
     for name in worktree.waiting(project):
         folder = project / worktree.FOLDER / name
         files = [folder, folder.with_suffix(".json"), *(folder.rglob("*") if folder.is_dir() else ())]
         stats = [file.lstat() for file in files if file.exists()]
         when = max((stat.st_mtime for stat in stats), default=time.time())
-        # links into DVC's cache free nothing
+        # deleting links to DVC's cache frees nothing
         size = sum(stat.st_size for stat in stats if stat.st_nlink == 1)
-        found.append(row("retraining", name, when, size, "at work" if worktree.at_work(project, name) else ""))
+        found.append(row("retraining", name, when, size, "running" if worktree.at_work(project, name) else ""))
     return found
 
 
 def remove_unfinished(project: Path, each: dict) -> None:
-    """As `conservatory retrain --clean` does, for one. `RegistryError` if it is at work by now."""
+    """Remove one, as `conservatory retrain --clean` does. `RegistryError` if it is running by now."""
     worktree.take_away(project, each["name"], other_branches.commits(project))

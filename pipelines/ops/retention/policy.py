@@ -8,7 +8,7 @@ from pipelines.core import params
 from pipelines.ops.settings import load_params
 
 ALSO = {"training": Path(".cache/training"), "downloads": Path(".cache/downloads"), "corrupt": Path(".dvc/tmp/corrupt")}
-"""What goes only where it is named: `--also`."""
+"""Deleted only if named with `--also`."""
 DEFAULTS = {
     "experiments": {"keep_days": 90, "keep_last": 10},
     "retrainings": {"keep_days": 14, "keep_last": 0},
@@ -20,7 +20,7 @@ DAY = 86_400.0
 
 
 def read(project: Path) -> dict:
-    """The policy; what params.yaml leaves out is as in DEFAULTS. `SystemExit` with a sentence for what cannot be one."""
+    """The policy of params.yaml, with DEFAULTS. `SystemExit` with a message if it is invalid."""
     given = load_params(project / params.PARAMS).get("retention") or {}
     return {
         kind: rule | given.get(kind, {}) if isinstance(rule, dict) else given.get(kind, rule)
@@ -29,13 +29,13 @@ def read(project: Path) -> dict:
 
 
 def row(kind: str, name: str, when: float, size: int | None = None, kept: str = "", **more: object) -> dict:
-    """Something that may go. `when`: seconds since 1970 of its last change; `size`: bytes freed, None where that is not known;
-    `kept`: why it stays, whatever its age."""
+    """Something that may be deleted. when: seconds since 1970 of its last change; size: bytes freed, None if unknown; kept: why
+    it is kept, whatever its age."""
     return {"kind": kind, "name": name, "when": when, "bytes": size, "kept": kept, **more}
 
 
 def choose(rows: Iterable[dict], keep_days: float, keep_last: float = 0, now: float | None = None) -> list[dict]:
-    """The rows, the newest first, with a reason given to each that the policy keeps."""
+    """The rows, newest first, with a reason for each that the policy keeps."""
     now = time.time() if now is None else now
     found = sorted(rows, key=lambda each: -each["when"])
     for number, each in enumerate(found):

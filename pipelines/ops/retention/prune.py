@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.ops import run
+from pipelines.ops.patches.cache import of_project
 from pipelines.ops.registry import cache_references, history, saving
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import dvc_cache, experiments, policy, withdrawn
@@ -12,15 +13,15 @@ from pipelines.ops.retention.policy import row
 
 
 def find(project: Path, rules: dict, also: list[str] = (), purge: bool = False) -> list[dict]:
-    """Rows of everything that the policy speaks of; those without `kept` go. `also`: of `policy.ALSO`; `purge`: withdrawn clips.
-    `RegistryError` where it cannot be known what is needed; nothing has been removed."""
+    """Rows of everything that the policy covers; those without `kept` are to be deleted. also: of `policy.ALSO`; purge: withdrawn
+    clips too. `RegistryError` if the needed files are unknown; nothing is removed then."""
     found = policy.choose(experiments.find(project), **rules["experiments"])
     found += policy.choose(experiments.unfinished(project), **rules["retrainings"])
     going = {ref for each in found if not each["kept"] for ref in each.get("refs", ())}
     going |= {
         f"{experiments.BRANCH}{each['name']}" for each in found if each["kind"] == "retraining" and not each["kept"]
     }
-    cache = dvc_cache.folder(project)
+    cache = of_project(project)
     if why := dvc_cache.why_not(project, cache):
         found.append(row("cache", str(cache), 0, kept=why))
     elif cache.is_dir():
@@ -36,8 +37,8 @@ def find(project: Path, rules: dict, also: list[str] = (), purge: bool = False) 
 
 
 def remove(project: Path, rows: list[dict], say: Callable = print) -> None:
-    """Take away the rows that are not kept; alone in the project, and not while the registry changes. What has come to be in use
-    since it was looked at is left, and said."""
+    """Delete the rows that are not kept. The caller holds the locks of runs and of the registry. What is in use by now is kept,
+    and reported."""
     for each in (each for each in rows if not each["kept"]):
         try:
             if each["kind"] == "experiment":
@@ -51,13 +52,13 @@ def remove(project: Path, rows: list[dict], say: Callable = print) -> None:
             else:
                 shutil.rmtree(project / each["name"])
         except RegistryError as error:
-            say(f"{each['name']} is left: {error}")
+            say(f"{each['name']} is kept: {error}")
 
 
 def prune(
     project: Path, rules: dict, also: list[str], purge: bool, really: bool, show: Callable, say: Callable = print
 ) -> None:
-    """Find, show, and with `really` remove, under the locks of runs and of the registry from the first look on."""
+    """Find, show, and with `really` delete, all under the locks of runs and of the registry."""
     if not really:
         show(find(project, rules, also, purge))
         return

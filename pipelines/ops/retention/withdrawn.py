@@ -1,13 +1,13 @@
 """The bytes of withdrawn clips in this project's caches: which can be purged, and which cannot and why.
 
-A clip is withdrawn by `conservatory remove CLIP`, which writes its SHA-256 to `withdrawn` in params.yaml; the next run makes
-everything without it. What older results were made of still holds it, in DVC's cache: the file as published, the shards of
-samples and frames it lies in, and reports that may play an excerpt (`holding`). These go, also where an older result or a
-registered model was made from them: that model's weights, predictions and scores stay, so that it can be promoted, rolled back to
-and exported; its input cannot be laid out again.
+`conservatory remove CLIP` withdraws a clip: it writes its SHA-256 to `withdrawn` in params.yaml, and the next run makes
+everything without it. DVC's cache still has its bytes: in the published file, in shards of samples and frames, and in reports
+that may play an excerpt (`withdrawn_files.py`). These files are deleted, even if an older result or a registered model was made
+from them. The weights, predictions and scores of that model are kept, so it can be promoted, rolled back to and exported; its
+input cannot be restored.
 
-The same bytes go from the worktrees of retrainings that have not ended (while one is at work nothing is purged at all), and from
-among what was put aside as spoilt. A worktree that somebody made is left and named.
+The same bytes are deleted from worktrees of unfinished retrainings (while one is running, nothing is purged) and from files that
+were moved aside as damaged. A worktree made by the user is kept and named.
 """
 
 import re
@@ -28,12 +28,12 @@ DOWNLOADS = Path(".cache/downloads")
 
 
 def contents(project: Path) -> dict[str, str]:
-    """SHA-256 -> why, of what is withdrawn."""
+    """SHA-256 of each withdrawn clip -> the reason."""
     return load_params(project / params.PARAMS).get("withdrawn") or {}
 
 
 def find(project: Path, cache: Path) -> list[dict]:
-    """Rows of what holds withdrawn clips; `paths` are the files that go, `what` is hash -> path of those of DVC's cache."""
+    """Rows of files with withdrawn clips; `paths` are the files to delete, `what` is hash -> path of those in DVC's cache."""
     gone, found = contents(project), []
     if not gone:
         return []
@@ -48,34 +48,36 @@ def find(project: Path, cache: Path) -> list[dict]:
         found.append(_row(name, [file], kept or _in_use(md5, used), what={md5: held[md5]}))
     if kept_clips := list((project / clips.folder()).glob("*/??/*")):
         found.append(
-            _row(f"{clips.folder()}, all of it: entries do not say whose they are (it costs time alone)", kept_clips)
+            _row(f"{clips.folder()}, all of it: entries do not name their clip (it can be computed again)", kept_clips)
         )
     for file in sorted((project / DOWNLOADS).rglob("*")):
         if file.is_file():
             kept = (
-                "" if sha256(file) in gone else "an archive may hold the clip among others: --also downloads takes all"
+                ""
+                if sha256(file) in gone
+                else "an archive may contain the clip: --also downloads deletes all downloads"
             )
             found.append(_row(str(file.relative_to(project)), [file], kept))
     for commit in unread:
-        kept = "it cannot be read, so what it alone names was not looked at"
+        kept = "it cannot be read, so files that only it names were not searched"
         found.append(_row(f"dvc.lock of {commit[:12] or 'this tree'}", [], kept))
-    pushed = "what was pushed stays there until conservatory prune --withdrawn --remote"
+    pushed = "pushed files stay there until conservatory prune --withdrawn --remote"
     return found + [_row(f"remote {name} ({url})", [], f"{pushed} {name}") for name, url in remotes().items()]
 
 
 def _in_use(md5: str, used: dict[str, str]) -> str:
-    """Why a file must stay because of this tree; "" where it need not."""
+    """Why this tree needs a file; "" if it does not."""
     if md5 not in used:
         return ""
     if used[md5].startswith(withdrawn_files.RAW):
-        return "published data are kept whole until the dataset is removed: conservatory remove DATASET"
-    return f"{used[md5]} of this tree is it: conservatory run first, which makes all without the clip"
+        return "published data are kept until the dataset is removed: conservatory remove DATASET"
+    return f"it is {used[md5]} of this tree; first run conservatory run, which makes everything without the clip"
 
 
 def _copies(project: Path, held: dict[str, str]) -> Iterator[tuple[Path, str, str]]:
-    """(file, its hash, why it must stay) of copies outside DVC's cache. What is a link to the cache is none."""
+    """(file, its hash, why it must be kept) of copies outside DVC's cache; links to the cache are no copies."""
     for file in sorted((project / local_cache.ASIDE).glob("*")):
-        if file.name in held:  # spoilt, it has no hash that tells, but the name of what it was
+        if file.name in held:  # a damaged file: its name is the hash it had
             yield file, file.name, ""
     for tree, kept in _worktrees(project):
         for place in (*withdrawn_files.SHARDED, withdrawn_files.RAW, withdrawn_files.REPORTS):
@@ -85,13 +87,13 @@ def _copies(project: Path, held: dict[str, str]) -> Iterator[tuple[Path, str, st
 
 
 def _worktrees(project: Path) -> list[tuple[Path, str]]:
-    """The project's git worktrees but itself, and why a file in them must stay."""
+    """The other git worktrees of the project, and why a file in them must be kept."""
     trees = [project / worktree.FOLDER / name for name in worktree.waiting(project)]
     found, ours = [(tree, "") for tree in trees], {project.resolve(), *(tree.resolve() for tree in trees)}
     listed = git.run(project, "worktree", "list", "--porcelain", check=False).stdout or ""
     for line in re.findall(r"^worktree (.+)$", listed, re.M):
         if Path(line).resolve() not in ours:
-            found.append((Path(line), "in a worktree that somebody made: conservatory run there, or remove it"))
+            found.append((Path(line), "in a worktree made by a user: run conservatory run there, or remove it"))
     return found
 
 
@@ -102,8 +104,8 @@ def _row(name: str, paths: list[Path], kept: str = "", what: dict[str, str] | No
 
 
 def remove(project: Path, each: dict) -> None:
-    """Take the files away. What goes from DVC's cache is first written to registry/purged.json: nobody who pushes an older model
-    is to be asked for it."""
+    """Delete the files. Those of DVC's cache are first listed in registry/purged.json, so that pushing an older model does not
+    require them."""
     if each["what"]:
         write_json(
             project / cache_references.PURGED,

@@ -1,8 +1,7 @@
 """Find the files of the DVC cache that contain withdrawn clips: as published, in a shard, or possibly as an excerpt in a report.
 
-Looked at is every result that is written down: in the dvc.lock of this tree, of any commit that a reference, a reflog or the
-registry leads to, and in DVC's record of its runs, which has what nobody committed too.
-"""
+All recorded results are searched: in the dvc.lock of this tree, of any commit that a reference, a reflog or the registry leads
+to, and in DVC's run cache, which also has results that were never committed."""
 
 import contextlib
 import io
@@ -18,6 +17,7 @@ import yaml
 from pipelines import recipe
 from pipelines.core import shards
 from pipelines.core.files import sha256
+from pipelines.ops.patches.cache import folder, runs
 from pipelines.ops.registry import git, history, versions
 from pipelines.ops.registry.errors import RegistryError
 
@@ -27,7 +27,7 @@ ID = 16  # hex digits of a file's SHA-256 that are its clip's id
 
 
 def find(project: Path, cache: Path, gone: set[str]) -> tuple[dict[str, str], list[str]]:
-    """md5 -> path of each file that holds a withdrawn clip (it may have gone from DVC's cache), and the commits whose dvc.lock
+    """md5 -> path of each file that holds a withdrawn clip (DVC's cache may lack it by now), and the commits whose dvc.lock
     cannot be read."""
     ids, found, unread = frozenset(content[:ID] for content in gone), {}, []
     seen: set[str] = set()
@@ -50,12 +50,12 @@ def find(project: Path, cache: Path, gone: set[str]) -> tuple[dict[str, str], li
 
 
 def files(cache: Path, project: Path) -> dict[str, str]:
-    """md5 -> path of every file that this tree's dvc.lock names. `RegistryError` where it cannot be read."""
+    """md5 -> path of every file that this tree's dvc.lock names. `RegistryError` if it cannot be read."""
     try:
         stages = recipe.locked_stages(project)
     except yaml.YAMLError as error:
         raise RegistryError(
-            f"dvc.lock is not whole, so it is not known what this tree is made of: mend it first "
+            f"dvc.lock is damaged, so the files of this tree are unknown: repair it first "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
     found = {}
@@ -76,13 +76,13 @@ def listing(cache: Path, md5: str) -> dict[str, str]:
 
 
 def _locks(project: Path) -> Iterator[tuple[str, str]]:
-    """(commit, text) of each dvc.lock that differs; this tree's first, of the commit ""."""
+    """(commit, text) of each different dvc.lock; first this tree's, with the commit ""."""
     lock = project / recipe.LOCK
     texts = {lock.read_text(encoding="utf-8") if lock.exists() else ""}
     yield from (("", text) for text in texts)
     commits: dict[str, None] = {}
     if git.run(project, "rev-parse", "--git-dir", check=False).returncode == 0:
-        # a shard of an older commit of a branch stays in the cache until its days are over
+        # the cache may still have shards of older commits of a branch
         walk = ("rev-list", "--all", "--reflog", "--full-history", "--", str(recipe.LOCK))
         commits |= dict.fromkeys([*git.references(project), *git.run(project, *walk, check=False).stdout.split()])
     for name in history.names(project):
@@ -96,8 +96,8 @@ def _locks(project: Path) -> Iterator[tuple[str, str]]:
 
 
 def _runs(cache: Path) -> Iterator[dict]:
-    """The stages' entries in DVC's record of its runs, each as it would stand in dvc.lock."""
-    for file in sorted((cache.parents[1] / "runs").glob("??/*/*")):
+    """The entries of stages in DVC's run cache, in the form of dvc.lock."""
+    for file in sorted(file for run in runs(folder(cache)) for file in run.iterdir()):
         with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
             text = textwrap.indent(file.read_text(encoding="utf-8"), "    ")
             yield from recipe.parse_lock(f"stages:\n  run:\n{text}").values()
@@ -106,7 +106,7 @@ def _runs(cache: Path) -> Iterator[dict]:
 def _outputs(
     cache: Path, entry: dict, gone: set[str], ids: frozenset[str], seen: set[str], found: dict[str, str]
 ) -> None:
-    """Add to `found` what of a stage's outputs is a withdrawn clip, or a shard that holds one."""
+    """Add to `found` the files of a stage's outputs that are a withdrawn clip, or a shard with one."""
     for out in entry.get("outs", []):
         md5, path = out["md5"], out["path"]
         if md5 in seen or not md5.endswith(".dir"):
@@ -130,7 +130,7 @@ def _index(cache: Path, inside: dict[str, str]) -> Path:
 
 @lru_cache(maxsize=1 << 12)
 def _shards(index: Path, ids: frozenset[str]) -> frozenset[str] | None:
-    """The shards in which these clips lie, a copy of a clip having the same id with ~2, ~3 after it; None without an index."""
+    """The shards with these clips or copies of them (whose id ends in ~2, ~3); None without an index."""
     if not index.is_file():
         return None
     table = pq.read_table(io.BytesIO(index.read_bytes()), columns=["clip_id", "shard"]).to_pylist()
@@ -145,8 +145,8 @@ def _reports(entry: dict) -> list[tuple[str, str]]:
 
 
 def _plays(cache: Path, graph: recipe.Graph, entry: dict, ids: frozenset[str]) -> bool | None:
-    """Did one of these clips lie in the audio that a report was made of? None where that is not known: an index is not at hand,
-    or the audio was made again after the report. Which clips got a player its bytes do not say."""
+    """Was one of these clips in the audio that a report was made from? None if unknown: an index is missing, or the audio was
+    made again after the report. The report itself does not say which clips it plays."""
     plays = False
     for dep in entry.get("deps", []):
         if dep["path"] != AUDIO and not dep["path"].startswith(f"{AUDIO}/"):

@@ -16,13 +16,14 @@ from pipelines.ops.runs.lines import Copied, bounded
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this interpreter's folder first on PATH: stages say `python`."""
+    """This process's environment, with this interpreter's folder first on PATH, since the commands of stages begin with
+    `python`."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for stages, which read other people's files and need no password: neither Postgres's nor those of alerts."""
+    """An environment without the passwords of Postgres and alerts: stages read files of others and need none."""
     return {
         name: value
         for name, value in environment.items()
@@ -31,17 +32,16 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def call(command: list[str], env: dict[str, str], line: Callable[[str], None], error: Callable[[str], None]) -> int:
-    """Run `command` and return its status. `line` gets each line of its standard output, to print or not.
+    """Run `command` and return its exit status. `line` is called with each line of its standard output, and may print it.
 
-    Its standard error is copied to ours as it comes, and `error` gets the lines as well. Where ours is a terminal the
-    command gets a terminal too, so that it draws its progress bars. Both are called by one thread at a time. A command that
-    watches its parent (`runs/parent.py`) ends with this process.
-    """
+    Standard error is copied to that of this process at once, and `error` is called with its lines. If it is a terminal, the
+    command gets a terminal too, so that it draws its progress bars. `line` and `error` are never called at the same time. A
+    command that watches its parent (`runs/parent.py`) ends with this process."""
     alone = threading.Lock()
 
-    def tell(hear: Callable[[str], None], text: str) -> None:
+    def pass_on(receive: Callable[[str], None], text: str) -> None:
         with alone:
-            hear(text)
+            receive(text)
 
     ours, theirs = _terminal() if sys.stderr.isatty() else os.pipe()
     try:
@@ -57,27 +57,27 @@ def call(command: list[str], env: dict[str, str], line: Callable[[str], None], e
     finally:
         os.close(theirs)
 
-    def listen() -> None:
+    def copy() -> None:
         sys.stderr.flush()
         for text in bounded(Copied(ours, _number(sys.stderr)).text()):
-            tell(error, text)
+            pass_on(error, text)
 
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
+    copier = threading.Thread(target=copy, daemon=True)
+    copier.start()
     try:
         for text in bounded(process.stdout):
-            tell(line, text)
+            pass_on(line, text)
         status = process.wait()
-        listener.join(timeout=5)  # what it left running in the background may hold the pipe
+        copier.join(timeout=5)  # a background process of the command may keep the pipe open
         return status
     finally:
         process.stdout.close()
-        if not listener.is_alive():
+        if not copier.is_alive():
             os.close(ours)
 
 
 def _number(stream) -> int:
-    """The file descriptor behind a stream; where there is none (a test's), standard error's."""
+    """The file descriptor behind a stream; standard error's if there is none (in a test)."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         return stream.fileno()
     return 2

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from typing import TextIO
 
-LONGEST = 2000  # characters of a line that are kept
+LONGEST = 2000  # characters kept of a line
 BLOCK = 1 << 16
 
 
 def bounded(stream: TextIO, longest: int = LONGEST) -> Iterator[str]:
-    """The lines of a text stream without their ends. What a line has beyond `longest` is read, counted and dropped."""
+    """The lines of a text stream without line ends. Characters beyond `longest` are counted and dropped."""
     while line := stream.readline(longest):
         dropped, piece = 0, line
         while not piece.endswith("\n") and (piece := stream.readline(BLOCK)):
@@ -20,8 +20,7 @@ def bounded(stream: TextIO, longest: int = LONGEST) -> Iterator[str]:
 
 
 class Copied(io.RawIOBase):
-    """Reads a file descriptor and writes all that it reads to another at once, as it came: a terminal's progress bar stays
-    one."""
+    """Reads a file descriptor and copies the bytes to another at once, so that a progress bar still works on a terminal."""
 
     def __init__(self, source: int, target: int):
         self.source, self.target = source, target
@@ -32,18 +31,18 @@ class Copied(io.RawIOBase):
     def readinto(self, buffer) -> int:
         try:
             block = os.read(self.source, min(len(buffer), BLOCK))
-        except OSError:  # a pseudo-terminal that nobody has open any more
+        except OSError:  # a pseudo-terminal that its last user has closed
             return 0
         rest = memoryview(block)
         while rest and self.target >= 0:
             try:
                 rest = rest[os.write(self.target, rest) :]
-            except OSError:  # the terminal was closed; the run goes on, and so does its log
+            except OSError:  # the terminal was closed; the run and its log continue
                 self.target = -1
-        # at once, where text with universal newlines would wait for what comes after a carriage return
+        # universal newlines would wait for the character after a carriage return
         buffer[: len(block)] = block.replace(b"\r", b"\n")
         return len(block)
 
     def text(self) -> TextIO:
-        """This as text; carriage returns end a line too, as a progress bar uses them."""
+        """The bytes as text; a carriage return ends a line too, since progress bars use it."""
         return io.TextIOWrapper(io.BufferedReader(self), encoding="utf-8", errors="replace")

@@ -1,8 +1,8 @@
 """A run's log: JSON lines in `.cache/logs/<run>.jsonl` (or in CONSERVATORY_LOGS), shown by `conservatory logs`.
 
 A line has `time` (UTC), `run`, `stage` ("" for the run itself), `event` (run, started, output, progress, finished, failed,
-ended), `level` (info, warning, error) and `message`. A file a run, so that no two processes write one file. It is bounded: of
-a stage's output the first and the last lines are kept, a run's file takes no more than a few MB, and the newest runs alone are
+ended), `level` (info, warning, error) and `message`. Each run has its own file, so no two processes write one file. Space is
+bounded: only the first and last lines of a stage's output are kept, a file has a few MB at most, and only the newest files are
 kept.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 FIRST, LAST = 500, 50  # lines of a stage's output
-MAX_BYTES = 5 << 20  # of output in one run's file; what became of each stage is written beyond it
+MAX_BYTES = 5 << 20  # of output in one file; results of stages are written beyond it
 MAX_RUNS = 30
 
 
@@ -38,12 +38,12 @@ def now() -> str:
 
 
 def seconds(time: str) -> float:
-    """The time of a line as seconds since 1970. Raises `ValueError` for what is none."""
+    """The time of a line as seconds since 1970. Raises `ValueError` for an invalid time."""
     return datetime.datetime.fromisoformat(time).timestamp()
 
 
 class Log:
-    """Writes the log of one run. A disk that is full, or a folder that may not be written, ends the log and not the run."""
+    """Writes the log of one run. A full disk or a read-only folder ends the log, not the run."""
 
     def __init__(self, run: str, project: Path = Path()):
         self.run, self.stage = run, ""
@@ -56,7 +56,7 @@ class Log:
             self.file = open(self.path, "a", encoding="utf-8", errors="replace")  # noqa: SIM115, closed by close()
 
     def event(self, event: str, message: str, level: str = "info", **figures: object) -> None:
-        """Write one line at once, so that who follows the log sees it."""
+        """Write one line at once, for readers that follow the log."""
         if self.file is None:
             return
         entry = {
@@ -71,13 +71,13 @@ class Log:
             self.file.write(json.dumps({**entry, **figures}, ensure_ascii=False) + "\n")
             self.file.flush()
         except (OSError, ValueError) as error:  # ValueError: closed
-            print(f"The run's log ends here ({error}); the run goes on.", file=sys.stderr)
+            print(f"The run's log cannot be continued ({error}); the run continues.", file=sys.stderr)
             with contextlib.suppress(OSError, ValueError):
                 self.file.close()
             self.file = None
 
     def begin(self, stage: str) -> None:
-        """From here on lines are of `stage`."""
+        """Attribute the next lines to `stage`."""
         self.end_output()
         self.stage = stage
 
@@ -89,9 +89,9 @@ class Log:
             self.last.append(line)
 
     def end_output(self) -> None:
-        """Write the last lines of the stage's output, where not all could be."""
+        """Write the last lines of the stage's output, if some were left out."""
         if left_out := self.n_output - min(self.n_output, FIRST) - len(self.last):
-            self.event("output", f"({left_out} lines more are not kept)", "warning")
+            self.event("output", f"({left_out} lines are left out here)", "warning")
         for line in self.last:
             self.event("output", line, _level(line))
         self.n_output = 0
@@ -105,19 +105,18 @@ class Log:
 
 
 def prune(where: Path, keep: int) -> None:
-    """Remove the oldest runs' files, until `keep` are left."""
+    """Remove the oldest files until `keep` are left."""
     for path in runs(where)[: -keep or None]:
         path.unlink(missing_ok=True)
 
 
 def runs(where: Path) -> list[Path]:
-    """The runs' files, the oldest first."""
+    """The files of runs, oldest first."""
     return sorted(where.glob("*.jsonl"))
 
 
 def alive(pid: int | None, began: str) -> bool:
-    """Does the process that began a run at that time live? Not another that got its number later, nor one that was killed and
-    only waits for its parent to hear of it."""
+    """Is the process that started a run at that time alive? Not if it is a zombie, or if another process got its number later."""
     try:
         process = psutil.Process(pid) if pid is not None else None
         return (
@@ -130,8 +129,8 @@ def alive(pid: int | None, began: str) -> bool:
 
 
 def read(path: Path, follow: bool = False) -> Iterator[dict]:
-    """The lines of a run's log; with `follow` also those to come, until the run has ended, the process that began it is gone or
-    the reader stops. Half a line (a kill) and what is no JSON are left out."""
+    """The lines of a run's log; with `follow` also later lines, until the run or its process has ended or the reader stops. An
+    incomplete line (a kill) and invalid JSON are skipped."""
     with open(path, encoding="utf-8", errors="replace") as file:
         half, began, gone = "", None, False
         while True:
@@ -150,13 +149,13 @@ def read(path: Path, follow: bool = False) -> Iterator[dict]:
             elif not follow or gone or not path.exists():
                 return
             elif began and not alive(began.get("pid"), str(began.get("time"))):
-                gone = True  # what it wrote last may have come since the file's end was read
+                gone = True  # it may have written its last lines since the file was read
             else:
                 time.sleep(0.3)
 
 
 def _level(line: str) -> str:
-    """What DVC and Python's logging call a line."""
+    """The level that DVC or Python's logging gives a line."""
     if line.startswith(("ERROR", "Traceback")):
         return "error"
     return "warning" if line.startswith("WARNING") or "Warning:" in line else "info"

@@ -1,8 +1,8 @@
 """Find the run that made an output: one line for each stage that a run executed, with the digest of its dvc.lock entry.
 
-dvc.lock has no clock and names no run, and git says only which commit brought an entry in. The lines stand beside the logs, so
-that retrainings in worktrees of their own add to the same file, and stay long after those are gone; of a registered version
-they are also in the registry, in git. A plain `dvc repro` leaves none.
+dvc.lock has no times and names no run, and git says only which commit added an entry. The file is beside the logs, so that
+retrainings in their own worktrees write to the same file; it is kept much longer than the logs. The lines of a registered version
+are also in the registry, in git. A plain `dvc repro` writes none.
 """
 
 import datetime
@@ -19,11 +19,11 @@ MAX_BYTES = 16 << 20  # some 60,000 stages
 MADE = "made"
 KEYS = ("run", "door", "host", "time", "seconds")
 FOR = "CONSERVATORY_FOR"
-"""Environment variable: on whose behalf a run is begun, for instance "retraining 20261122T0700-1a2b"."""
+"""Environment variable: for whom a run is started, for instance "retraining 20261122T0700-1a2b"."""
 
 
 def add(project: Path, stage: str, run: str, door: str, seconds: float) -> None:
-    """Note that `run`, begun by `door`, has made the stage as dvc.lock has it now, in so many seconds."""
+    """Record that `run`, started by `door`, made the stage's present entry in dvc.lock, and how long its command took."""
     path = project / recipe.LOCK
     entry = recipe.locked_stage(path.read_text(encoding="utf-8"), stage) if path.exists() else None
     if entry is None:
@@ -33,9 +33,9 @@ def add(project: Path, stage: str, run: str, door: str, seconds: float) -> None:
 
 
 def known(project: Path = Path()) -> dict[str, dict]:
-    """Digest of an entry of dvc.lock -> `{"run", "door", "host", "time", "seconds"}` of the first run known that made it: when it
-    had finished the stage, and how long its command took. A later run that came to the same entry made nothing new: `again` is
-    how many of those there were, `last` the last of them, with the same keys, or None."""
+    """Digest of an entry of dvc.lock -> `{"run", "door", "host", "time", "seconds"}` of the first known run that made it: when it
+    finished the stage, and how long the command took. `again` is the number of later runs with the same entry as result, `last`
+    the last of them, with the same keys, or None."""
     runs: dict[str, list[dict]] = {}
     for _, version in registrations.records(project):
         for digest, run in _registered(version):
@@ -47,16 +47,16 @@ def known(project: Path = Path()) -> dict[str, dict]:
 
 
 def of(project: Path, stages: Mapping[str, Mapping]) -> dict[str, dict]:
-    """`{"run", "door", "host", "time", "seconds"}` of the first run of entries of a dvc.lock, stage -> entry: digest -> run, of
-    those stages whose run is known."""
+    """Digest -> first run (`{"run", "door", "host", "time", "seconds"}`) of the entries of a dvc.lock (stage -> entry); only of
+    stages whose run is known."""
     runs = known(project)
     digests = [recipe.digest(entry) for entry in stages.values()]
     return {digest: {key: runs[digest][key] for key in KEYS} for digest in digests if digest in runs}
 
 
 def by(run: Mapping | None, commit: Mapping | None) -> tuple[dict | None, dict | None]:
-    """(the run that made an entry, `{"times", "last"}` of those that made it again) from `known` and the commit that recorded it
-    (`runs.recorded` of the audit). None for what is not known: who finished only after that commit did not make what it has."""
+    """(the run that made an entry, `{"times", "last"}` of the runs that made it again) from `known` and the commit that recorded
+    it (`lineage.runs.recorded`). None if unknown: a run that finished after that commit did not make the commit's entry."""
     if run is None:
         return None, None
     first, times, last = {key: run[key] for key in KEYS}, run["again"], run["last"]
@@ -72,14 +72,14 @@ def began(run: Mapping) -> str:
 
 
 def _first(runs: list[dict]) -> dict:
-    """The first of the runs of an entry, which the registry and the lines may both name."""
+    """The first run of an entry; the registry and the file may name different ones."""
     distinct = {(run["run"], run["time"]): run for run in reversed(runs)}.values()
     first, *later = sorted(distinct, key=lambda run: log.seconds(run["time"]))
     return {**first, "again": len(later), "last": later[-1] if later else None}
 
 
 def _registered(record: Mapping) -> list[tuple[str, dict]]:
-    """What a version of the registry says."""
+    """The runs that a version of the registry names."""
     try:
         found = [(digest, {key: run.get(key) for key in KEYS}) for digest, run in record.get("runs", {}).items()]
         return [
@@ -87,5 +87,5 @@ def _registered(record: Mapping) -> list[tuple[str, dict]]:
             for pair in found
             if log.seconds(pair[1]["time"]) and isinstance(pair[1]["seconds"], int | float | None)
         ]
-    except registrations.SPOILT:
+    except registrations.DAMAGED:
         return []

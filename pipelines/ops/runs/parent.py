@@ -1,7 +1,7 @@
 """End a command when its parent process is gone, even after `kill -9` or the out-of-memory killer.
 
-`named` names this process to a command that it begins, `watched` lets the command look for it. It looks by number twice a second
-and not by `prctl(PR_SET_PDEATHSIG)`, which is Linux's alone and also fires when only the thread that began the command ends.
+`named` passes the number of this process to a command it starts; in the command, `watched` looks for that process twice a second.
+`prctl(PR_SET_PDEATHSIG)` exists on Linux only, and also fires when the thread that started the command ends.
 """
 
 import contextlib
@@ -15,19 +15,19 @@ import psutil
 
 PARENT = "CONSERVATORY_PARENT"
 LOOK_S = 0.5
-PATIENCE = 8.0  # seconds that DVC and its stages get to end in order
+PATIENCE = 8.0  # seconds for DVC and its stages to end after SIGINT
 
 
 def named() -> dict[str, str]:
-    """What to add to a command's environment, that it ends with this process."""
+    """Variables for the environment of a command that must end with this process."""
     return {PARENT: str(os.getpid())}
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """Work, and if whoever began this process is gone meanwhile, be interrupted as by Ctrl-C, with all that was begun here; what
-    does not end in `PATIENCE` seconds is killed. Does nothing where no parent was `named`."""
-    number = os.environ.pop(PARENT, "")  # it is our parent, and not that of what we begin
+    """While in this context: if the parent process is gone, interrupt this process and its child processes as by Ctrl-C, and kill
+    those that do not end within `PATIENCE` seconds. Does nothing if no parent was `named`."""
+    number = os.environ.pop(PARENT, "")  # removed: processes started here have another parent
     if not number.isdecimal():
         yield
         return
@@ -38,7 +38,7 @@ def watched() -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()  # if it ends what was begun here, until it has
+        thread.join()  # wait, if it is ending child processes
 
 
 def _watch(number: int, over: threading.Event) -> None:
@@ -61,8 +61,7 @@ def _watch(number: int, over: threading.Event) -> None:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Is it at work? Not one that is dead and not yet waited for. (psutil's own `wait` would take the status of a child of ours
-    from whoever waits for it.)"""
+    """Is it alive, and no zombie? (psutil's `wait` would take the exit status of a child from the code that waits for it.)"""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,14 +1,14 @@
-"""Parse and thin the progress lines that stages print (`pipelines/harness/progress.py`, and one line per training epoch).
+"""Parse the progress lines that stages print (`pipelines/harness/progress.py`, and one line per training epoch), and pass on few.
 
-The lines are read and no other channel is opened: what a stage prints for people is what machines are told too.
+A stage has no other channel for its progress: the lines are the ones users see.
 """
 
 import re
 from dataclasses import dataclass
 
-EVERY_S = 10.0  # seconds between two sentences at least
-STEP = 0.05  # share of the whole between two sentences, or
-SLOW_S = 300.0  # seconds, for what takes hours
+EVERY_S = 10.0  # seconds between two sentences, at least
+STEP = 0.05  # share of the work between two sentences
+SLOW_S = 300.0  # seconds after which a sentence is due without such a step
 
 # features scores log_mel:  54%|#####     | 414/768 [00:09<00:08, 41.20clip/s]
 BAR = re.compile(
@@ -25,8 +25,7 @@ EPOCH = re.compile(
 
 @dataclass(frozen=True)
 class Progress:
-    """How far something is. `what` tells one bar of a stage from the next; seconds since it began and, where known, to its
-    end."""
+    """The state of one progress bar. `what` names the bar; `elapsed_s` and, if known, `left_s` are seconds."""
 
     what: str
     unit: str
@@ -37,7 +36,7 @@ class Progress:
 
     @property
     def rate(self) -> float | None:
-        """Units a second, over all of it; None as long as nothing can be said."""
+        """Units per second since the start; None while it is unknown."""
         return self.done / self.elapsed_s if self.done and self.elapsed_s >= 1 else None
 
     def sentence(self) -> str:
@@ -53,8 +52,8 @@ class Progress:
 
 
 def parse(line: str) -> Progress | None:
-    """What a line says of progress, or None."""
-    line = line.strip()  # tqdm writes over a longer line with spaces
+    """The progress in a line, or None."""
+    line = line.strip()  # tqdm overwrites a longer line with spaces
     if not line.endswith(("]", " left")):
         return None
     if found := EPOCH.match(line):
@@ -70,8 +69,8 @@ def parse(line: str) -> Progress | None:
 
 
 class Pace:
-    """Which of many lines of progress to pass on: at most one in EVERY_S, and then a step on, or a long time after the last.
-    A stage that takes hours has some twenty and one every five minutes."""
+    """Decides which progress lines to pass on: at most one per EVERY_S seconds, and only after another STEP of the work or SLOW_S
+    seconds. A stage that takes hours gets about twenty, and one every five minutes."""
 
     def __init__(self):
         self.at: float | None = None
@@ -89,7 +88,7 @@ class Pace:
 
 
 class Main:
-    """The progress of a stage that is worth a figure: of several bars, that which took longest."""
+    """The main progress bar of a stage: of several, the one that took longest."""
 
     def __init__(self):
         self.longest: Progress | None = None
@@ -97,10 +96,10 @@ class Main:
         self.first_epoch: float | None = None
 
     def add(self, progress: Progress) -> Progress:
-        """Returns `progress`, for epochs with the time that all of this run's took (a line tells that of one alone)."""
+        """Returns `progress`; for epochs with the time of all epochs of this run, since a line gives the time of one."""
         if progress.unit == "epoch":
             if self.first_epoch is None:
-                self.first_epoch = progress.done - 1  # a resumed training begins where it was
+                self.first_epoch = progress.done - 1  # a resumed training begins at a later epoch
             self.epochs_s += progress.elapsed_s / progress.done
             here = progress.done - self.first_epoch
             self.longest = Progress("train", "epoch", here, here, self.epochs_s)
@@ -110,7 +109,7 @@ class Main:
 
 
 def duration(seconds: float) -> str:
-    """For people: 0.8 s, 42 s, 3 min 5 s, 2 h 10 min."""
+    """A time as text: 0.8 s, 42 s, 3 min 5 s, 2 h 10 min."""
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     minutes, s = divmod(round(seconds), 60)

@@ -1,9 +1,8 @@
 """The results of recent stages and runs (some thousand), in `.cache/runs.jsonl`: one line per stage that ran, failed or
 recovered, and two per run.
 
-So that `conservatory status` can say why a stage failed also where there is no Dagster. It is no audit record (that is
-dvc.lock in git) and may be deleted.
-"""
+`conservatory status` reads from it why a stage failed, also without Dagster. The file may be deleted: the audit record is
+dvc.lock in git."""
 
 import contextlib
 import fcntl
@@ -16,21 +15,21 @@ from pipelines.core.files import atomic
 from pipelines.ops.runs import log
 
 FILE = ".cache/runs.jsonl"
-MAX_BYTES = 2 << 20  # beyond it the older half goes
+MAX_BYTES = 2 << 20  # at this size the older half is deleted
 BEGAN, ENDED, STAGE = "began", "ended", "stage"
 FAILED, FRESH = "failed", "fresh"  # states of a stage; the other is "ran"
-AS_LOCKED = "as_locked"  # of a run that failed: did its stage read what dvc.lock says?
+AS_LOCKED = "as_locked"  # of a failed run: were the inputs of the failed stage as in dvc.lock?
 WORDS = ("time", "run", "what", "stage", "state", "door", "host", "entry", "reason", "failed", "unit")
 NUMBERS = ("seconds", "items", "per_second", "pid", "status", "ran", "unchanged", "restored")
 
 
 def add(project: Path, entries: Iterable[dict]) -> None:
-    """Add lines. What cannot be written (a full disk) is not: a record is no reason for a run to fail."""
+    """Append lines. A write error (a full disk) is ignored: a run must not fail because of its record."""
     append(project / FILE, entries, MAX_BYTES)
 
 
 def append(path: Path, entries: Iterable[dict], max_bytes: int) -> None:
-    """Add lines to a file of this kind; where it grows beyond `max_bytes` its older half goes."""
+    """Append lines to a file of this kind; beyond `max_bytes` its older half is deleted."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path.with_suffix(".lock"), "w") as lock:
@@ -38,7 +37,7 @@ def append(path: Path, entries: Iterable[dict], max_bytes: int) -> None:
             text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
             with open(path, "a+b") as file:
                 if file.tell() and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
-                    file.write(b"\n")  # a write was cut off
+                    file.write(b"\n")  # after an incomplete line
                 file.write(text.encode("utf-8", "replace"))
             if path.stat().st_size > max_bytes:
                 lines = path.read_bytes().splitlines(keepends=True)
@@ -47,12 +46,12 @@ def append(path: Path, entries: Iterable[dict], max_bytes: int) -> None:
 
 
 def read(project: Path) -> list[dict]:
-    """All lines, the oldest first; what a kill cut off is left out."""
+    """All lines, oldest first; incomplete ones (after a kill) are skipped."""
     return lines(project / FILE)
 
 
 def lines(path: Path) -> list[dict]:
-    """The same of any file of this kind."""
+    """The same for any file of this kind."""
     found = []
     if path.exists():
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
@@ -64,7 +63,7 @@ def lines(path: Path) -> list[dict]:
 
 
 def _sound(entry: dict) -> bool:
-    """Is each value of the kind that is written here? Raises `ValueError` for a time that is none."""
+    """Does each value have the type that is written here? Raises `ValueError` for an invalid time."""
     words = all(isinstance(entry.get(key, ""), str) for key in WORDS)
     return (
         words and all(isinstance(entry.get(key, 0), int | float) for key in NUMBERS) and log.seconds(entry["time"]) > 0
@@ -72,12 +71,12 @@ def _sound(entry: dict) -> bool:
 
 
 def stages(entries: Iterable[dict]) -> dict[str, dict]:
-    """Stage -> the newest line of it."""
+    """Stage -> its newest line."""
     return {entry["stage"]: entry for entry in entries if entry["what"] == STAGE and "stage" in entry}
 
 
 def made_good(project: Path, fresh: Iterable[str], run: str = "") -> list[str]:
-    """Note of stages that were found or made up to date without running that their last failure is over. Returns which."""
+    """Record that the last failure of these up-to-date stages is over, though they did not run. Returns those that had failed."""
     last = stages(read(project))
     mended = [name for name in dict.fromkeys(fresh) if last.get(name, {}).get("state") == FAILED]
     if mended:
@@ -87,8 +86,7 @@ def made_good(project: Path, fresh: Iterable[str], run: str = "") -> list[str]:
 
 
 def runs(entries: Iterable[dict]) -> dict[str, dict]:
-    """Run -> what is known of it, the oldest first: `began`, and once it has ended `ended`, `status` and the rest of that
-    line."""
+    """Run -> its figures, oldest first: `began`, and after its end `ended`, `status` and the other values of that line."""
     found: dict[str, dict] = {}
     for entry in entries:
         if entry["what"] == BEGAN:

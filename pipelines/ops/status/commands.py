@@ -15,15 +15,15 @@ HERE = Path()
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines: everything, on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
 ) -> None:
     """Show stages (up to date, stale, failed), quarantine, champions and disk usage. Read-only.
 
-    fresh: up to date. stale: something it is made from changed (what comes after is stale too). never run. failed: the last try
-    failed, and nothing has made it since. gone: its files are away (dvc pull, or conservatory run, brings them).
+    fresh: up to date. stale: an input changed (stages after it are stale too). never run. failed: the last try failed, and no
+    later run succeeded. gone: output files are missing (dvc pull or conservatory run restores them).
 
-    Exit status: 0 all is fresh; 1 something is not; 2 the project cannot be read.
+    Exit status: 0 all stages are fresh; 1 some are not; 2 the project cannot be read.
     """
     from pipelines.ops.dvc import freshness
     from pipelines.ops.status import gather, text
@@ -47,26 +47,28 @@ def status(
 
 
 def logs(
-    run: Annotated[str, typer.Option(help="Which run, or the beginning of its id; the last with none.")] = "",
+    run: Annotated[str, typer.Option(help="Id of a run, or its beginning; by default the last run.")] = "",
     stage: Annotated[str, typer.Option(help="Only this stage, for instance cluster@mine.")] = "",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the run does, until it ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run ends.")] = False,
     problems: Annotated[bool, typer.Option("--problems", help="Only warnings and errors.")] = False,
-    runs: Annotated[bool, typer.Option("--list", help="List the runs there are logs of, the oldest first.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The lines as they are kept, for machines.")] = False,
+    runs: Annotated[bool, typer.Option("--list", help="List the runs that have a log, oldest first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON.")] = False,
 ) -> None:
-    """Show the log of a run: by `conservatory run`, a retraining or Dagster (.cache/logs keeps the newest)."""
+    """Show the log of a run, started by `conservatory run`, a retraining or Dagster (.cache/logs keeps the newest)."""
     there = log.runs(log.folder(HERE))
     if runs:
         for path in there:
             first = next(log.read(path), {"time": "", "message": ""})
             print(f"{path.stem}  {first['time'][:19]}  {first['message']}")
         if not there:
-            print("There is no log yet: conservatory run writes one", file=sys.stderr)
+            print("There is no log yet; conservatory run writes one", file=sys.stderr)
         return
     wanted = [path for path in there if path.stem.startswith(run)]
     if not wanted:
         known = (
-            f"no log of a run {run!r}; conservatory logs --list" if there else "no log yet: conservatory run writes one"
+            f"no log of a run {run!r}; conservatory logs --list shows all"
+            if there
+            else "no log yet; conservatory run writes one"
         )
         print(f"There is {known}", file=sys.stderr)
         raise typer.Exit(2)
@@ -80,13 +82,13 @@ def logs(
                 shown = json.dumps(entry, ensure_ascii=False) if as_json else _line(entry)
                 print(shown if as_json else plain(shown), flush=True)
         if follow and last != "ended":
-            print("The run was cut off: the process that began it is gone.", file=sys.stderr)
+            print("The run did not end properly: its process is gone.", file=sys.stderr)
         if stage and stage not in stages:
             there = ", ".join(filter(None, stages)) or "none"
             print(f"The log of {wanted[-1].stem} has no stage {stage!r}; it has {there}.", file=sys.stderr)
             raise typer.Exit(2)
     except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()  # or Python says that it could not write to a pipe that nobody reads
+        sys.stderr.close()  # avoids Python's message about a closed pipe at exit
 
 
 def _line(entry: dict) -> str:

@@ -5,8 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
-LOW_BYTES = 5 * 10**9  # free space below it is warned of: a run of the demo makes 3 GB
-PATIENCE = 1.5  # seconds for counting all of it; what is not counted by then is said to be more
+LOW_BYTES = 5 * 10**9  # less free space gives a warning; the demo writes 3 GB
+PATIENCE = 1.5  # seconds for counting; a size that is incomplete by then is shown as "at least"
 
 PLACES = {
     "data": "data",
@@ -24,9 +24,8 @@ PLACES = {
 def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> dict:
     """`{"places": [{"name", "path", "bytes", "linked", "whole"}], "free", "size", "low"}`.
 
-    A file counts once, where it is met first: one with several links (DVC's cache and data/ may share theirs) in DVC's cache, and
-    one that lies in two places of the list (a cache of clips below data/) in the first. Elsewhere it is `linked`, and takes no
-    more of the disk.
+    A file counts once, in the first place of the list that contains it: one with several links (in DVC's cache and in data/) in
+    DVC's cache, one in a place inside another (a cache of clips below data/) in the outer one. Elsewhere it counts as `linked`.
     """
     places = {"DVC cache": dvc_cache} if dvc_cache else {}
     places |= {name: project / path for name, path in PLACES.items()}
@@ -44,7 +43,7 @@ def usage(project: Path, dvc_cache: Path | None, patience: float = PATIENCE) -> 
 
 
 def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int, int, bool]:
-    """Bytes on disk below `folder`, bytes in files counted elsewhere, and whether it is all. Symbolic links are not followed."""
+    """(bytes on disk below `folder`, bytes of files counted elsewhere, is that all?). Symbolic links are not followed."""
     total, linked, waiting = 0, 0, [str(folder)]
     while waiting:
         if time.monotonic() > until:
@@ -61,6 +60,6 @@ def _bytes(folder: Path, seen: set[tuple[int, int]], until: float) -> tuple[int,
                             continue
                         seen.add((status.st_dev, status.st_ino))
                         total += status.st_blocks * 512
-        except OSError:  # gone since it was listed, or not ours to read
+        except OSError:  # deleted since it was listed, or not readable
             continue
     return total, linked, True

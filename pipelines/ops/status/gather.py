@@ -1,5 +1,4 @@
-"""Collect the data for `conservatory status`. Each part is independent: one that cannot be read is reported, and the rest
-shown."""
+"""Collect the data for `conservatory status`. A part that cannot be read is reported, and the others are shown."""
 
 import contextlib
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from pipelines.core import params
 from pipelines.core.files import read_json
 from pipelines.ops.dvc import freshness
+from pipelines.ops.patches import cache
 from pipelines.ops.registry import history, versions, worktree
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import experiments
@@ -27,7 +27,7 @@ MAX_RUNS = 10
 
 
 def gather(project: Path = Path()) -> dict:
-    """The present state. Raises `stages.StatusError` where the recipe cannot be read."""
+    """The present state. Raises `freshness.StatusError` if the recipe cannot be read."""
     asked = _ask_dagster(project)
     entries = record.read(project)
     told = _stages(project, record.stages(entries), record.runs(entries))
@@ -41,21 +41,21 @@ def gather(project: Path = Path()) -> dict:
         "quarantine": _quarantine(project),
         "models": _models(project),
         **_retrainings(project),
-        "disk": disk.usage(project, dvc_cache := _dvc_cache(project)),
-        "experiments": experiments.usage(project, dvc_cache / "files/md5") if dvc_cache else None,
+        "disk": disk.usage(project, cache.folder(cached := cache.of_project(project))),
+        "experiments": experiments.usage(project, cached),
         "dagster": _answer(asked),
     }
 
 
 def healthy(found: dict) -> bool:
-    """Is there nothing to run and nothing to mend?"""
+    """Is there nothing to run and nothing to repair?"""
     return set(found["counts"]) <= {freshness.FRESH}
 
 
 def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list[dict]:
-    """Each stage, in the recipe's order: a failure is the newest that is known of a stage that is not up to date. DVC took away
-    what such a stage had made; where that is all that is amiss, it failed if it did so on the very inputs that it has now, those
-    of dvc.lock, and a change that was undone has mended it otherwise."""
+    """Each stage, in the recipe's order. A stage that is not up to date, and whose newest known result is a failure, is FAILED.
+    If only its outputs are missing (DVC removes them before a run), it is FAILED only if its inputs were as in dvc.lock when it
+    failed: otherwise a change caused the failure and was undone since."""
     told = []
     for name, found in freshness.states(project).items():
         stage = {"name": name, "state": found.state, "why": list(found.why)}
@@ -69,12 +69,12 @@ def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list
 
 
 def _runs(project: Path, entries: list[dict]) -> dict:
-    """The newest runs, the newest first, and what goes on now."""
+    """The newest runs, newest first, with the runs in progress."""
     told, going = [], []
     for run, known in reversed(record.runs(entries).items()):
         if "ended" not in known:
             alive = log.alive(known.get("pid"), known.get("began", ""))
-            known = {**known, "state": "goes on" if alive else "was cut off"}
+            known = {**known, "state": "running" if alive else "ended unexpectedly"}
             if alive:
                 going.append(
                     {"run": run, "door": known.get("door"), "since": known.get("began"), "now": _now(project, run)}
@@ -87,7 +87,7 @@ def _runs(project: Path, entries: list[dict]) -> dict:
 
 
 def _now(project: Path, run: str) -> str:
-    """The last that a run's log says of its stage."""
+    """The last message of a run's log about its stage."""
     path, last = log.folder(project) / f"{run}.jsonl", ""
     if path.exists():
         for entry in log.read(path):
@@ -97,13 +97,13 @@ def _now(project: Path, run: str) -> str:
 
 
 def _quarantine(project: Path) -> list[dict]:
-    """Files that could not be used, by dataset and kind of reason."""
+    """Quarantined files, by dataset and kind of reason."""
     told = []
     try:
         datasets = load_params(project / params.PARAMS).get("datasets") or {}
     except FileNotFoundError:
         return []
-    except SystemExit as error:  # a value that no stage takes
+    except SystemExit as error:  # an invalid value
         raise freshness.StatusError(str(error)) from None
     for name in datasets:
         count = _n_quarantined(project, name)
@@ -120,7 +120,7 @@ def _quarantine(project: Path) -> list[dict]:
 
 
 def _n_quarantined(project: Path, name: str) -> int | None:
-    """As the dataset's record says; None before it was read."""
+    """The number in the dataset's record; None before the dataset was read."""
     for stage in ("audio", "manifest"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(read_json(project / f"data/records/{stage}/{name}.json")["figures"]["quarantined"])
@@ -128,7 +128,7 @@ def _n_quarantined(project: Path, name: str) -> int | None:
 
 
 def _kinds(project: Path, name: str) -> Counter:
-    # half a second, and mostly there is nothing to read
+    # half a second to import, and mostly there is nothing to read
     import pyarrow.parquet as pq
 
     from pipelines.core.max_quarantined import kind
@@ -166,7 +166,7 @@ def _models(project: Path) -> list[dict]:
 
 
 def _retrainings(project: Path) -> dict[str, list[str]]:
-    """Those that a process works on now, and the others that have not ended: they can be gone on with."""
+    """The retrainings in progress, and those that were interrupted or failed and can be resumed."""
     working, left = [], []
     for name in worktree.waiting(project):
         if worktree.at_work(project, name):
@@ -176,17 +176,9 @@ def _retrainings(project: Path) -> dict[str, list[str]]:
     return {"retraining": working, "retrainings": left}
 
 
-def _dvc_cache(project: Path) -> Path | None:
-    from dvc.repo import Repo
-
-    with Repo(str(project)) as repo:
-        local = repo.cache.local
-        return Path(local.path).parents[1] if local else None  # <cache.dir>/files/md5
-
-
 def _ask_dagster(project: Path) -> subprocess.Popen | None:
-    """Start asking Dagster, if the project has a history of it; importing Dagster takes longer than all the rest, which goes on
-    meanwhile."""
+    """Start a process that reads Dagster's history, if the project has one. Importing Dagster takes longer than everything else,
+    which is done meanwhile."""
     home = os.environ.get("DAGSTER_HOME") or str((project / ".dagster").absolute())
     if not (Path(home) / "dagster.yaml").exists():
         return None
@@ -203,7 +195,7 @@ def _ask_dagster(project: Path) -> subprocess.Popen | None:
 
 
 def _answer(asked: subprocess.Popen | None) -> dict | None:
-    """Schedules, sensors and failed runs, as `assets/ticks.py` tells them; None without a history of Dagster."""
+    """Schedules, sensors and failed runs, as `assets/ticks.py` prints them; None without a history of Dagster."""
     if asked is None:
         return None
     try:

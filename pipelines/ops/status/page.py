@@ -1,4 +1,4 @@
-"""The state of a project as one self-contained page. All text is escaped: names and reasons come from outside."""
+"""The state of a project as one self-contained page. All text is escaped, since names and reasons may come from others."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +11,12 @@ from pipelines.ops.status import text
 from pipelines.ops.status.gather import FAILED, ORDER
 
 HERE = Path(__file__).parent
-STYLE = HERE.parents[1] / "report" / "style.css"  # pages of one house look alike
+STYLE = HERE.parents[1] / "report" / "style.css"  # the style of the report
 CLASSES = {FAILED: "failed", STALE: "stale", NEVER: "never", GONE: "gone", FRESH: "fresh"}
 
 
 def render(found: dict) -> str:
-    """The page of what `gather.gather` found."""
+    """The page for the data of `gather.gather`."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -10,30 +10,28 @@ from pipelines.ops.runs.progress import duration
 from pipelines.ops.status.gather import FAILED, ORDER
 
 COLOURS = {FAILED: "31", STALE: "33", NEVER: "36", GONE: "35", FRESH: "32"}
-MAX_STAGES = 20  # of a kind that are listed; --json has all
+MAX_STAGES = 20  # listed per state; --json has all
 
 
 def lines(found: dict, colours: bool = False) -> Iterator[str]:
-    """What is known, what needs doing first."""
+    """The lines, most urgent first."""
     paint = _paint if colours else lambda text, state: text
     now = seconds(found["time"])
     counts = [paint(f"{count} {state}", state) for state, count in found["counts"].items()]
     yield f"{found['project']}: {', '.join(counts) or 'no stages'}"
     for run in found["going"]:
-        yield one_line(f"  {run['door']} goes on, for {_ago(run['since'], now)} now. {run['now']}")
+        yield one_line(f"  {run['door']} has been running for {_ago(run['since'], now)}. {run['now']}")
     if found["disk"]["low"]:
-        yield paint(
-            f"  Only {size(found['disk']['free'])} left on this disk: conservatory cache --prune, conservatory prune",
-            FAILED,
-        )
+        more = "To free more: conservatory cache --prune, conservatory prune"
+        yield paint(f"  Only {size(found['disk']['free'])} free on this disk. {more}", FAILED)
     by_state = {state: [stage for stage in found["stages"] if stage["state"] == state] for state in ORDER}
     for state in (FAILED, STALE, NEVER, GONE):
         if by_state[state]:
             yield from ("", paint(f"{state.capitalize()}", state), *map(one_line, _listed(by_state[state], now)))
     yield from _section("Quarantined", [_quarantined(entry) for entry in found["quarantine"] if entry["n"]])
     yield from _section("Models", [line for model in found["models"] for line in _model(model)])
-    yield from _section("Retrainings at work", found["retraining"])
-    yield from _section("Retrainings not ended (conservatory retrain --resume ID)", found["retrainings"])
+    yield from _section("Retrainings in progress", found["retraining"])
+    yield from _section("Unfinished retrainings (conservatory retrain --resume ID)", found["retrainings"])
     yield from _section("Schedules and sensors (UTC)", list(_dagster(found["dagster"], now)))
     yield from _section("Last runs", [_run(run, now) for run in found["runs"][:3]])
     yield from _section("Disk", list(_disk(found["disk"], found["experiments"])))
@@ -42,7 +40,7 @@ def lines(found: dict, colours: bool = False) -> Iterator[str]:
 def why(stage: dict) -> str:
     """Why a stage is not fresh, in a line."""
     if stage["state"] == FAILED:
-        return stage.get("reason") or "no reason is known"
+        return stage.get("reason") or "unknown reason"
     direct = [reason for reason in stage["why"] if not reason.startswith("after ")]
     shown = direct or stage["why"]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
@@ -63,7 +61,7 @@ def _section(title: str, rows: list[str]) -> Iterator[str]:
 
 
 def _listed(stages: list[dict], now: float) -> Iterator[str]:
-    """Those that something changed for one by one, those that only come after them in a line."""
+    """The changed stages one per line, and the stages after them in one line."""
     direct = [stage for stage in stages if not stage["why"] or not all(w.startswith("after ") for w in stage["why"])]
     after = [stage["name"] for stage in stages if stage not in direct]
     width = max((len(stage["name"]) for stage in direct[:MAX_STAGES]), default=0)
@@ -76,7 +74,7 @@ def _listed(stages: list[dict], now: float) -> Iterator[str]:
         yield "  and " + ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
     if after:
         named = ", ".join(after) if len(after) <= 5 else f"{', '.join(after[:4])} and {len(after) - 4} others"
-        yield f"  after these: {named}"
+        yield f"  stale because of these: {named}"
 
 
 def _quarantined(entry: dict) -> str:
@@ -126,15 +124,17 @@ def _run(run: dict, now: float) -> str:
 
 
 def experiments(found: dict) -> str:
-    """What experiments take of DVC's cache, for instance "3, 12 MB of DVC's cache for them alone"."""
+    """Number of experiments and their space, for instance "3, and 12 MB of DVC's cache that only they use"."""
     if "problem" in found:
-        return f"cannot be told: {found['problem']}"
-    return f"{found['count']}, {size(found['bytes'])} of DVC's cache for them alone" if found["count"] else "none"
+        return f"unknown: {found['problem']}"
+    return (
+        f"{found['count']}, and {size(found['bytes'])} of DVC's cache that only they use" if found["count"] else "none"
+    )
 
 
 def _disk(disk: dict, experiments_: dict | None) -> Iterator[str]:
     for place in disk["places"]:
-        linked = f" and {size(place['linked'])} linked into what stands above" if place["linked"] else ""
+        linked = f" and {size(place['linked'])} linked to files counted above" if place["linked"] else ""
         yield f"{place['name']:21}{'' if place['whole'] else 'at least '}{size(place['bytes'])}{linked}"
     if experiments_:
         yield one_line(f"{'experiments':21}{experiments(experiments_)}")

@@ -112,7 +112,7 @@ def test_what_could_not_be_sent_is_tried_with_the_next(in_tmp):
     with servers.hook(503) as hook:
         configure(in_tmp, webhook=url(hook))
         assert not tell(in_tmp, 1, said=said) and hook.connections == 3
-        assert said == ["An alert could not be sent by webhook: the webhook answered 503"]
+        assert said == ["The alert could not be sent by webhook: the webhook answered 503"]
         hook.manner = None
         assert tell(in_tmp, 2)
 
@@ -129,7 +129,7 @@ def test_a_server_that_recovers_is_tried_again(in_tmp):
 )
 def test_no_address_of_a_webhook(in_tmp, address):
     configure(in_tmp, webhook=address)
-    with pytest.raises(settings.AlertsError, match="webhook must be an address"):
+    with pytest.raises(settings.AlertsError, match="webhook must be an https:// address"):
         settings.load(in_tmp, {})
 
 
@@ -189,7 +189,7 @@ def test_tls(in_tmp, monkeypatch):
         monkeypatch.setenv(settings.WEBHOOK, url(hook, "https"))
         (in_tmp / "params.yaml").unlink()
         found = senders.deliver(settings.load(in_tmp), Alert("test", "a", "b", "c", "d"))
-        assert found == {"webhook": "the webhook's server has no certificate that is trusted"}
+        assert found == {"webhook": "the webhook's server has no trusted certificate"}
 
 
 def test_names_make_no_headers_and_no_links(in_tmp):

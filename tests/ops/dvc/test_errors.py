@@ -1,4 +1,4 @@
-"""Settings that DVC cannot go by: the sentence names the file, what is wrong, and a way out that works."""
+"""Invalid configuration of DVC: the message names the file, the error, and a way out that works."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def complaint(project, **files):
 @pytest.mark.parametrize(
     ("files", "file", "said"),
     [
-        ({"local": REMOTE + "keyfile = /k\n"}, ".dvc/config.local", "remote 'shelf' and does not say where it is (url), nor"),
+        ({"local": REMOTE + "keyfile = /k\n"}, ".dvc/config.local", "remote 'shelf' without its url, and neither does"),
         ({"config": REMOTE + "keyfile = /k\n"}, ".dvc/config", "dvc remote modify shelf url URL"),
         ({"config": "[core\n"}, ".dvc/config", "git checkout HEAD -- .dvc/config"),
         ({"local": "[core]\nanalytics = \xff"}, ".dvc/config.local", "utf-8"),

@@ -1,4 +1,4 @@
-"""dvc.lock as pipelines/ops/dvc/lock.py writes it, beside DVC's own writing of it."""
+"""dvc.lock as pipelines/ops/patches/lockfile.py writes it, beside DVC's own writing of it."""
 
 import json
 import string
@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from pipelines import recipe
 from pipelines.ops.dvc import lock
+from pipelines.ops.patches import lockfile
 
 NAMES = st.text(string.ascii_lowercase + "_-@0123456789", min_size=1, max_size=12).filter(
     lambda name: name[0].isalpha()
@@ -45,9 +46,9 @@ def by_dvc(path, name, entry):
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(NAMES, ENTRIES), min_size=1, max_size=6))
 def test_the_same_bytes_as_dvc(tmp_path_factory, changes):
-    path, text = tmp_path_factory.mktemp("lock") / "dvc.lock", lock.HEAD
+    path, text = tmp_path_factory.mktemp("lock") / "dvc.lock", recipe.HEAD
     for name, entry in changes:
-        text = lock.splice(text, name, entry)
+        text = lockfile.splice(text, name, entry)
         assert text == by_dvc(path, name, entry)
 
 
@@ -60,16 +61,16 @@ def test_read_as_dvc_reads_it(stages):
 
 @pytest.mark.parametrize("word", ["no", "on", "1:30", "1e-05", "0o17", "2026-11-22", "~", "1_000", ".5"])
 def test_words_are_what_dvc_takes_them_for(word):
-    text = f"{lock.HEAD}  a:\n    cmd: c\n    params:\n      params.yaml:\n        x: {word}\n"
+    text = f"{recipe.HEAD}  a:\n    cmd: c\n    params:\n      params.yaml:\n        x: {word}\n"
     assert recipe.parse_lock(text) == YAML(typ="safe").load(text)["stages"]
 
 
 def test_an_alias_into_another_entry_is_followed():
-    text = f"{lock.HEAD}  a:\n    cmd: &same c\n  b:\n    cmd: *same\n"
+    text = f"{recipe.HEAD}  a:\n    cmd: &same c\n  b:\n    cmd: *same\n"
     assert recipe.parse_lock(text) == {"a": {"cmd": "c"}, "b": {"cmd": "c"}}
 
 
-@pytest.mark.parametrize("text", ["stages", "[a]", "stages: x", "stages: [a]", f"{lock.HEAD}  a: b\n"])
+@pytest.mark.parametrize("text", ["stages", "[a]", "stages: x", "stages: [a]", f"{recipe.HEAD}  a: b\n"])
 def test_what_holds_no_entries_is_an_error_of_yaml(text):
     with pytest.raises(yaml.YAMLError, match="no entries"):
         recipe.parse_lock(text)
@@ -77,7 +78,7 @@ def test_what_holds_no_entries_is_an_error_of_yaml(text):
 
 def test_two_entries_of_a_stage_are_an_error_as_to_dvc():
     text = (PROJECT / "dvc.lock").read_text()
-    entry = recipe.apart(text)[1].removeprefix(lock.HEAD)
+    entry = recipe.apart(text)[1].removeprefix(recipe.HEAD)
     assert recipe.doubled(text) == [] and recipe.doubled(text + entry) == [entry.partition(":\n")[0].strip()]
     with pytest.raises(yaml.YAMLError, match="two entries of"):
         recipe.parse_lock(text + entry)
@@ -93,15 +94,15 @@ def test_any_entry_of_the_real_lock_is_put_back_in_its_place():
     text = (PROJECT / "dvc.lock").read_text()
     stages = yaml.load(text, yaml.CSafeLoader)["stages"]
     for name, entry in stages.items():
-        changed = lock.splice(text, name, {**entry, "cmd": "another"})
+        changed = lockfile.splice(text, name, {**entry, "cmd": "another"})
         assert yaml.load(changed, yaml.CSafeLoader)["stages"] == {**stages, name: {**entry, "cmd": "another"}}
 
 
 def test_what_stands_in_two_places_of_a_parameter_file_is_written_twice():
     shared = {"gain_db": 6}
-    text = lock.HEAD
+    text = recipe.HEAD
     for name in ("a", "b"):
-        text = lock.splice(text, name, {"cmd": "c", "params": {"params.yaml": {"x": shared, "y": [shared]}}})
+        text = lockfile.splice(text, name, {"cmd": "c", "params": {"params.yaml": {"x": shared, "y": [shared]}}})
     assert YAML(typ="safe").load(text)["stages"]["b"]["params"]["params.yaml"] == {"x": shared, "y": [shared]}
     assert "&" not in text
 
@@ -112,12 +113,12 @@ def test_what_stands_in_two_places_of_a_parameter_file_is_written_twice():
         "",
         "stages: {}\n",
         "schema: '2.0'\nstages: {}\n",
-        f"{lock.HEAD}  a:\n    cmd: b\ndatasets: []\n",
-        f"{lock.HEAD}  a:",
+        f"{recipe.HEAD}  a:\n    cmd: b\ndatasets: []\n",
+        f"{recipe.HEAD}  a:",
     ],
 )
 def test_what_is_laid_out_otherwise_is_left_to_dvc(text):
-    assert lock.splice(text, "a", {"cmd": "c"}) is None
+    assert lockfile.splice(text, "a", {"cmd": "c"}) is None
 
 
 def test_a_run_writes_what_dvc_writes(tmp_path):
@@ -152,9 +153,10 @@ def test_entries_are_taken_out_of_the_real_lock():
 def dvc_reads(folder, ours):
     """Stage -> entry as `Lockfile.load` gives them, with or without ours in its place, or the sentence that it ends with."""
     code = (
-        "import json, sys; from dvc.repo import Repo; from dvc.dvcfile import Lockfile; from pipelines.ops.dvc import lock\n"
+        "import json, sys\n"
+        "from dvc.repo import Repo; from dvc.dvcfile import Lockfile; from pipelines.ops.patches import lockfile\n"
         "from dvc.exceptions import DvcException\n"
-        "lock.install() if sys.argv[1] == 'ours' else None\n"
+        "lockfile.install() if sys.argv[1] == 'ours' else None\n"
         "try:\n    found = Lockfile(Repo('.'), 'dvc.lock').load()\n"
         "    print(json.dumps({name: found['stages'][name] for name in found['stages']}))\n"
         "except DvcException as error:\n    print(json.dumps(str(error)))\n"

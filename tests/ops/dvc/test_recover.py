@@ -64,7 +64,7 @@ def test_a_dead_process_locks_nobody_out(project, zombie):
     assert "busy" in run_in(project, *DVC, "repro", check=False).stderr
     said = []
     recover(project, said.append)
-    assert said == [f"released what a killed DVC had locked (process {zombie})"]
+    assert said == [f"released the locks of a killed DVC (process {zombie})"]
     run_in(project, *DVC, "repro")
     assert (project / "two").read_text() == "1\n"
 
@@ -124,7 +124,7 @@ def test_an_empty_place_in_the_memory_of_runs(project):
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink"])
-def test_a_spoilt_copy_in_the_cache_is_not_restored(project, link):
+def test_a_damaged_copy_in_the_cache_is_not_restored(project, link):
     """As one file with the output, too: whoever writes into that writes into both."""
     run_in(project, *DVC, "config", "cache.type", link)
     run_in(project, *DVC, "checkout", "--relink", "-q")
@@ -172,7 +172,7 @@ def test_a_run_waits_for_stages_at_work(project, killed):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert "waiting for the end of that" in second.stdout.readline()
+    assert "waiting until it ends" in second.stdout.readline()
     (project / "go").touch()
     said = second.communicate()[0]
     assert second.returncode == 0, said
@@ -235,7 +235,7 @@ def test_another_tree_over_the_same_cache_does_not_read_all_of_it_again(project,
     with monkeypatch.context() as patch:
         patch.setattr(HashFileDB, "check", lambda *arguments: pytest.fail("read again"))
         assert distrust(other) == []
-    spoilt = next((project / ".dvc/cache/files/md5").glob("??/*"))
-    spoilt.chmod(0o644)
-    spoilt.write_text("other")
-    assert distrust(other) == [str(spoilt)]
+    damaged = next((project / ".dvc/cache/files/md5").glob("??/*"))
+    damaged.chmod(0o644)
+    damaged.write_text("other")
+    assert distrust(other) == [str(damaged)]

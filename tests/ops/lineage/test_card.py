@@ -36,10 +36,13 @@ def test_the_card_at_an_older_revision_is_another(project, call):
 
 def test_only_models_have_cards(project, call):
     status, _, errors = call("trace", "data/clusters/one", "--card", "card.md")
-    assert status == 2 and "is no model" in errors and not Path("card.md").exists()
+    assert status == 2 and "is not a model" in errors and not Path("card.md").exists()
 
 
 def test_scores_that_are_not_at_hand_are_not_said_to_be_none(project, call):
     Path("reports/clustering.json").write_text("{}")
     out = call("trace", "short", "--card", "-")[1]
-    assert "Not at hand, so left out: the figures of reports/clustering.json" in out and "No scores" not in out
+    assert (
+        "Left out: the figures of reports/clustering.json, because the file in dvc.lock is not available." in out
+        and "No scores" not in out
+    )

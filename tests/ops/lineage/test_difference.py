@@ -24,7 +24,7 @@ def test_a_parameter_and_the_figures_it_moved(project, call):
     assert set(found["stages"]) == {
         "train@short", "embed@one-short", "embed@two-short", "cluster@one", "cluster@two", "metrics", "report",
     }  # fmt: skip
-    assert "Stage cluster@two made something else, because of what came of embed@two-short" in text
+    assert "Stage cluster@two has other output because of other output of embed@two-short" in text
     moved = found["figures"]["reports/clustering.json"]
     assert moved["because"] == ["parameter export.tolerance"] and moved["same"] == 4
     old, new = (
@@ -50,8 +50,7 @@ def test_code(project):
     found, text = words("second")
     assert found["stages"]["train@short"]["own"] == ["code pipelines/kit"] and found["figures"] == {}
     assert (
-        "1 stages were given something else and made the same: train@short" in text
-        and "Figures: all are the same." in text
+        "1 stages have other inputs and the same output: train@short" in text and "Figures: all are the same." in text
     )
 
 
@@ -81,7 +80,7 @@ def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(p
     Path("dvc.lock").write_text(text.replace(f"md5: {md5}", f"md5: {'0' * 28}.dir"))
     found, said = words("second")
     assert found["stages"]["train@short"]["own"] == ["first difference without a recorded cause: train@short"]
-    assert "Stage train@short made something else though nothing recorded differs" in said
+    assert "Stage train@short has other output without a recorded cause" in said
     audit_project.edit(project / "constraints.txt", "numpy==2.0.0", "numpy==2.1.0")
     found, text = words("second")
     assert found["stages"]["train@short"]["own"] == ["environment"] and "Environment: numpy 2.0.0 -> 2.1.0" in text
@@ -91,8 +90,8 @@ def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(p
 def test_stages_that_came_and_went(project):
     audit_project.edit(
         project / "params.yaml",
-        "    short: {recipe: modern}",
-        "    short: {recipe: modern}\n    long: {recipe: modern}",
+        "  short: {recipe: modern}",
+        "  short: {recipe: modern}\n  long: {recipe: modern}",
     )
     audit_project.repro(project)
     audit_project.commit(project, "Another tagger")
@@ -111,7 +110,7 @@ def test_data_that_is_at_no_hand_is_said(project):
     audit_project.commit(project, "A clip fewer")
     audit_project.git(project, "clone", "-q", str(project), str(clone))
     os.chdir(clone)
-    assert "Music of one: its manifest of HEAD~1 and HEAD is not at hand" in words("HEAD~1", "HEAD")[1]
+    assert "Music of one: its manifest of HEAD~1 and HEAD is not available" in words("HEAD~1", "HEAD")[1]
 
 
 @pytest.mark.parametrize("arguments", [("nowhere",), ("second", "nowhere")])
@@ -151,7 +150,7 @@ def test_figures_that_are_at_no_hand_are_not_gone(project, call):
     found, text = words("second", "HEAD")
     figures = found["figures"]["reports/clustering.json"]
     assert "numbers" not in figures and figures["because"] == ["parameter export.tolerance"]
-    said = "it is not at hand as dvc.lock of HEAD has it (what git has there is another)"
+    said = "the file in dvc.lock of HEAD is not available (git has another version there)"
     assert f"Figures of reports/clustering.json: {said}" in text and " gone" not in text
     assert (
         json.loads(call("diff", "HEAD", "second", "--json", "-")[1])["figures"]["reports/clustering.json"]["unknown"]
@@ -172,7 +171,10 @@ def test_figures_of_an_output_that_dvc_keeps_are_pulled(project):
     audit_project.commit(project, "Figures in DVC's cache")
     Path("reports/clustering.json").unlink()
     object_path(Revision().hash("reports/clustering.json")).unlink()
-    assert "as dvc.lock of HEAD has it (`dvc pull reports/clustering.json` brings it)" in words("second", "HEAD")[1]
+    assert (
+        "the file in dvc.lock of HEAD is not available (`dvc pull reports/clustering.json` fetches it)"
+        in words("second", "HEAD")[1]
+    )
 
 
 def test_a_project_in_a_folder_of_its_repository(project, monkeypatch):

@@ -58,9 +58,9 @@ def test_impact_is_what_dvc_runs_again(project, asked, change):
     ("text", "said", "retrain"),
     [
         (TRAIN, "trained on it", True),
-        (BOTH, "chosen by it, not trained on it", True),
+        (BOTH, "selected on it (validation), not trained on it", True),
         (TEST, "not trained on it: a test clip", False),
-        (ODD, "never heard it: its class is left out of training", False),
+        (ODD, "not trained on it: its class is left out of training", False),
         ("sound x", "", False),
     ],
 )
@@ -87,8 +87,8 @@ def test_where_its_bytes_are_held(project):
 
     revision._configured.cache_clear()
     held = {place["what"]: place["paths"] for place in impact.impact(Revision(), clip(BOTH))["held"]}
-    assert "data/raw/one/1.wav" in held["the file, as it was published"] and held["the file itself"] == ["music/y.wav"]
-    assert held["what was pushed"] == ["/mnt/remote"]
+    assert "data/raw/one/1.wav" in held["the published file"] and held["the file itself"] == ["music/y.wav"]
+    assert held["pushed files"] == ["/mnt/remote"]
     for what, paths in held.items():
         for path in paths if "pushed" not in what else []:
             assert Path(path).exists(), path
@@ -101,11 +101,11 @@ def test_remove_makes_it_so(project, call):
     before = Path("params.yaml").read_text()
     status, out, _ = call("remove", "music/y.wav", "--why", "its rights holder, letter of 3 May: all of it")
     assert status == 0 and "withdrawn" in out and "of one: song <1> of one" in out and "of two" in out
-    assert "Models that heard it: models/tagging/short" in out and "the file itself: music/y.wav" in out
+    assert "Models trained on it: models/tagging/short" in out and "the file itself: music/y.wav" in out
     after = Path("params.yaml").read_text()
     line = f"  {clip(BOTH)}: 'its rights holder, letter of 3 May: all of it'"
     assert after == before.replace("withdrawn: {}", f"withdrawn:\n{line}")
-    assert "was withdrawn already" in call("remove", clip(BOTH), "--why", "again")[1]
+    assert "already withdrawn" in call("remove", clip(BOTH), "--why", "again")[1]
     assert Path("params.yaml").read_text() == after
     audit_project.repro(project)
     for name in ("one", "two"):
@@ -213,7 +213,7 @@ def test_a_published_file_is_nobodys_to_delete_where_its_listing_is_away(project
     for folder in ("data/raw/one", "data/audio/one"):
         object_path(Revision().hash(folder)).unlink()
     held = {place["what"]: place for place in impact.impact(Revision(), clip(TRAIN))["held"]}
-    assert "yours" not in held["the file, as it was published"]["purge"] and "the file itself" not in held
+    assert "your file" not in held["the published file"]["purge"] and "the file itself" not in held
     assert held["perhaps samples or frames in data/audio/one"]["paths"] == ["data/audio/one"]
 
 
@@ -251,7 +251,7 @@ def test_the_file_of_a_clip_that_a_run_took_out(project, call):
     found = impact.impact(Revision(), "data/raw/one/0.wav")
     assert found["withdrawn"] == "letter of 3 May" and found["held"] and not found["clips"]
     out = call("impact", "data/raw/one/0.wav")[1]
-    assert "Withdrawn: letter of 3 May" in out and "the file, as it was published: data/raw/one/0.wav" in out
+    assert "Withdrawn: letter of 3 May" in out and "the published file: data/raw/one/0.wav" in out
 
 
 @pytest.mark.system
@@ -263,7 +263,7 @@ def test_a_clip_withdrawn_already_is_said_to_be_so(project, call):
             audit_project.repro(project)
         for asked, *why in ((name, *why) for name in names for why in ((), ("--why", "again"))):
             status, out, errors = call("remove", asked, *why)
-            assert status == 0 and f"{clip(TRAIN)[:16]}: was withdrawn already: letter of 3 May" in out, errors
+            assert status == 0 and f"{clip(TRAIN)[:16]}: already withdrawn: letter of 3 May" in out, errors
             assert Path("params.yaml").read_text() == before
     status, out, _ = call("remove", names[0], "--why", "the work", "--whole-group")
     assert status == 0 and set(load_params()["withdrawn"]) == {clip(TRAIN), clip(BOTH)}
@@ -276,5 +276,5 @@ def test_of_a_clip_whose_manifest_is_lost_the_reason_is_told(project, call):
     for rev in ("first", "second"):
         object_path(Revision(rev).hash("data/manifests/one.parquet")).unlink(missing_ok=True)
     status, _, errors = call("impact", clip(TRAIN)[:16])
-    assert status == 2 and "It was withdrawn (letter of 3 May), and no manifest at hand lists it." in errors
-    assert "was withdrawn already: letter of 3 May" in call("remove", clip(TRAIN)[:16], "--why", "again")[1]
+    assert status == 2 and "It was withdrawn (letter of 3 May), and no available manifest lists it." in errors
+    assert "already withdrawn: letter of 3 May" in call("remove", clip(TRAIN)[:16], "--why", "again")[1]

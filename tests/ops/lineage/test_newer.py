@@ -31,10 +31,10 @@ def test_a_trace_shows_what_was_read(partly):
     assert (read["path"], read["md5"], read["now"]) == ("data/embeddings/one", partly[0], now) and now != partly[0]
     (dep,) = [dep for dep in found["stages"]["cluster@one"]["inputs"] if dep["path"] == "data/embeddings/one"]
     assert (dep["md5"], dep["now"]) == (partly[0], now)
-    said = f"read {partly[0][:8]}; embed@one-short has since made {now[:8]}: what follows is of the newer one"
+    said = f"read {partly[0][:8]}; embed@one-short has made {now[:8]} since: the lines below are of the newer one"
     lines = list(text.lines(found))
     assert any(said in line for line in lines) and said in page.render(found)
-    last = "Below those this is the lineage of the newer bytes, not of what was read."
+    last = "Below these, the lineage is that of the newer bytes, not of the ones read."
     assert lines[-1] == last and last in page.render(found)
 
 

@@ -26,7 +26,7 @@ def test_pins_changed_since_are_not_what_a_result_was_made_with(then):
     assert (
         then[:16] in lines[0]
         and len(lines) == 2
-        and "no stage of these was recorded with" in lines[1]
+        and "none of these stages was recorded with" in lines[1]
         and now[:16] in lines[1]
     )
     assert then in page.render(found)
@@ -49,7 +49,7 @@ def test_which_stages_were_recorded_with_which_pins(then, project):
 
 def test_verify_says_with_which_pins_it_compared(then, call):
     out = call("trace", "short", "--verify")[1]
-    assert "Packages were compared with the pins as they are now; recorded with others: raw@one" in out
+    assert "Packages were compared with the present pins; recorded with other pins: raw@one" in out
 
 
 def test_a_commit_without_pins(project):
@@ -68,7 +68,7 @@ def test_where_all_agree_it_is_one_line(project):
 
 PINS = {
     "missing": (lambda path: path.unlink(), "it is missing, and commit"),
-    "empty": (lambda path: path.write_text(""), "it pins no package, and commit"),
+    "empty": (lambda path: path.write_text(""), "it pins no package; commit"),
     "a pin less": (lambda path: audit_project.edit(path, "pytest==8.0.0\n", ""), "its hash is"),
 }
 
@@ -88,7 +88,7 @@ def test_pins_taken_out_of_git_do_not_verify(project, call):
     audit_project.commit(project, "No pins")
     for rev in ([], ["--rev", "HEAD"]):
         status, out, _ = call("trace", "short", "--verify", *rev)
-        assert status == 1 and "constraints.txt: it is missing, and the commit that recorded this has it" in out
+        assert status == 1 and "constraints.txt: it is missing; the commit that recorded this has it" in out
 
 
 def test_pins_changed_and_committed_verify(project, call):

@@ -121,11 +121,11 @@ def test_the_registry_tells_it_where_the_lines_are_not(project):
     assert trace.trace(Revision(), "short")["stages"]["train@short"]["ran"]["run"] == "long ago"
 
 
-@pytest.mark.parametrize("spoilt", ["", "{", "[]\n", '{"what": "made", "time": 3}\n', "\x00\xff\n"])
-def test_spoilt_lines_are_passed_over(project, spoilt):
+@pytest.mark.parametrize("damaged", ["", "{", "[]\n", '{"what": "made", "time": 3}\n', "\x00\xff\n"])
+def test_spoilt_lines_are_passed_over(project, damaged):
     ran(project, "train@short", run="whole")
     path = log.folder(project) / made_by.FILE
-    path.write_text(spoilt + "\n" + path.read_text() + spoilt)
+    path.write_text(damaged + "\n" + path.read_text() + damaged)
     assert [run["run"] for run in made_by.known(project).values()] == ["whole"]
 
 

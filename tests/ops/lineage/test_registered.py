@@ -74,7 +74,7 @@ def test_what_is_not_at_hand_cannot_be_told(withdrawn, call):
     object_path(withdrawn[MANIFEST]).unlink()
     other = hashlib.sha256(b"sound 2").hexdigest()
     assert {row["role"] for row in trained_on.find(other)} == {None}
-    assert "cannot be told: its manifest is not at hand" in call("impact", other)[1]
+    assert "unknown: its manifest is not available" in call("impact", other)[1]
     with pytest.raises(LineageError, match="nothing that the working tree knows"):
         impact.impact(Revision(), TRAIN)
 
@@ -84,8 +84,8 @@ def test_what_was_purged_is_not_to_be_pulled(project, call):
     md5 = Revision().hash(path)
     Path(path).unlink()
     object_path(md5).unlink()
-    assert "`dvc pull` brings back" in call("trace", "short", "--verify")[1]
+    assert "`dvc pull` fetches it" in call("trace", "short", "--verify")[1]
     Path("registry").mkdir()
     Path("registry/purged.json").write_text(json.dumps({md5: path}))
     out = call("trace", "short", "--verify")[1]
-    assert "it was purged" in out and "in no commit yet" in out and "`dvc pull` brings back" not in out
+    assert "it was purged" in out and "in no commit yet" in out and "`dvc pull` fetches it" not in out

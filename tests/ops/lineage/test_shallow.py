@@ -9,7 +9,7 @@ import pytest
 from pipelines.ops.lineage import card, openlineage, page, prov, runs, text, trace
 from pipelines.ops.lineage.revision import Revision
 
-SAID = "recorded in a commit that is not known: this clone's history is cut off (git fetch --unshallow)"
+SAID = "recorded in an unknown commit: this is a shallow clone (git fetch --unshallow)"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_end_of_a_cut_off_history_recorded_nothing(shallow, call):
     assert {dep["in_commit"] for stage in found["stages"].values() for dep in stage["code"]} == {None}
     lines = "\n".join(text.lines(found))
     assert f"made by train@short, {SAID}" in lines and "not known (5)" in lines and "in no commit yet" not in lines
-    assert "Environment: not known of raw@one" in lines and found["environments"] == {}
+    assert "Environment: unknown for raw@one" in lines and found["environments"] == {}
     assert f"recorded {prov.document(found)['activity']['run:train@short']['conservatory:recorded']}" == SAID
     assert SAID.capitalize() in page.render(found).replace("&#39;", "'")
     assert f"- {SAID.capitalize()}" in card.render(Revision(), found) and "sha256 not known" in card.render(
@@ -66,7 +66,7 @@ def test_files_and_parameters_too(shallow, call):
     shallow(1)
     for asked in ("pipelines/kit/one.py", "params.yaml#export.tolerance"):
         out = call("trace", asked)[1]
-        assert "last changed in a commit that is not known" in out
+        assert "last changed in an unknown commit" in out
         assert json.loads(call("trace", asked, "--json", "-")[1])["target"]["commit"] is None
 
 

@@ -131,11 +131,11 @@ def test_what_can_be_asked(project, asked, path):
         ("nothing", "Ask about a figure"),
         (".", "Ask about a figure"),
         ("music", "Ask about a figure"),
-        ("music/x1.wav", "'music/x1.wav' is nothing that the working tree knows; do you mean music/x.wav?"),
+        ("music/x1.wav", "'music/x1.wav' is unknown at the working tree; do you mean music/x.wav?"),
         ("x1.wav", "; do you mean x.wav? Ask about"),
         ("data/clusers/one", "; do you mean data/clusters/one?"),
         ("shrt", "; do you mean short?"),
-        ("reports/clustering.json#one.style.long", "There is no key 'long' under one.style; there is short."),
+        ("reports/clustering.json#one.style.long", "There is no key 'long' under one.style; found: short."),
         ("models/tagging/short/none", "No stage made"),
         ("data/audio/one/index.parquet#a", "only JSON has keys"),
         ("params.yaml#training.none", "There is no key 'none' under training"),
@@ -149,7 +149,7 @@ def test_what_cannot_is_told(project, call, asked, said):
 
 
 def test_no_revision_and_no_lock(project, call):
-    assert "no revision of this project" in call("trace", FIGURE, "--rev", "elsewhere")[2]
+    assert "not a revision of this project" in call("trace", FIGURE, "--rev", "elsewhere")[2]
     Path("dvc.lock").unlink()
     status, _, errors = call("trace", FIGURE)
     assert status == 2 and "`conservatory run` writes it" in errors
@@ -160,7 +160,7 @@ def test_a_figure_that_git_keeps_is_not_pulled(project, call):
     path = "reports/clustering.json"
     Path(path).write_text("{}")
     status, _, errors = call("trace", FIGURE)
-    assert status == 2 and f": `git checkout HEAD -- {path}` or `conservatory run` brings it." in errors
+    assert status == 2 and f": `git checkout HEAD -- {path}` or `conservatory run` restores it." in errors
     audit_project.edit(project / "params.yaml", "2.0e-05", "3.0e-05")
     audit_project.repro(project)
     Path(path).write_text("{}")
@@ -175,9 +175,9 @@ def test_a_file_that_is_gone_since_is_traced_where_it_was(project, call):
         status, out, errors = call("trace", "pipelines/kit/two.py", "--rev", rev)
         assert status == 0 and hashlib.md5(b"second = 2\n").hexdigest() in out, errors
         assert "train@short" in call("impact", "pipelines/kit/two.py", "--rev", rev)[1]
-    assert "is nothing that the working tree knows" in call("trace", "pipelines/kit/two.py")[2]
+    assert "is unknown at the working tree" in call("trace", "pipelines/kit/two.py")[2]
     Path("pipelines/kit/new.py").write_text("")
-    assert "is nothing that second knows" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
+    assert "is unknown at second" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
 
 
 def test_a_folder_of_code_has_the_hash_that_stages_ran(project, call):
@@ -206,7 +206,7 @@ def test_without_data_what_is_recorded_is_still_answered(project, call):
     # no data tells which of them the figure came from
     assert set(found["stages"]) == set(Revision().graph.stages) - {"report"}
     done = subprocess.run([*command[:4], "song <1> of two"], cwd=clone, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and "The clips of one, two are not at hand" in done.stderr
+    assert done.returncode == 2 and "The clips of one, two are not available" in done.stderr
 
 
 def test_outside_git_a_trace_has_no_commits(project):

@@ -51,7 +51,7 @@ CHANGES = {
     ),
     "parameter gone": (
         lambda: audit_project.edit(Path("params.yaml"), "short: {recipe", "long: {recipe"),
-        {("parameter", "params.yaml#taggers.log_mel.short")},
+        {("parameter", "params.yaml#taggers.short")},
     ),
     "lock": (
         lambda: swap_in_lock("models/tagging/short"),
@@ -89,7 +89,7 @@ def test_a_spoilt_cache_is_seen_at_a_revision_that_lies_only_there(project):
     md5 = Revision("first").hash("models/tagging/short/weights.json")
     assert md5 != Revision().hash("models/tagging/short/weights.json")
     os.chmod(object_path(md5), 0o644)
-    object_path(md5).write_text("spoilt")
+    object_path(md5).write_text("damaged")
     assert check("short", "first")[0] == {("output", "models/tagging/short/weights.json")}
     assert not check("short")[0]
     object_path(md5).unlink()
@@ -143,11 +143,11 @@ def test_which_of_two_copies_is_spoilt_is_said(project):
     kept, good = object_path(Revision().hash(path)), Path(path).read_text()
     overwrite(path, good)
     os.chmod(kept, 0o644)
-    kept.write_text("spoilt")
+    kept.write_text("damaged")
     (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
     assert row["path"] == path and "in DVC's cache its hash is" in row["problem"]
     assert "here it is as recorded" in row["problem"]
-    overwrite(path, "spoilt too")
+    overwrite(path, "damaged too")
     (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
     assert row["problem"].startswith("here its hash is") and "; in DVC's cache its hash is" in row["problem"]
     kept.write_text(good)
@@ -155,7 +155,7 @@ def test_which_of_two_copies_is_spoilt_is_said(project):
     assert row["problem"].startswith("here its hash is") and "DVC's cache has it as recorded" in row["problem"]
     Path(path).unlink()
     os.link(kept, path)
-    kept.write_text("spoilt")
+    kept.write_text("damaged")
     (row,) = [row for row in check("short")[1]["wrong"] if row["kind"] != "package"]
     assert "which are one file" in row["problem"]
     Path(path).unlink()

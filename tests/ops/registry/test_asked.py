@@ -25,7 +25,7 @@ def test_set_parameter_keeps_comments_and_names_what_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ("seed=abc", "a number"), ("seed=true", "a number"), ("seed=", "no value is given"),
+        ("seed=abc", "a number"), ("seed=true", "a number"), ("seed=", "the value is missing"),
         ("fast=1", "true or false"), ("maps=umap", "a list"), ("leave_out=[style]", "a table"),
     ],
 )  # fmt: skip

@@ -47,7 +47,7 @@ def test_the_job_promotes_refuses_and_fails_with_a_reason(project):
         failed = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not failed.success
         (failure,) = [event for event in failed.all_events if event.is_step_failure]
-        assert "To go on: conservatory retrain --resume" in str(failure.step_failure_data)
+        assert "To continue: conservatory retrain --resume" in str(failure.step_failure_data)
     assert history.champion(history.read(project, "short")) == 1
 
 
@@ -87,7 +87,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     ):
         change()
         requests, why, cursor = look(sensor, cursor, instance)
-        assert not requests and "waiting until they are at rest" in why
+        assert not requests and "waiting until none does" in why
         requests, _, cursor = look(sensor, cursor, instance)
         assert len(requests) == 1 and requests[0].run_key.startswith(folders.signature(tmp_path)[0])
         requests, why, cursor = look(sensor, cursor, instance)
@@ -98,7 +98,7 @@ def test_new_data_are_waited_for_and_start_one_run(tmp_path, instance):
     music.rename(tmp_path / "elsewhere")  # a disk that is not mounted is no new data
     for _ in range(2):
         requests, why, cursor = look(sensor, cursor, instance)
-        assert not requests and why == f"not there: {music}; looking again when it is"
+        assert not requests and why == f"missing: {music}; waiting until it is back"
     (tmp_path / "elsewhere").rename(music)
     assert "have not changed" in look(sensor, cursor, instance)[1]
 
@@ -150,9 +150,9 @@ def test_what_a_csv_lists_is_watched(tmp_path):
     assert folders.away(tmp_path) == [f"the files that {table} lists"]
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"name,label\na.wav,x\n", b"path,label\n\xff.wav,x\n", b"\0\0\0"])
-def test_of_a_csv_that_cannot_be_read_its_own_state_is_watched(tmp_path, spoilt):
-    (tmp_path / "mine.csv").write_bytes(spoilt)
+@pytest.mark.parametrize("damaged", [b"", b"name,label\na.wav,x\n", b"path,label\n\xff.wav,x\n", b"\0\0\0"])
+def test_of_a_csv_that_cannot_be_read_its_own_state_is_watched(tmp_path, damaged):
+    (tmp_path / "mine.csv").write_bytes(damaged)
     datasets(tmp_path, mine="mine.csv")
     assert folders.signature(tmp_path)[1] == 1 and folders.away(tmp_path) == []
 
@@ -188,7 +188,7 @@ def watched(tmp_path):
 def asked(sensor, cursor, instance):
     """The request of the look at which data that have changed are at rest; and the cursors before and after it."""
     requests, why, before = look(sensor, cursor, instance)
-    assert not requests and "waiting until they are at rest" in why
+    assert not requests and "waiting until none does" in why
     (request,), _, after = look(sensor, before, instance)
     assert "have not changed" in look(sensor, after, instance)[1]
     return request, before, after

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.ops.registry import history, pending_alerts, worktree
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_another_branch_decides_nothing(project, training):
     )
     (name,) = worktree.waiting(project)
     done = small.conservatory(project, "retrain", "--resume", name, check=False)
-    assert done.returncode == 2 and "check out what it was begun on" in done.stderr
+    assert done.returncode == 2 and "check out the first one" in done.stderr
     small.git(project, "checkout", "-q", "main")
     assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
 
@@ -61,10 +61,10 @@ def test_who_heard_a_clip_that_was_withdrawn_meanwhile_does_not_become_champion(
     small.commit(project)
     status, said = training()
     assert (
-        status == 2 and f"withdrawn here and not in the commit that the retraining begins from: {content[:16]}" in said
+        status == 2 and f"withdrawn here but not in the commit that the retraining starts from: {content[:16]}" in said
     )
     assert [event["version"] for event in history.read(project, "short")] == [1, 1]
-    assert "Taken away: 20" in small.conservatory(project, "retrain", "--clean").stdout
+    assert "Removed: 20" in small.conservatory(project, "retrain", "--clean").stdout
 
 
 @pytest.mark.system
@@ -73,7 +73,7 @@ def test_who_goes_on_using_a_version_that_heard_what_is_withdrawn_is_told(projec
     small.repro(project)
     small.conservatory(project, "models", "register")
     content = withdraw(project)
-    told = f"has heard a clip that is withdrawn: {content[:16]} (a letter)"
+    told = f"was trained on a clip that was withdrawn: {content[:16]} (a letter)"
     promoted = small.conservatory(project, "models", "promote", "short", "2")
     assert f"version 2 of short {told}" in promoted.stderr
     assert (
@@ -102,7 +102,7 @@ def test_nothing_to_go_back_to_names_who_was_taken_back(project):
     done = small.conservatory(project, "models", "rollback", "short", "--reason", "a", check=False)
     assert (
         done.returncode == 2
-        and "no champion before version 1 (others were, and were taken back: 2; --to" in done.stderr
+        and "no champion before version 1 (champions that were rolled back: 2; name one with --to" in done.stderr
     )
 
 
@@ -116,7 +116,7 @@ def test_interrupted_after_the_decision_it_says_that_that_stands(project, monkey
     with monkeypatch.context() as patch:
         patch.setattr(pending_alerts, "refusals", interrupt)
         done = CliRunner().invoke(app, ["retrain", "--set", f"{SKILL}=3.0"])
-    assert done.exit_code == 130 and "Interrupted; what was decided stands" in done.stderr, done.output
+    assert done.exit_code == 130 and "Interrupted; decisions already made are kept" in done.stderr, done.output
     assert history.champion(history.read(project, "short")) == 2
     assert small.conservatory(project, "retrain", "--resume", worktree.waiting(project)[0]).returncode == 0
     assert worktree.waiting(project) == []

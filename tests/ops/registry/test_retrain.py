@@ -15,7 +15,7 @@ from helpers import run_in
 from pipelines.ops.registry import history, retrain, versions, worktree
 from pipelines.ops.runs import parent
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 
 
 def tree(project):
@@ -39,14 +39,14 @@ def test_promoted_and_refused_beside_a_user_at_work(project):
     small.edit(project, "works: 60", "works: 10")  # never meant for a retraining
     before, head = tree(project), small.git(project, "rev-parse", "HEAD")
     better = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0", "--json", "told.json")
-    assert "no part of the retraining" in better.stdout and "version 2 promoted" in better.stdout
+    assert "not part of the retraining" in better.stdout and "version 2 promoted" in better.stdout
     told = json.loads((project / "told.json").read_text())
     assert (
         told["models"]["short"]["event"] == "promoted" and told["models"]["short"]["comparison"]["test_set"]["n"] == 48
     )
     (project / "told.json").unlink()
     worse = small.conservatory(project, "retrain", "--set", f"{SKILL}=0.1")
-    assert worse.returncode == 0 and "version 3 refused" in worse.stdout and "FAILS" in worse.stdout
+    assert worse.returncode == 0 and "version 3 refused" in worse.stdout and "FAILED" in worse.stdout
     assert tree(project) == before
     assert small.git(project, "diff", "--cached", "--name-only") == "notes.txt"
     assert small.git(project, "diff", "--name-only") == "params.yaml"
@@ -66,7 +66,7 @@ def test_promoted_and_refused_beside_a_user_at_work(project):
 def test_nothing_new_is_said_and_leaves_nothing(project):
     before = small.git(project, "for-each-ref")
     done = small.conservatory(project, "retrain")
-    assert "Nothing was new" in done.stdout and "the same model as version 1 (champion)" in done.stdout
+    assert "Nothing to train" in done.stdout and "the same model as version 1 (champion)" in done.stdout
     assert small.git(project, "for-each-ref") == before and left(project) == []
 
 
@@ -122,7 +122,7 @@ def test_killed_after_a_refusal_it_is_told_of_once_by_whoever_comes_next(project
     (name,) = worktree.waiting(project)
     small.conservatory(project, *opportunity, *([name] if "--resume" in opportunity else []))
     cut_off, refused = told(tmp_path)
-    assert (cut_off["kind"], cut_off["about"]) == ("failed", "retraining") and f"{name} was cut off" in cut_off[
+    assert (cut_off["kind"], cut_off["about"]) == ("failed", "retraining") and f"{name} ended unexpectedly" in cut_off[
         "reason"
     ]
     assert (refused["kind"], refused["about"]) == ("refused", "short") and "worse than version 1" in refused["reason"]
@@ -146,7 +146,7 @@ def test_a_retraining_that_was_killed_is_told_of_and_not_one_that_was_told_to_se
     small.conservatory(project, "run")
     small.conservatory(project, "run")
     (alert,) = told(tmp_path)
-    assert alert["reason"] == f"retraining {name} was cut off: killed, or the machine went down"
+    assert alert["reason"] == f"retraining {name} ended unexpectedly: it was killed, or the machine went down"
     assert f"conservatory retrain --resume {name}" in alert["detail"]
     # what came to its end as it should owes nothing
     assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", other).stdout
@@ -164,8 +164,8 @@ def test_a_retraining_is_left_alone_while_it_works_and_its_training_ends_with_it
     # nobody may take the folder away under it, or begin beside it
     for option in (["--resume", name], ["--clean"]):
         done = small.conservatory(project, "retrain", *option, check=False)
-        assert f"{name} is at work in another process (" in done.stdout + done.stderr
-        assert str(process.pid) in done.stdout + done.stderr and "Taken away" not in done.stdout
+        assert f"{name} is running in another process (" in done.stdout + done.stderr
+        assert str(process.pid) in done.stdout + done.stderr and "Removed" not in done.stdout
     process.kill()
     process.communicate()
     assert not [child for child in psutil.wait_procs(children, 60)[1] if parent.lives(child)]
@@ -193,10 +193,10 @@ def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate()
-    assert process.returncode == 130 and "no champion has changed" in said
+    assert process.returncode == 130 and "no champion changed" in said
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert len(branches(project)) == 1
-    assert "Taken away: 20" in small.conservatory(project, "retrain", "--clean").stdout
+    assert "Removed: 20" in small.conservatory(project, "retrain", "--clean").stdout
     assert left(project) == [] == branches(project) and small.git(project, "worktree", "list").count("\n") == 0
     assert (project / "registry/short/history.jsonl").read_bytes() == before
     assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
@@ -213,7 +213,7 @@ def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
     small.edit(project, 'if stage == "manifest":\n', f'{read}if stage == "manifest":\n', "steps.py")
     small.commit(project)
     done = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")
-    assert "mine: music has changed since it was last read" in done.stdout and "is not there" not in done.stdout
+    assert "mine: music has changed since it was last read" in done.stdout and "is missing" not in done.stdout
     name = small.git(project, "branch", "--format=%(refname:short)", "--list", "retrain/*")
     entry = yaml.safe_load(small.git(project, "show", f"{name}:params.yaml"))["datasets"]["mine"]
     assert entry["path"] == "music" and len(entry["fingerprint"]) == 16
@@ -243,7 +243,7 @@ def test_pushed_before_it_is_judged(project, tmp_path):
     shelf = tmp_path / "shelf"
     shelf.write_text("in the way")
     failed = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0", check=False)
-    assert failed.returncode == 2 and "Not all is in" in failed.stderr and "--resume" in failed.stderr
+    assert failed.returncode == 2 and " is incomplete: of " in failed.stderr and "--resume" in failed.stderr
     assert history.champion(history.read(project, "short")) == 1
     (name,) = {path.split(".")[0] for path in left(project)}
     shelf.unlink()
@@ -273,4 +273,4 @@ def test_a_kill_between_registering_and_deciding_is_made_good(project):
     (project / "registry/short/3.json").write_text("{")
     small.edit(project, "skill: 3.0", "skill: 3.1")
     assert versions.register(project, "short", small.repro(project)) == (3, True)
-    assert versions.load(project, "short", 3)["params"]["taggers.log_mel.short"]["skill"] == 3.1
+    assert versions.load(project, "short", 3)["params"]["taggers.short"]["skill"] == 3.1

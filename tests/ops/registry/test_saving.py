@@ -57,7 +57,7 @@ def test_what_was_registered_is_committed_though_a_later_name_fails(project):
 
 
 def test_a_tagger_that_is_not_trained_yet_holds_up_no_other(project):
-    small.edit(project, "    short: {", "    long: {recipe: quick, skill: 1.0}\n    short: {")
+    small.edit(project, "  short: {", "  long: {recipe: quick, skill: 1.0}\n  short: {")
     done = small.conservatory(project, "models", "register", check=False)
     assert done.returncode == 2 and "has no models/tagging/long" in done.stderr
     assert head(project) == "Registry: short 1 registered" and changed(project) == ""
@@ -69,8 +69,8 @@ def test_what_could_not_be_committed_is_by_the_next_register(project):
     assert "written but not committed" in small.conservatory(project, "models", "register").stdout
     assert changed(project)
     small.git(project, "checkout", "-q", "main")
-    assert "registered already" in small.conservatory(project, "models", "register", "short").stdout
-    assert head(project) == "Registry: as it was left" and changed(project) == ""
+    assert "already registered" in small.conservatory(project, "models", "register", "short").stdout
+    assert head(project) == "Registry: uncommitted changes" and changed(project) == ""
 
 
 @pytest.mark.system

@@ -16,7 +16,7 @@ from pipelines.ops.registry import gate, history, promotion, retrain, saving, ve
 from pipelines.ops.registry.errors import Incomparable, RegistryError
 from pipelines.ops.remotes import local_cache
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 SCORES = "data/predictions/tagging/music/short.parquet"
 OPTIONS = small.options()
 
@@ -55,23 +55,23 @@ def challengers_file(project):
 
 
 TROUBLE = {
-    "the champion's predictions spoilt": (champions_file, spoil, "is spoilt in DVC's cache"),
+    "the champion's predictions damaged": (champions_file, spoil, "is damaged in DVC's cache"),
     "the champion's predictions in a remote that is away": (champions_file, lambda f: f.unlink(), "the remote"),
     "the champion's record": (
         lambda project: versions.path(project, "short", 1),
         lambda f: f.write_text("{}"),
-        r"short/1.json is not what it should be .*: mend it, or take it from git",
+        r"short/1.json is invalid .*: repair it, or restore it from git",
     ),
-    "the challenger's model spoilt": (challengers_file, spoil, "is spoilt in DVC's cache"),
+    "the challenger's model damaged": (challengers_file, spoil, "is damaged in DVC's cache"),
     "what was purged": (
         lambda project: project / "registry/purged.json",
         lambda f: f.write_text("<<<<<<< HEAD"),
-        "purged.json is not what it should be",
+        "purged.json is invalid",
     ),
 }
 
 
-@pytest.mark.parametrize("trouble", some(TROUBLE, "the champion's predictions spoilt", "the champion's record"))
+@pytest.mark.parametrize("trouble", some(TROUBLE, "the champion's predictions damaged", "the champion's record"))
 def test_what_may_be_mended_is_no_refusal(project, trouble):
     find, harm, words = TROUBLE[trouble]
     small.git(project, "config", "-f", ".dvc/config", "core.remote", "shelf")
@@ -197,12 +197,12 @@ def test_a_plan_that_is_spoilt_or_a_worktree_that_is_gone(project):
     (folder / "a").mkdir(parents=True)
     (folder / "a.json").write_text("{}")
     done = small.conservatory(project, "retrain", "--resume", "a", check=False)
-    assert done.returncode == 2 and "a.json is not what it should be" in done.stderr and "--clean" in done.stderr
+    assert done.returncode == 2 and "a.json is invalid" in done.stderr and "--clean" in done.stderr
     (folder / "a").rmdir()
     with pytest.raises(RegistryError, match="the worktree of retraining a is gone: .*--clean"):
         retrain.resume(project, "a")
-    assert "Taken away: a" in small.conservatory(project, "retrain", "--clean").stdout
-    with pytest.raises(RegistryError, match="there is no retraining 'a'"):
+    assert "Removed: a" in small.conservatory(project, "retrain", "--clean").stdout
+    with pytest.raises(RegistryError, match="there is no unfinished retraining 'a'"):
         retrain.resume(project, "a")
 
 
@@ -215,10 +215,10 @@ def test_commands_say_what_is_spoilt(project):
             versions.load(project, "short", 1)
     path.write_text("{}")
     listed = small.conservatory(project, "models", "list", check=False)
-    assert listed.returncode == 2 and "short/1.json is not what it should be" in listed.stderr
+    assert listed.returncode == 2 and "short/1.json is invalid" in listed.stderr
     status = small.conservatory(project, "status", check=False)
-    assert "short/1.json is not what it should be" in status.stdout and "Traceback" not in status.stderr
+    assert "short/1.json is invalid" in status.stdout and "Traceback" not in status.stderr
     path.write_text(whole)
     (project / "registry/purged.json").write_text("[]")
     done = small.conservatory(project, "push", check=False)
-    assert done.returncode == 1 and "purged.json is not what it should be" in done.stderr
+    assert done.returncode == 1 and "purged.json is invalid" in done.stderr

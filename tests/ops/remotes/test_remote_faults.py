@@ -1,4 +1,4 @@
-"""What breaks between a cache and a remote: spoilt, half, lacking, full, gone, killed. Nothing is lost; the next try succeeds."""
+"""Faults between a cache and a remote: damaged, incomplete and missing files, full disks, kills. The next try succeeds."""
 
 import hashlib
 import os
@@ -133,7 +133,7 @@ def test_a_spoilt_cache_file_is_fetched_again(project, remote, tmp_path):
     spoil(kept(other))
     assert file.samefile(kept(project, "data/3.bin")) is False
     done = small.conservatory(other, "pull")
-    assert "Spoilt in DVC's cache" in done.stdout and "1 files fetched" in done.stdout
+    assert "Damaged in DVC's cache" in done.stdout and "1 files fetched" in done.stdout
     assert file.read_bytes() == (project / "data/3.bin").read_bytes()
     assert all(objects(other / ".dvc/cache").values())
 
@@ -144,7 +144,7 @@ def test_a_file_spoilt_in_the_remote_is_refused_and_mended(project, remote, tmp_
     hash = md5((project / "data/3.bin").read_bytes())
     spoil(remote.path / "files/md5" / hash[:2] / hash[2:], cut)
     other = clone(project, remote, tmp_path / "other")
-    with pytest.raises(RemoteError, match=r"spoilt there, and refused: 1 files, data/3.bin .*push --verify"):
+    with pytest.raises(RemoteError, match=r"damaged there: 1 files, data/3.bin .*push --verify"):
         pull(other)
     there = objects(other / ".dvc/cache")
     assert len(there) == N + 1 and all(there.values()), "all else came"
@@ -160,7 +160,7 @@ def test_what_the_remote_lost_is_pushed_again_and_what_is_nowhere_is_an_error(pr
     shutil.rmtree(remote.path)
     kept(project).unlink()
     (project / "data/3.bin").unlink()
-    with pytest.raises(RemoteError, match="neither here nor there: 1 files, data/3.bin"):
+    with pytest.raises(RemoteError, match="missing here and there: 1 files, data/3.bin"):
         push(project)
 
 
@@ -251,7 +251,7 @@ def test_a_push_that_is_killed(kind, tmp_path):
 def test_a_remote_that_is_not_there_is_said(project):
     with pytest.raises(RemoteError, match="no default remote: dvc remote add"):
         push(project)
-    with pytest.raises(RemoteError, match="no remote 'attic'; there is none"):
+    with pytest.raises(RemoteError, match="no remote 'attic'; known remotes: none"):
         push(project, remote="attic")
     run_in(project, *servers.DVC, "remote", "add", "-q", "-d", "box", "gs://bucket/x")
     with pytest.raises(RemoteError, match="requires .dvc-gs. to be installed"):

@@ -85,7 +85,7 @@ def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
     (folder / champion[:2] / champion[2:]).unlink()
     shutil.rmtree(remote.path)
     failed = command(project, "push", remote=remote, check=False)
-    assert failed.returncode == 1 and "listing is neither here nor there: models/tagging/short" in failed.stderr
+    assert failed.returncode == 1 and "listing is missing here and there: models/tagging/short" in failed.stderr
 
 
 def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
@@ -111,7 +111,7 @@ def test_what_was_purged_is_not_fetched_again(trained, tmp_path):
     (project / cache_references.PURGED).write_text(json.dumps({gone: "models/tagging/short/a shard"}))
     said = command(project, "pull", "--models", remote=remote).stdout
     assert not file.exists() and ": 0 files fetched" in said
-    assert "1 were left aside because clips in them were withdrawn" in said
+    assert "1 skipped because they contain withdrawn clips" in said
     next(remote.path.rglob(gone[2:])).unlink()
     assert "1 were left aside" in command(project, "pull", "--models", remote=remote).stdout
     assert "1 were left aside" in command(project, "push", remote=remote).stdout
@@ -171,7 +171,7 @@ def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_pat
     for _ in range(2):  # the second meets what the first laid out
         done = command(project, "pull", remote=remote, check=False)
         assert done.returncode == 1 and "1 of 3 files, the others are there" in done.stderr
-        assert "withdrawn and its bytes purged since: data/audio/music (" in done.stderr
+        assert "with a withdrawn clip were purged: data/audio/music (" in done.stderr
         assert f"{purged[1]} (1 of 1 files)" in done.stderr and "`conservatory run` makes them again" in done.stderr
         assert "stand in the way" not in done.stderr and "ERROR" not in done.stderr
         assert sorted(path.name for path in (project / "data/audio/music").iterdir()) == ["0.shard", "index.parquet"]
@@ -182,7 +182,7 @@ def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_pat
     mine.write_text("mine")
     done = command(project, "pull", remote=remote, check=False)
     assert done.returncode == 1 and mine.read_text() == "mine" and "move them away, and pull again" in done.stderr
-    assert "withdrawn and its bytes purged since: data/audio/music (" in done.stderr
+    assert "with a withdrawn clip were purged: data/audio/music (" in done.stderr
     mine.unlink()
     command(project, "run", remote=remote)
     assert all((project / path).exists() for path in purged)
@@ -199,7 +199,7 @@ def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):
     path.write_text("mine")
     failed = command(project, "pull", remote=remote, check=False)
     assert failed.returncode == 1 and path.read_text() == "mine"
-    assert "Not all could be laid out" in failed.stderr and "What was fetched" not in failed.stderr
+    assert "Some outputs could not be checked out" in failed.stderr and "The fetched files" not in failed.stderr
 
 
 @pytest.mark.system

@@ -18,7 +18,7 @@ from pipelines.ops.retention import dvc_cache, experiments, prune
 from pipelines.ops.status import gather, page, text
 
 DVC = (sys.executable, "-m", "dvc")
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 NOTHING = (
     "\nretention: {experiments: {keep_days: 0, keep_last: 0}, retrainings: {keep_days: 0}, cache: {keep_days: 0}}\n"
 )
@@ -78,7 +78,7 @@ def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path, monke
     assert (
         "tried" in listed.stdout
         and "registered: short 3, retired" in listed.stdout
-        and "Nothing was touched" in listed.stdout
+        and "Nothing was deleted" in listed.stdout
     )
     assert cache(project) == before and small.git(project, "for-each-ref") == refs
     assert "Done." in small.conservatory(project, "prune", "--yes").stdout
@@ -111,7 +111,7 @@ def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tm
     for version, why in (("1", "was champion"), ("2", "is champion"), ("4", "has no version 4")):
         done = small.conservatory(project, *drop, version, "--reason", "a test", check=False)
         assert done.returncode == 2 and why in done.stderr, done.stderr
-    assert "a reason is needed" in small.conservatory(project, *drop, "3", "--reason", " ", check=False).stderr
+    assert "the reason is blank" in small.conservatory(project, *drop, "3", "--reason", " ", check=False).stderr
     small.conservatory(project, *drop, "3", "--reason", "it hums")
     assert "dropped already: it hums" in small.conservatory(project, *drop, "3", "--reason", "a", check=False).stderr
     assert small.git(project, "log", "-1", "--format=%s") == "Registry: short 3 dropped"
@@ -139,12 +139,12 @@ def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch
         file.write(NOTHING)
     assert not (project / "registry").exists() and set(other_branches.commits(project)) == commits
     listed = small.conservatory(project, "prune", "--yes").stdout
-    assert "registered: short 3, on main" in listed and "a model registered on another branch needs them" in listed
+    assert "registered: short 3, on main" in listed and "needed by a model registered on another branch" in listed
     assert models <= cache(project)
     assert commits <= set(small.git(project, "for-each-ref", "--format=%(objectname)").split()) | set(
         small.git(project, "rev-list", "main").split()
     )
-    assert "Taken away: nothing" in small.conservatory(project, "retrain", "--clean").stdout
+    assert "Nothing to remove" in small.conservatory(project, "retrain", "--clean").stdout
     small.git(project, "checkout", "-q", "-f", "main")
     assert "would refuse" in small.conservatory(project, "models", "compare", "short", "2", "3").stdout
     # what main drops is dropped, though a branch of its past still has it; what another branch alone knows is not
@@ -163,15 +163,15 @@ def test_what_another_branch_has_registered_stays(project, tmp_path, monkeypatch
 
 def test_what_cannot_be_parsed_on_another_branch_keeps_what_it_names(project):
     commit, folder = small.git(project, "rev-parse", "HEAD"), project / "registry/short"
-    small.git(project, "checkout", "-q", "-b", "spoilt")
+    small.git(project, "checkout", "-q", "-b", "damaged")
     (folder / "9.json").write_bytes(b'\xff\xfe "commit": "' + b"a" * 40 + b'" <<<<<<< ' + b"b" * 32)
     (folder / "history.jsonl").write_bytes((folder / "history.jsonl").read_bytes() + b"\xff\n")
     small.git(project, "add", "-A")
-    small.git(project, "commit", "-q", "-m", "spoilt")
+    small.git(project, "commit", "-q", "-m", "damaged")
     small.git(project, "checkout", "-q", "main")
     assert small.git(project, "rev-parse", "HEAD") == commit
-    (text,) = [text for text, label in other_branches.others(project) if label == "short 9, on spoilt"]
-    assert "b" * 32 in text and other_branches.commits(project)["a" * 40] == "short 9, on spoilt"
+    (text,) = [text for text, label in other_branches.others(project) if label == "short 9, on damaged"]
+    assert "b" * 32 in text and other_branches.commits(project)["a" * 40] == "short 9, on damaged"
 
 
 def test_what_was_dropped_and_comes_again_is_a_new_version(project):
@@ -198,13 +198,13 @@ def test_status_says_what_experiments_take(project):
     size = sum((files / md5[:2] / md5[2:]).stat().st_size for md5 in alone)
     found = gather.gather(project)
     assert alone and found["experiments"] == {"count": 3, "bytes": size}
-    assert f"3, {text.size(size)} of DVC's cache for them alone" in "\n".join(text.lines(found))
-    assert f"Experiments: 3, {text.size(size)} of DVC&#39;s cache for them alone" in page.render(found)
+    assert f"3, and {text.size(size)} of DVC's cache that only they use" in "\n".join(text.lines(found))
+    assert f"Experiments: 3, and {text.size(size)} of DVC&#39;s cache that only they use" in page.render(found)
     small.git(project, "branch", "kept", tried)
     assert experiments.usage(project, files) == {"count": 3, "bytes": 0}
     (project / "registry/short/history.jsonl").write_text("<<<<<<< merge\n")
     assert "line 1, is no event" in experiments.usage(project, files)["problem"]
-    assert "cannot be told: " in "\n".join(text.lines(gather.gather(project)))
+    assert "unknown: " in "\n".join(text.lines(gather.gather(project)))
 
 
 @pytest.mark.fault
@@ -242,7 +242,7 @@ def test_a_retraining_at_work_is_not_touched_and_one_that_was_left_goes(project,
     children = psutil.Process(process.pid).children(recursive=True)
     before, tree = cache(project), sorted((project / ".cache/retrain").rglob("*"))
     done = small.conservatory(project, "prune", "--yes")
-    assert done.stdout.count("at work") == 2 and "its retraining has not ended" in done.stdout
+    assert done.stdout.count("running") == 2 and "its retraining is unfinished" in done.stdout
     assert cache(project) == before and sorted((project / ".cache/retrain").rglob("*")) == tree
     for each in (process, *children):  # the machine is switched off
         each.kill()
@@ -259,7 +259,7 @@ def test_nothing_is_removed_where_it_cannot_be_known_what_a_model_needs(project)
     (project / ".dvc/cache/files/md5" / listing[:2] / listing[2:]).unlink()
     before, refs = cache(project), small.git(project, "for-each-ref")
     done = small.conservatory(project, "prune", "--yes", check=False)
-    assert done.returncode == 2 and "It cannot be known what short 2 needs" in done.stderr
+    assert done.returncode == 2 and "The files that short 2 needs are unknown" in done.stderr
     assert cache(project) == before and small.git(project, "for-each-ref") == refs
 
 

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.ops.lineage import withdraw
 from pipelines.ops.lineage.revision import Revision
+from pipelines.ops.patches.cache import of_project
 from pipelines.ops.registry import cache_references, worktree
 from pipelines.ops.remotes import local_cache
-from pipelines.ops.retention import dvc_cache, withdrawn
+from pipelines.ops.retention import withdrawn
 
 CLIP = "sound 3"
 CONTENT = hashlib.sha256(CLIP.encode()).hexdigest()
@@ -51,7 +52,7 @@ def test_its_bytes_leave_older_results(project):
     Path(".cache/downloads/music.zip").write_bytes(b"many clips")
     Path(".cache/downloads/3.wav").write_text(CLIP)
     said = prune()
-    assert holding() == before and "an archive may hold the clip" in said and "Nothing was touched" in said
+    assert holding() == before and "an archive may contain the clip" in said and "Nothing was deleted" in said
     prune("--yes")
     left = holding()
     # the dataset is made whole by its stage, so its file of this clip stays with it; the shards of both older results went
@@ -62,7 +63,7 @@ def test_its_bytes_leave_older_results(project):
     purged = json.loads(cache_references.PURGED.read_text())
     kinds = {path.rpartition("-")[0] or path for path in purged.values()}
     assert kinds == {"data/audio/one/shard", "reports/index.html"}
-    assert all(row["kept"] for row in withdrawn.find(project, dvc_cache.folder(project))), "nothing more to purge"
+    assert all(row["kept"] for row in withdrawn.find(project, of_project(project))), "nothing more to purge"
     assert "Goes: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
 
@@ -89,11 +90,11 @@ def test_copies_outside_the_cache_go_too_or_are_named(project, tmp_path):
 
     copies = [tree / "data/audio/one" / shard.name for tree in trees]
     with worktree.held(project, "busy"):
-        assert "retraining busy is at work" in prune("--yes") and all(copy.exists() for copy in copies)
+        assert "retraining busy is running" in prune("--yes") and all(copy.exists() for copy in copies)
     cache = Path(".dvc/cache/files/md5", name[:2], name[2:])
     cache.unlink()  # the copies are known although it is gone
     said = prune("--yes")
-    assert [copy.exists() for copy in copies] == [False, False, True] and "in a worktree that somebody made" in said
+    assert [copy.exists() for copy in copies] == [False, False, True] and "in a worktree made by a user" in said
     assert [path.name for path in local_cache.ASIDE.iterdir()] == ["0" * 32]
     for tree in trees[:2]:
         assert len(list((tree / "data/audio/one").glob("shard-*"))) == len(shards) - 1, "the others stay"
@@ -121,9 +122,9 @@ def test_reports_that_may_play_it_go_and_the_present_one_stays(project):
     old, before = cached_report(), {Path(path) for path in holding()}
     assert old in before and len(before) == 5, "as published, a shard, three reports"
     withdraw.write({CONTENT: "a letter"})
-    assert "reports/index.html of this tree is it: conservatory run first" in prune()
+    assert "it is reports/index.html of this tree; first run conservatory run" in prune()
     audit_project.repro(project, "manifest", "audio")  # and no further: the report is older than what lies beside it
-    assert "reports/index.html of this tree is it: conservatory run first" in prune("--yes") and old.exists()
+    assert "it is reports/index.html of this tree; first run conservatory run" in prune("--yes") and old.exists()
     audit_project.repro(project)
     audit_project.commit(project, "withdrawn")
     new = cached_report()
@@ -178,7 +179,7 @@ def test_locks_that_cannot_be_read_are_named(project):
     bad = audit_project.git(project, "rev-parse", "HEAD")
     withdraw.write({CONTENT: "a letter"})
     result = CliRunner().invoke(app, ["prune", "--withdrawn"])
-    assert result.exit_code == 2 and "dvc.lock is not whole" in result.stderr
+    assert result.exit_code == 2 and "dvc.lock is damaged" in result.stderr
     Path("dvc.lock").write_text(lock)
     audit_project.commit(project, "mended")
     assert f"dvc.lock of {bad[:12]}" in prune()

@@ -128,7 +128,7 @@ def test_a_stage_that_was_killed_says_so(in_tmp, status, killed):
     assert follower(in_tmp, "Running stage 'a':", "> python step.py", error, status=255).failed["reason"] == killed
     found = follower(in_tmp, "Running stage 'a':", "> python step.py", "a: no copies: passed", error, status=255)
     assert found.failed["reason"] == f"{killed}; it said last: a: no copies: passed"
-    assert follow.failure(["passed", error]) == ("a", f"{killed}; it said last: passed")
+    assert follow.failure(["passed", error]) == ("a", f"{killed}; its last line: passed")
     assert follow.failure(["", "no stage"]) == ("", "no stage")
 
 
@@ -158,7 +158,7 @@ def test_a_loud_stage_keeps_its_first_and_last_lines(in_tmp):
     found = follower(in_tmp, "Running stage 'a':", *(f"line {n}" for n in range(100_000)))
     told = [entry["message"] for entry in log.read(found.log.path) if entry["event"] == "output"]
     assert len(told) == log.FIRST + log.LAST + 1 and told[0] == "line 0" and told[-1] == "line 99999"
-    assert told[log.FIRST] == f"({100_000 - log.FIRST - log.LAST} lines more are not kept)"
+    assert told[log.FIRST] == f"({100_000 - log.FIRST - log.LAST} lines are left out here)"
 
 
 def test_many_loud_stages_fill_a_file_no_further_than_its_bound(in_tmp, monkeypatch):
@@ -209,7 +209,7 @@ def test_a_full_disk_ends_the_log_and_not_the_run(in_tmp, capsys):
     found.line("Running stage 'a':")
     found.line("more")
     found.end(0)
-    assert found.counts["ran"] == 1 and "The run's log ends here" in capsys.readouterr().err
+    assert found.counts["ran"] == 1 and "The run's log cannot be continued" in capsys.readouterr().err
 
 
 def test_what_is_no_text_is_written_all_the_same(in_tmp):
@@ -272,7 +272,7 @@ def test_following_a_run_that_is_killed_ends(in_tmp, reaped):
     process.wait()
     assert not psutil.pid_exists(process.pid)
     result = CliRunner().invoke(app, ["logs", "--follow"])
-    assert result.exit_code == 0 and "The run was cut off" in result.output
+    assert result.exit_code == 0 and "The run did not end properly" in result.output
 
 
 def test_a_list_of_no_logs_says_so(in_tmp):

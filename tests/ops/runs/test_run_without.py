@@ -49,7 +49,7 @@ def conservatory(project):
 def test_the_others_go_on_and_the_report_is_made(project):
     (project / "fails-bad").touch()
     done = conservatory(project)
-    assert done.returncode and "Done but for bad in" in done.stdout and "Going on without bad." in done.stdout
+    assert done.returncode and ", except for bad:" in done.stdout and "Continuing without bad." in done.stdout
     ran = (project / "runs").read_text().split()
     assert set(ran) == {"bad", "good", "own", "cluster-good", "cluster-own", "metrics", "report"}
     assert (project / "reports/index.html").read_text().split() == ["good", "own"]
@@ -66,7 +66,7 @@ def test_several_fail_and_each_is_named(project):
     for name in ("bad", "good"):
         (project / f"fails-{name}").touch()
     done = conservatory(project)
-    assert "Done but for bad, good in" in done.stdout
+    assert ", except for bad, good:" in done.stdout
     failed = [entry["stage"] for entry in record.read(project) if entry.get("state") == record.FAILED]
     assert sorted(failed) == ["raw@bad", "raw@good"]
     assert (project / "reports/index.html").read_text().split() == ["own"]
@@ -89,7 +89,7 @@ def test_the_dataset_of_a_stage():
 def test_one_dataset_and_the_report(project):
     planned = run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dry-run", "--dataset", "good").stdout
     assert [line.split()[0] for line in planned.splitlines()[:-1]] == ["raw@good", "cluster@good", "metrics", "report"]
-    assert "4 stages: how long 4 of them will take is not known." in planned and not (project / "runs").exists()
+    assert "4 stages: the time of 4 is unknown." in planned and not (project / "runs").exists()
     run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dataset", "good")
     assert (project / "runs").read_text().split() == ["good", "cluster-good", "metrics", "report"]
     assert (project / "reports/index.html").read_text().split() == ["good"]
@@ -98,4 +98,4 @@ def test_one_dataset_and_the_report(project):
         in run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dry-run", "--dataset", "good").stdout
     )
     whole = run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dry-run").stdout
-    assert "raw@bad" in whole and "raw@good" not in whole and "took" in whole and "not known" in whole
+    assert "raw@bad" in whole and "raw@good" not in whole and "took" in whole and "unknown" in whole

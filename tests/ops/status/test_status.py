@@ -92,7 +92,7 @@ def test_what_dvc_says(project, change, expected):
 def test_what_is_away_is_gone_and_not_stale(project):
     (project / "models/short").unlink()
     found = freshness.states(project)
-    assert found["train@short"] == freshness.State("gone", ("models/short is away; DVC's cache has it",))
+    assert found["train@short"] == freshness.State("gone", ("models/short is missing; DVC's cache has it",))
 
 
 def test_reasons(project):
@@ -233,17 +233,17 @@ def test_quarantine_models_runs_and_room(project, monkeypatch):
     other, short = found["models"]
     assert (short["champion"], short["challengers"], short["metrics"]["roc_auc"]["value"]) == (1, [2], 0.91234)
     assert "is no event" in other["problem"]
-    assert [run["state"] for run in found["runs"]] == ["was cut off", "goes on"]
+    assert [run["state"] for run in found["runs"]] == ["ended unexpectedly", "running"]
     (now,) = found["going"]
     assert now["now"] == "Running stage 'raw@one':"
     lines = "\n".join(text.lines(found))
     assert (
         "short: champion version 1" in lines
         and "one: 3 (… bytes behind its sound belong to no part of it 2, silent 1)" in lines
-        and "left on this disk" in lines
+        and "free on this disk" in lines
     )
     shown = page.render(found)
-    assert "version 1 since" in shown and "left on this disk" in shown
+    assert "version 1 since" in shown and "free on this disk" in shown
     going.end(0)
 
 
@@ -324,6 +324,6 @@ def test_retrainings_at_work_are_told_apart(project):
         found = gather.gather(project)
     assert (found["retraining"], found["retrainings"]) == (["one"], ["two"])
     lines = "\n".join(text.lines(found))
-    assert "Retrainings at work\n  one\n" in lines and "(conservatory retrain --resume ID)\n  two\n" in lines
-    assert "Retrainings at work: one." in page.render(found)
+    assert "Retrainings in progress\n  one\n" in lines and "(conservatory retrain --resume ID)\n  two\n" in lines
+    assert "Retrainings in progress: one." in page.render(found)
     assert gather.gather(project)["retraining"] == []
