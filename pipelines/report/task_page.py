@@ -158,19 +158,17 @@ def _chart(metric: str, records: dict[str, dict]) -> dict:
         for number in (record["value"], record["chance"], record["baseline"], *(record["ci95"] or ()))
         if number is not None
     ]
-    low, high = min(0.0, *numbers), max(0.0, *numbers)
-    if low >= 0 and high <= 1:
-        high = 1.0
-    room = 0.04 * ((high - low) or 1.0) if (low, high) != (0.0, 1.0) else 0.0
-    axis = (low - (room if low < 0 else 0), high + room)
+    ticks = charts.quarters(min(0.0, *numbers), max(0.0, *numbers))
+    if max(numbers) <= 1 and min(numbers) >= 0:
+        ticks = charts.quarters(0, 1)
     first = next(iter(records.values()))
     return {
         "metric": metric,
         "unit": first["unit"],
         "better": "higher" if first["higher_is_better"] else "lower",
         "rows": list(records.items()),
-        "axis": axis,
-        "ticks": [(float(charts.percent(tick, *axis)[:-1]), f"{tick:g}") for tick in charts.ticks(*axis)],
+        "axis": (ticks[0], ticks[-1]),
+        "ticks": [(25 * n, f"{tick:g}") for n, tick in enumerate(ticks)],
     }
 
 

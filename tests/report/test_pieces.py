@@ -165,6 +165,20 @@ def test_ticks_are_round_and_inside():
     assert charts.percent(2) == "100.00%"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 1, [0, 0.25, 0.5, 0.75, 1]),
+        (0, 2.08, [0, 1, 2, 3, 4]),
+        (-3.5, 0, [-4, -3, -2, -1, 0]),
+        (0, 0, [0, 1, 2, 3, 4]),
+        (-0.2, 9.7, [-5, 0, 5, 10, 15]),
+    ],
+)
+def test_quarters_are_round_and_hold_both_ends(low, high, wanted):
+    assert charts.quarters(low, high) == wanted
+
+
 def test_line_chart_escapes_and_survives_one_epoch():
     svg = charts.lines(
         [{"name": "<b>", "colour": 0, "x": [1.0], "y": [0.5], "mark": 1}], "epoch", "<loss>", 'a "label"'
