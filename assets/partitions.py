@@ -72,7 +72,8 @@ def key(group: StageGroup, stage: Stage) -> str | None:
 def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
     """What Dagster must know to find the partitions of `up` that a partition of `down` needs. None: it need not be told.
 
-    Where no mapping says exactly what DVC's graph says, each partition needs all, which is too much but never too little.
+    Where no mapping says exactly what DVC's graph says, each partition needs all that any needs, which is too much but never too
+    little: a tagger of one dimension and a representation of two have none.
     """
     if not up.dimensions:
         return None
@@ -80,6 +81,9 @@ def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
     for candidate in _candidates(down, up, needed):
         if _means(candidate, down, up, needed):
             return candidate
+    any_needs = set().union(*needed.values())
+    if any_needs < {str(key(up, stage)) for stage in up.stages}:
+        return dg.SpecificPartitionsPartitionMapping(sorted(any_needs))
     return dg.AllPartitionMapping()
 
 

@@ -1,17 +1,15 @@
 """tagging: each tagger's own scores on the test clips of the training dataset, of the classes that were not left out."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
-from pipelines.core import params, training_clips
+from pipelines.core import params, paths, training_clips
 from pipelines.core.chunks import tag_matrix
 from pipelines.core.embeddings import PREDICTIONS
 from pipelines.core.files import read_json, write_json
 from pipelines.core.manifest import independent_clips
 from pipelines.core.record import write_record
 from pipelines.core.tables import read_table
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import tagging
@@ -28,8 +26,8 @@ def main() -> None:
     names = params.trained_names(settings)  # published weights name other tags
     records = {}
     for name in progress(names, "tagging", unit="tagger"):
-        tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
-        table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", PREDICTIONS).set_index("clip_id")
+        tags = read_json(paths.trained(name) / "config.json")["tags"]
+        table = read_table(paths.predictions(dataset, name), PREDICTIONS).set_index("clip_id")
         scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())
         truth = tag_matrix(test, tags)
         records[name] = tagging.evaluate(
@@ -72,5 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)
