@@ -1,7 +1,7 @@
 """What a section of a page is given to draw from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -30,19 +30,22 @@ class Task:
     """The family of tasks of a page, as reports/scores.json has it.
 
     scores: run -> metric -> `{"value", "ci95", "n", "n_groups", "chance", "baseline", "unit", "split", "higher_is_better"}`.
-    differences: `{"a", "b", "metric", "value", "ci95", "n"}`, each of two runs on the same units.
+    differences: `{"a", "b", "metric", "value", "ci95", "n"}`, each of two runs on the same units. not_scored: run -> why it has
+    no scores.
     """
 
     name: str
     scores: dict[str, dict[str, dict]]
     differences: list[dict]
+    not_scored: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Context:
     """The project, and what the page is about: `study` on the page of a dataset, `task` on that of a family, else None.
 
-    fill: a template's file and its values -> HTML (`templates.filler`); a section fills the one beside itself.
+    fill: a template's file and its values -> HTML (`templates.filler`); a section fills the one beside itself. heard: (title, MP3
+    in base64) of what the sections of a family's page play (`players.hear`).
     """
 
     state: State
@@ -50,3 +53,4 @@ class Context:
     fill: Callable[..., Markup]
     study: Study | None = None
     task: Task | None = None
+    heard: list[tuple[str, str]] = field(default_factory=list)

@@ -28,7 +28,7 @@ def render(state: State) -> tuple[str, Lineage, dict[str, int]]:
     far = cautions.distances(state, lineage)
     warnings = cautions.of(state, lineage)
     hero, data, sounds = _hero(state, findings, lineage)
-    tasks = task_page.cards(lineage)
+    tasks = task_page.cards(state, lineage)
     studies = [_card(state, dataset, findings, lineage) for dataset in state.datasets.values()]
     table = _table(state)
     run = _run(state, lineage)

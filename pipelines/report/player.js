@@ -98,3 +98,5 @@ for (const list of all(".near")) {
     }
   });
 }
+
+for (const button of all(".hear")) button.addEventListener("click", () => play(0, Number(button.dataset.clip)));

@@ -31,10 +31,19 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
     if task.differences:
         drawn.append({"id": "differences", "title": "Which differences are real", "html": _differences(context)})
     drawn += sections.render([own] if own else [], context)
-    heading = context.fill("task_heading.html.j2", name=name, sentence=sentence(task), n_runs=len(task.scores))
+    heading = context.fill("task_heading.html.j2", name=name, sentence=sentence(task), not_scored=task.not_scored)
     title = f"{headline.words(name)}: the runs"
-    html = shell.page(context.fill, title, drawn, context.lineage, heading=heading, back="../index.html")
+    html = shell.page(
+        context.fill, title, drawn, context.lineage, heading=heading, back="../index.html", **_played(context)
+    )
     return html, context.lineage, {"runs": len(task.scores), "sections": ", ".join(one["title"] for one in drawn)}
+
+
+def _played(context: Context) -> dict[str, list]:
+    """What the page's player needs of the clips that sections have given it."""
+    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.heard)]
+    of_the_page = {"name": headline.words(context.task.name), "page": "", "clips": clips, "targets": [], "maps": []}
+    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.heard]]}
 
 
 def read(name: str) -> Task:
@@ -45,7 +54,13 @@ def read(name: str) -> Task:
         for run, found in _json(SCORES).get(name, {}).items()
     }
     pairs = [pair for pair in _json(DIFFERENCES).get(name, []) if pair["value"] is not None]
-    return Task(name, {run: found for run, found in scores.items() if found}, pairs)
+    return Task(name, {run: found for run, found in scores.items() if found}, pairs, _not_scored(name))
+
+
+def _not_scored(name: str) -> dict[str, str]:
+    """Run -> why it has no scores, of the family's runs."""
+    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/scores.json"))}
+    return {run: one["not_scored"] for run, one in found.items() if one["task"] == name and "not_scored" in one}
 
 
 def _json(path: str) -> dict:
@@ -60,9 +75,9 @@ def section_of(name: str) -> ModuleType | None:
     return importlib.import_module(place) if importlib.util.find_spec(place) else None
 
 
-def cards(lineage: Lineage) -> list[dict]:
-    """`{"name", "n_runs", "best", "source"}` of each family with scores, for the front page."""
-    tasks = [read(name) for name in _json(SCORES)]
+def cards(state: State, lineage: Lineage) -> list[dict]:
+    """`{"name", "n_runs", "best", "source"}` of each family of the recipe, for the front page."""
+    tasks = [read(name) for name in state.settings.get("tasks", {})]
     return [
         {"name": task.name, "n_runs": len(task.scores), "best": best(task), "source": lineage.mark(SCORES)}
         for task in tasks

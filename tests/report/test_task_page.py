@@ -1,10 +1,12 @@
 """The page of a family of tasks says what reports/scores.json says, and holds the family's own section where there is one."""
 
+import json
 import re
 import sys
 from types import ModuleType
 
 import pytest
+import yaml
 
 from pipelines.core.files import write_json
 from pipelines.report import front, sections, state, task_page
@@ -45,7 +47,8 @@ DIFFERENCES = [
 
 
 def write_scores(runs=RUNS, differences=DIFFERENCES):
-    write_json("reports/scores.json", {"tasks": {"notes": runs}, "differences": {"notes": differences}})
+    write_json("reports/scores.json", {"notes": runs})
+    write_json("reports/differences.json", {"notes": differences})
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):
 
 
 def test_every_figure_has_a_mark(made):
-    assert {mark["data-path"] for mark in made.marks} == {"reports/scores.json"}
+    assert {mark["data-path"] for mark in made.marks} == {"reports/scores.json", "reports/differences.json"}
     assert all("mark" in block for block in made.blocks[:-1] if {"figure", "table"} & set(block))
 
 
@@ -102,32 +105,57 @@ def test_the_verdict_rests_on_the_interval(project, record, said):
 
 def test_the_front_page_has_a_card_of_the_family(project):
     assert "task_notes.html" not in front.render(state.read())[0]
+    settings = yaml.safe_load((project / "params.yaml").read_text()) | {"tasks": {"notes": {}, "empty": {}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
     write_scores()
     seen = read(front.render(state.read())[0])
-    assert "pages/task_notes.html" in seen.addresses
+    assert {"pages/task_notes.html", "pages/task_empty.html"} <= set(seen.addresses)
     assert "svm_pooled: accuracy 0.61, chance 0.12, baseline 0.40" in flowing(seen.text)
 
 
 def test_before_the_first_run_the_page_says_so(project):
+    write_json("data/scores/odd/scores.json", {"task": "notes", "scores": {}, "not_scored": f"two {HOSTILE}"})
+    write_json("data/scores/other/scores.json", {"task": "others", "scores": {}, "not_scored": "of another family"})
     stage.main("notes")
-    text = (project / "reports/pages/task_notes.html").read_text(encoding="utf-8")
-    assert "No run of this family has been scored yet." in text
+    seen = read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
+    assert "No run of this family has been scored yet." in seen.text
+    assert f"odd has no scores: two {HOSTILE}." in flowing(seen.text) and "another family" not in seen.text
 
 
-def test_a_familys_own_section_is_found(project, monkeypatch, tmp_path):
+SECTION = """
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.report import players
+
+TITLE, ORDER = "What notes are", 10
+
+
+def render(context):
+    if not context.task.scores:
+        return None
+    number = players.hear(context, "a tone", np.full(16_000, 99, np.int16), 16_000)
+    return context.fill(Path(__file__).with_suffix(".html.j2"), n=len(context.task.scores), number=number)
+"""
+TEMPLATE = """{% from "macros.html.j2" import hear %}
+<p>{{ n }} runs {{ hear(number, "a tone") }}</p>
+"""
+
+
+def test_a_familys_own_section_is_found_and_plays(project, monkeypatch, tmp_path):
     family = tmp_path / "kin" / "notes"
     family.mkdir(parents=True)
-    (family / "section.html.j2").write_text('{% from "macros.html.j2" import mark %}<p>{{ n }} runs of {{ name }}</p>')
-    (family / "section.py").write_text(
-        "from pathlib import Path\n\nTITLE, ORDER = 'What notes are', 10\n\n\ndef render(context):\n"
-        "    values = {'n': len(context.task.scores), 'name': context.task.name}\n"
-        "    return context.fill(Path(__file__).with_suffix('.html.j2'), **values) if context.task.scores else None\n"
-    )
+    (family / "section.html.j2").write_text(TEMPLATE)
+    (family / "section.py").write_text(SECTION)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(task_page, "FAMILIES", "kin")
     write_scores()
-    html = task_page.render(state.read(()), "notes")[0]
-    assert "<p>3 runs of notes</p>" in html and '<a href="#section">What notes are</a>' in html
+    seen = read(task_page.render(state.read(()), "notes")[0])
+    assert '<p>3 runs <button class="hear" data-clip="0">a tone</button></p>' in seen.html
+    assert '<a href="#section">What notes are</a>' in seen.html
+    assert json.loads(seen.scripts["data"])[0]["clips"] == [{"title": "a tone", "href": "", "sound": 0}]
+    assert len(seen.scripts["sound-0-0"]) > 1000
     assert task_page.section_of("others") is None
     write_scores({})
     assert "What notes are" not in task_page.render(state.read(()), "notes")[0]
