@@ -66,14 +66,14 @@ def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str,
             folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
         except LineageError:  # its dvc.lock is damaged
             continue
-        heard = False
+        trained = False
         for folder, clip_id in folders:
             key = (then.hash(folder), clip_id)
             if key not in seen:
                 seen[key] = list(_shards_with(then, folder, clip_id).values())
                 shards_of.setdefault(folder, []).extend(seen[key])
-            heard = heard or bool(seen[key])
-        if heard and "reports/index.html" in then.graph.maker:
+            trained = trained or bool(seen[key])
+        if trained and "reports/index.html" in then.graph.maker:
             excerpts.append(then.hash("reports/index.html"))
     return {folder: list(dict.fromkeys(files)) for folder, files in shards_of.items()}, list(dict.fromkeys(excerpts))
 
