@@ -57,15 +57,15 @@ def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefiniti
         if not context.cursor:
             context.update_cursor(_cursor(time.time(), time.time(), {}))
             return dg.SkipReason("first look: alerts are sent for events from now on")
-        first, since, told = _position(context.cursor)
+        first, since, reported = _position(context.cursor)
         sent, after = 0, max(first, since - WINDOW)
-        for when, event in sorted(events(context.instance, project, groups, after, told), key=lambda pair: pair[0]):
+        for when, event in sorted(events(context.instance, project, groups, after, reported), key=lambda pair: pair[0]):
             if time.monotonic() - began > PATIENCE:
                 break
             sent += alert(project, **event, say=context.log.warning)
             since = max(since, when)
-            told[event["id"]] = when
-        context.update_cursor(_cursor(first, since, told))
+            reported[event["id"]] = when
+        context.update_cursor(_cursor(first, since, reported))
         return dg.SkipReason(f"{sent} alerts were sent")
 
     return look
@@ -78,8 +78,8 @@ def _position(cursor: str) -> tuple[float, float, dict[str, float]]:
     return found, found, {}  # the cursor of an older version: the time alone
 
 
-def _cursor(began: float, since: float, told: Mapping[str, float]) -> str:
-    kept = {id: when for id, when in told.items() if when > since - WINDOW}
+def _cursor(began: float, since: float, reported: Mapping[str, float]) -> str:
+    kept = {id: when for id, when in reported.items() if when > since - WINDOW}
     return json.dumps({"began": began, "since": since, "told": kept})
 
 
@@ -88,22 +88,22 @@ def events(
     project: Path,
     groups: Mapping[str, StageGroup],
     since: float,
-    told: Container[str] = (),
+    reported: Container[str] = (),
 ) -> Iterator[tuple[float, dict[str, str]]]:
-    """(time, arguments of `alert`) of each event after `since` that was not sent (`told`), in no order."""
-    yield from _failed_runs(instance, since, told)
+    """(time, arguments of `alert`) of each event after `since` that was not `reported`, in no order."""
+    yield from _failed_runs(instance, since, reported)
     found = [*_failed_checks(instance, groups, since), *_refused(project, since)]
-    yield from ((when, event) for when, event in found if event["id"] not in told)
+    yield from ((when, event) for when, event in found if event["id"] not in reported)
 
 
 def _failed_runs(
-    instance: dg.DagsterInstance, since: float, told: Container[str]
+    instance: dg.DagsterInstance, since: float, reported: Container[str]
 ) -> Iterator[tuple[float, dict[str, str]]]:
     after = datetime.datetime.fromtimestamp(since, datetime.UTC)
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
     for record in _records(instance, failed):
         run, when = record.dagster_run, record.end_time or record.update_timestamp.timestamp()
-        if when <= since or f"run {run.run_id}" in told:
+        if when <= since or f"run {run.run_id}" in reported:
             continue
         steps = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
         detail, step = "", ""

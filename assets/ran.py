@@ -42,8 +42,8 @@ def of(project: Path, stage: Stage, entry: Mapping, runs: Runs) -> Ran:
         run = first["last"] or first
         finished = log.seconds(run["time"])
         progress = runs.progress.get(stage.name, {})
-        told = progress.get("run") == run["run"] and {"items", "unit"} <= progress.keys()
-        measured = progress if told else {}
+        known = progress.get("run") == run["run"] and {"items", "unit"} <= progress.keys()
+        measured = progress if known else {}
         where = f" on {run['host']}" if run["host"] else ""
         sentence = f"{run['door'] or 'a run'}{where} finished it {_written(finished)}"
         return Ran(sentence, {"finished": finished}, run["seconds"], measured)

@@ -69,7 +69,7 @@ def repro(
             due = [name for name in stages if name not in fresh]
             if due:
                 follower = follower or Follower(project, door, as_locked=as_locked)
-                told, follower.busy = follower.busy, ""
+                announced, follower.busy = follower.busy, ""
                 for finished in _repro(project, due, say, upstream, follower):
                     if finished.changed or finished.stage not in done:
                         yield finished
@@ -78,7 +78,7 @@ def repro(
                 why = ""
                 return
             # `--wait-for-lock` waits for the lock of the repository only; DVC fails on a file in use
-            if not told:
+            if not announced:
                 say(f"another run uses {follower.busy}: waiting for its end")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST)

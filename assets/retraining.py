@@ -32,14 +32,14 @@ def job(project: Path) -> dg.JobDefinition:
     @dg.op(name=f"{JOB}_step", description=description, out=dg.Out(dg.Nothing), pool=pool)
     def step(context: dg.OpExecutionContext):
         with TemporaryDirectory() as folder:
-            told = Path(folder) / "told.json"
+            decisions_file = Path(folder) / "decisions.json"
             try:
                 variables = {**repro.environment(), made_by.FOR: f"Dagster run {context.run_id}"}
-                for line in repro.lines(project, [*COMMAND, "--json", str(told)], variables):
+                for line in repro.lines(project, [*COMMAND, "--json", str(decisions_file)], variables):
                     context.log.info(line)
             except repro.StageError as error:
                 raise dg.Failure(str(error), allow_retries=False) from None
-            found = json.loads(told.read_text(encoding="utf-8"))
+            found = json.loads(decisions_file.read_text(encoding="utf-8"))
         decided = {name: event for name, event in found["models"].items() if event}
         for name, event in decided.items():
             say = context.log.warning if event["event"] == "refused" else context.log.info

@@ -72,7 +72,7 @@ def add(
         entry, files = adding.entry(path, follow_links)
     except listing.SourceError as error:
         _fail(str(error))
-    lines = list(adding.told(name, files))
+    lines = list(adding.summary(name, files))
     params.set_dataset(name, entry)
     for line in lines:
         print(line)
@@ -183,7 +183,7 @@ def run_stages(
         _say_plan(targets, dataset)
         return
     ended = run.repro(targets, force, dataset, jobs, after)
-    pending_alerts.tell(Path())
+    pending_alerts.send(Path())
     pages = [Path("reports/pages") / f"{name.replace('_page@', '_')}.html" for name in after if "_page@" in name]
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         pages = [run.REPORT]
@@ -211,16 +211,16 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     known = [each for *_, each in planned if each.seconds is not None]
     ran = [each.seconds for each in known if not each.like]
     alike = [each.seconds for each in known if each.like]
-    told = []
+    parts = []
     if ran:
-        told.append(f"{len(ran)} of them took {duration(sum(ran))} in their last run here")
+        parts.append(f"{len(ran)} of them took {duration(sum(ran))} in their last run here")
     if alike:
         takes = "takes" if len(alike) == 1 else "take"
-        told.append(f"{len(alike)} {takes} about {duration(sum(alike))}, by the same stages of other datasets")
+        parts.append(f"{len(alike)} {takes} about {duration(sum(alike))}, by the same stages of other datasets")
     if unknown := len(planned) - len(ran) - len(alike):
-        told.append(f"the time of {unknown} is unknown")
+        parts.append(f"the time of {unknown} is unknown")
     total = f", about {duration(sum(ran + alike))}{' plus unknown times' if unknown else ''}" if ran or alike else ""
-    print(f"{len(planned)} stages{total}: {'; '.join(told)}.")
+    print(f"{len(planned)} stages{total}: {'; '.join(parts)}.")
 
 
 @app.command()

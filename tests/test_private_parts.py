@@ -1,9 +1,9 @@
 """Internals of DVC and Dagster are used in `pipelines/ops/patches/` and `assets/patches/` only, and each file says why."""
 
 import ast
+import importlib.metadata
 import re
 import warnings
-from importlib.metadata import version
 
 import pytest
 from helpers import PROJECT
@@ -79,7 +79,7 @@ def installed(monkeypatch):
     """Let another version of DVC be installed."""
 
     def other(number):
-        monkeypatch.setattr(versions.importlib.metadata, "version", lambda package: number)
+        monkeypatch.setattr(importlib.metadata, "version", lambda package: number)
 
     caches = (versions.fits, versions._installed, versions._warn)
     for cached in caches:
@@ -90,7 +90,8 @@ def installed(monkeypatch):
 
 
 def test_the_installed_version_is_the_one_that_is_pinned():
-    assert version("dvc") == PINS["dvc"] and version("dagster") == PINS["dagster"]
+    for package in ("dvc", "dvc-data", "dagster", "dagster-webserver"):
+        assert importlib.metadata.version(package) == PINS[package]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert versions.fits("dvc", PINS["dvc"], "nothing works")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.core import paths
 from pipelines.core.tables import column, read_table
 
 MANIFEST = pa.schema(
@@ -77,8 +78,8 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
     Clips of the same sound, in whatever file, are of one group: they are not independent. `joined=False`: groups as they stand in
     the manifest, for whoever counts copies and groups apart.
     """
-    manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
-    heard = read_table(f"data/audio/{name}/index.parquet", HEARD, columns=HEARD.names)
+    manifest = read_table(paths.manifest(name), MANIFEST)
+    heard = read_table(paths.audio(name) / "index.parquet", HEARD, columns=HEARD.names)
     clips = manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
     if not joined:
         return clips
@@ -89,7 +90,7 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
 def independent_clips(name: str) -> pd.DataFrame:
     """`usable_clips`, near copies of one group too: what is scored, in folds and in bootstraps over groups."""
     clips = usable_clips(name)
-    groups = read_table(f"data/copies/{name}.parquet", COPIES).set_index("clip_id")["group"]
+    groups = read_table(paths.copies(name), COPIES).set_index("clip_id")["group"]
     return clips.assign(group=clips["clip_id"].map(groups))
 
 

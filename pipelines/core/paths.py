@@ -99,5 +99,5 @@ def fitted(run: str) -> Path:
 
 
 def scores(run: str) -> Path:
-    """`scores.json`, the predictions of each training and the resampled scores of a run or tagger."""
+    """`scores.json`, `details.json`, `about.json`, the predictions of each training and the resampled scores of a run or tagger."""
     return Path("data/scores") / run

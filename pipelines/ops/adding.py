@@ -78,7 +78,7 @@ def _with_empty(files: pd.DataFrame, source: Path) -> pd.DataFrame:
     return pd.concat([files, pd.DataFrame(rows, columns=files.columns)], ignore_index=True)
 
 
-def told(name: str, files: pd.DataFrame) -> Iterator[str]:
+def summary(name: str, files: pd.DataFrame) -> Iterator[str]:
     """Lines about a listing: its labels, unusable files, and what will make figures unreliable."""
     usable = files[files["problem"] == ""]
     counts = usable["label"].value_counts().sort_index()

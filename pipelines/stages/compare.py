@@ -15,46 +15,43 @@ from pipelines.metrics.scores import difference
 
 def main() -> None:
     log = start("compare")
-    # of a run whose stages failed there is nothing, and the others go on
+    # of a run whose stages failed there is nothing, and the others go on; some have no scores (`tasks.NotScored`)
     settings = params.read()
     names = [
         name for name in [*settings["taggers"], *settings["runs"]] if (paths.scores(name) / "scores.json").exists()
     ]
-    found = {name: read_json(paths.scores(name) / "scores.json") for name in names}
-    found = {name: each for name, each in found.items() if each["scores"]}
+    about = {name: read_json(paths.scores(name) / "about.json") for name in names}
+    scores = {name: read_json(paths.scores(name) / "scores.json") for name in names}
     by_task: dict[str, dict] = {}
-    for name, each in found.items():
-        by_task.setdefault(each["task"], {})[name] = each["scores"]
+    for name in names:
+        by_task.setdefault(about[name]["task"], {})[name] = scores[name]
     differences = {
         task: [
-            {"a": a, "b": b, "metric": found[a]["lead"]} | _difference(a, b, found)
+            {"a": a, "b": b, "metric": about[a]["lead"]} | _difference(a, b, about[a]["lead"], scores)
             for a, b in combinations(runs, 2)
-            if found[a]["fingerprint"] == found[b]["fingerprint"]
+            if all(about[a][key] == about[b][key] for key in ("fingerprint", "draws", "lead"))
         ]
         for task, runs in by_task.items()
     }
     tagging: dict[str, dict] = {}
-    for name, each in found.items():
-        if each["task"] == tasks.TAGGING:
-            tagging.setdefault(each["dataset"], {})[name] = each["details"]
+    for name in by_task.get(tasks.TAGGING, ()):
+        tagging.setdefault(about[name]["dataset"], {})[name] = read_json(paths.scores(name) / "details.json")
     write_json("reports/scores.json", by_task)
     write_json("reports/tagging.json", tagging)
     write_json("reports/differences.json", differences)
+    leading = {name: scores[name][about[name]["lead"]]["value"] for name in names}
     write_record(
         "compare",
         figures={
-            f"{name}, {each['lead']}": round(each["scores"][each["lead"]]["value"], 4)
-            for name, each in found.items()
-            if each["scores"][each["lead"]]["value"] is not None
+            f"{name}, {about[name]['lead']}": round(value, 4) for name, value in leading.items() if value is not None
         },
     )
-    log.info("%d runs of %d tasks, %d differences", len(found), len(by_task), sum(map(len, differences.values())))
+    log.info("%d runs of %d tasks, %d differences", len(names), len(by_task), sum(map(len, differences.values())))
 
 
-def _difference(a: str, b: str, found: dict[str, dict]) -> dict:
-    metric = found[a]["lead"]
+def _difference(a: str, b: str, metric: str, scores: dict[str, dict]) -> dict:
     resampled = (_resampled(name, metric) for name in (a, b))
-    return difference(found[a]["scores"][metric], found[b]["scores"][metric], *resampled)
+    return difference(scores[a][metric], scores[b][metric], *resampled)
 
 
 def _resampled(name: str, metric: str):

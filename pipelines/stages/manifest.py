@@ -1,7 +1,6 @@
 """manifest: a row a clip, with content hash, labels and split; what has no readable header, or was
 withdrawn, goes to quarantine."""
 
-import argparse
 import os
 import unicodedata
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
 from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import write_table
-from pipelines.harness import executor
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 
@@ -123,35 +122,35 @@ def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[s
     return manifest[~out].reset_index(drop=True), pd.concat([quarantine, moved], ignore_index=True)
 
 
-def main(name: str) -> None:
-    log = start(f"manifest {name}")
+def main(dataset: str) -> None:
+    log = start(f"manifest {dataset}")
     settings = params.read()
-    entry = settings["datasets"][name]
-    raw_dir = paths.raw(name)
+    entry = settings["datasets"][dataset]
+    raw_dir = paths.raw(dataset)
     clips = datasets.load(entry).clips(raw_dir, entry)
-    manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {name}")
+    manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {dataset}")
     unread = len(quarantine)
     withdrawn = settings.get("withdrawn") or {}
     if not isinstance(withdrawn, dict) or not all(
         isinstance(content, str) and len(content) == 64 for content in withdrawn
     ):
         raise SystemExit(
-            f"manifest {name}: withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {{}}"
+            f"manifest {dataset}: withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {{}}"
         )
     manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
-    path = Path("data/manifests") / f"{name}.parquet"
+    path = paths.manifest(dataset)
     write_table(manifest, path, MANIFEST)
-    listed = path.with_name(f"{name}.quarantine.parquet")
+    listed = paths.manifest_quarantine(dataset)
     write_table(quarantine, listed, QUARANTINE)
     max_quarantined.refuse(
-        "manifest", name, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
+        "manifest", dataset, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
     )
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
     lost = splits.lost_classes(clips, manifest)
     write_record(
         "manifest",
-        name,
+        dataset,
         figures={
             "clips": len(manifest),
             "quarantined": len(quarantine),
@@ -179,6 +178,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -39,7 +39,7 @@ def main(run: str) -> None:
             entry.shared["seed"],
         )
     except tasks.NotScored as error:
-        write_json(folder / "scores.json", {"task": entry.task, "scores": {}, "not_scored": str(error)})
+        write_json(folder / "about.json", {"task": entry.task, "not_scored": str(error)})
         write_record(stage, run, checks={CHECK: (None, f"not scored: {error}")})
         log.info("not scored: %s", error)
         return
@@ -49,7 +49,7 @@ def main(run: str) -> None:
     for (seed, _), columns in zip(entry.trainings, answers, strict=True):
         _write(folder / f"predictions-{seed}.parquet", columns)
     _write(folder / "resampled.parquet", resampled)
-    record = {
+    about = {
         "task": entry.task,
         "dataset": entry.dataset,
         "fingerprint": scores.fingerprint(answers[0]),
@@ -58,7 +58,9 @@ def main(run: str) -> None:
         "lead": lead,
     }
     details = module.details(entry, answers) if hasattr(module, "details") else {}
-    write_json(folder / "scores.json", {**record, "scores": found, "details": details})
+    # files of their own, whose keys are those of reports/scores.json and reports/tagging.json: a trace finds the one it needs
+    for name, value in {"about": about, "scores": found, "details": details}.items():
+        write_json(folder / f"{name}.json", value)
     for metric, each in found.items():
         interval, trivial = written(each["ci95"], ".4f"), _number(each["baseline"])
         log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)

@@ -91,8 +91,8 @@ def test_it_has_a_page_with_its_section(project):
 
 
 def test_its_figures_walk_back_to_data_and_code(project):
-    told = run_in(project, *CLI, "trace", "reports/scores.json").stdout
-    assert "notes_svm" in told
+    told = run_in(project, *CLI, "trace", "reports/scores.json#notes.notes_svm.accuracy.value").stdout
+    assert "= 1.0" in told and "data/scores/notes_svm" in told and "data/scores/notes_weak" not in told
     told = run_in(project, *CLI, "trace", "models/runs/notes_svm").stdout
     assert "fit@notes_svm" in told and "features@two_notes-pooled" in told and "raw@two_notes" in told
 

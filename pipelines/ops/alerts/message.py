@@ -48,8 +48,8 @@ class Alert:
         """The alert as JSON for a webhook or command. Slack and Mattermost show `text`, in which `<` would begin a link or
         mention."""
         text = self.subject().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        told = {**asdict(self), "detail": plain(self.detail[-LONGEST:])}
-        return {"text": text, **told, "reason": one_line(self.reason), "about": one_line(self.about)}
+        fields = {**asdict(self), "detail": plain(self.detail[-LONGEST:])}
+        return {"text": text, **fields, "reason": one_line(self.reason), "about": one_line(self.about)}
 
 
 def one_line(text: str) -> str:

@@ -34,8 +34,8 @@ def alert(project: Path, kind: str, about: str, reason: str, id: str, detail: st
         settings = load(project)
         if not settings:
             return False
-        told = Alert(kind, one_line(about), reason, id, project.absolute().name, detail)
-        return _send(project, settings, told, say)
+        event = Alert(kind, one_line(about), reason, id, project.absolute().name, detail)
+        return _send(project, settings, event, say)
     except AlertsError as error:
         say(f"No alert was sent: {error}")
     except Exception as error:  # of any kind: a run must not fail because of an alert
@@ -54,45 +54,45 @@ def refusal(model: str, event: dict) -> dict[str, str]:
     }
 
 
-def _send(project: Path, settings, told: Alert, say: Callable) -> bool:
+def _send(project: Path, settings, event: Alert, say: Callable) -> bool:
     with _memory(project) as memory:
-        known = memory["kinds"].get(told.key, {"sent": 0.0, "since": 0})
-        sender = memory["sending"].get(told.id)
+        known = memory["kinds"].get(event.key, {"sent": 0.0, "since": 0})
+        sender = memory["sending"].get(event.id)
         cut_off = sender is not None and not log.alive(sender["pid"], sender["began"])
-        if told.id in memory["ids"] and not cut_off:
+        if event.id in memory["ids"] and not cut_off:
             return False
         now = time.time()
         # a clock that was set back must not suppress alerts
         if 0 <= now - known["sent"] < settings.every_s and not cut_off:
-            _remember(memory, told, {**known, "since": known["since"] + 1})
+            _remember(memory, event, {**known, "since": known["since"] + 1})
             return False
         # recorded before it is sent: two processes must not send one event, nor wait for each other's servers
-        _remember(memory, told, {"sent": now, "since": 0})
+        _remember(memory, event, {"sent": now, "since": 0})
         # recorded as being sent: if the sender is killed, the next process that knows the event sends it
-        sending = {**memory["sending"], told.id: {"pid": os.getpid(), "began": log.now()}}
+        sending = {**memory["sending"], event.id: {"pid": os.getpid(), "began": log.now()}}
         memory["sending"] = dict([*sending.items()][-MAX_KEYS:])
-    outcome = senders.deliver(settings, replace(told, repeated=known["since"]))
+    outcome = senders.deliver(settings, replace(event, repeated=known["since"]))
     for way, why in outcome.items():
         if why:
             say(f"The alert could not be sent by {way}: {why}")
     sent = any(not why for why in outcome.values())
     with _memory(project) as memory:
-        memory["sending"].pop(told.id, None)
+        memory["sending"].pop(event.id, None)
         if not sent:
-            memory["kinds"][told.key] = known
-            memory["ids"] = [id for id in memory["ids"] if id != told.id]
+            memory["kinds"][event.key] = known
+            memory["ids"] = [id for id in memory["ids"] if id != event.id]
     return sent
 
 
-def _remember(memory: dict, told: Alert, entry: dict) -> None:
-    memory["ids"] = [*(id for id in memory["ids"] if id != told.id), told.id][-MAX_IDS:]
-    memory["kinds"].pop(told.key, None)
-    memory["kinds"] = dict([*memory["kinds"].items(), (told.key, entry)][-MAX_KEYS:])
+def _remember(memory: dict, event: Alert, entry: dict) -> None:
+    memory["ids"] = [*(id for id in memory["ids"] if id != event.id), event.id][-MAX_IDS:]
+    memory["kinds"].pop(event.key, None)
+    memory["kinds"] = dict([*memory["kinds"].items(), (event.key, entry)][-MAX_KEYS:])
 
 
 @contextmanager
 def _memory(project: Path) -> Iterator[dict]:
-    """The record of alerts, for editing by one process at a time. If it cannot be read, a new one is begun."""
+    """The record of alerts, for editing by one process at a time. If it cannot be read, a new one is started."""
     path = project / MEMORY
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_suffix(".lock"), "w") as lock:

@@ -63,15 +63,15 @@ class Settings:
 
     def described(self) -> list[str]:
         """The recipients, without secrets (a webhook's address often is one)."""
-        told = []
+        lines = []
         if self.to:
             login = " with a password" if self.server.password else ""
-            told.append(f"e-mail to {', '.join(self.to)} through {self.server}{login}")
+            lines.append(f"e-mail to {', '.join(self.to)} through {self.server}{login}")
         if self.webhook:
-            told.append(f"webhook at {urlsplit(self.webhook).hostname}")
+            lines.append(f"webhook at {urlsplit(self.webhook).hostname}")
         if self.command:
-            told.append(f"command of {COMMAND}")
-        return told
+            lines.append(f"command of {COMMAND}")
+        return lines
 
 
 def off(environment: Mapping[str, str] = os.environ) -> bool:

@@ -65,15 +65,15 @@ def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str,
             folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
         except LineageError:  # its dvc.lock is damaged
             continue
-        heard = set()
+        trained = set()
         for folder, clip_id in folders:
             key = (then.hash(folder), clip_id)
             if key not in seen:
                 seen[key] = list(_shards_with(then, folder, clip_id).values())
                 shards_of.setdefault(folder, []).extend(seen[key])
             if seen[key]:
-                heard.add(folder.split("/")[2])
-        excerpts += [then.hash(page) for dataset in sorted(heard) for page in _pages(then, dataset)]
+                trained.add(folder.split("/")[2])
+        excerpts += [then.hash(page) for dataset in sorted(trained) for page in _pages(then, dataset)]
     return {folder: list(dict.fromkeys(files)) for folder, files in shards_of.items()}, list(dict.fromkeys(excerpts))
 
 

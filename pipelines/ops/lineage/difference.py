@@ -26,7 +26,7 @@ def difference(before: Revision, after: Revision) -> dict[str, Any]:
     files: of code and settings, that differ, run or not. environment: package -> [version, version]. music: dataset ->
     `{"added", "removed", "changed"}` clips. stages: name -> `{"state", "causes": {parameters, code, command, inputs},
     "outputs", "own", "through", "because"}` of each that is new, gone or differs: `own` causes begin at it ("parameter k",
-    "code file"), `through` are the stages whose outputs it read and that differ, `because` is all that lies at the root of it.
+    "code file"), `through` are the stages whose outputs it read and that differ, `because` are all root causes.
     figures: file -> `{"numbers": [{"key", "before", "after"}], "same", "because"}`, largest change first; for a file that is not
     available `{"unknown", "because"}`. Raises `LineageError`.
     """
@@ -174,10 +174,10 @@ def _figures(before: Revision, after: Revision, because: dict[str, list[str]]) -
         ]
         away = [revision for revision, content in zip((before, after), contents, strict=True) if content is None]
         if away:
-            told = "; ".join(
+            reason = "; ".join(
                 f"the file in dvc.lock of {each} is not available ({targets.brings(each, path)})" for each in away
             )
-            found[path] = {"unknown": told, "because": because[stage]}
+            found[path] = {"unknown": reason, "because": because[stage]}
             continue
         old, new = (dict(figures.numbers(json.loads(content))) for content in contents)
         changed = [{"key": key, "before": pair[0], "after": pair[1]} for key, pair in _dicts(old, new).items()]

@@ -52,7 +52,7 @@ def find(revision: Revision, asked: str) -> dict:
         return {"asked": asked, "kind": "code", "path": path}
     near = nearest(path, _names(revision, path))
     meant = f"; do you mean {near}?" if near else "."
-    raise LineageError(f"{asked!r} is unknown at {revision}{meant} {HOW}{_away(revision)}")
+    raise LineageError(f"{asked!r} was not found in {revision}{meant} {HOW}{_away(revision)}")
 
 
 def _names(revision: Revision, path: str) -> list[str]:

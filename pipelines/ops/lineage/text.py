@@ -21,12 +21,12 @@ def lines(found: dict) -> Iterator[str]:
     yield from _tree(found)
     yield from _sources(found)
     yield from _code(found)
-    if told := list(environments(found)):
+    if notes := list(environments(found)):
         yield ""
-        yield from told
-    if told := outdated(found):
+        yield from notes
+    if notes := outdated(found):
         yield ""
-        yield from told
+        yield from notes
     if "verification" in found:
         yield ""
         yield from verify.lines(found["verification"])

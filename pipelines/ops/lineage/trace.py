@@ -20,7 +20,7 @@ def trace(revision: Revision, asked: str) -> dict[str, Any]:
 
     target: as `targets.find` gives it, and `md5`. revision: `name`, `commit`, `date`, `changed` (files that differ from the
     commit). roots: the stages that made the target. stages: name -> `command`, `code_version`, `parameters`, `inputs` (`path`,
-    `md5`, `made_by`: stages, `now`: their hash of it where they have made it anew since it was read, else None, `followed`),
+    `md5`, `made_by`: stages, `now`: their hash of it if they have made it again since, else None, `followed`),
     `outputs` (`path`, `md5`, `bytes`, `files`), `code` (`path`, `md5`, `in_commit`), `run` (as `runs.recorded` gives it; None
     with `cut_off` true where a shallow clone's history ends before it, and then neither `in_commit` nor `environment` is known),
     `environment` (sha256 of the pins as of that commit, None where there were none), `ran` (the run that made it) and `again`
@@ -156,7 +156,7 @@ def _stage(
 
 
 def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
-    """What the stage's record says of its run, where it is at hand: plain numbers and words."""
+    """The numbers and words among the figures of a stage's record, if that is available."""
     for out in entry["outs"]:
         if out["path"].startswith("data/records/") and (text := revision.data(out["path"])):
             found = json.loads(text).get("figures", {}).items()
@@ -187,7 +187,7 @@ def _hash(revision: Revision, target: dict) -> str | None:
 
 
 def _datasets(stages: dict[str, dict]) -> list[str]:
-    """The datasets whose raw music stands at the foot of the trace."""
+    """The datasets whose raw music the trace leads to."""
     outs = [out["path"] for stage in stages.values() for out in stage["outputs"]]
     return [path[len(RAW) :] for path in outs if path.startswith(RAW)]
 

@@ -53,8 +53,8 @@ def trained_on(version: dict, contents: Collection[str]) -> list[str]:
     """The files among `contents` (SHA-256) that a version was trained or selected on; none if its manifest is not available."""
     table = manifest(version)
     rows = [] if table is None else table[table["sha256"].isin(list(contents))].to_dict("records")
-    heard = ("reference", "validation")
-    return sorted({row["sha256"] for row in rows if _role(version, table, row["clip_id"]) in heard})
+    roles = ("reference", "validation")
+    return sorted({row["sha256"] for row in rows if _role(version, table, row["clip_id"]) in roles})
 
 
 def lines(found: list[dict], words: dict[str, str]) -> Iterator[str]:

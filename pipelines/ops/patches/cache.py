@@ -1,4 +1,4 @@
-"""DVC's cache in this project: where it lies, how files are named in it, and whether one is sound.
+"""DVC's cache in this project: its location, its layout, and checks of its files.
 
 Uses: `repo.cache.local` (`path`, `oid_to_path`, `protect`), `repo.state.get`, `dvc_data.hashfile.db.HashFileDB.check`,
 `dvc_data.hashfile.tree.Tree`; the layout `<cache.dir>/files/md5/ab/cdef...` and `<cache.dir>/runs/ab/<key>/<value>`.

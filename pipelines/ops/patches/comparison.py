@@ -2,7 +2,7 @@
 
 Uses: DVC's `Stage`, `Output`, `Dependency` and `ParamsDependency` objects, and `dvc_data.hashfile.build.build`.
 
-Why: `dvc status` hashes the files of each stage anew and parses params.yaml for each, though most stages read the same code and
+Why: `dvc status` hashes the files and parses params.yaml again for each stage, though most stages read the same code and
 parameters. Here each path is hashed once (DVC's database of hashes finds unchanged files by time and size) and params.yaml is
 parsed once, so that a stage costs milliseconds. No lock is taken: it works during a run.
 

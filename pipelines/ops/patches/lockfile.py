@@ -40,7 +40,7 @@ def install() -> None:
 def splice(text: str, name: str, entry: dict) -> str | None:
     """The text of a dvc.lock with the entry of one stage replaced, or appended if it had none.
 
-    None if `text` is not laid out as DVC writes it, or contains more than stages.
+    None if `text` does not have DVC's layout, or contains more than stages.
     """
     if not text.startswith(HEAD) or not text.endswith("\n") or re.search(r"^\S", text[len(HEAD) :], re.MULTILINE):
         return None

@@ -40,7 +40,7 @@ def path(odb, md5: str) -> str:
 
 
 def listed(odb) -> dict[str, int]:
-    """Path -> bytes of every file, asked of the remote anew. `FileNotFoundError` if its folder does not exist."""
+    """Path -> bytes of every file, listed from the remote, not from a cache. `FileNotFoundError` if its folder does not exist."""
     if protocol(odb) == "local":
         root = Path(odb.path)
         found = root.glob("??/*") if root.exists() else ()

@@ -1,6 +1,5 @@
 """Compare the installed version of DVC or Dagster with the version a patch was written for."""
 
-import importlib.metadata
 import warnings
 from functools import cache
 
@@ -32,7 +31,9 @@ def fits(package: str, written_for: str, without: str) -> bool:
 
 @cache
 def _installed(package: str) -> str:
-    return importlib.metadata.version(package)
+    from importlib.metadata import version  # 20 ms, which `conservatory --help` does not need
+
+    return version(package)
 
 
 @cache

@@ -35,13 +35,13 @@ def list_models(
         known = history.names(HERE)
         if name and name not in known:
             versions.load(HERE, name, 0)
-        told = {each: _described(each) for each in ([name] if name else known)}
+        listed = {each: _described(each) for each in ([name] if name else known)}
         if as_json:
-            print(json.dumps(told, indent=2, ensure_ascii=False))
+            print(json.dumps(listed, indent=2, ensure_ascii=False))
             return
-        if not told:
+        if not listed:
             print("No model is registered yet. To register one: conservatory models register")
-        for each, model in told.items():
+        for each, model in listed.items():
             print(each)
             for version in model["versions"]:
                 print(
@@ -283,7 +283,7 @@ def retrain(
             raise RegistryError(
                 f"{', '.join(given)}: a resumed retraining keeps its own options; start a new one to change them"
             )
-        pending_alerts.tell(HERE)
+        pending_alerts.send(HERE)
         if clean:
             retraining.clean(HERE)
             return

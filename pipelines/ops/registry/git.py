@@ -88,8 +88,8 @@ def show(project: Path, commit: str, path: str) -> str | None:
 def references(project: Path, going: Iterable[str] = ()) -> dict[str, str]:
     """Commit -> a reference that points at it: every branch, tag, stash and experiment but those `going`, and each worktree's."""
     found = {}
-    told = "--format=%(refname) %(objectname) %(*objectname)"
-    for line in run(project, "for-each-ref", told).stdout.splitlines():
+    form = "--format=%(refname) %(objectname) %(*objectname)"
+    for line in run(project, "for-each-ref", form).stdout.splitlines():
         ref, *commits = line.split()
         if ref not in going:
             found.setdefault(commits[-1], ref.removeprefix("refs/").removeprefix("heads/"))

@@ -18,7 +18,7 @@ SEPARATORS = re.compile("[-:]")
 TO_SECONDS = 15  # characters of 20261121T214000, with which a retraining's name begins
 
 
-def tell(project: Path, say: Callable = print) -> None:
+def send(project: Path, say: Callable = print) -> None:
     """Send the unsent alerts of all abandoned retrainings, each once. Raises nothing."""
     for name in worktree.waiting(project):
         try:

@@ -51,9 +51,9 @@ def lay_out_rest(project: Path, outputs: dict[str, Torn]) -> str:
         checkout("--allow-missing", "--quiet", *rest[first : first + MANY])
     if not lacking:
         return ""
-    told = [f"{path} ({_part(each)})" for path, each in lacking.items()]
+    named = [f"{path} ({_part(each)})" for path, each in lacking.items()]
     return (
-        f"Not checked out, because files with a withdrawn clip were purged: {', '.join(told)}. They are not fetched from a "
+        f"Not checked out, because files with a withdrawn clip were purged: {', '.join(named)}. They are not fetched from a "
         "remote. A newer commit has these outputs without the clip; here `conservatory run` makes them again, without the "
         "clips in `withdrawn` of params.yaml."
     )

@@ -196,7 +196,7 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
             except RemoteError as error:
                 raise RegistryError(f"{error} No champion changed. {go_on}") from error
     found, options = _settings(path)
-    _same_branch(project, plan)  # since it was begun
+    _same_branch(project, plan)  # the branch may have changed meanwhile
     _withdrawn(project, path)
     try:
         decided = judge(project, params.model_names(found), commit, options, f"retraining {name}", say)
@@ -227,7 +227,7 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
     """
     decided, undecided = {}, []
     with history.alone(project):
-        told = []
+        sentences = []
         for name in names:
             try:
                 event = decided[name] = _decide(project, name, commit, options, say)
@@ -235,10 +235,10 @@ def judge(project: Path, names: list[str], commit: str, options: dict, why: str,
                 undecided.append(f"{name}: {error}")
                 continue
             if event:
-                told.append(f"{name} {event['version']} {event['event']}")
-        if told or history.unsaved(project):
+                sentences.append(f"{name} {event['version']} {event['event']}")
+        if sentences or history.unsaved(project):
             try:
-                saving.save(project, f"Registry: {', '.join(told) or 'uncommitted changes'} ({why})", say)
+                saving.save(project, f"Registry: {', '.join(sentences) or 'uncommitted changes'} ({why})", say)
             except RegistryError as error:
                 undecided.append(str(error))
     if undecided:

@@ -25,7 +25,7 @@ def compare(project: Path, champion: dict, challenger: dict, margins: dict[str, 
             f"registry.task_margins in params.yaml has no {task}: write there by how much a challenger may be worse than the "
             f"champion, in the unit of the task's leading metric, as in {{{task}: 0.03}}"
         )
-    before, after = (_scores(project, record) for record in (champion, challenger))
+    before, after = (_json(project, record, "about") for record in (champion, challenger))
     versions = f"{champion['name']}: versions {champion['version']} and {challenger['version']}"
     way_out = (
         "cannot be compared, and nothing was promoted. If the new test set is meant, begin again with it: conservatory models "
@@ -36,7 +36,7 @@ def compare(project: Path, champion: dict, challenger: dict, margins: dict[str, 
             f"{versions} were scored on different test sets, labels, metrics or bootstrap draws: they {way_out}"
         )
     metric = before["lead"]
-    old, new = before["scores"][metric], after["scores"][metric]
+    old, new = (_json(project, record, "scores")[metric] for record in (champion, challenger))
     found = difference(new, old, _resampled(project, challenger, metric), _resampled(project, champion, metric))
     if found["ci95"] is None:
         raise Incomparable(f"{versions}: {metric} has no interval on this test set (too few groups): they {way_out}")
@@ -70,8 +70,8 @@ def compare(project: Path, champion: dict, challenger: dict, margins: dict[str, 
     }
 
 
-def _scores(project: Path, record: dict) -> dict:
-    where = f"data/scores/{record['name']}/scores.json"
+def _json(project: Path, record: dict, name: str) -> dict:
+    where = f"data/scores/{record['name']}/{name}.json"
     return json.loads(objects.file(project, record["hashes"], where).read_bytes())
 
 

@@ -57,7 +57,7 @@ def prune(
         rules = policy.read(HERE)
         really = yes and not dry_run
         if really:
-            pending_alerts.tell(HERE)  # before the files it is derived from are deleted
+            pending_alerts.send(HERE)  # before the files it is derived from are deleted
         pruning.prune(HERE, rules, also or [], withdrawn, really, show)
     except (RegistryError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

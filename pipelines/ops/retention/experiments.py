@@ -19,9 +19,9 @@ def find(project: Path) -> list[dict]:
         return []
     models, unfinished = other_branches.commits(project), set(worktree.waiting(project))
     held = set(re.findall(r"^branch (.+)$", git.run(project, "worktree", "list", "--porcelain").stdout, re.M))
-    told = "--format=%(refname) %(objectname) %(committerdate:unix)"
+    form = "--format=%(refname) %(objectname) %(committerdate:unix)"
     commits: dict[str, dict] = {}
-    for line in git.run(project, "for-each-ref", told, reference.PREFIX, BRANCH.rstrip("/")).stdout.splitlines():
+    for line in git.run(project, "for-each-ref", form, reference.PREFIX, BRANCH.rstrip("/")).stdout.splitlines():
         ref, commit, when = line.split()
         match = reference.REFERENCE.fullmatch(ref)
         if not match and not ref.startswith(BRANCH):

@@ -108,11 +108,11 @@ class Follower:
 
     def error(self, text: str) -> str | None:
         """The same for a line of standard error. Its last line is the reason of a failure, whichever stream is read first."""
-        told = self.line(text)
+        shown = self.line(text)
         text = COLOURS.sub("", text)
-        if told is None and text.strip() and not text.startswith((*NO_REASON, ERROR)) and not BURIAL.match(text):
+        if shown is None and text.strip() and not text.startswith((*NO_REASON, ERROR)) and not BURIAL.match(text):
             self.said = text
-        return told
+        return shown
 
     def end(self, status: int, why: str = "") -> None:
         """Record the end of the run by its exit status. why: the reason, if no stage failed. A second call does nothing."""
@@ -128,10 +128,10 @@ class Follower:
         self.log.begin("")
         failed = self.failed or {}
         reason = failed.get("reason") or why
-        told = f"ended after {progress.duration(self.seconds)}: " + (
+        shown = f"ended after {progress.duration(self.seconds)}: " + (
             ", ".join(f"{count} {name}" for name, count in self.counts.items()) if status == 0 else reason or "failed"
         )
-        self.log.event("ended", told, "error" if status else "info", status=status)
+        self.log.event("ended", shown, "error" if status else "info", status=status)
         self.log.close()
         ended = {"status": status, "seconds": round(self.seconds, 1), **self.counts}
         if status:
@@ -164,9 +164,9 @@ class Follower:
         running.main.add(found)
         if not running.pace.due(found, self.clock()):
             return ""
-        told = f"{running.name}: {found.sentence()}"
-        self.log.event("progress", told, done=found.done, total=found.total, unit=found.unit)
-        return told
+        shown = f"{running.name}: {found.sentence()}"
+        self.log.event("progress", shown, done=found.done, total=found.total, unit=found.unit)
+        return shown
 
     def _finish(self) -> None:
         """Record that the running stage has succeeded."""
@@ -181,8 +181,8 @@ class Follower:
             self.project, running.name, self.id, self.door, round(seconds, 1)
         )  # dvc.lock has the stage: DVC writes it before it prints the next line
         self.log.end_output()
-        told = f"ran in {progress.duration(seconds)}"
-        self.log.event("finished", told, seconds=round(seconds, 1), **figures)
+        shown = f"ran in {progress.duration(seconds)}"
+        self.log.event("finished", shown, seconds=round(seconds, 1), **figures)
         self._record(record.STAGE, stage=running.name, state="ran", seconds=round(seconds, 1), **figures)
         self.log.begin("")
 

@@ -47,14 +47,14 @@ def _watch(number: int, over: threading.Event) -> None:
         while lives(parent):
             if over.wait(LOOK_S):
                 return
-    begun = psutil.Process().children(recursive=True)
+    children = psutil.Process().children(recursive=True)
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    for process in begun:
+    for process in children:
         _send(process, signal.SIGINT)
     until = time.monotonic() + PATIENCE
-    while any(map(lives, begun)) and time.monotonic() < until:
+    while any(map(lives, children)) and time.monotonic() < until:
         time.sleep(0.05)
-    for process in {*begun, *psutil.Process().children(recursive=True)}:
+    for process in {*children, *psutil.Process().children(recursive=True)}:
         _send(process, signal.SIGKILL)
     if not over.wait(PATIENCE):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -78,11 +78,11 @@ def stages(entries: Iterable[dict]) -> dict[str, dict]:
 def made_good(project: Path, fresh: Iterable[str], run: str = "") -> list[str]:
     """Record that the last failure of these up-to-date stages is over, though they did not run. Returns those that had failed."""
     last = stages(read(project))
-    mended = [name for name in dict.fromkeys(fresh) if last.get(name, {}).get("state") == FAILED]
-    if mended:
+    repaired = [name for name in dict.fromkeys(fresh) if last.get(name, {}).get("state") == FAILED]
+    if repaired:
         time = log.now()
-        add(project, [{"time": time, "run": run, "what": STAGE, "stage": name, "state": FRESH} for name in mended])
-    return mended
+        add(project, [{"time": time, "run": run, "what": STAGE, "stage": name, "state": FRESH} for name in repaired])
+    return repaired
 
 
 def runs(entries: Iterable[dict]) -> dict[str, dict]:

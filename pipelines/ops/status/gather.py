@@ -30,13 +30,13 @@ def gather(project: Path = Path()) -> dict:
     """The present state. Raises `freshness.StatusError` if the recipe cannot be read."""
     asked = _ask_dagster(project)
     entries = record.read(project)
-    told = _stages(project, record.stages(entries), record.runs(entries))
-    counts = Counter(stage["state"] for stage in told)
+    rows = _stages(project, record.stages(entries), record.runs(entries))
+    counts = Counter(stage["state"] for stage in rows)
     return {
         "project": project.absolute().name,
         "time": log.now(),
         "counts": {state: counts[state] for state in ORDER if counts[state]},
-        "stages": told,
+        "stages": rows,
         **_runs(project, entries),
         "quarantine": _quarantine(project),
         "models": _models(project),
@@ -56,7 +56,7 @@ def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list
     """Each stage, in the recipe's order. A stage that is not up to date, and whose newest known result is a failure, is FAILED.
     If only its outputs are missing (DVC removes them before a run), it is FAILED only if its inputs were as in dvc.lock when it
     failed: otherwise a change caused the failure and was undone since."""
-    told = []
+    rows = []
     for name, found in freshness.states(project).items():
         stage = {"name": name, "state": found.state, "why": list(found.why)}
         if known := last.get(name):
@@ -64,13 +64,13 @@ def _stages(project: Path, last: dict[str, dict], runs: dict[str, dict]) -> list
             unmended = runs.get(known["run"], {}).get(record.AS_LOCKED) if found.state == freshness.GONE else True
             if known.get("state") == FAILED and found.state != freshness.FRESH and unmended:
                 stage |= {"state": FAILED, "reason": known.get("reason", ""), "run": known["run"]}
-        told.append(stage)
-    return told
+        rows.append(stage)
+    return rows
 
 
 def _runs(project: Path, entries: list[dict]) -> dict:
     """The newest runs, newest first, with the runs in progress."""
-    told, going = [], []
+    rows, going = [], []
     for run, known in reversed(record.runs(entries).items()):
         if "ended" not in known:
             alive = log.alive(known.get("pid"), known.get("began", ""))
@@ -82,8 +82,8 @@ def _runs(project: Path, entries: list[dict]) -> dict:
         else:
             known = {**known, "state": "done" if known.get("status") == 0 else FAILED}
         keys = ("run", "door", "began", "ended", "state", "seconds", "ran", "unchanged", "restored", "failed", "reason")
-        told.append({key: known[key] for key in keys if key in known})
-    return {"going": going, "runs": told[:MAX_RUNS]}
+        rows.append({key: known[key] for key in keys if key in known})
+    return {"going": going, "runs": rows[:MAX_RUNS]}
 
 
 def _now(project: Path, run: str) -> str:
@@ -98,7 +98,7 @@ def _now(project: Path, run: str) -> str:
 
 def _quarantine(project: Path) -> list[dict]:
     """Quarantined files, by dataset and kind of reason."""
-    told = []
+    rows = []
     try:
         datasets = load_params(project / params.PARAMS).get("datasets") or {}
     except FileNotFoundError:
@@ -111,12 +111,12 @@ def _quarantine(project: Path) -> list[dict]:
             try:
                 kinds = _kinds(project, name)
             except (OSError, ValueError, KeyError) as error:
-                told.append({"dataset": name, "n": count, "reasons": {}, "problem": str(error)})
+                rows.append({"dataset": name, "n": count, "reasons": {}, "problem": str(error)})
                 continue
-            told.append({"dataset": name, "n": count, "reasons": dict(kinds.most_common(8))})
+            rows.append({"dataset": name, "n": count, "reasons": dict(kinds.most_common(8))})
         elif count == 0:
-            told.append({"dataset": name, "n": 0, "reasons": {}})
-    return told
+            rows.append({"dataset": name, "n": 0, "reasons": {}})
+    return rows
 
 
 def _n_quarantined(project: Path, name: str) -> int | None:
@@ -139,7 +139,7 @@ def _kinds(project: Path, name: str) -> Counter:
 
 
 def _models(project: Path) -> list[dict]:
-    told = []
+    rows = []
     for name in history.names(project):
         try:
             events = history.read(project, name)
@@ -147,12 +147,12 @@ def _models(project: Path) -> list[dict]:
             champion = history.champion(events)
             metrics = versions.load(project, name, champion)["metrics"] if champion else {}
         except RegistryError as error:
-            told.append({"name": name, "problem": str(error)})
+            rows.append({"name": name, "problem": str(error)})
             continue
         crowned = [e["time"] for e in events if e["version"] == champion and e["event"] in history.PROMOTING]
         decided = [e for e in events if e["event"] != "registered"]
         last = decided[-1] if decided else None
-        told.append(
+        rows.append(
             {
                 "name": name,
                 "champion": champion,
@@ -162,7 +162,7 @@ def _models(project: Path) -> list[dict]:
                 "last": {key: last[key] for key in ("time", "event", "version", "reason")} if last else None,
             }
         )
-    return told
+    return rows
 
 
 def _retrainings(project: Path) -> dict[str, list[str]]:

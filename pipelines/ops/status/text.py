@@ -96,13 +96,13 @@ def _model(model: dict) -> Iterator[str]:
         yield f"  {last['time'][:10]} version {last['version']} {last['event'].replace('_', ' ')}: {last['reason']}"
 
 
-def _dagster(told: dict | None, now: float) -> Iterator[str]:
-    if told is None:
+def _dagster(answer: dict | None, now: float) -> Iterator[str]:
+    if answer is None:
         return
-    if "problem" in told:
-        yield told["problem"]
+    if "problem" in answer:
+        yield answer["problem"]
         return
-    for entry in (*told["schedules"], *told["sensors"]):
+    for entry in (*answer["schedules"], *answer["sensors"]):
         state = "on" if entry["on"] else "off"
         following = f", next {entry['next'][:16].replace('T', ' ')}" if entry.get("next") else ""
         last = entry["last"]

@@ -116,7 +116,7 @@ def test_data_that_is_at_no_hand_is_said(project):
 @pytest.mark.parametrize("arguments", [("nowhere",), ("second", "nowhere")])
 def test_a_revision_that_is_none(project, call, arguments):
     status, _, errors = call("diff", *arguments)
-    assert status == 2 and "'nowhere' is no revision" in errors
+    assert status == 2 and "'nowhere' is not a revision" in errors
 
 
 def test_edits_that_no_stage_has_run_are_not_nothing(project):

@@ -148,10 +148,10 @@ def test_remove_of_a_whole_group_and_of_bytes_unknown(project, call):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((clip(TEST),), "Say why"),
-        ((clip(TEST), "--why", "  "), "Say why"),
+        ((clip(TEST),), "A reason is required"),
+        ((clip(TEST), "--why", "  "), "A reason is required"),
         (("nobody", "--why", "x"), "no dataset and no clip 'nobody'; datasets are one, two"),
-        (("two", "--why", "x"), "are for clips"),
+        (("two", "--why", "x"), "apply to clips only"),
     ],
 )
 def test_remove_refuses_and_leaves_all_as_it_was(project, call, arguments, said):
@@ -183,12 +183,12 @@ def test_a_folder_of_code_is_used_by_those_who_load_any_of_it(project):
 def test_a_list_of_withdrawn_clips_that_is_none(project, call, listed):
     audit_project.edit(project / "params.yaml", "withdrawn: {}", f"withdrawn: {listed}")
     status, _, errors = call("impact", "f" * 64)
-    assert status == 2 and "nothing that the working tree knows" in errors
+    assert status == 2 and "was not found in the working tree" in errors
     assert call("impact", clip(TRAIN))[0] == 0
 
 
 def test_what_nothing_used(project):
-    with pytest.raises(LineageError, match="No stage reads"):
+    with pytest.raises(LineageError, match="No stage in dvc.lock reads"):
         impact.impact(Revision(), "params.yaml#nothing")
     found = impact.impact(Revision(), "dvc.lock")
     assert found["stages"] == [] and "Nothing has used it." in "\n".join(impact.lines(found))

@@ -67,7 +67,7 @@ def test_where_all_agree_it_is_one_line(project):
 
 
 PINS = {
-    "missing": (lambda path: path.unlink(), "it is missing, and commit"),
+    "missing": (lambda path: path.unlink(), "it is missing; commit"),
     "empty": (lambda path: path.write_text(""), "it pins no package; commit"),
     "a pin less": (lambda path: audit_project.edit(path, "pytest==8.0.0\n", ""), "its hash is"),
 }
@@ -95,4 +95,4 @@ def test_pins_changed_and_committed_verify(project, call):
     (project / "constraints.txt").write_text("not-installed==2\n")
     audit_project.commit(project, "Other pins")
     status, out, _ = call("trace", "short", "--verify")
-    assert status == 0 and "1 list of pins" in out and "recorded with others: raw@one" in out
+    assert status == 0 and "1 list of pins" in out and "recorded with other pins: raw@one" in out

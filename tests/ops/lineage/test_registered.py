@@ -75,7 +75,7 @@ def test_what_is_not_at_hand_cannot_be_told(withdrawn, call):
     other = hashlib.sha256(b"sound 2").hexdigest()
     assert {row["role"] for row in trained_on.find(other)} == {None}
     assert "unknown: its manifest is not available" in call("impact", other)[1]
-    with pytest.raises(LineageError, match="nothing that the working tree knows"):
+    with pytest.raises(LineageError, match="was not found in the working tree"):
         impact.impact(Revision(), TRAIN)
 
 

@@ -131,7 +131,7 @@ def test_what_can_be_asked(project, asked, path):
         ("nothing", "Ask about a figure"),
         (".", "Ask about a figure"),
         ("music", "Ask about a figure"),
-        ("music/x1.wav", "'music/x1.wav' is unknown at the working tree; do you mean music/x.wav?"),
+        ("music/x1.wav", "'music/x1.wav' was not found in the working tree; do you mean music/x.wav?"),
         ("x1.wav", "; do you mean x.wav? Ask about"),
         ("data/clusers/one", "; do you mean data/clusters/one?"),
         ("shrt", "; do you mean short?"),
@@ -175,9 +175,9 @@ def test_a_file_that_is_gone_since_is_traced_where_it_was(project, call):
         status, out, errors = call("trace", "pipelines/kit/two.py", "--rev", rev)
         assert status == 0 and hashlib.md5(b"second = 2\n").hexdigest() in out, errors
         assert "train@short" in call("impact", "pipelines/kit/two.py", "--rev", rev)[1]
-    assert "is unknown at the working tree" in call("trace", "pipelines/kit/two.py")[2]
+    assert "was not found in the working tree" in call("trace", "pipelines/kit/two.py")[2]
     Path("pipelines/kit/new.py").write_text("")
-    assert "is unknown at second" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
+    assert "was not found in second" in call("trace", "pipelines/kit/new.py", "--rev", "second")[2]
 
 
 def test_a_folder_of_code_has_the_hash_that_stages_ran(project, call):

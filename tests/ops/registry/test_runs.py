@@ -73,12 +73,13 @@ elif stage == "score":
     one, base = answers(rank < config["n_right"]), answers(rank < n // 2)
     found, drawn = scores.score({"accuracy": metric}, [one], base, "test", shared["n_bootstrap"], shared["seed"])
     folder = Path("data/scores") / name
-    record = {"task": "notes", "dataset": "music", "fingerprint": scores.fingerprint(one), "draws": shared, "lead": "accuracy"}
-    write_json(folder / "scores.json", {**record, "scores": found})
+    about = {"task": "notes", "dataset": "music", "fingerprint": scores.fingerprint(one), "draws": shared, "lead": "accuracy"}
+    write_json(folder / "about.json", about)
+    write_json(folder / "scores.json", found)
     pq.write_table(pa.table(drawn), folder / "resampled.parquet")
 else:
     names = list(settings["runs"])
-    write_json("reports/scores.json", {"notes": {each: read_json(f"data/scores/{each}/scores.json")["scores"] for each in names}})
+    write_json("reports/scores.json", {"notes": {each: read_json(f"data/scores/{each}/scores.json") for each in names}})
 """
 OPTIONS = {"task_margins": {"notes": 0.08}}
 

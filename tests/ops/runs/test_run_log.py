@@ -127,7 +127,7 @@ def test_a_stage_that_was_killed_says_so(in_tmp, status, killed):
     error = f"ERROR: failed to reproduce 'a': failed to run: python step.py, exited with {status}"
     assert follower(in_tmp, "Running stage 'a':", "> python step.py", error, status=255).failed["reason"] == killed
     found = follower(in_tmp, "Running stage 'a':", "> python step.py", "a: no copies: passed", error, status=255)
-    assert found.failed["reason"] == f"{killed}; it said last: a: no copies: passed"
+    assert found.failed["reason"] == f"{killed}; its last line: a: no copies: passed"
     assert follow.failure(["passed", error]) == ("a", f"{killed}; its last line: passed")
     assert follow.failure(["", "no stage"]) == ("", "no stage")
 
@@ -145,7 +145,7 @@ def test_the_shells_word_on_a_killed_command_is_not_the_stages(in_tmp, shell, nu
     assert done.returncode == 128 + number and said[0] == "no copies: passed"
     error = f"ERROR: failed to reproduce 'a': failed to run: python step.py, exited with {done.returncode}"
     found = follower(in_tmp, "Running stage 'a':", *said, error, status=255)
-    assert found.failed["reason"].endswith("it said last: no copies: passed")
+    assert found.failed["reason"].endswith("its last line: no copies: passed")
     assert follow.failure([*said, error]) == ("a", found.failed["reason"])
 
 

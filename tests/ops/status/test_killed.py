@@ -28,5 +28,5 @@ def test_a_forced_stage_that_is_killed_has_failed_although_the_cache_has_what_it
     assert run("--force", "report", REPORTER=str(killer))
     (stage,) = [stage for stage in gather.gather(project)["stages"] if stage["state"] != "fresh"]
     assert (stage["name"], stage["state"]) == ("report", "failed")
-    assert stage["reason"] == "it was killed (signal 9: perhaps memory ran out); it said last: report: passed"
+    assert stage["reason"] == "it was killed (signal 9: perhaps memory ran out); its last line: report: passed"
     assert run() == 0 and gather.gather(project)["counts"] == {"fresh": 8}
