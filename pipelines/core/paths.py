@@ -99,5 +99,5 @@ def fitted(run: str) -> Path:
 
 
 def scores(run: str) -> Path:
-    """`scores.json`, `details.json`, `about.json`, the predictions of each training and the resampled scores of a run or tagger."""
+    """Scores (`scores.json`, `details.json`, `about.json`), predictions of each training and resampled scores of a run."""
     return Path("data/scores") / run

@@ -59,7 +59,7 @@ def read(name: str) -> Task:
 
 def _not_scored(name: str) -> dict[str, str]:
     """Run -> why it has no scores, of the family's runs."""
-    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/scores.json"))}
+    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/about.json"))}
     return {run: one["not_scored"] for run, one in found.items() if one["task"] == name and "not_scored" in one}
 
 
