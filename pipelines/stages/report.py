@@ -1,10 +1,10 @@
 """report: one self-contained page to look at, reports/index.html, and a card of each model, reports/cards/."""
 
-import argparse
 from pathlib import Path
 
 from pipelines.core.files import atomic
 from pipelines.core.record import write_record
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import cards, page, state
 
@@ -37,5 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)
