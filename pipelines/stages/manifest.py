@@ -3,6 +3,7 @@ withdrawn, goes to quarantine."""
 
 import os
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +24,18 @@ BATCH = 64
 NO_ARTIST = {"", "unknown", "unknown artist", "various", "various artists", "va", "v.a.", "n/a", "none", "artist"}
 
 
-def examine(task: list[tuple[str, str]]) -> list[dict]:
-    """Header and hash of each (path, known hash) of a batch; `reason` is empty where the file can be read."""
+@dataclass(frozen=True)
+class Batch:
+    """Some files to look at: their paths, and the hash of each where it is known already, else ""."""
+
+    paths: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+def examine(batch: Batch) -> list[dict]:
+    """Header and hash of each file of a batch; `reason` is empty where the file can be read."""
     found = []
-    for path, known in task:
+    for path, known in zip(batch.paths, batch.known, strict=True):
         try:
             header = {**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)}
             headers.keep(header, header["sha256"])
@@ -46,11 +55,11 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     found = {n: headers.known(content) for n, content in enumerate(clips["sha256"]) if content}
     files = zip(clips["path"], clips["sha256"], clips["problem"], strict=True)
     unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not found.get(n)]
-    tasks = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
-    pairs = [[(path, content) for _, path, content in task] for task in tasks]
-    results = executor.run(examine, pairs, executor_settings, 2 * len(unknown))
-    for task, batch in zip(tasks, progress(results, describe, len(unknown), size=len), strict=True):
-        found |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
+    parts = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
+    tasks = [Batch(tuple(path for _, path, _ in part), tuple(content for *_, content in part)) for part in parts]
+    results = executor.run(examine, tasks, executor_settings, 2 * len(unknown))
+    for part, headers_of in zip(parts, progress(results, describe, len(unknown), size=len), strict=True):
+        found |= {n: header for (n, *_), header in zip(part, headers_of, strict=True)}
     reasons = {"reason": "", "exception": ""}
     table = pd.DataFrame(
         [reasons | ({"reason": bad} if bad else found[n]) for n, bad in enumerate(clips["problem"])],

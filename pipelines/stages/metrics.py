@@ -1,6 +1,5 @@
 """metrics: the scores of all datasets and taggers as small files in git, for `dvc metrics` and `dvc plots`."""
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from pipelines.core import params
 from pipelines.core.files import atomic, read_json, write_json
 from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.tasks import TAGGING
 
@@ -119,5 +119,4 @@ def _text(cell: str) -> str:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

@@ -1,8 +1,8 @@
 """page: the page of a dataset's study, reports/pages/<dataset>.html."""
 
-import argparse
 from pathlib import Path
 
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import dataset_page, shell, state
 
@@ -19,6 +19,4 @@ def main(dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -1,9 +1,9 @@
 """report: the front page, reports/index.html, and a card of each model, reports/cards/."""
 
-import argparse
 from pathlib import Path
 
 from pipelines.core.files import atomic
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import cards, front, shell, state
 
@@ -25,5 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

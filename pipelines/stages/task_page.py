@@ -1,8 +1,8 @@
 """task_page: the page of a family of tasks, reports/pages/task_<family>.html."""
 
-import argparse
 from pathlib import Path
 
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import shell, state, task_page
 
@@ -19,6 +19,4 @@ def main(family: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("family")
-    main(parser.parse_args().family)
+    command.run(main, __doc__)

@@ -114,8 +114,8 @@ def test_the_front_page_has_a_card_of_the_family(project):
 
 
 def test_before_the_first_run_the_page_says_so(project):
-    write_json("data/scores/odd/scores.json", {"task": "notes", "scores": {}, "not_scored": f"two {HOSTILE}"})
-    write_json("data/scores/other/scores.json", {"task": "others", "scores": {}, "not_scored": "of another family"})
+    write_json("data/scores/odd/about.json", {"task": "notes", "not_scored": f"two {HOSTILE}"})
+    write_json("data/scores/other/about.json", {"task": "others", "not_scored": "of another family"})
     stage.main("notes")
     seen = read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
     assert "No run of this family has been scored yet." in seen.text

@@ -1,6 +1,8 @@
 """Export, embedding and published weights as stages, on a few clips of sound."""
 
 import shutil
+import sys
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -8,11 +10,13 @@ import pytest
 import torch
 from helpers import copy_params, some
 from ruamel.yaml import YAML
+from torch import nn
 
 from pipelines.core import chunks, embeddings, params, pcm, shards
 from pipelines.core.files import read_json, sha256
 from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import read_table, write_table
+from pipelines.features import mfcc
 from pipelines.inference import onnx
 from pipelines.models import taggers
 from pipelines.ops.settings import load_params
@@ -204,6 +208,41 @@ def test_a_network_reads_each_representation_that_it_says_it_reads(project):
     tolerance = 0.02 * np.abs(vectors["waveform"]).max()
     np.testing.assert_allclose(vectors["log_mel"][whole], vectors["waveform"][whole], atol=tolerance)
     assert not list((project / ".cache/frames").iterdir()), "what was linked for it is taken away"
+
+
+class Bands(nn.Module):
+    """Means of MFCC over a chunk; it has no front end, so it cannot read the waveform."""
+
+    def __init__(self, n_tags):
+        super().__init__()
+        self.dense = nn.Linear(20, n_tags)
+
+    def classify(self, frames):
+        return self.dense(frames.mean(dim=1)), frames.mean(dim=1)
+
+
+def test_a_tagger_reads_any_frames_that_its_file_names(project, monkeypatch):
+    """A file of one's own, on MFCC: exported, embedded from the dataset, and from sound."""
+    module = ModuleType("pipelines.models.taggers.bands")
+    module.READS, module.FRONT, module.CHUNK = {"mfcc": {"hop_length": 512}}, "mfcc", 16_000
+    module.create = lambda n_tags, width: Bands(n_tags)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    edit(lambda document: document["features"].update({"mfcc": {"hop_length": 512, "n_mfcc": 20}}))
+    features.main("scores", "mfcc")
+    trained("bands", "mfcc")
+    export.main("bands")
+    assert read_json("data/records/export/bands.json")["checks"]["equals PyTorch"]["passed"]
+    embed.main("scores", "bands")
+    model, config = onnx.load("models/onnx/bands")
+    clips = chunks.Clips("data/features/scores/mfcc", config["chunk"], config["hop"])
+    assert clips.crop(IDS[0], 0).shape == (32, 20) and config["features"] == [32, 20]
+    means = [np.mean([clips.crop(name, at).mean(axis=0) for at in clips.starts(name)], axis=0) for name in IDS]
+    np.testing.assert_allclose(
+        embeddings.read("data/embeddings/scores/bands.parquet", IDS), means, rtol=1e-4, atol=1e-4
+    )
+    samples = shards.open_shards("data/features/scores/waveform")[0][:16_000]
+    heard = onnx.hear(model, config, samples)[1]
+    np.testing.assert_allclose(heard, mfcc.compute(samples, 16_000, hop_length=512, n_mfcc=20).mean(axis=0), rtol=1e-4)
 
 
 def test_an_embedding_does_not_wait_for_the_features_stage(project):
