@@ -71,7 +71,7 @@ def test_they_are_looked_at_before_anything_is_trained(project):
         ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; known stages: manifest, features, train_log_mel, "),
         ([], [""], "no stage ''"),
         ([], ["train_log_mel@shrot"], "no stage 'train_log_mel@shrot'; known stages: train_log_mel@short$"),
-        (["training.seed=abc"], [], "training.seed is a number in params.yaml"),
+        (["training.seed=abc"], [], "training.seed must be a number, as in params.yaml"),
         (["training.dataset=mine"], [], "training.dataset in params.yaml is 'mine'"),
         (["taggers.log_mel.short.recipe=slow"], [], "taggers.log_mel.short.recipe"),
         (["taggers.log_mel={}"], ["train_log_mel@short"], "no stage 'train_log_mel@short'"),
