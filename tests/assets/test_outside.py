@@ -54,7 +54,7 @@ def test_a_plain_run_is_reported_once(tiny):
     check = dg.AssetCheckKey(dg.AssetKey("raw"), "balance")
     assert instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check].status.value == "FAILED"
     assert tick(project, instance, cursor) == ("dvc.lock has not changed", cursor)
-    assert "nothing new" in tick(project, instance, None)[0], "the cursor spares work; it is not what is known"
+    assert "no new results" in tick(project, instance, None)[0], "the cursor spares work; it is not what is known"
     assert len(latest(instance, "report")) == 1
     edit(project / "params.yaml", "n: 4", "n: 7")
     dvc_repro(project, "raw@two")

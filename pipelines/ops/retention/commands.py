@@ -94,7 +94,7 @@ def _shelved(remote: str, really: bool, alone: bool) -> None:
 
 def show(rows: list[dict]) -> None:
     """Print what is deleted and what is kept, with sizes and reasons."""
-    for title, going in (("Goes", True), ("Stays", False)):
+    for title, going in (("To delete", True), ("Kept", False)):
         chosen = [each for each in rows if bool(each["kept"]) is not going]
         known = [each["bytes"] for each in chosen if each["bytes"] is not None]
         print(f"{title}: {f'{sum(known) / 1e6:,.1f} MB' if chosen else 'nothing'}")

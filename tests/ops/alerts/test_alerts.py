@@ -184,7 +184,7 @@ def test_tls(in_tmp, monkeypatch):
         mail.manner = "no login"
         assert "refused: SMTPAuthenticationError 535" in outcome(mail)
     with servers.mail() as mail:
-        assert "offers no STARTTLS" in outcome(mail) and not mail.logins and not mail.mails
+        assert "supports no STARTTLS" in outcome(mail) and not mail.logins and not mail.mails
     with servers.hook(tls=context) as hook:
         monkeypatch.setenv(settings.WEBHOOK, url(hook, "https"))
         (in_tmp / "params.yaml").unlink()
@@ -220,11 +220,11 @@ def test_a_refused_recipient_is_not_tried_again(in_tmp):
         ({"webhook": "file:///etc/passwd"}, "https://"),
         ({"webhook": 7}, "https://"),
         ({"command": "touch pwned"}, "CONSERVATORY_ALERTS_COMMAND"),
-        ({"email": {"to": "a@example.org\nBcc: b@example.org", "server": "smtp://h"}}, "no address like"),
+        ({"email": {"to": "a@example.org\nBcc: b@example.org", "server": "smtp://h"}}, "not an address like"),
         ({"email": {"to": [], "server": "smtp://h"}}, "a list of them"),
         ({"email": {"to": "a@example.org"}}, "must be smtp://host:587"),
-        ({"email": {"to": "a@example.org", "server": "smtp://me:pass@h"}}, "no password"),
-        ({"email": {"to": "a@example.org", "password": "x"}}, "takes from, server, to"),
+        ({"email": {"to": "a@example.org", "server": "smtp://me:pass@h"}}, "without a password"),
+        ({"email": {"to": "a@example.org", "password": "x"}}, "allows only from, server, to"),
         ({"every_s": "often"}, "a number of seconds"),
         ({"sms": "0123"}, "has 'sms'"),
         ("everybody", "must be a table"),
@@ -298,7 +298,7 @@ def test_trial(in_tmp):
         result = CliRunner().invoke(app, arguments)
         return result.exit_code, result.output
 
-    assert call("test")[0] == 2 and "Nowhere" in call("show")[1]
+    assert call("test")[0] == 2 and "No alerts are configured" in call("show")[1]
     with servers.hook() as hook:
         configure(in_tmp, webhook=url(hook) + "/secret-token")
         assert call("test") == (0, "webhook: sent\n") and hook.posts[0]["kind"] == "test"

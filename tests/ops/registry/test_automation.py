@@ -224,7 +224,7 @@ def test_a_cursor_of_before_there_were_numbers_is_read(watched, instance, tmp_pa
     # the retraining that the old sensor asked for has failed: its tag was the signature alone
     broken = retraining.job(tmp_path)
     broken.execute_in_process(instance=instance, tags={sensors.DATA: now, sensors.TRY: "1"}, raise_on_error=False)
-    assert "tried again in" in look(sensor, old, instance)[1]
+    assert "the next try is in" in look(sensor, old, instance)[1]
     put("other")
     request, _, _ = asked(sensor, old, instance)
     assert request.run_key == f"{folders.signature(tmp_path)[0]}.1"
@@ -270,7 +270,7 @@ def test_a_retraining_that_failed_is_tried_again_and_not_for_ever(tmp_path, monk
             assert not job.execute_in_process(instance=instance, tags=requests[0].tags, raise_on_error=False).success
             monkeypatch.setattr(sensors, "TRY_AFTER", 3600)
             requests, why, cursor = look(sensor, cursor, instance)
-            assert not requests and "tried again in 60 minutes" in why
+            assert not requests and "the next try is in 60 minutes" in why
             monkeypatch.setattr(sensors, "TRY_AFTER", 0)
             requests, _, cursor = look(sensor, cursor, instance)
         keys.append(requests[0].run_key)

@@ -71,7 +71,7 @@ def test_they_are_looked_at_before_anything_is_trained(project):
         ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; known stages: manifest, features, train, "),
         ([], [""], "no stage ''"),
         ([], ["train@shrot"], "no stage 'train@shrot'; known stages: train@short$"),
-        (["training.seed=abc"], [], "training.seed is a number in params.yaml"),
+        (["training.seed=abc"], [], "training.seed must be a number, as in params.yaml"),
         (["training.dataset=mine"], [], "training.dataset in params.yaml is 'mine'"),
         (["taggers.short.recipe=slow"], [], "taggers.short.recipe"),
         (["taggers={}"], ["train@short"], "no stage 'train@short'"),

@@ -156,7 +156,7 @@ def test_nobody_goes_back_to_a_model_that_is_spoilt_gone_or_purged(project):
         promotion.rollback(project, "short", "it hums")
     file.write_bytes(content)
     write_json(project / cache_references.PURGED, {md5: path})
-    with pytest.raises(RegistryError, match=r"version 1 of short was purged, .* withdrawn"):
+    with pytest.raises(RegistryError, match=r"version 1 of short was purged because .* withdrawn"):
         promotion.rollback(project, "short", "it hums")
     assert history.read(project, "short") == before
     (project / cache_references.PURGED).unlink()

@@ -93,7 +93,7 @@ def test_what_a_retraining_that_was_begun_has_already_is_refused(project, given)
 
 def test_the_gates_reason_is_its_own(project):
     done = small.conservatory(project, "models", "promote", "short", "1", "--reason", "mine", check=False)
-    assert done.returncode == 2 and "leave --reason away" in done.stderr
+    assert done.returncode == 2 and "omit --reason" in done.stderr
 
 
 def test_nothing_to_go_back_to_names_who_was_taken_back(project):

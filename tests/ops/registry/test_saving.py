@@ -37,7 +37,7 @@ def test_what_cannot_be_read_is_never_committed(project):
     assert (
         done.returncode == 2 and "history.jsonl, line 3, is no event" in done.stderr and not worktree.waiting(project)
     )
-    with pytest.raises(RegistryError, match=r"line 3, is no event.*registry/ is not committed"):
+    with pytest.raises(RegistryError, match=r"line 3, is no event.*registry/ was not committed"):
         retrain.judge(project, ["short"], commit, small.options(), "again")
     assert small.git(project, "rev-parse", "HEAD") == before
     small.git(project, "checkout", "HEAD", "--", "registry/short/history.jsonl")  # what the sentence advises

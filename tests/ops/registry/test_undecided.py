@@ -211,7 +211,7 @@ def test_commands_say_what_is_spoilt(project):
     whole = path.read_text()
     for text in ("[" * 5000, whole.replace('"n"', '"m"')):
         path.write_text(text)
-        with pytest.raises(RegistryError, match="1.json is not what .*git checkout HEAD -- registry/short/1.json"):
+        with pytest.raises(RegistryError, match="1.json is invalid .*git checkout HEAD -- registry/short/1.json"):
             versions.load(project, "short", 1)
     path.write_text("{}")
     listed = small.conservatory(project, "models", "list", check=False)

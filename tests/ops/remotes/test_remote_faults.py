@@ -105,7 +105,7 @@ def whole(remote) -> bool:
 def test_a_spoilt_cache_file_is_made_good_from_the_project_or_does_not_leave(project, remote, capsys):
     spoil(kept(project))
     assert push(project) == N + 2 and whole(remote)  # the project's own file is another, and good
-    assert "put aside" in capsys.readouterr().out and len(list((project / local_cache.ASIDE).iterdir())) == 1
+    assert "moved to" in capsys.readouterr().out and len(list((project / local_cache.ASIDE).iterdir())) == 1
     shutil.rmtree(remote.path)
     # a link to it, as hard-linked caches have: the bytes are nowhere
     good, name = (project / "data/5.bin").read_bytes(), project / "data/5.bin"

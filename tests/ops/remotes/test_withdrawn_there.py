@@ -64,13 +64,13 @@ def test_what_was_purged_is_listed_then_deleted_and_nothing_else(project, remote
     before = there(project, remote)
     gone = withdrawn(project, "data/2.bin", "data/3.bin")
     said = prune(project, remote).stdout
-    assert "Goes: 0.2 MB" in said and "data/2.bin" in said and "data/3.bin" in said
-    assert "conservatory prune --withdrawn --remote shelf --yes does it" in said
+    assert "To delete: 0.2 MB" in said and "data/2.bin" in said and "data/3.bin" in said
+    assert "To delete: conservatory prune --withdrawn --remote shelf --yes" in said
     assert there(project, remote) == before and gone < before
     assert "Done." in prune(project, remote, "--yes").stdout
     assert there(project, remote) == before - gone
     said = prune(project, remote, "--yes").stdout
-    assert "Goes: nothing" in said and "never pushed: 2 files\n  data/2.bin" in said
+    assert "To delete: nothing" in said and "never pushed: 2 files\n  data/2.bin" in said
     # and it does not come back
     command(project, remote, "push")
     assert there(project, remote) & gone == set()
@@ -91,7 +91,7 @@ def test_what_was_let_in_again_is_carried_again(project, tmp_path):
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     (project / "dvc.yaml").write_text("stages:\n  m: {cmd: m, params: [withdrawn]}\n")
     (project / "params.yaml").write_text(f"withdrawn: {{{'a' * 64}: a letter}}\n")
-    assert "1 were left aside" in command(project, remote, "push").stdout and not there(project, remote) & gone
+    assert "1 skipped because" in command(project, remote, "push").stdout and not there(project, remote) & gone
     (project / "params.yaml").write_text("withdrawn: {}\n")
     command(project, remote, "push")
     assert gone < there(project, remote)
@@ -110,7 +110,7 @@ def test_one_that_was_cut_off_goes_on(project, tmp_path):
     first = min(gone)
     (remote.path / "files/md5" / first[:2] / first[2:]).unlink()
     said = prune(project, remote, "--yes").stdout
-    assert "Goes: 0.1 MB" in said and "never pushed: 1 files" in said and not there(project, remote) & gone
+    assert "To delete: 0.1 MB" in said and "never pushed: 1 files" in said and not there(project, remote) & gone
 
 
 @pytest.mark.system
@@ -128,7 +128,7 @@ def test_what_this_tree_is_made_of_or_has_again_stays(project, tmp_path):
     command(project, remote, "push")
     before = there(project, remote)
     said = prune(project, remote, "--yes").stdout
-    assert "Goes: nothing" in said and there(project, remote) == before
+    assert "To delete: nothing" in said and there(project, remote) == before
     assert "it is data/4.bin of this tree" in said and "alone.bin of this tree" in said
     assert "it is in DVC's cache here again: run conservatory prune --withdrawn --yes first" in said
     place.unlink()

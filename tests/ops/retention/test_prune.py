@@ -98,7 +98,7 @@ def test_what_no_model_needs_goes_and_every_model_stays(project, tmp_path, monke
     assert history.champion(history.read(project, "short")) == 3
     commit = versions.load(project, "short", 3)["commit"]
     assert small.conservatory(project, "trace", "models/tagging/short", "--rev", commit).returncode == 0
-    assert "Goes: nothing" in small.conservatory(project, "prune").stdout
+    assert "To delete: nothing" in small.conservatory(project, "prune").stdout
 
 
 def test_a_refused_version_that_is_dropped_goes_and_is_still_told_of(project, tmp_path, monkeypatch):
@@ -277,4 +277,4 @@ def test_an_experiment_that_moved_since_is_left(project):
     small.git(project, "update-ref", ref, "HEAD")
     said = []
     prune.remove(project, [row], said.append)
-    assert ref in small.git(project, "for-each-ref") and "is left" in said[0]
+    assert ref in small.git(project, "for-each-ref") and "is kept" in said[0]

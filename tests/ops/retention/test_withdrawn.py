@@ -43,7 +43,7 @@ def test_its_bytes_leave_older_results(project):
     assert Path(published).read_text() == CLIP
     before = holding()
     withdraw.write({CONTENT: "a letter"})
-    assert "conservatory run first" in prune(), "this tree is still made of it"
+    assert "first run conservatory run" in prune(), "this tree is still made of it"
     audit_project.repro(project)
     audit_project.commit(project, "withdrawn")
     Path(".cache/clips/pcm/ab").mkdir(parents=True)
@@ -64,7 +64,7 @@ def test_its_bytes_leave_older_results(project):
     kinds = {path.rpartition("-")[0] or path for path in purged.values()}
     assert kinds == {"data/audio/one/shard", "reports/index.html"}
     assert all(row["kept"] for row in withdrawn.find(project, of_project(project))), "nothing more to purge"
-    assert "Goes: nothing" in prune()
+    assert "To delete: nothing" in prune()
     audit_project.repro(project)  # this tree needs none of it
 
 
@@ -84,7 +84,7 @@ def test_copies_outside_the_cache_go_too_or_are_named(project, tmp_path):
     local_cache.ASIDE.mkdir(parents=True)
     (local_cache.ASIDE / name).write_text(f"half of {CLIP}")
     (local_cache.ASIDE / ("0" * 32)).write_text("another")
-    assert "conservatory run first" in prune()
+    assert "first run conservatory run" in prune()
     audit_project.repro(project)
     audit_project.commit(project, "withdrawn")
 
@@ -133,7 +133,7 @@ def test_reports_that_may_play_it_go_and_the_present_one_stays(project):
     prune("--yes")
     assert [path.read_text() for path in before if path.exists()] == [CLIP], "as published"
     assert new.exists() and Path("reports/index.html").exists()
-    assert "reports/index.html" not in prune() and "Goes: nothing" in prune()
+    assert "reports/index.html" not in prune() and "To delete: nothing" in prune()
     assert old.parent.name + old.name in json.loads(cache_references.PURGED.read_text())
 
 
@@ -154,10 +154,10 @@ def test_a_report_of_which_nothing_is_known_goes(project):
 
 @pytest.mark.system
 def test_what_to_do_repeats_what_was_asked(project):
-    assert "conservatory prune --withdrawn --yes does it" in prune()
+    assert "To delete: conservatory prune --withdrawn --yes" in prune()
     said = prune("--also", "downloads", "--also", "corrupt", "--dry-run")
-    assert "conservatory prune --withdrawn --also downloads --also corrupt --yes does it" in said
-    assert "conservatory prune --yes does it" in CliRunner().invoke(app, ["prune"]).stdout
+    assert "To delete: conservatory prune --withdrawn --also downloads --also corrupt --yes" in said
+    assert "To delete: conservatory prune --yes" in CliRunner().invoke(app, ["prune"]).stdout
 
 
 @pytest.mark.system
