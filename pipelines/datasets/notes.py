@@ -1,14 +1,14 @@
-"""Single notes of the General MIDI programs, rendered: NSynth's eleven instrument families, with the pitch and program of each note.
+"""Single notes of General MIDI programs, rendered: NSynth's eleven instrument families, with the pitch and program of each.
 
 Every combination of 84 programs, the keys and the velocities is one note, held for three quarters of the clip and then
 released. The sound is rendered (TimGM6mb.sf2), so figures are about a SoundFont's samples and not about recorded instruments.
 
 **The group of a note is the set of programs that share samples**, read from the SoundFont's tables
-(pipelines/symbolic/soundfont_samples.py). Programs of one group are one timbre under several names, often of several families: of
-the 84 programs in TimGM6mb, 58 groups are left on the keys 36 to 84. The split is by group, so test timbres are unknown to training.
+(pipelines/symbolic/soundfont_samples.py). Programs of one group are one timbre under several names, of several families too: the
+84 programs are 58 groups in TimGM6mb on the keys 36 to 84. The split is by group, so training has not heard the test timbres.
 
-Level: a note's peak is drawn from `PEAKS_DBFS`, and noise 60 dB below the peak covers digital silence. Otherwise loudness, and the
-exact zeros after a short note, would tell the program. A note whose peak as rendered is below `silence_dbfs` is quarantined.
+Level: a note's peak is drawn from `PEAKS_DBFS`, and noise 60 dB below the peak covers digital silence. Otherwise loudness, and
+the exact zeros after a short note, would tell the program. A note whose peak as rendered is below `silence_dbfs` is quarantined.
 
 Options of an entry: `lowest`, `highest` and `step` (keys, in semitones), `velocities`, `duration_s`, `sample_rate`, `split`
 (shares of the sides), `seed`, `silence_dbfs`; `soundfont` and `soundfont_sha256` as in `scores`: another font has other groups.
@@ -67,7 +67,9 @@ CLIPS = pa.schema(
         column("title", pa.string(), "program, MIDI note number, velocity"),
         column("tags", pa.list_(pa.string()), "family, program"),
         column("split", pa.string(), "train, validation, test"),
-        column("group", pa.string(), "the lowest program that shares samples with this one, directly or through others"),
+        column(
+            "group", pa.string(), "the lowest program that shares samples with this one, directly or through others"
+        ),
         column("source", pa.string(), "SoundFont and program"),
         column("licence", pa.string(), "licence of the SoundFont"),
         column("target_family", pa.string(), "instrument family of NSynth"),
@@ -209,7 +211,9 @@ def _figures(frame: pd.DataFrame, font: Path, entry: dict) -> dict:
         "groups": len(sizes),
         "programs that share samples": int(sizes[sizes > 1].sum()),
         "groups of several families": int((families > 1).sum()),
-        "largest group, all programs and keys": max(list(everywhere.values()).count(one) for one in everywhere.values()),
+        "largest group, all programs and keys": max(
+            list(everywhere.values()).count(one) for one in everywhere.values()
+        ),
         "quarantined as silent": int((frame["problem"] != "").sum()),
         "groups per family": {
             family: {side: int(part.loc[part["split"] == side, "group"].nunique()) for side in splits.SIDES}

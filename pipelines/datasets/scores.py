@@ -237,6 +237,7 @@ def _figures(frame: pd.DataFrame, pieces: dict, pairs: list, rejected: dict[str,
             for style, part in frame.groupby("target_style")
         },
         "clips per tag": {
-            tag: {side: int((part["split"] == side).sum()) for side in splits.SIDES} for tag, part in tags.groupby("tags")
+            tag: {side: int((part["split"] == side).sum()) for side in splits.SIDES}
+            for tag, part in tags.groupby("tags")
         },
     }

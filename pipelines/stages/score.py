@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pipelines.metrics import scores
 from pipelines.metrics.intervals import written
 
 CHECK = "better than the baseline"
+GUARDS = "guards"
 
 
 def main(run: str) -> None:
@@ -40,7 +42,7 @@ def main(run: str) -> None:
         )
     except tasks.NotScored as error:
         write_json(folder / "about.json", {"task": entry.task, "not_scored": str(error)})
-        write_record(stage, run, checks={CHECK: (None, f"not scored: {error}")})
+        write_record(stage, run, checks=dict.fromkeys((CHECK, GUARDS), (None, f"not scored: {error}")))
         log.info("not scored: %s", error)
         return
     except ValueError as error:
@@ -66,9 +68,8 @@ def main(run: str) -> None:
         log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)
     figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
     plots = module.plots(details) if hasattr(module, "plots") else {}
-    write_record(
-        stage, run, figures={"n": found[lead]["n"]} | figures, checks={CHECK: _better(lead, found[lead])}, plots=plots
-    )
+    checks = {CHECK: _better(lead, found[lead])} | _guards(module, entry, answers)
+    write_record(stage, run, figures={"n": found[lead]["n"]} | figures, checks=checks, plots=plots)
 
 
 def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
@@ -78,6 +79,13 @@ def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
     if gain is None:
         return None, text
     return (gain[0] > 0 if entry["higher_is_better"] else gain[1] < 0), f"{text}; gain 95% {written(gain)}"
+
+
+def _guards(module: ModuleType, entry: tasks.Run, answers: list[scores.Columns]) -> dict[str, tuple[bool | None, str]]:
+    """The family's own checks of the run, each with a name that begins with `GUARDS`."""
+    if not hasattr(module, "checks"):
+        return {GUARDS: (None, "this family has none")}
+    return {f"{GUARDS}: {name}": check for name, check in module.checks(entry, answers).items()}
 
 
 def _number(value: float | None) -> str:

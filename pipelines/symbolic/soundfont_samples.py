@@ -7,6 +7,7 @@ are those of the SoundFont 2.04 specification, chapter 7 (E-mu Systems 2006): `p
 
 import struct
 from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -99,12 +100,10 @@ def _read(body: bytes) -> dict[str, np.ndarray]:
     return found
 
 
-def _zones(
-    parts: np.ndarray, zones: np.ndarray, generators: np.ndarray, wanted: int
-) -> Iterator[list[dict[int, int]]]:
+def _zones(parts: np.ndarray, zones: np.ndarray, generators: np.ndarray, wanted: int) -> Iterator[list[dict[int, int]]]:
     """For each preset (or instrument) its zones with a generator `wanted`, as kind -> amount. A first zone without one is global:
     its generators hold in the others, where these do not state them."""
-    for begin, end in zip(parts[:-1], parts[1:], strict=True):
+    for begin, end in pairwise(parts):
         shared, found = {}, []
         for number in range(begin, end):
             rows = generators[zones["generator"][number] : zones["generator"][number + 1]]

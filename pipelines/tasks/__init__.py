@@ -19,9 +19,11 @@ A family has the same files as every other:
 | `section.py` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
-Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`,
-`score.py`, `section.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
-`score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
+`score.py` may also have `details(run, answers)`, which become data/scores/<run>/details.json, and `plots(details)` and
+`checks(run, answers)` for the record. Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a
+dependency of both, without `models/`, `score.py`, `section.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a
+run uses, `score.py` for the stage `score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and
+one of a section refits nothing.
 """
 
 import importlib
