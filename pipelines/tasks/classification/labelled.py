@@ -56,12 +56,12 @@ def _check(run: Run, found: Labelled) -> None:
         raise ValueError(
             f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips with a {target}: `split: grouped` draws a split"
         )
-    train, test = (set(found.classes[found.of(side)]) for side in ("train", "test"))
+    train, test = (set(found.classes[found.of(side)].tolist()) for side in ("train", "test"))
     if len(train) < 2:
         raise ValueError(
             f"target {target!r} has one class in the train split, {train.pop()!r}; at least two are needed"
         )
     if unknown := sorted(test - train):
-        counts = Counter(found.classes[found.of("test")])
+        counts = Counter(found.classes[found.of("test")].tolist())
         told = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
         raise ValueError(f"{len(unknown)} classes of target {target!r} have test clips but no training clip: {told}")

@@ -2,7 +2,7 @@
 
 from sklearn.ensemble import RandomForestClassifier
 
-GRID = {"n_estimators": 300, "min_samples_leaf": [1, 3], "max_features": ["sqrt", 0.2]}
+GRID = {"n_estimators": 200, "min_samples_leaf": [1, 3], "max_features": "sqrt"}
 
 
 def create(seed, **parameters):
