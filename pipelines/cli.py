@@ -23,6 +23,7 @@ from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
 from pipelines.ops.registry import commands as registry
 from pipelines.ops.registry import pending_alerts, push_pull
+from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import commands as retention
 from pipelines.ops.runs import parent
 from pipelines.ops.settings import load_params
@@ -138,14 +139,23 @@ def run_stages(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run nothing: say what would run, why, and about how long it takes.")
     ] = False,
+    profile: Annotated[
+        str,
+        typer.Option(help="Run the demo with the parameters of profiles/PROFILE.yaml, in a folder of its own: class."),
+    ] = "",
 ) -> None:
     """Run stale stages: all of them, or the named ones and their dependencies.
 
     Folders of your own are looked at first: new, changed and removed files count. A run that was interrupted goes on where
     it stopped. The same as `dvc repro`, with the folders refreshed. With --force what the named stages need is brought up to date
     first, as without; what is made of them is left to the next run.
+
+    --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
+    your results, and its report is in .cache/profiles/class/reports.
     """
     settings = _settings()
+    if profile:
+        _run_profile(profile, alone=not (stages or dataset or force or dry_run))
     targets = list(stages or [])
     if dataset:
         if dataset not in settings["datasets"]:
@@ -172,6 +182,19 @@ def run_stages(
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         print(f"Report: {run.REPORT.absolute()}")
     raise typer.Exit(ended)
+
+
+def _run_profile(name: str, alone: bool) -> None:
+    from pipelines.ops import profiles
+
+    if not alone:
+        _fail("--profile runs the whole demo; it takes no stages and no other option.")
+    if name not in profiles.names():
+        _fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
+    try:
+        profiles.start(name)
+    except RegistryError as error:
+        _fail(str(error))
 
 
 def _say_plan(targets: list[str], dataset: str) -> None:

@@ -25,7 +25,7 @@ WINGS = [  # may import itself and what stands after it
     {"core"},
 ]
 OPS = [
-    {"registry", "retention", "status"},
+    {"profiles", "registry", "retention", "status"},
     {"adding", "estimate", "lineage", "run"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},

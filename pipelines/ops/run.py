@@ -116,8 +116,12 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
 
+    look = _first_look()
+
     def line(text: str) -> None:
         follower.line(text)
+        if text.startswith("Running stage"):  # so the one before has ended
+            look()
         if text.strip() and not follow.UNCHANGED.match(text) and not text.startswith(follow.CHATTER):
             print(text, flush=True)
 
@@ -157,6 +161,30 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
             "command goes on from here."
         )
     return status
+
+
+def _first_look() -> Callable[[], None]:
+    """What names, once the training dataset has a new manifest, a page with some of its clips."""
+    dataset = (load_params().get("training") or {}).get("dataset")
+    manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
+
+    def made() -> float:
+        return manifest.stat().st_mtime_ns if manifest.exists() else 0
+
+    shown.add(made())
+
+    def look() -> None:
+        if made() in (0, *shown):
+            return
+        shown.add(made())
+        from pipelines.report import first_look  # pandas, only where there is something to draw
+
+        try:
+            print(f"Look at {first_look.write(dataset).absolute()} while the rest runs.", flush=True)
+        except (OSError, ValueError) as error:  # the run needs no page
+            print(f"There is no first page to look at: {plain(str(error))}", flush=True)
+
+    return look
 
 
 def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
