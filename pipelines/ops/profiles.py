@@ -5,6 +5,7 @@ models/ and reports/ stay as they are. Both share DVC's cache and the cache of c
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -52,12 +53,24 @@ def tree(project: Path, name: str) -> Path:
     else:
         git.run(path, "checkout", "--quiet", "--", str(params.PARAMS))
     worktree.share(project, path)
+    _share_compiled(project, path)
     changes = yaml.safe_load((project / FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     with params.editing(path / params.PARAMS) as document:
         for dataset in set(document["datasets"]) - set(changes.get("datasets", document["datasets"])):
             del document["datasets"][dataset]
         _change(document, changes, f"{FOLDER}/{name}.yaml")
     return path
+
+
+def _share_compiled(project: Path, path: Path) -> None:
+    """What numba compiled at installation counts for a file of the same content and time: the first stage would wait for it."""
+    for compiled in (project / "pipelines").rglob("__pycache__/*.nb[ic]"):
+        source = compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py"
+        copy = path / source.relative_to(project)
+        if source.exists() and copy.exists() and source.read_bytes() == copy.read_bytes():
+            os.utime(copy, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+            (copy.parent / "__pycache__").mkdir(exist_ok=True)
+            shutil.copy(compiled, copy.parent / "__pycache__")
 
 
 def _change(table: dict, changes: dict, where: str) -> None:

@@ -1,6 +1,9 @@
 """A profile runs beside the project: the committed parameters with its own values, and nothing of the user's changes."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,19 @@ def test_a_second_run_begins_from_the_new_commit_and_keeps_its_results(project):
     commit(project)
     assert parameters(profiles.tree(project, "class"))["training"]["seed"] == 7
     assert result.exists()
+
+
+def test_what_numba_compiled_is_found_again(project):
+    source = project / "pipelines" / "kernel.py"
+    source.parent.mkdir()
+    source.write_text("from numba import njit\n\n\n@njit(cache=True)\ndef double(x):\n    return 2 * x\n")
+    commit(project)
+    ask = "import kernel; kernel.double(2); print(sum(kernel.double.stats.cache_hits.values()))"
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    options = {"env": environment, "capture_output": True, "text": True, "check": True}
+    assert subprocess.run([sys.executable, "-c", ask], cwd=source.parent, **options).stdout.strip() == "0"
+    there = profiles.tree(project, "class") / "pipelines"
+    assert subprocess.run([sys.executable, "-c", ask], cwd=there, **options).stdout.strip() == "1"
 
 
 def test_a_value_that_params_yaml_has_not_is_refused(project):
