@@ -27,7 +27,7 @@ WINGS = [  # may import itself and what stands after it
     {"core"},
 ]
 OPS = [
-    {"registry", "retention", "status"},
+    {"profiles", "registry", "retention", "status"},
     {"adding", "estimate", "families", "lineage", "presets", "run"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},

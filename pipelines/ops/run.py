@@ -127,8 +127,12 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
 
+    look = _first_look()
+
     def line(text: str) -> None:
         follower.line(text)
+        if text.startswith("Running stage"):  # so the one before has ended
+            look()
         if text.strip() and not UNCHANGED.match(text) and not text.startswith(ADVICE):
             print(text, flush=True)
 
@@ -139,7 +143,7 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     try:
         ended = 0
         if beside:
-            ended = _side_by_side(needs, jobs, command, follower)
+            ended = _side_by_side(needs, jobs, command, follower, look)
             if ended and everything and left_out_datasets(follower):
                 print(f"Continuing without {', '.join(left_out_datasets(follower))}.", flush=True)
                 run(ALONE, [name for name in needs if is_summary(name)])
@@ -178,7 +182,37 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     return status
 
 
-def _side_by_side(needs: dict[str, tuple[str, ...]], jobs: int, command: list[str], follower: follow.Follower) -> int:
+def _first_look() -> Callable[[], None]:
+    """Returns a function that names a page with some clips, once the training dataset has a new manifest."""
+    dataset = (load_params().get("training") or {}).get("dataset")
+    manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
+
+    def made() -> float:
+        return manifest.stat().st_mtime_ns if manifest.exists() else 0
+
+    shown.add(made())
+
+    def look() -> None:
+        if made() in (0, *shown):
+            return
+        shown.add(made())
+        from pipelines.report import first_look  # pandas, only where there is something to draw
+
+        try:
+            print(f"Look at {first_look.write(dataset).absolute()} while the rest runs.", flush=True)
+        except (OSError, ValueError) as error:  # the run needs no page
+            print(f"There is no first page to look at: {plain(str(error))}", flush=True)
+
+    return look
+
+
+def _side_by_side(
+    needs: dict[str, tuple[str, ...]],
+    jobs: int,
+    command: list[str],
+    follower: follow.Follower,
+    look: Callable[[], None],
+) -> int:
     """Run stages beside each other, each as a process, or with `executor.kind: ray` on a node of the cluster. Returns 1 if one
     failed, else 0."""
     settings = load_params()
@@ -187,6 +221,7 @@ def _side_by_side(needs: dict[str, tuple[str, ...]], jobs: int, command: list[st
 
     def ended(stage: str, found: parallel.Ended) -> None:
         follower.replay(found.lines, found.status)
+        look()
         took = found.lines[-1][0] - found.lines[0][0] if found.lines else 0.0
         print(f"{stage}: {'FAILED' if found.status else 'ended'} after {duration(took)}", flush=True)
 
