@@ -17,7 +17,7 @@ import yaml
 from pipelines import predicting
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import families, project_root, run
+from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
@@ -222,7 +222,7 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     if targets:
         _fail("--dry-run takes no stages: it lists a whole run, or with --dataset the run of one dataset.")
     try:
-        planned = run.plan(dataset)
+        planned = due.plan(dataset)
     except StatusError as error:
         _fail(str(error))
     for stage, why, (seconds, like) in planned:

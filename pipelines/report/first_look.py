@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import datasets
+from pipelines.core import paths
 from pipelines.core.files import atomic
 from pipelines.core.manifest import MANIFEST, NOTES
 from pipelines.core.tables import read_table
@@ -35,7 +35,7 @@ def write(dataset: str) -> Path:
     clips = read_table(f"data/manifests/{dataset}.parquet", MANIFEST)
     targets = [name for name in clips if name.startswith("target_")]
     classes = clips[targets[0]].fillna("") if targets else pd.Series("", index=clips.index)
-    notes = datasets.raw_dir(dataset) / "notes.parquet"
+    notes = paths.raw(dataset) / "notes.parquet"
     rolls = _rolls(notes) if notes.exists() else {}
     parts = []
     for name in sorted(classes.unique())[:MAX_CLASSES]:
