@@ -23,17 +23,18 @@ def fit(run, seed, folder):
     before = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], classes)
     values, held = before.transform(data.values[rows]), data.of("validation")
     there = before.transform(data.values[held]) if len(held) else values[:0]
-    tried = []
+    tried, best = [], None
     for choice in choices(module.GRID | options["parameters"], len(held)):
         model = _fitted(module, seed, choice, values, classes, weights, run.model)
         f1 = f1_score(data.classes[held], model.predict(there), average="macro") if len(held) else None
-        tried.append((f1, choice, model))
-    f1, chosen, model = max(tried, key=lambda one: one[0]) if len(held) else tried[0]  # the first of equal ones
+        tried.append({"validation_macro_f1": f1, **choice})
+        if best is None or f1 > best[0]:  # of equal ones the first
+            best = f1, choice, model
+    f1, chosen, model = best
     temperature = _temperature(model, there, data.classes[held])
     kept.save(Pipeline([*before.steps, ("model", model)]), folder / "model.skops")
     config = {"classes": model.classes_.tolist(), "parameters": chosen, "temperature": temperature}
-    tables = [{"validation_macro_f1": score, **choice} for score, choice, _ in tried]
-    write_json(folder / "config.json", config | {"tried": tables, "features": int(values.shape[1])})
+    write_json(folder / "config.json", config | {"tried": tried, "features": int(values.shape[1])})
     figures = {"clips": len(rows), "classes": len(model.classes_), "features": int(values.shape[1])} | chosen
     return figures | ({} if f1 is None else {"validation macro F1": round(f1, 4)})
 
