@@ -34,13 +34,14 @@ def _shares(value: Any) -> bool:
     return math.isclose(sum(value.values()), 1, abs_tol=1e-6)
 
 
+SHARES = ("shares of train, validation and test that add up to 1", _shares)
 OPTIONS = {
     "folder": {"path": WORD, "fingerprint": WORD, "follow_links": YES_OR_NO},
     "scores": {
         "clips_per_style": COUNT,
         "duration_s": number(0, above=True),
         "sample_rate": RATE,
-        "split": ("shares of train, validation and test that add up to 1", _shares),
+        "split": SHARES,
         "seed": SEED,
         "soundfont": WORD,
         "soundfont_sha256": HASH,
