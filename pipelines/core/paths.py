@@ -14,7 +14,7 @@ def manifest(dataset: str) -> Path:
 
 
 def manifest_quarantine(dataset: str) -> Path:
-    """The files that the manifest stage refused (`core.manifest.QUARANTINE`)."""
+    """The files that the manifest stage, or for a corpus the notes stage, refused (`core.manifest.QUARANTINE`)."""
     return Path("data/manifests") / f"{dataset}.quarantine.parquet"
 
 
@@ -24,7 +24,7 @@ def audio(dataset: str) -> Path:
 
 
 def notes(corpus: str) -> Path:
-    """The note table of a corpus and its maps (`notes.tables.TABLES`), and the `quarantine.parquet` of the notes stage."""
+    """The note table of a corpus and its maps (`notes.tables.TABLES`)."""
     return Path("data/notes") / corpus
 
 

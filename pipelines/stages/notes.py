@@ -118,7 +118,7 @@ def main(corpus: str) -> None:
     for name, schema in TABLES.items():
         tables = {clip_id: getattr(piece, name) for clip_id, piece in by_id.items()}
         write_table(whole(schema, tables), folder / f"{name}.parquet", schema)
-    refused = folder / "quarantine.parquet"
+    refused = paths.manifest_quarantine(corpus)
     write_table(quarantine, refused, QUARANTINE)
     write_table(manifest, paths.manifest(corpus), PIECES)
     faults = max_quarantined.faults(quarantine)
