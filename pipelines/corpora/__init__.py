@@ -7,8 +7,11 @@ them. So a module has a docstring that says what the music is, and two functions
 `pieces(entry: dict) -> pandas.DataFrame`
     A row a piece: `PIECE_COLUMNS`, and one `target_<name>` column (string, may be null) a label. `entry` is the corpus's entry
     of params.yaml. Raises `ValueError` where the pieces are not those that the entry means.
-`read(content: bytes) -> notes.tables.Piece`
-    The piece in a file's bytes. Raises `notes.tables.Unreadable`.
+`read(path: Path, content: bytes) -> notes.tables.Piece`
+    The piece in a file with these bytes. Raises `notes.tables.Unreadable`.
+
+It may have a third, `regroup(groups, pieces) -> groups`: the group of each piece that was read, where the music itself says
+that two works are one.
 
 A module never drops a piece: unreadable files are rows like any other, and the notes stage moves them to the quarantine table.
 """

@@ -18,10 +18,9 @@ import pandas as pd
 
 from pipelines.core import max_quarantined
 from pipelines.core.files import sha256
+from pipelines.notes.midi import read as midi
 from pipelines.notes.midi import tracks
-from pipelines.notes.midi.read import read
-
-__all__ = ["fingerprint", "pieces", "place", "read", "scan"]
+from pipelines.notes.tables import Piece
 
 BIBTEX = ""
 LICENSE_INFO = "the user's own"
@@ -54,6 +53,10 @@ def pieces(entry: dict) -> pd.DataFrame:
         }
     )
     return table.assign(target_label=parts.map(lambda folders: next(iter(folders), ""))) if labelled else table
+
+
+def read(path: Path, content: bytes) -> Piece:
+    return midi.read(content)
 
 
 def place(path: str | os.PathLike) -> Path:

@@ -48,7 +48,7 @@ def _read(module, path: str, known: str) -> dict:
     if known and found != known:
         return {"reason": "it has changed since it was listed: run again", "exception": ""}
     try:
-        piece = module.read(content)
+        piece = module.read(Path(path), content)
     except Unreadable as error:
         return {"reason": str(error), "exception": repr(error.__cause__) if error.__cause__ else ""}
     if not len(piece.notes):
@@ -95,6 +95,8 @@ def build(
         remarks=["; ".join(f"{n} {name}" for name, n in piece.remarks.items()) for piece in pieces],
     )
     manifest = identify(manifest)
+    if regroup := getattr(corpora.load(entry), "regroup", None):
+        manifest["group"] = regroup(manifest["group"].tolist(), pieces)
     if "split" in entry and len(manifest):
         manifest["split"] = corpora.assign_splits(manifest["group"], entry["split"], entry["seed"])
     return manifest, quarantine, pieces

@@ -8,7 +8,7 @@ from pipelines.ops.settings.recipe import Reads
 FOLDER = "pipelines/corpora"
 REPRESENTATIONS = "pipelines/notes/representations"
 FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
-OPTIONS = {"folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")}}
+OPTIONS = {"folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")}, "chorales": {}}
 """Module -> option -> rule."""
 REQUIRED = {"folder": ("path", "fingerprint")}
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
@@ -35,7 +35,7 @@ def check(settings: dict, reads: Reads) -> None:
         if not (code.PROJECT / entry["imports"]).exists():
             wrong(f"{where}.imports", entry["imports"], "a file or folder below pipelines/ that is there")
         if module in OPTIONS:
-            table(where, entry, OPTIONS[module] | OF_ALL, REQUIRED[module])
+            table(where, entry, OPTIONS[module] | OF_ALL, REQUIRED.get(module, ()))
         if "split" in entry and "seed" not in entry:
             missing(f"{where}.seed", SEED)
     for name, entry in (settings.get("symbols") or {}).items():
