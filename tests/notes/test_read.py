@@ -148,6 +148,21 @@ def test_a_large_file_is_not_looked_at(monkeypatch):
         read(bytes(tracks.MAX_BYTES + 1))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        midi(b"\0\x90" + b"\x3c\x40\0" * 600_000),
+        midi(*[b"\0\x90" + b"\x3c\x40\0" * 6_000 + END[1:]] * 100),
+        midi(b"\0\xff\1\0" * 600_000 + END),
+    ],
+    ids=["notes", "tracks", "texts"],
+)
+def test_more_events_than_music_has_are_not_decoded(content, monkeypatch):
+    monkeypatch.setattr(mido, "MidiFile", lambda **_: pytest.fail("it was"))
+    with pytest.raises(Unreadable, match="500,000 events"):
+        read(content)
+
+
 @given(st.binary(max_size=200), st.data())
 @settings(max_examples=200, deadline=None)
 def test_whatever_the_bytes_it_is_a_piece_or_a_reason(noise, data):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pipelines.notes.tables import Unreadable
 
 MAX_BYTES = 8_000_000  # 10,000 pieces of piano music have at most 1 MB
+MAX_EVENTS = 500_000  # of a file, 5 s for mido; long piano pieces have 50,000
 MAX_QUARTERS = 200_000  # 27 hours at 120 quarters a minute
 FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # of the SMPTE division, in frames a second
 END, TEMPO, METRE, KEY = 0x2F, 0x51, 0x58, 0x59
@@ -48,9 +49,11 @@ def split(content: bytes) -> Tracks:
     size, kind, n_tracks, division = struct.unpack(">LHHH", content[4:14])
     if size < 6 or kind > 2:
         raise Unreadable(f"the header says length {size} and format {kind}: there are formats 0, 1 and 2, of length 6")
-    found = Tracks(kind, *_time(division), [])
+    found, n_events = Tracks(kind, *_time(division), []), 0
     for start, end in _chunks(content, 8 + size, n_tracks, found.remarks):
-        rewritten, ticks = _rewritten(content[start:end], end > len(content), found.remarks)
+        most = MAX_EVENTS - n_events
+        rewritten, ticks, n = _rewritten(content[start:end], end > len(content), most, found.remarks)
+        n_events += n
         if found.quarters(ticks) > MAX_QUARTERS:
             raise Unreadable(f"it lasts {found.quarters(ticks):,.0f} quarters: at most {MAX_QUARTERS:,} are read")
         found.chunks.append(b"MTrk" + struct.pack(">L", len(rewritten)) + rewritten)
@@ -105,11 +108,14 @@ def _chunks(content: bytes, place: int, n_tracks: int, remarks: Counter):
     remarks["bytes after the last track"] += max(len(content) - place, 0)
 
 
-def _rewritten(data: bytes, is_cut: bool, remarks: Counter) -> tuple[bytes, int]:
-    """(the events of a track with a status each, its length in ticks)."""
-    out, place, ticks, written, running = bytearray(), 0, 0, 0, 0
+def _rewritten(data: bytes, is_cut: bool, most: int, remarks: Counter) -> tuple[bytes, int, int]:
+    """(the events of a track with a status each, its length in ticks, how many events it has: at most `most`)."""
+    out, place, ticks, written, running, n_events = bytearray(), 0, 0, 0, 0, 0
     try:
         while place < len(data):
+            n_events += 1
+            if n_events > most:
+                raise Unreadable(f"more than {MAX_EVENTS:,} events")
             delta, place = _variable(data, place)
             ticks += delta
             status = data[place]
@@ -142,7 +148,7 @@ def _rewritten(data: bytes, is_cut: bool, remarks: Counter) -> tuple[bytes, int]
                     remarks["track lengths beyond the end of the file"] += 1
                 elif place < len(data):
                     remarks["bytes after the end of a track"] += len(data) - place
-                return bytes(out), ticks
+                return bytes(out), ticks, n_events
             if kind in (TEMPO, METRE, KEY):
                 if _is_meant(kind, body):
                     out += _coded(ticks - written) + bytes([0xFF, kind, size]) + body
@@ -155,7 +161,7 @@ def _rewritten(data: bytes, is_cut: bool, remarks: Counter) -> tuple[bytes, int]
     if is_cut:
         raise Unreadable("cut short in a track")
     remarks["tracks without an end"] += 1
-    return bytes(out), ticks
+    return bytes(out), ticks, n_events
 
 
 NAMES = {TEMPO: "tempos", METRE: "time signatures", KEY: "key signatures"}
