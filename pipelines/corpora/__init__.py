@@ -24,6 +24,7 @@ import pandas as pd
 
 from pipelines.core import plugins
 
+SIDES = ("train", "validation", "test")
 PIECE_COLUMNS = {
     "path": "the file, absolute",
     "title": "what a person calls the piece",
@@ -49,11 +50,10 @@ def assign_splits(groups: pd.Series, shares: Mapping[str, float], seed: int) -> 
     """
     sizes = groups.value_counts()
     order = sorted(sizes.index, key=lambda group: hashlib.sha256(f"{seed} {group}".encode()).digest())
-    side, before, edge = {}, 0, 0.0
-    edges = []
-    for name, share in shares.items():
-        edge += share
-        edges.append((edge * len(groups), name))
+    side, edges, before, share = {}, [], 0, 0.0
+    for name in SIDES:
+        share += shares[name]
+        edges.append((share * len(groups), name))
     for group in order:
         middle = before + sizes[group] / 2
         side[group] = next((name for end, name in edges if middle <= end), edges[-1][1])

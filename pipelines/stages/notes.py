@@ -79,7 +79,8 @@ def build(
             "reason": [found[n]["reason"] for n in bad],
             "exception": [found[n]["exception"] for n in bad],
         }
-    ).reset_index(drop=True)
+    )
+    quarantine = quarantine.astype(str).reset_index(drop=True)  # of no file at all the columns have no type
     pieces = [found[n]["piece"] for n in good]
     manifest = rows.loc[good].drop(columns=["sha256", "problem"]).reset_index(drop=True)
     manifest = manifest.assign(

@@ -79,6 +79,8 @@ def test_splits_keep_groups_whole_and_shares_near(sizes, seed):
     assert pd.DataFrame({"group": groups, "split": found}).groupby("group")["split"].nunique().max() == 1
     for side, share in SHARES.items():
         assert abs((found == side).mean() - share) <= max(sizes) / len(groups)
+    other_order = dict(reversed(SHARES.items()))
+    assert corpora.assign_splits(groups, other_order, seed).equals(found), "nor does that of the entry's keys"
     shuffled = groups.sample(frac=1, random_state=seed)
     assert corpora.assign_splits(shuffled, SHARES, seed).sort_index().equals(found), (
         "the order of files does not matter"

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,8 +15,10 @@ from test_end_to_end import CLI, DVC, edit
 from pipelines.core import shards
 from pipelines.core.manifest import PIECES
 from pipelines.core.tables import check
+from pipelines.corpora import folder as corpus_folder
 from pipelines.notes.midi.write import write
 from pipelines.notes.tables import KEYS, METRES, NOTES, TABLES, TEMPOS, Piece, array
+from pipelines.stages import notes
 
 pytestmark = pytest.mark.stage
 EDGE = PROJECT / "tests/notes/edge_midi"
@@ -29,7 +32,11 @@ def tune(number, minor):
     notes = [
         {"pitch": 60 + step, "velocity": 80, "onset": n, "duration": 1 + number / 480} for n, step in enumerate(steps)
     ]
-    maps = (array(TEMPOS, [{"quarter_us": 400_000}]), array(METRES, []), array(KEYS, []))
+    maps = (
+        array(TEMPOS, [{"quarter_us": 400_000}]),
+        array(METRES, [{"numerator": 3, "denominator": 4}]),
+        array(KEYS, [{"fifths": -3, "mode": "minor"}]),
+    )
     return write(Piece(array(NOTES, notes), *maps, 8.0, 0.0, 480, 1))[0]
 
 
@@ -89,6 +96,10 @@ def test_tables_and_their_schemas(project, manifest):
     notes = pq.read_table(project / "data/notes/scales/notes.parquet").to_pandas().groupby("clip_id").size()
     assert notes.loc[manifest["clip_id"]].tolist() == manifest["n_notes"].tolist() and len(manifest) == 26
     scale = manifest[manifest["title"] == "minor/3.mid"].iloc[0]
+    tables = {name: pq.read_table(project / f"data/notes/scales/{name}.parquet").to_pandas() for name in TABLES}
+    of_it = {name: table[table["clip_id"] == scale["clip_id"]].iloc[0] for name, table in tables.items()}
+    assert (of_it["keys"]["fifths"], of_it["keys"]["mode"]) == (-3, "minor") and of_it["metres"]["numerator"] == 3
+    assert of_it["tempos"]["quarter_us"] == 400_000
     assert (scale["duration"], scale["division"], scale["target_label"]) == (8 + 3 / 480, 480, "minor")
     assert scale["duration_s"] == pytest.approx(scale["duration"] * 0.4)
 
@@ -182,6 +193,25 @@ def test_a_withdrawn_piece_is_in_no_table(project):
     assert withdrawn["clip_id"] not in set(notes["clip_id"])
     refused = pq.read_table(project / "data/manifests/scales.quarantine.parquet").to_pandas()
     assert refused["reason"].tolist().count("withdrawn: a letter of 3 May") == 2
+
+
+def test_a_corpus_without_a_fault(tmp_path, monkeypatch):
+    """In this process: nothing is quarantined, nothing has a split or a label."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music/1.mid").write_bytes(tune(0, True))
+    entry = {
+        "module": "folder",
+        "path": "music",
+        "fingerprint": corpus_folder.fingerprint(corpus_folder.scan(Path("music"))),
+    }
+    settings = {"corpora": {"one": entry}, "executor": {}, "max_quarantined": {"default": 0}}
+    Path("params.yaml").write_text(json.dumps(settings))
+    notes.main("one")
+    found = json.loads(Path("data/records/notes/one.json").read_text())
+    assert (found["figures"]["pieces"], found["figures"]["quarantined"], found["figures"]["all pieces"]) == (1, 0, 1)
+    assert found["checks"]["nothing quarantined"]["passed"] and found["note"] == ""
+    assert pq.read_table("data/manifests/one.quarantine.parquet").num_rows == 0
 
 
 @pytest.mark.parametrize(
