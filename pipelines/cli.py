@@ -17,13 +17,14 @@ import yaml
 from pipelines import predicting
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import families, project_root, run
+from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
 from pipelines.ops.patches import config
 from pipelines.ops.registry import commands as registry
 from pipelines.ops.registry import pending_alerts, push_pull
+from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import commands as retention
 from pipelines.ops.runs import parent
 from pipelines.ops.settings import load_params
@@ -148,13 +149,22 @@ def run_stages(
         int,
         typer.Option("--jobs", "-j", min=1, help="How many stages may run at once; each uses all cores it is given."),
     ] = 1,
+    profile: Annotated[
+        str,
+        typer.Option(help="Run the demo with the parameters of profiles/PROFILE.yaml, in a folder of its own: class."),
+    ] = "",
 ) -> None:
     """Run stale stages: all of them, or the named ones and their dependencies.
 
     Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
     An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
+
+    --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
+    your results, and its report is in .cache/profiles/class/reports.
     """
     settings = _settings()
+    if profile:
+        _run_profile(profile, alone=not (stages or dataset or force or dry_run))
     targets, after = list(stages or []), []
     if dataset:
         if dataset not in settings["datasets"]:
@@ -192,6 +202,19 @@ def run_stages(
     raise typer.Exit(ended)
 
 
+def _run_profile(name: str, alone: bool) -> None:
+    from pipelines.ops import profiles
+
+    if not alone:
+        _fail("--profile runs the whole demo; it takes no stages and no other option.")
+    if name not in profiles.names():
+        _fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
+    try:
+        profiles.start(name)
+    except RegistryError as error:
+        _fail(str(error))
+
+
 def _say_plan(targets: list[str], dataset: str) -> None:
     from pipelines.ops.dvc.freshness import StatusError
     from pipelines.ops.runs.progress import duration
@@ -199,7 +222,7 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     if targets:
         _fail("--dry-run takes no stages: it lists a whole run, or with --dataset the run of one dataset.")
     try:
-        planned = run.plan(dataset)
+        planned = due.plan(dataset)
     except StatusError as error:
         _fail(str(error))
     for stage, why, (seconds, like) in planned:

@@ -27,8 +27,8 @@ WINGS = [  # may import itself and what stands after it
     {"core"},
 ]
 OPS = [
-    {"registry", "retention", "status"},
-    {"adding", "estimate", "families", "lineage", "presets", "run"},
+    {"profiles", "registry", "retention", "status"},
+    {"adding", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},

@@ -129,13 +129,21 @@ def _hashed(path: Path, cache: Path | None = None) -> dict:
         found = {"hash": "md5", "md5": hashlib.md5(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
         _keep(cache, found["md5"], path.read_bytes())
         return found
-    files = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not _ignored(file))
     listed = [{"md5": _hashed(file, cache)["md5"], "relpath": file.relative_to(path).as_posix()} for file in files]
     listed.sort(key=lambda one: tuple(one["relpath"].split("/")))
     text = json.dumps(listed, sort_keys=True).encode()
     name = f"{hashlib.md5(text).hexdigest()}.dir"
     _keep(cache, name, text)
     return {"hash": "md5", "md5": name, "size": sum(file.stat().st_size for file in files), "nfiles": len(files)}
+
+
+def _ignored(file: Path) -> bool:
+    """Does .dvcignore leave it out of the hash of its folder?"""
+    lines = (PROJECT / ".dvcignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    parts = [file, *file.parents]
+    return any(part.match(pattern) for pattern in patterns for part in parts)
 
 
 def _keep(cache: Path | None, name: str, content: bytes) -> None:

@@ -4,31 +4,23 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
-
-import yaml
 
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.harness import executor
-from pipelines.ops import estimate, parallel
+from pipelines.ops import due, side_by_side
+from pipelines.ops.due import ALONE
 from pipelines.ops.dvc import errors, recover
 from pipelines.ops.patches.repro_output import ADVICE, UNCHANGED
-from pipelines.ops.runs import follow, parent, record
+from pipelines.ops.runs import follow, record
 from pipelines.ops.runs.call import call, environment, without_secrets
-from pipelines.ops.runs.progress import duration
 from pipelines.ops.settings import load_params
 
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
-ALONE, FORCED = ["--single-item"], ["--force", "--single-item"]
-SUMMARIES = ("compare", "metrics", "task_page", "report")
-"""Kinds of stages that read all datasets and runs, and work without a missing one."""
-Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it is given
 
 
 def refresh(say=print) -> list[str]:
@@ -125,9 +117,9 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     before = _lock_state()
     beside = jobs > 1 and not force
     if beside:
-        needs, fresh = _needs(targets, dataset)
+        needs, fresh = due.needs(targets, dataset)
     else:
-        calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due(dataset)
+        calls, fresh = due.forced(targets) if force else ([([], targets)], []) if targets else due.stale(dataset)
     command = [sys.executable, "-m", "pipelines.ops.dvc.lock", "--wait-for-lock", "repro"]
     from pipelines.ops.dvc import freshness
 
@@ -135,8 +127,12 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
 
+    look = _first_look()
+
     def line(text: str) -> None:
         follower.line(text)
+        if text.startswith("Running stage"):  # so the one before has ended
+            look()
         if text.strip() and not UNCHANGED.match(text) and not text.startswith(ADVICE):
             print(text, flush=True)
 
@@ -147,10 +143,10 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     try:
         ended = 0
         if beside:
-            ended = _side_by_side(needs, jobs, command, follower)
+            ended = side_by_side.run(needs, jobs, command, follower, look)
             if ended and everything and left_out_datasets(follower):
                 print(f"Continuing without {', '.join(left_out_datasets(follower))}.", flush=True)
-                run(ALONE, [name for name in needs if is_summary(name)])
+                run(ALONE, [name for name in needs if due.is_summary(name)])
         else:
             for options, names in calls:
                 if ended := run(options, names):
@@ -186,138 +182,45 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     return status
 
 
-def _side_by_side(needs: dict[str, tuple[str, ...]], jobs: int, command: list[str], follower: follow.Follower) -> int:
-    """Run stages beside each other, each as a process, or with `executor.kind: ray` on a node of the cluster. Returns 1 if one
-    failed, else 0."""
-    settings = load_params()
-    trains = _training(needs)
-    env = without_secrets(environment()) | parent.named()
+def _first_look() -> Callable[[], None]:
+    """Returns a function that names a page with some clips, once the training dataset has a new manifest."""
+    dataset = (load_params().get("training") or {}).get("dataset")
+    manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
 
-    def ended(stage: str, found: parallel.Ended) -> None:
-        follower.replay(found.lines, found.status)
-        took = found.lines[-1][0] - found.lines[0][0] if found.lines else 0.0
-        print(f"{stage}: {'FAILED' if found.status else 'ended'} after {duration(took)}", flush=True)
+    def made() -> float:
+        return manifest.stat().st_mtime_ns if manifest.exists() else 0
 
-    def say(stage: str) -> Callable[[str], None]:
-        def line(text: str) -> None:
-            if text.strip() and not UNCHANGED.match(text) and not text.startswith((*ADVICE, "> ", "Running")):
-                print(text if text.startswith(stage.partition("@")[0]) else f"{stage}: {text}", flush=True)
+    shown.add(made())
 
-        return line
+    def look() -> None:
+        if made() in (0, *shown):
+            return
+        shown.add(made())
+        from pipelines.report import first_look  # pandas, only where there is something to draw
 
-    def start(stage: str, gpu: str) -> parallel.Ended:
-        own = {**env, "CUDA_VISIBLE_DEVICES": gpu} if gpu else env
-        return parallel.here([*command, *ALONE, stage], own, say(stage))
+        try:
+            print(f"Look at {first_look.write(dataset).absolute()} while the rest runs.", flush=True)
+        except (OSError, ValueError) as error:  # the run needs no page
+            print(f"There is no first page to look at: {plain(str(error))}", flush=True)
 
-    if settings.get("executor", {}).get("kind") != "ray":
-        return 1 if parallel.schedule(needs, jobs, start, ended, trains, parallel.gpus()) else 0
-    with executor.session(settings["executor"]) as on_a_node:
-
-        def start_there(stage: str, gpu: str) -> parallel.Ended:
-            began = time.monotonic()
-            status, lines = on_a_node(parallel.on_a_node, (command[1:] + ALONE + [stage], {}))
-            found = parallel.Ended(status, [(began + when, text, is_error) for when, text, is_error in lines])
-            for _, text, _ in found.lines:
-                say(stage)(text)
-            return found
-
-        return 1 if parallel.schedule(needs, jobs, start_there, ended) else 0
-
-
-def _training(stages: Iterable[str]) -> list[str]:
-    """Those of the stages that train a model, by the recipe's `meta`."""
-    recipe = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    kinds = {kind for kind, stage in recipe.items() if stage.get("do", stage).get("meta", {}).get("trains")}
-    return [stage for stage in stages if stage.partition("@")[0] in kinds]
-
-
-def _needs(targets: list[str], dataset: str) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """(each stage to be run -> the stages it needs, in their order; the stages that are up to date) of the targets and what
-    these need; without targets of everything, or of one dataset. Raises `SystemExit` where the recipe cannot be read."""
-    from pipelines.ops.dvc import freshness
-
-    try:
-        found = freshness.states()
-    except freshness.StatusError as error:
-        raise SystemExit(str(error)) from error
-    if targets:
-        wanted = {name for name in found if name in targets or name.partition("@")[0] in targets}
-        for name in reversed(found):
-            wanted.update(found[name].needs if name in wanted else ())
-        found = {name: state for name, state in found.items() if name in wanted}
-    fresh, due = _sorted_out(found, dataset)
-    return {name: found[name].needs for name in due}, fresh
-
-
-def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
-    """(a call with the stages that are not up to date, each after its inputs; the stages that are). Comparing all stages at once
-    takes a tenth of DVC's time per skipped stage. If the recipe cannot be read, DVC reports why.
-
-    dataset: only its stages, their inputs, and the report, which shows the present results of the other datasets.
-    """
-    from pipelines.ops.dvc import freshness
-
-    try:
-        fresh, due = _sorted_out(freshness.states(), dataset)
-    except freshness.StatusError:
-        return [([], [])], []
-    return [(ALONE, due)] if due else [], fresh
-
-
-def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
-    """(up to date, to run) from the result of `freshness.states`, for all stages, or those of one dataset as in `_due`."""
-    from pipelines.ops.dvc import freshness
-
-    if dataset:
-        runs = load_params().get("runs") or {}
-        of_it = {dataset, *(name for name, entry in runs.items() if entry["dataset"] == dataset)}
-        wanted = {name for name in found if dataset_of(name) in of_it or is_summary(name)}
-        for name in reversed(found):
-            if name in wanted and not is_summary(name):
-                wanted.update(found[name].needs)
-        found = {name: state for name, state in found.items() if name in wanted}
-    fresh = [name for name, state in found.items() if state.state == freshness.FRESH]
-    due = [name for name, state in found.items() if state.state != freshness.FRESH]
-    if dataset and all(map(is_summary, due)):
-        due = []  # only other datasets changed
-    return fresh, due
-
-
-def plan(dataset: str = "") -> list[tuple[str, str, estimate.Estimate]]:
-    """(stage, why it is not up to date, how long it takes) for the stages that a run would run."""
-    from pipelines.ops.dvc import freshness
-
-    found = freshness.states()
-    _, due = _sorted_out(found, dataset)
-    known = estimate.took(record.read(Path()))
-    sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
-    return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]
+    return look
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:
     """The datasets and runs of failed stages, if no other stages failed and no tagger is trained on one of them; else none."""
     settings = load_params()
-    found = {dataset_of(failure["stage"]) for failure in follower.failures}
+    found = {due.dataset_of(failure["stage"]) for failure in follower.failures}
     named = (settings.get(section) or {} for section in ("datasets", "corpora", "runs"))
     known = set().union(*named) - {(settings.get("training") or {}).get("dataset")}
     return sorted(found) if found and found <= known else []
 
 
-def is_summary(stage: str) -> bool:
-    return stage.partition("@")[0] in SUMMARIES
-
-
-def dataset_of(stage: str) -> str:
-    """The dataset of a stage: mine for cluster@mine and features@mine-log_mel; "" if it has none."""
-    return estimate.parts(stage)[1]
-
-
-def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:
+def _the_others(stages: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:
     """After a stage of one dataset failed: run all stages that do not need it, then the report without that dataset."""
     from pipelines.ops.dvc import freshness
 
-    waiting = due
-    if not due:
+    waiting = stages
+    if not stages:
         return  # the recipe could not be read, and DVC was given all stages
     while waiting and not follower.busy and left_out_datasets(follower):
         found = freshness.states()
@@ -333,36 +236,7 @@ def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[s
             return  # interrupted, or DVC itself failed
     if not follower.busy and left_out_datasets(follower):
         print(f"Continuing without {', '.join(left_out_datasets(follower))}.", flush=True)
-        run(ALONE, [name for name in due if is_summary(name)])
-
-
-def _forced(targets: list[str]) -> tuple[list[Call], list[str]]:
-    """(the calls that run these stages again, their inputs that are up to date). First stale inputs, since DVC forces all stages
-    it is given and checks no others; then the stages, with those between two of them."""
-    from pipelines.ops.dvc import freshness
-
-    try:
-        found = freshness.states()
-    except freshness.StatusError:
-        return [(FORCED, targets)], []
-    named = {
-        target: [name for name in found if name.partition("@")[0] == target or name == target] for target in targets
-    }
-    if not all(named.values()):
-        return [(FORCED, targets)], []  # DVC reports the unknown stage
-    forced = {name for names in named.values() for name in names}
-    wanted, after = set(forced), set[str]()
-    for name in reversed(found):
-        wanted.update(found[name].needs if name in wanted else ())
-    for name, state in found.items():
-        if not (forced | after).isdisjoint(state.needs):
-            after.add(name)
-    before = [name for name in found if name in wanted - forced - after]
-    due = [name for name in before if found[name].state != freshness.FRESH]
-    rest = [name for name in found if name in wanted & (forced | after)]
-    calls = [(ALONE, due)] if due else []
-    calls += [(FORCED if again else ALONE, list(names)) for again, names in groupby(rest, forced.__contains__)]
-    return calls, [name for name in before if name not in due]
+        run(ALONE, [name for name in stages if due.is_summary(name)])
 
 
 def _alert(follower: follow.Follower) -> None:

@@ -52,6 +52,9 @@ def main(run: str) -> None:
     about = {
         "task": entry.task,
         "dataset": entry.dataset,
+        "model": entry.model,
+        "reads": str(entry.input),
+        "options": dict(entry.options),
         "fingerprint": scores.fingerprint(answers[0]),
         "draws": dict(entry.shared),
         "models": {str(seed): _digest(path) for seed, path in entry.trainings},

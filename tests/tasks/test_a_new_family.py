@@ -97,6 +97,13 @@ def test_its_figures_walk_back_to_data_and_code(project):
     assert "fit@notes_svm" in told and "features@two_notes-pooled" in told and "raw@two_notes" in told
 
 
+def test_its_card_has_its_scores(project):
+    text = run_in(project, *CLI, "trace", "models/runs/notes_svm", "--card", "-").stdout
+    assert text.startswith("# notes_svm\n\nA model of the task `notes` (Classify clips by one of their labels")
+    assert "| accuracy | 1.000 | [1.000, 1.000] | 0.500 | - |" in text and "Options: target note, C 1.0" in text
+    assert "| reports/scores.json#notes.notes_svm.accuracy.value | 1.0000 | 1.0000 to 1.0000 | 4 |" in text
+
+
 @pytest.mark.parametrize(
     ("file", "kinds"),
     [

@@ -83,7 +83,7 @@ def _same_branch(project: Path, plan: dict) -> None:
     if then is not None and now != then:
         raise RegistryError(
             f"the retraining was started on {then or 'no branch'}, and {now or 'no branch'} is checked out now, which may have "
-            "another registry. Nothing was decided: check out the first one, then conservatory retrain --resume"
+            "another registry. Nothing was decided: check out the branch it was started on, then conservatory retrain --resume"
         )
 
 

@@ -44,13 +44,13 @@ def test_another_branch_decides_nothing(project, training):
     """It may have no registry, or another champion."""
     small.git(project, "checkout", "-q", "-b", "feature", small.git(project, "rev-list", "--max-parents=0", "HEAD"))
     status, said = training()
-    assert status == 2 and "begun on main, and feature is checked out now" in said
+    assert status == 2 and "started on main, and feature is checked out now" in said
     assert not (project / "registry").exists() and small.git(project, "log", "-1", "--format=%s", "main").startswith(
         "Registry"
     )
     (name,) = worktree.waiting(project)
     done = small.conservatory(project, "retrain", "--resume", name, check=False)
-    assert done.returncode == 2 and "check out the first one" in done.stderr
+    assert done.returncode == 2 and "check out the branch it was started on" in done.stderr
     small.git(project, "checkout", "-q", "main")
     assert "version 2 promoted" in small.conservatory(project, "retrain", "--resume", name).stdout
 

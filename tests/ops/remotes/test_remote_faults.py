@@ -113,7 +113,7 @@ def test_a_spoilt_cache_file_is_made_good_from_the_project_or_does_not_leave(pro
     name.unlink()
     os.link(file, name)
     spoil(file)
-    with pytest.raises(RemoteError, match=r"1 files, data/5.bin .*`conservatory run` makes again"):
+    with pytest.raises(RemoteError, match=r"1 files, data/5.bin .*`conservatory run` makes those of this tree again"):
         push(project)
     there = objects(remote.path)
     assert len(there) == N and all(there.values()), "neither it nor the listing that promises it"
