@@ -17,7 +17,7 @@ from pipelines.core.files import atomic
 
 PARAMS = Path("params.yaml")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAMED = ("datasets", "features", "taggers", "baselines", "tasks", "runs")
+NAMED = ("datasets", "corpora", "features", "symbols", "taggers", "baselines", "tasks", "runs")
 CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
 MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
 
@@ -119,16 +119,16 @@ def editing(path: Path = PARAMS) -> Iterator[Any]:
         editor.dump(document, file)
 
 
-def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
-    """Write `datasets.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+def set_dataset(name: str, entry: dict[str, Any] | None, section: str = "datasets") -> None:
+    """Write `<section>.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
     with editing() as document:
         if entry is None:
-            del document["datasets"][name]
-        elif name in document["datasets"]:
-            document["datasets"][name].update(entry)
+            del document[section][name]
+        elif name in document[section]:
+            document[section][name].update(entry)
         else:
             # first, because a comment before the next section hangs on the last entry
-            document["datasets"].insert(0, name, entry)
+            document[section].insert(0, name, entry)
 
 
 def trained_names(settings: dict) -> list[str]:

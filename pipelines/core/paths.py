@@ -9,18 +9,23 @@ def raw(dataset: str) -> Path:
 
 
 def manifest(dataset: str) -> Path:
-    """One row per clip (`core.manifest.MANIFEST`)."""
+    """One row per clip (`core.manifest.MANIFEST`); of a corpus, one per piece (`PIECES`)."""
     return Path("data/manifests") / f"{dataset}.parquet"
 
 
 def manifest_quarantine(dataset: str) -> Path:
-    """The files that the manifest stage refused (`core.manifest.QUARANTINE`)."""
+    """The files that the manifest stage, or for a corpus the notes stage, refused (`core.manifest.QUARANTINE`)."""
     return Path("data/manifests") / f"{dataset}.quarantine.parquet"
 
 
 def audio(dataset: str) -> Path:
     """int16 PCM shards, their `index.parquet`, and the `quarantine.parquet` of the manifest and audio stages."""
     return Path("data/audio") / dataset
+
+
+def notes(corpus: str) -> Path:
+    """The note table of a corpus and its maps (`notes.tables.TABLES`)."""
+    return Path("data/notes") / corpus
 
 
 def features(dataset: str, representation: str) -> Path:

@@ -24,29 +24,37 @@ LOCK = Path(".cache/run.lock")
 
 
 def refresh(say=print) -> list[str]:
-    """Update the fingerprint of every folder dataset in params.yaml. Returns the names of those that changed.
+    """Update the fingerprint of every folder, of sound or of notes, in params.yaml. Returns the names of those that changed.
 
     A missing folder (an unmounted disk), or one that is no longer a dataset, keeps its fingerprint: its results are still valid,
     and the run continues with the other datasets."""
     from pipelines.datasets import listing  # imports pandas, which takes most of a second
 
-    changed = []
-    for name, entry in load_params()["datasets"].items():
-        if "fingerprint" not in entry:
-            continue
-        source = listing.place(entry["path"])
-        if not source.exists():
-            say(f"{name}: {entry['path']} is missing; continuing with what was read from it before")
-            continue
-        try:
-            found = listing.fingerprint(listing.scan(source, entry.get("follow_links", False)))
-        except listing.SourceError as error:
-            say(f"{name}: {plain(str(error))} Continuing with what was read from it before.")
-            continue
-        if found != entry["fingerprint"]:
-            params.set_dataset(name, {"fingerprint": found})
-            say(f"{name}: {entry['path']} has changed since it was last read")
-            changed.append(name)
+    def of_sound(entry: dict) -> str:
+        return listing.fingerprint(listing.scan(listing.place(entry["path"]), entry.get("follow_links", False)))
+
+    def of_notes(entry: dict) -> str:
+        from pipelines.corpora import folder  # only for a project that has one: imports mido
+
+        return folder.fingerprint(folder.scan(folder.place(entry["path"])))
+
+    changed, settings = [], load_params()
+    for section, fingerprint in (("datasets", of_sound), ("corpora", of_notes)):
+        for name, entry in (settings.get(section) or {}).items():
+            if "fingerprint" not in entry:
+                continue
+            if not listing.place(entry["path"]).exists():
+                say(f"{name}: {entry['path']} is missing; continuing with what was read from it before")
+                continue
+            try:
+                found = fingerprint(entry)
+            except ValueError as error:
+                say(f"{name}: {plain(str(error))} Continuing with what was read from it before.")
+                continue
+            if found != entry["fingerprint"]:
+                params.set_dataset(name, {"fingerprint": found}, section)
+                say(f"{name}: {entry['path']} has changed since it was last read")
+                changed.append(name)
     return changed
 
 
@@ -202,7 +210,8 @@ def left_out_datasets(follower: follow.Follower) -> list[str]:
     """The datasets and runs of failed stages, if no other stages failed and no tagger is trained on one of them; else none."""
     settings = load_params()
     found = {due.dataset_of(failure["stage"]) for failure in follower.failures}
-    known = {*settings["datasets"], *(settings.get("runs") or {})} - {(settings.get("training") or {}).get("dataset")}
+    named = (settings.get(section) or {} for section in ("datasets", "corpora", "runs"))
+    known = set().union(*named) - {(settings.get("training") or {}).get("dataset")}
     return sorted(found) if found and found <= known else []
 
 

@@ -12,7 +12,7 @@ from pipelines import datasets
 from pipelines.audio import headers, probe
 from pipelines.core import max_quarantined, params, paths, splits
 from pipelines.core.files import sha256
-from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
+from pipelines.core.manifest import MANIFEST, QUARANTINE, identify, withdraw
 from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import write_table
@@ -83,7 +83,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
     if (good["group"] == "").any():
         good["group"] = by_artist(good, table.loc[~bad, "artist"])
-    return _identify(good), quarantine
+    return identify(good), quarantine
 
 
 def by_artist(clips: pd.DataFrame, artists: pd.Series) -> pd.Series:
@@ -102,35 +102,6 @@ def by_artist(clips: pd.DataFrame, artists: pd.Series) -> pd.Series:
     return own.where(names == "", "artist " + names)
 
 
-def _identify(clips: pd.DataFrame) -> pd.DataFrame:
-    """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first, and are of one group with it."""
-    first = clips["sha256"].astype(str).str.slice(0, 16)  # of no clip at all the column has no type
-    copy = clips.groupby("sha256", sort=False).cumcount()
-    clips = clips.assign(
-        clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
-        duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
-    )
-    groups = join_groups(clips["sha256"], clips["group"])
-    return clips.assign(group=groups).reset_index(drop=True)
-
-
-def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[str, str]):
-    """(manifest, quarantine) with the clips whose bytes were withdrawn moved to the quarantine.
-
-    withdrawn: SHA-256 of a file -> why it may not be used (params.yaml; `conservatory remove` writes it).
-    """
-    out = manifest["sha256"].isin(withdrawn)
-    moved = pd.DataFrame(
-        {
-            "path": manifest.loc[out, "path"],
-            "stage": "manifest",
-            "reason": [f"{max_quarantined.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
-            "exception": "",
-        }
-    )
-    return manifest[~out].reset_index(drop=True), pd.concat([quarantine, moved], ignore_index=True)
-
-
 def main(dataset: str) -> None:
     log = start(f"manifest {dataset}")
     settings = params.read()
@@ -139,14 +110,10 @@ def main(dataset: str) -> None:
     clips = datasets.load(entry).clips(raw_dir, entry)
     manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {dataset}")
     unread = len(quarantine)
-    withdrawn = settings.get("withdrawn") or {}
-    if not isinstance(withdrawn, dict) or not all(
-        isinstance(content, str) and len(content) == 64 for content in withdrawn
-    ):
-        raise SystemExit(
-            f"manifest {dataset}: withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {{}}"
-        )
-    manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
+    try:
+        manifest, quarantine = withdraw(manifest, quarantine, settings.get("withdrawn") or {})
+    except ValueError as error:
+        raise SystemExit(f"manifest {dataset}: {error}") from error
     path = paths.manifest(dataset)
     write_table(manifest, path, MANIFEST)
     listed = paths.manifest_quarantine(dataset)

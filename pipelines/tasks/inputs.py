@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pipelines.core import paths
 from pipelines.core.embeddings import EMBEDDINGS
-from pipelines.core.manifest import MANIFEST
+from pipelines.core.manifest import LABELLED
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run
 
@@ -20,7 +20,7 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     where it is neither, or a value is not finite.
     """
     path = _table(run.input)
-    manifest = read_table(paths.manifest(run.dataset), MANIFEST)
+    manifest = read_table(paths.manifest(run.dataset), LABELLED)
     table = pq.read_table(path).to_pandas()
     if "clip_id" not in table:
         raise ValueError(f"{path} has no column clip_id: a run reads a table with a row for each clip")

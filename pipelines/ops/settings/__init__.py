@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.core import params
 from pipelines.ops.alerts import settings as alerts
-from pipelines.ops.settings import code, datasets, learning, recipe, tasks
+from pipelines.ops.settings import code, corpora, datasets, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -145,7 +145,7 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines", "tasks", "runs")
+ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "tasks", "runs")
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}
@@ -205,11 +205,12 @@ def check(settings: dict, project: Path) -> None:
         raise SystemExit(f"training.dataset in params.yaml is {named!r}{meant}")
     _check_alerts(settings.get("alerts"))
     for name, share in settings.get("max_quarantined", {}).items():
-        if name not in {"default", *there}:
-            unknown(name, "max_quarantined", ["default", *there])
+        if name not in {"default", *there, *(settings.get("corpora") or {})}:
+            unknown(name, "max_quarantined", ["default", *there, *(settings.get("corpora") or {})])
         if not SHARE[1](share):
             wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
+    corpora.check(settings, reads)
     audio = settings.get("audio") or {}
     shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
     if shortest is not None and longest is not None and longest < shortest:

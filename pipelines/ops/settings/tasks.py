@@ -17,6 +17,7 @@ from pipelines.ops.settings.kinds import (
     one_of,
     table,
     whole,
+    wrong,
 )  # fmt: skip
 from pipelines.ops.settings.recipe import Reads
 
@@ -68,10 +69,15 @@ def check(settings: dict, reads: Reads) -> None:
                 f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}"
             )
         table(where, entry, RUN | _rules(task), _required(task))
-        _known(entry["dataset"], settings.get("datasets", {}), f"{where}.dataset", "`datasets`")
+        corpora, dataset = settings.get("corpora") or {}, entry["dataset"]
+        _known(dataset, [*settings.get("datasets", {}), *corpora], f"{where}.dataset", "`datasets` and `corpora`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
         _known(entry["model"], models, f"{where}.model", f"models in {FOLDER}/{task}/models/")
-        if entry["from"] == "features":
+        if dataset in corpora:
+            if entry["from"] != "features":
+                wrong(f"{where}.from", entry["from"], f"features: {dataset} is a corpus of notes and has no embeddings")
+            _known(entry["reads"], settings.get("symbols") or {}, f"{where}.reads", "`symbols`")
+        elif entry["from"] == "features":
             _known(entry["reads"], settings.get("features", {}), f"{where}.reads", "`features`")
         else:
             embeddings = [f"{name}.parquet" for name in params.embedding_names(settings)]
