@@ -1,4 +1,4 @@
-"""Is a clip unlike the music a tagger was trained on? Uses the distances of `ood` in the tables of `space`."""
+"""Detect clips unlike the music that a tagger was trained on, by the distances of `ood` in the tables of `space`."""
 
 import hashlib
 from collections.abc import Callable

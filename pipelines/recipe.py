@@ -1,4 +1,4 @@
-"""The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
+"""Read dvc.lock: which stage made a file, from which data, parameters and code.
 
 Standard library and YAML only. `assets/` imports this module too, so that both read dvc.lock in the same way.
 """

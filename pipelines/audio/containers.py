@@ -1,4 +1,4 @@
-"""What Ogg pages and the tags around an MP3 say that libsndfile does not report."""
+"""Parse Ogg pages and the tags around an MP3, for facts that libsndfile does not report."""
 
 import os
 import struct

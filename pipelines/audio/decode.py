@@ -1,7 +1,7 @@
-"""Decode a file once: blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
+"""Decode a file once, to blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
 
-soundfile reads (where libsndfile would not hear all of it FFmpeg, see `probe`), the downmix is by hand (numpy's `mean` over
-channels is 35 times slower), soxr HQ resamples as a stream.
+soundfile reads the file, or FFmpeg where libsndfile would not decode all of it (see `probe`). The downmix is written out, because
+numpy's `mean` over channels is 35 times slower. soxr HQ resamples the stream.
 """
 
 import contextlib

@@ -1,10 +1,12 @@
-"""Files of which libsndfile would not hear all: their packets counted, and their sound decoded, by FFmpeg (PyAV).
+"""Count packets and decode with FFmpeg (PyAV) the files that libsndfile would not decode completely.
 
-libsndfile stops where it estimates the end of an MP3 without a table of contents, where a wrong table claims the end, and
-after the first of several chained Ogg streams, and where a FLAC says that it ends. It takes the unknown length of a FLAC or WAV
-that was written to a pipe for none, or for millions of years, and the chunks behind the sound of a W64 or VOC for sound.
+libsndfile stops at the estimated end of an MP3 without a table of contents, at the end that a wrong table states, after the first
+of several chained Ogg streams, and at the end that the header of a FLAC states. For a FLAC or WAV that was written to a pipe,
+whose length is unknown, it assumes no samples or millions of years. It decodes the chunks after the audio data of a W64 or VOC as
+sound.
 
-FFmpeg is given an open file and the format that libsndfile found: it tries no other, follows no address and opens nothing else.
+FFmpeg gets an open file and the format that libsndfile found. It tries no other format, follows no address and opens no other
+file.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Whether a decoded clip is sound: its peak, and the level that 40 ms of it reach."""
+"""Level of a decoded clip, to find silence: its peak, and the level that 40 ms of it reach."""
 
 from collections.abc import Iterator
 

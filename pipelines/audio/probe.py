@@ -1,4 +1,4 @@
-"""What an audio file's header says, whether it can be believed, and which library hears all of the file."""
+"""Read an audio file's header, check it, and choose the library that decodes the whole file."""
 
 import os
 

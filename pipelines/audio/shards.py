@@ -1,4 +1,4 @@
-"""Decode a dataset's clips into PCM shards, once; what cannot be used goes to quarantine, and the rest goes on."""
+"""Decode the clips of a dataset into PCM shards; unusable clips are moved to the quarantine table."""
 
 import hashlib
 import os

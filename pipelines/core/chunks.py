@@ -1,4 +1,4 @@
-"""Chunks of clips, straight from shards: what a tagger reads, for training and for embedding."""
+"""Read chunks of clips from shards: the input of taggers, in training and in embedding."""
 
 import os
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The version of a piece of code: a hash of its source, of what it imports from this project, and of the libraries it uses.
 
-What is cached under a version is found again only as long as all of these are what they were.
+An entry cached under a version is found only while all of these are unchanged.
 """
 
 import ast

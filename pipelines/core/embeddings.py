@@ -1,4 +1,4 @@
-"""Embeddings and tag scores on disk: a row a clip, a float32 vector each."""
+"""Embeddings and tag scores as Parquet: one row per clip, with a float32 vector."""
 
 import os
 

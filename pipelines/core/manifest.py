@@ -1,4 +1,4 @@
-"""The contract between stages: the tables of a dataset's clips, and which clips and groups later stages work on."""
+"""The contract between stages: schemas of the tables of a dataset's clips, and the clips and groups that later stages use."""
 
 from collections.abc import Iterable
 

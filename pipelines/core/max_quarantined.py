@@ -1,4 +1,4 @@
-"""How many unusable files a dataset bears before a run stops: `max_quarantined` of params.yaml."""
+"""Stop a run when too many files of a dataset are unusable (`max_quarantined` of params.yaml)."""
 
 import re
 

@@ -1,8 +1,8 @@
 """Read params.yaml, and change it without losing its comments.
 
-DVC writes the names in it into the commands of stages and hands those to a shell. So `read` refuses a name that a shell could
-take for anything but a word, and `python -m pipelines.ops.settings`, which reads the file and checks every value, stands before
-each such command in dvc.yaml: a plain `dvc repro` goes no further than that either.
+DVC writes the names in it into the commands of stages, which a shell runs. So `read` refuses a name that a shell could take for
+anything but a word. In dvc.yaml each such command follows `python -m pipelines.ops.settings`, which checks every value of the
+file, so that a plain `dvc repro` stops there too.
 """
 
 import re

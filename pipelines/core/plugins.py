@@ -1,4 +1,4 @@
-"""Load one of the files that users add: a dataset, a feature, a tagger, a baseline. Each kind has a folder of `pipelines/`."""
+"""Load a plugin by name: a dataset, a feature, a tagger or a baseline. Each kind has a folder in `pipelines/`."""
 
 import difflib
 import importlib

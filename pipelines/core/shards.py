@@ -1,7 +1,7 @@
-"""NPY shards: many arrays end to end in few memory-mapped files, and a Parquet index of where each lies.
+"""NPY shards: many arrays end to end in few memory-mapped files, with a Parquet index of their positions.
 
-Time is the first axis (PCM: `(samples,)`; frames: `(frames, bands)`), so that a crop is one contiguous read. One file a
-clip would be eight times slower to crop from and minutes slower to version.
+Time is the first axis (PCM: `(samples,)`; frames: `(frames, bands)`), so that a crop is one contiguous read. With one file per
+clip, a crop would take eight times as long, and DVC minutes longer.
 """
 
 import os

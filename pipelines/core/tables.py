@@ -1,8 +1,7 @@
 """Parquet tables with a schema that is checked when written and when read.
 
-A schema is a plain `pyarrow.Schema` built with `column()`: each column has a type, a sentence, a unit
-where it has one, and whether it may be null or must be unique. The sentence travels in the file's metadata, so
-whoever opens it elsewhere can read what a column means.
+A schema is a `pyarrow.Schema` built with `column()`: each column has a type, a description, a unit where it has one, and whether
+it may be null or must be unique. The description is stored in the file's metadata, where other programs can read it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Which clips of the training dataset a tagger hears: `training.leave_out` keeps classes from all of them, to be met later."""
+"""Select the clips a tagger trains on: clips of the training dataset, without the classes of `training.leave_out`."""
 
 import pandas as pd
 import pyarrow as pa

@@ -1,7 +1,7 @@
 """A user's own folder or CSV of labelled audio, as `conservatory add` records it.
 
-The files are read where they are and never touched. Labels become the clustering target `label`; they are not tags,
-since the taggers do not know them.
+The files are read in place and never changed. Labels become the clustering target `label`. They are not tags, because no tagger
+was trained on them.
 """
 
 from pathlib import Path

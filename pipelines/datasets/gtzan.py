@@ -1,17 +1,17 @@
 """GTZAN: 1,000 excerpts of 30 s in ten genres (Tzanetakis and Cook 2002, doi 10.1109/TSA.2002.800560).
 
-The most used collection of genre recognition, and one with known faults (Sturm 2013, arXiv 1306.1461): exact and near copies,
-artists on both sides of a random split, excerpts under two genres, damaged files. So a score on it needs the split's
-name beside it, which the manifest's `source` carries.
+The dataset most used in genre recognition, with known faults (Sturm 2013, arXiv 1306.1461): exact and near copies, artists on
+both sides of a random split, excerpts with two genres, damaged files. So a score on it must be given with the name of the split,
+which the manifest's `source` contains.
 
 `split`
     `fault_filtered` (default): train 443, validation 197, test 290, no artist on two sides, 70 excerpts left out
-    (Kereliuk, Sturm and Larsen 2015, arXiv 1507.04761). `full`: all 1,000 without a split, what clustering and most old
-    papers use. `artist_folds` with `fold: 1`, `2` or `3`: Foleis and Tavares' three folds grouped by artist (2020,
-    doi 10.1016/j.asoc.2020.106127): the fold is the test set and the others train; what the folds leave out is left out.
+    (Kereliuk, Sturm and Larsen 2015, arXiv 1507.04761). `full`: all 1,000 without a split, as in clustering and most old papers.
+    `artist_folds` with `fold: 1`, `2` or `3`: Foleis and Tavares' three folds grouped by artist (2020, doi
+    10.1016/j.asoc.2020.106127): the fold is the test set, the others are the training set, and excerpts in no fold are left out.
 `variant`
-    `published` (default): as the split has it. `no_corrupt`: without `CORRUPT`. `no_copies`: of excerpts with the same bytes
-    and in the split one stays, and none where they stand under two genres. `clean`: both.
+    `published` (default): the split unchanged. `no_corrupt`: without `CORRUPT`. `no_copies`: of excerpts of the split with the
+    same bytes one is kept, or none if their genres differ. `clean`: both.
 `checksums`
     `index` (default): a WAV whose MD5 is not that of mirdata's index goes to quarantine. `ignore`: for copies that were
     encoded again. Other formats are not in the index, are read as they are, and are counted as unverified.

@@ -1,7 +1,7 @@
-"""What lies in a user's own folder: each audio file with its label and content hash, and one fingerprint of it all.
+"""List a user's own folder: each audio file with its label and content hash, and one fingerprint of the whole list.
 
-The files stay where they are, so DVC cannot watch them: instead the dataset's entry in params.yaml carries the
-fingerprint, `conservatory run` brings it up to date, and the recipe in git says which bytes were meant.
+The files stay outside the project, where DVC cannot watch them. Instead the dataset's entry in params.yaml has the fingerprint,
+`conservatory run` updates it, and the recipe in git says which bytes were used.
 """
 
 import codecs

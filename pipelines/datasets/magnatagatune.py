@@ -1,7 +1,7 @@
 """MagnaTagATune: 25,863 clips of 29 s with 188 tags from the game TagATune (Law et al. 2009).
 
 The usual protocol of tagging papers: folders 0 to b train, c validates, d to f test (12:1:3); the 50 tags with most clips.
-Clips are of 230 artists, and that split is by folder: artists do stand on two sides, which the manifest's check says.
+The clips are of 230 artists, and the split is by folder: artists are on both sides, and the manifest's check reports it.
 
 `untagged`: `leave_out` (default, as the papers do): clips without one of the 50 tags are not used, and counted. `keep`: they
     stay, with no tags.

@@ -1,7 +1,7 @@
-"""What becomes of scores when the same clips are changed: before and after, clip by clip.
+"""Paired differences of scores between original and degraded versions of the same clips.
 
-An interval of a difference is paired: both sides are resampled together, whole groups (works, artists) at a time, since their
-clips are alike. Clusters, matchings, probes and embeddings are held.
+Both sides are resampled together, in whole groups (works, artists), because clips of a group are alike. Clusters, matchings,
+probes and embeddings are kept fixed.
 """
 
 from collections.abc import Callable

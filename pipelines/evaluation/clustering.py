@@ -1,7 +1,7 @@
-"""Do classes fall out as clusters? Three clusterers, Hungarian matching, and the scores of the matched clusters.
+"""Cluster an embedding, match clusters to classes by the Hungarian algorithm, and score the match.
 
-A clusterer is `(points (clips, d), k, n_init, seed) -> (clips,)` numbers below k; on points with fewer than k distinct places
-it finds fewer clusters. `CLUSTERERS` names them.
+A clusterer is `(points (clips, d), k, n_init, seed) -> (clips,)` numbers below k. With fewer than k distinct points it finds
+fewer clusters. `CLUSTERERS` has the three of the study.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""How far the features of one set of clips have moved from another's: feature by feature, and all together.
+"""Drift of features between two sets of clips: of each feature, and of all together.
 
 The population stability index (Siddiqi 2006; usual reading: below 0.1 stable, above 0.25 shifted), the two-sample
 Kolmogorov-Smirnov statistic, and the maximum mean discrepancy (Gretton et al. 2012, JMLR 13).

@@ -1,4 +1,4 @@
-"""Cross-validation where clips of one group (a work, an artist) never stand on two sides."""
+"""Grouped cross-validation: all clips of a group (a work, an artist) are in the same fold."""
 
 import numpy as np
 

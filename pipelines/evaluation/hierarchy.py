@@ -1,4 +1,4 @@
-"""Which classes are near each other? A tree of classes by the distance of their mean embeddings."""
+"""Hierarchical clustering of classes, by the distance of their mean embeddings."""
 
 import numpy as np
 from scipy.cluster.hierarchy import cophenet, leaves_list, linkage

@@ -1,12 +1,13 @@
-"""What a test set has seen before: copies, near copies, and groups (artists, works) on two sides of a split; or within a dataset.
+"""Leak audit: exact copies, near copies and shared groups (artists, works) between test and training clips, or within a dataset.
 
-Every finder returns `(record, flagged)`. flagged: `(clips,)` bool, clips of the side `test` that have their like on another
-side. The record: `{"n", "n_test", "n_flagged", "share", "ci95" (Clopper and Pearson 1934), "chance" (the mean share were the
-splits dealt out at random: what an unguarded split would have), "pairs"}` and what the finder adds. pairs: `[row, row]` or
-`[row, row, cosine]` of clips on different sides, by row; for groups see there.
+Every finder returns `(record, flagged)`. flagged: `(clips,)` bool, test clips with a match on another side of the split. The
+record:
+`{"n", "n_test", "n_flagged", "share", "ci95" (Clopper and Pearson 1934), "chance" (the mean share over random permutations of the
+split), "pairs"}` and the finder's own keys. pairs: `[row, row]` or `[row, row, cosine]` of clips on different sides, by row; for
+groups see there.
 
-`splits=None` looks within a dataset that has no split: flagged are the clips that have their like in an earlier row, so that the
-first of each set of copies is kept; "n_test" and "chance" are left out, nothing is permuted, and any two clips may be a pair.
+`splits=None` searches within a dataset that has no split: clips with a match in an earlier row are flagged, so that the first of
+each set of copies is kept. "n_test" and "chance" are then absent, nothing is permuted, and any two clips may be a pair.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The nearest clips by cosine: to listen to, to vote, and to find copies."""
+"""Nearest neighbours by cosine similarity: for players, for k-NN votes, and to find copies."""
 
 import numpy as np
 

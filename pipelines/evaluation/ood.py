@@ -1,6 +1,6 @@
-"""A second dataset in the first one's space: which classes is it near, does it stand out, does it make a cluster of its own?
+"""Out-of-distribution scores of one dataset in another's embedding: nearest classes, detection scores, and own clusters.
 
-Everything is fitted on `reference`, clips of the first dataset that are neither scored nor of the same works as `held_out`.
+Everything is fitted on `reference`: clips of the first dataset that are not scored and share no work with `held_out`.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Which of several embeddings are really better? Differences of matched accuracies on the same clips, pair by pair."""
+"""Paired comparison of embeddings: differences of their matched accuracies on the same clips, for each pair."""
 
 from itertools import combinations
 

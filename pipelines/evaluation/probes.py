@@ -1,7 +1,7 @@
-"""How much of a target does an embedding hold, seen or not by clusters? A linear probe and nearest neighbours.
+"""Probes of a frozen embedding: a linear classifier and k nearest neighbours.
 
-Both centre and scale by the training clips (`scaling.centre`), choose their one setting by cross-validation over groups
-inside the training clips, and never have clips of one group on two sides.
+Both centre and scale by the training clips (`scaling.centre`), choose their one hyperparameter by grouped cross-validation within
+the training clips, and keep all clips of a group on one side.
 """
 
 import warnings

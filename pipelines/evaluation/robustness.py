@@ -1,9 +1,9 @@
-"""What music goes through before someone listens: noise, MP3, another pitch, a short excerpt.
+"""Degradations of audio: noise, MP3, a pitch shift, a short excerpt.
 
 A degradation is `(samples (n,) float32 mono, sample_rate in Hz, seed) -> samples`; the same seed gives the same samples.
 `DEGRADATIONS` names those of the study. All but the excerpt keep the length, and nothing is shifted in time. A clip above 120 s
-goes through them in pieces of at most 60 s, as a phase vocoder takes 59 MB a minute: the power that noise is measured against is
-then the piece's, each piece is coded on its own, and the vocoder starts anew at each. The excerpt is cut from the whole clip.
+is processed in pieces of at most 60 s, because a phase vocoder takes 59 MB a minute: the signal power for noise is then that of
+the piece, each piece is coded on its own, and the vocoder restarts at each. The excerpt is cut from the whole clip.
 """
 
 import io

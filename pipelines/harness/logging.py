@@ -1,4 +1,4 @@
-"""How a stage speaks: log lines on standard error, and a sentence in place of a traceback where the disk is full."""
+"""Logging of stages: log lines on standard error, and one sentence in place of a traceback when the disk is full."""
 
 import errno
 import logging

@@ -1,8 +1,8 @@
-"""Exported taggers (ONNX), run by ONNX Runtime on the CPU: what embeds and tags. No torch, no pickle.
+"""Embed and tag with exported taggers (ONNX) by ONNX Runtime on the CPU. No torch, no pickle.
 
-Only what is trained is exported (`classify`); the front end stays outside, because an STFT in ONNX Runtime is slow (`fronts` has
-quick ones). A session runs one thread, a chunk at a time: larger batches are no faster on a CPU, and a chunk's outputs are then
-the same to the bit whatever is heard beside it and on however many cores. For several cores, call one session from several
+Only the trained part is exported (`classify`); the front end stays outside, because an STFT in ONNX Runtime is slow (`fronts` has
+faster ones). A session runs one thread, one chunk at a time: larger batches are no faster on a CPU, and a chunk's outputs are
+then the same to the bit for any other chunks and any number of cores. To use several cores, call one session from several
 threads.
 """
 

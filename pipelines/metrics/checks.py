@@ -1,4 +1,4 @@
-"""What the measures of this folder ask of their input, said before anything is computed."""
+"""Check the input of metrics before anything is computed."""
 
 import numpy as np
 

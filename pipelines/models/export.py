@@ -1,7 +1,6 @@
-"""Export what is trained of a tagger (`classify`) to ONNX. The same weights give the same file.
+"""Export the trained part of a tagger (`classify`) to ONNX. The same weights give the same file.
 
-The file holds nothing of the machine it was made on: PyTorch's exporter writes stack traces with paths into every node, which are
-taken out again.
+PyTorch's exporter writes stack traces with paths of this machine into every node; they are removed.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Published weights of a tagger: checked, and laid out as if the tagger had been trained here."""
+"""Published weights of a tagger: checked, and stored in the same files as a tagger trained here."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Unpack a tar or zip that somebody else made: into its folder and nowhere else, whole or not at all.
+"""Unpack an untrusted tar or zip: into its folder only, and completely or not at all.
 
-An archive is refused, by the name of the member, for an absolute path, `..`, a link, a device, a pipe, a name that stands
-twice, encryption, or more bytes than audio can be squeezed to. What is refused leaves no folder behind.
+An archive is refused, with the name of the member, for an absolute path, `..`, a link, a device, a pipe, a repeated name,
+encryption, or a compression ratio that audio cannot have. A refused archive leaves no folder behind.
 """
 
 import errno

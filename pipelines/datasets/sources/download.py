@@ -1,8 +1,8 @@
-"""Download a published file: resumed, tried again, from several hosts, and checked before anybody sees it.
+"""Download a published file with resuming, retries and several hosts, and verify its checksum before it is used.
 
-pooch gives the notation of checksums (`md5:...`, `sha256:...`) and computes them. The transfer is this module's: pooch downloads
-one URL into a temporary file that it deletes when the connection breaks, which for archives of gigabytes means never
-arriving, and its downloader writes before one can see whether the server has honoured a `Range`.
+pooch gives the notation of checksums (`md5:...`, `sha256:...`) and computes them. This module does the transfer itself: pooch
+downloads one URL into a temporary file that it deletes when the connection breaks, so that archives of gigabytes may never be
+complete, and it writes before a caller can see whether the server honoured a `Range`.
 """
 
 import contextlib

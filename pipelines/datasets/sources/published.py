@@ -1,9 +1,9 @@
-"""What the published datasets have in common: files to fetch or to find, and the table of clips that `build` leaves.
+"""Shared by published datasets: download files or find them locally, and write the table of clips of `build`.
 
 `local: <folder>` in a dataset's entry names a folder that already holds the dataset. Its audio is read where it is, as with
 a folder of your own; a file of metadata that is not in it is downloaded where its checksum is known. Without `local`
-everything is downloaded to `.cache/downloads`, where it stays: making `data/raw/<dataset>` again costs no download, and
-two entries with other splits of one dataset share its archives. Delete the folder when you like.
+everything is downloaded to `.cache/downloads` and kept there: making `data/raw/<dataset>` again needs no download, and two
+entries with different splits of one dataset share its archives. The folder may be deleted at any time.
 """
 
 import logging

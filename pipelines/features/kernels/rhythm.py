@@ -1,4 +1,4 @@
-"""Onset strength and what is read from it: tempogram, tempo, beats. All follow librosa 0.11."""
+"""Onset strength, tempogram, tempo and beats, as in librosa 0.11."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Samples with the padding frames need, float32 or int16 (memory-mapped), converted a block at a time."""
+"""Samples (float32 or memory-mapped int16) with the padding for frames, converted a block at a time."""
 
 from collections.abc import Iterator
 

@@ -1,9 +1,9 @@
-"""Music taggers of the literature, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
+"""Published music taggers, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
 
 A tagger's file has `READS` (the representations it can be trained on -> the parameters they must have in params.yaml: features
-of frames, with their `hop_length`, and "waveform"), `FRONT` (what its front end makes of sound: a feature that it reads,
-"power" or "waveform", see `inference/fronts.py`), `CHUNK` (samples at 16 kHz it was designed for) and `create(n_tags, width)`,
-which returns an `nn.Module` (`layers.Tagger` has the first) with
+of frames, with their `hop_length`, and "waveform"), `FRONT` (the output of its front end: a feature that it reads, "power" or
+"waveform", see `inference/fronts.py`), `CHUNK` (samples at 16 kHz it was designed for) and `create(n_tags, width)`, which
+returns an `nn.Module` (`layers.Tagger` has the first) with
 
 `forward(waveform (batch, samples) float32) -> (probabilities (batch, n_tags), embedding (batch, d))`
 `front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, as shards of that representation hold
@@ -12,8 +12,8 @@ them, or the waveform itself. A tagger that does not read the waveform has none,
 
 so that training can start from cached features, users from sound, and `classify` can be exported for any batch (sizes are
 `x.shape[0]`, since `len(x)` would fix them). Tensors carry their published names.
-`width` scales the channels; 1.0 is the published network. What a checkpoint need not hold (a matrix made from constants) is a
-buffer with `persistent=False`.
+`width` scales the channels; 1.0 is the published network. A tensor that a checkpoint need not contain (a matrix made from
+constants) is a buffer with `persistent=False`.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What published taggers call their outputs: a text file a list, a tag a line, in the order of the outputs; `#` begins a remark.
+"""Tag lists of published taggers: text files with one tag per line, in the order of the outputs; `#` starts a comment.
 
-A list goes beside this file and is then known by its name; any other text file of this form does as well.
+A list in this folder is used by its name; any other text file of this form can be used by its path.
 """
 
 from pathlib import Path
