@@ -1,4 +1,4 @@
-"""What a reader should know before the first figure: files that could not be used, and music unlike what taggers have heard."""
+"""Warnings at the top of a page: unusable files, and music unlike the taggers' training music."""
 
 from pipelines.core import max_quarantined
 from pipelines.report.lineage import Lineage

@@ -1,4 +1,4 @@
-"""The page of a family of tasks: every run's scores from reports/scores.json, and the family's own section where it has one."""
+"""The page of a family of tasks: the scores of each run from reports/scores.json, and the family's own section if it has one."""
 
 import importlib
 import importlib.util

@@ -1,7 +1,7 @@
 """Compute one representation of every clip of a dataset: shards of frames, or rows of pooled statistics.
 
-What is in the cache of clips is taken from there. Of a clip that lacks the wanted feature, all features of `entries` that it
-lacks are computed in one pass, because they share their transforms; their own stages then find them in the cache.
+Results in the clip cache are used. For a clip without the wanted feature, all missing features of `entries` are computed in one
+pass, because they share their transforms; the stages of the other features then find them in the cache.
 """
 
 import shutil

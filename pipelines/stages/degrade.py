@@ -1,8 +1,7 @@
-"""degrade: what taggers and baselines make of scored clips after noise, MP3, another pitch or as a short excerpt.
+"""degrade: embeddings and tag scores of scored clips after noise, MP3, a pitch shift, or as a short excerpt.
 
-The changed sound is kept nowhere. What was heard in it is kept in the cache, a clip at a time, under the hash of the clip's
-samples, the degradation and the listener's version: ten new clips cost ten clips, another tagger costs itself, and a
-killed run goes on where it was.
+The degraded sound is not stored. Outputs are cached for each clip under the hash of its samples, the degradation and the version
+of the tagger or baseline. So ten new clips cost only themselves, as does a new tagger, and a killed run continues.
 """
 
 import hashlib

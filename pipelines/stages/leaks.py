@@ -1,5 +1,7 @@
-"""leaks: clips of the test split that training has heard: the same sound, nearly the same, or the same work or artist, and the
-scores with and without them. Of validation likewise, without scores. Where there is no split: copies within the dataset.
+"""leaks: test clips that are also in the training data (exact copies, near copies, the same work or artist), and scores without
+them.
+
+Validation clips are audited too, without scores. In a dataset without a split, the stage finds copies within the dataset.
 """
 
 import numpy as np

@@ -1,5 +1,5 @@
-"""manifest: a row a clip, with content hash, labels and split; what has no readable header, or was
-withdrawn, goes to quarantine."""
+"""manifest: one row per clip, with content hash, labels and split; files without a readable header and withdrawn files are
+quarantined."""
 
 import os
 import unicodedata

@@ -1,7 +1,7 @@
-"""ood: music from elsewhere in the training dataset's space: what it is near, whether it stands out, and as its own cluster.
+"""ood: out-of-distribution scores, nearest classes and own clusters of other music in the training dataset's space.
 
-Elsewhere is another dataset, or, of the training dataset, the classes left out of training. Everything is fitted on the training
-clips that taggers heard (`space`); strangers are compared with test clips of the classes that taggers know.
+Other music is another dataset, or the classes of the training dataset that were left out of training. Everything is fitted on
+clips that taggers were trained on (`space`); other music is compared with test clips of the classes in training.
 """
 
 from collections.abc import Callable

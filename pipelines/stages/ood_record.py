@@ -1,4 +1,4 @@
-"""What the stage ood tells of itself: its figures, checks, plot and table."""
+"""The record of the stage ood: figures, checks, plot and table."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""raw: fill data/raw/<dataset>/ with what was published, built, or listed."""
+"""raw: fill data/raw/<dataset>/ with published files, built files, or a listing."""
 
 import shutil
 

@@ -1,5 +1,5 @@
-"""robustness: what becomes of clusterings, probes and tag scores when clips go through noise, MP3, another pitch, and how far
-embeddings move."""
+"""robustness: changes of clusterings, probes, tag scores and embeddings after noise, MP3, a pitch shift, or on a short
+excerpt."""
 
 from collections.abc import Callable
 

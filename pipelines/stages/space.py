@@ -1,6 +1,6 @@
-"""space: the training dataset as every embedding holds it, with each clip's role; what other music is placed in.
+"""space: the training dataset in every embedding, with the role of each clip; other music is compared in this space.
 
-A baseline is fitted anew here, on what taggers heard: the `baseline` stage fits on all training clips, left-out classes too.
+Baselines are fitted again here, on the clips taggers were trained on: the stage `baseline` also fits on left-out classes.
 """
 
 import shutil

@@ -1,5 +1,4 @@
-"""study: what embeddings know of a dataset's classes beyond k-means: other clusterings, probes, neighbours, the tree of
-classes, and which differences between embeddings are real."""
+"""study: other clusterings, probes, neighbours, the tree of classes, and paired comparisons of embeddings."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""train: one tagger on the training dataset's tags, or with published weights; safetensors, config and history."""
+"""train: train a tagger on the tags of the training dataset, or take its published weights; safetensors, config and history."""
 
 import hashlib
 import json

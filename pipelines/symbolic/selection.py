@@ -1,4 +1,4 @@
-"""Which pieces become clips: as many of each style as asked for, of as many works as there are, in a seeded order."""
+"""Choose the pieces that become clips: the requested number per style, from as many works as possible, in a seeded order."""
 
 from collections import Counter
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""SoundFonts: the one inside pretty_midi, or a file of the user's; and what a file says of itself.
+"""SoundFonts: the one inside pretty_midi or the user's file, and the name and licence a file states.
 
 TinySoundFont reads .sf2, and .sf3, whose samples are Ogg Vorbis: opening one of 23 MB takes 2 s, once a process.
 """

@@ -1,4 +1,4 @@
-"""What a run reads: clips of the manifest with their labels, groups and splits, and a vector for each."""
+"""The input of a run: clips of the manifest with labels, groups and splits, and one vector per clip."""
 
 from pathlib import Path
 

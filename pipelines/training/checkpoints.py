@@ -1,6 +1,6 @@
-"""Checkpoints that know whether they are whole: a file's first 32 bytes are the SHA-256 of the rest.
+"""Checkpoints with a checksum: a file's first 32 bytes are the SHA-256 of the rest.
 
-torch's own format has checksums that torch does not look at: one bit that changed is another weight, and nobody would know.
+torch does not verify the checksums of its own format, so that a changed bit would silently change a weight.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Train a tagger with Lightning by a recipe: random chunks, phases that begin with the best weights so far, resumable."""
+"""Train a tagger with Lightning by a recipe: random chunks, resumable, and each phase starts from the best weights so far."""
 
 import logging
 import os

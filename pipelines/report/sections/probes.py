@@ -1,4 +1,4 @@
-"""What an embedding holds beyond k-means: probes, other clusterings, neighbours, paired differences, the trees of classes."""
+"""Results beyond k-means: probes, other clusterings, neighbours, paired differences, trees of classes."""
 
 from pathlib import Path
 

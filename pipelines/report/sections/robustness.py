@@ -1,4 +1,4 @@
-"""What is left of scores when clips go through noise, MP3, another pitch, or are cut short."""
+"""Changes of scores after noise, MP3, a pitch shift, or on a short excerpt."""
 
 from pathlib import Path
 

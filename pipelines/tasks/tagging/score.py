@@ -1,4 +1,4 @@
-"""Macro ROC-AUC and PR-AUC of a tagger on the test clips of its training dataset, of the classes that were not left out."""
+"""Macro ROC-AUC and PR-AUC of a tagger on test clips of its training dataset, without left-out classes."""
 
 import numpy as np
 
