@@ -13,7 +13,7 @@ from pipelines.core.files import read_json
 
 SPACE, TRAINED, EXPORTED = paths.space(), paths.trained(), paths.exported()
 PERCENTILE = 95
-"""Of the held-out clips' distances: music beyond it is outside. So is one clip in twenty of music like the training dataset's."""
+"""Percentile of the held-out clips' distances. A clip beyond it is called outside; so is one in twenty of the held-out clips."""
 MIN_HELD_OUT = 20
 
 

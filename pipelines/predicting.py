@@ -16,12 +16,13 @@ from pipelines.ops.settings.kinds import nearest
 def predict_files(
     model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
-    top: Annotated[int, typer.Option(help="How many tags to print a file.", min=1)] = 5,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
-    architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
+    top: Annotated[int, typer.Option(help="Number of tags to print per file.", min=1)] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all results to this JSON file.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for one picture per file: tags over time.")] = None,
+    architecture: Annotated[str, typer.Option(help="For a .pth: its network, for instance fcn.")] = "",
     tags: Annotated[
-        str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
+        str,
+        typer.Option(help="For a .pth: jamendo, or a text file with one tag per line, in the order of its outputs."),
     ] = "",
 ) -> None:
     """Tag your own files: the most likely tags with their probabilities.
@@ -61,7 +62,7 @@ def predict_files(
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
-        part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        part = f"  (decoded {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
         strange += [path] if is_outside else []
         print(
@@ -121,7 +122,7 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
                     n_passed_over += 1
         if len(found) + len(failed) == n_before:
             more = " that was not named before" if repeated else ""
-            failed.append({"path": str(path), "reason": f"the folder holds no music{more}"})
+            failed.append({"path": str(path), "reason": f"the folder contains no music{more}"})
     return list(found.values()), failed, n_passed_over
 
 

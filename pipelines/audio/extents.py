@@ -66,7 +66,11 @@ def missing(path: str | os.PathLike, extent: Extent) -> str:
     if extent.end is None:
         return ""
     promised, there = extent.end - extent.begin, max(0, os.path.getsize(path) - extent.begin)
-    return f"its header promises {promised:,} bytes of sound and {there:,} are there" if there < 0.99 * promised else ""
+    return (
+        f"its header states {promised:,} bytes of sound, and {there:,} are in the file"
+        if there < 0.99 * promised
+        else ""
+    )
 
 
 def behind(path: str | os.PathLike, place: int) -> int:

@@ -127,7 +127,7 @@ def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray
                         if kind == "MP3":  # junk between frames: `length` has seen how many there are
                             continue
                         raise ValueError(
-                            f"it goes on with {form[0]} Hz and {form[1]} channels after {samples / first[0]:.1f} s of "
+                            f"it continues with {form[0]} Hz and {form[1]} channels after {samples / first[0]:.1f} s of "
                             f"{first[0]} Hz and {first[1]}: cut it there into two files"
                         )
                     samples += frame.samples
@@ -138,6 +138,6 @@ def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray
             if waiting:
                 yield np.concatenate(waiting)
     except av.FFmpegError as error:
-        raise ValueError(f"it breaks off while decoding ({error.strerror}); copy or download it again") from error
+        raise ValueError(f"decoding stops ({error.strerror}); copy or download it again") from error
     if damaged > MAX_ODD * packets or (damaged and kind == "FLAC"):
         raise ValueError(f"damaged: {damaged} of its {packets} packets cannot be decoded; copy or download it again")

@@ -168,5 +168,5 @@ def _refuse_changed(path: str, sha256: str, found: Exception | None = None) -> N
     """Raise `Unreadable` where the file is no longer the one that the manifest lists, which explains what was `found` wrong."""
     if os.path.exists(path) and files.sha256(path) != sha256:
         raise probe.Unreadable(
-            "it changed while it was read, or since it was listed: run again when it is at rest"
+            "it changed while it was read, or after it was listed: run again when nothing writes to it"
         ) from found

@@ -170,9 +170,9 @@ def _room(kind: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             log.warning(
-                "the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder()
+                "the disk is full: %s is not cached in %s (free space with conservatory cache --prune)", kind, folder()
             )
         elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            log.warning("%s may not be written: %s is not kept", folder(), kind)
+            log.warning("%s is not writable: %s is not cached", folder(), kind)
         else:
             raise

@@ -32,7 +32,7 @@ def check_input(tagger: str, network: str, reads: str, can_read: dict[str, dict]
     """
     rate = settings["audio"]["sample_rate"]
     if rate != SAMPLE_RATE:
-        raise SystemExit(f"taggers listen at {SAMPLE_RATE} Hz, and audio.sample_rate in params.yaml is {rate}")
+        raise SystemExit(f"taggers read audio at {SAMPLE_RATE} Hz, but audio.sample_rate in params.yaml is {rate}")
     if reads not in can_read:
         raise SystemExit(
             f"taggers.{tagger}.reads in params.yaml is {reads!r}, and the network {network} reads {' or '.join(can_read)}"

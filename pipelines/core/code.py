@@ -13,9 +13,9 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn"}  # imported under another name
 SETUP = ("pipelines.core", "pipelines.harness")
-"""Packages that carry results and do not shape them."""
+"""Packages that store results and do not change them."""
 SHAPING = {"pipelines.core.pcm"}
-"""What shapes them all the same."""
+"""Exceptions: they do change results."""
 
 
 @cache

@@ -7,7 +7,7 @@ import pandas as pd
 NOT_MUSIC = "not an audio file by its name"
 WITHDRAWN = "withdrawn"
 FLOOR = 10
-"""So many are always borne, of at most half of a dataset: of a few files one is more than any small share."""
+"""This many are always allowed, up to half of a dataset: with few files, one is a large share."""
 
 
 def faults(quarantine: pd.DataFrame) -> int:

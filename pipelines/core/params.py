@@ -49,15 +49,15 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     folder, `SystemExit` with a sentence for a file that cannot be one of parameters, or a name that could be more than a word
     to a shell."""
     if not path.exists():
-        raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
+        raise FileNotFoundError(f"{PARAMS} does not exist: run this in the project's folder (now in {Path.cwd()})")
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, no date, too long a number
-        raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
+        raise SystemExit(f"{PARAMS} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
-        raise SystemExit(f"{PARAMS} holds no table of parameters: get it back with git checkout {PARAMS}")
+        raise SystemExit(f"{PARAMS} contains no table of parameters: restore it with git checkout {PARAMS}")
     if _n_values(settings, {}) > MAX_VALUES:
-        raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
+        raise SystemExit(f"{PARAMS} expands to more than {MAX_VALUES:,} values: remove its *aliases")
     _check_names(settings)
     return settings
 

@@ -8,7 +8,7 @@ import pandas as pd
 MIN_CLIPS = 5  # a class with fewer test clips gets a warning: its F1 means little
 
 
-NO_GROUPS = "no two clips share a group: clips of one work or artist may stand on two sides, and count as independent"
+NO_GROUPS = "no two clips share a group: clips of one work or artist may be on two sides, and count as independent"
 
 
 def is_grouped(clips: pd.DataFrame) -> bool:
@@ -61,7 +61,7 @@ def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
     same = [names for column in targets for names in alike(manifest[column].dropna().astype(str))]
     checks["labels can be told apart"] = (
         not same,
-        "; ".join("read as one: " + ", ".join(map(repr, names)) for names in same) or "no two read as one",
+        "; ".join("spelled alike: " + ", ".join(map(repr, names)) for names in same) or "no two are spelled alike",
     )
     scored = manifest[manifest["split"].isin(["test", "all"])]
     for column in targets:

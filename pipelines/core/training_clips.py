@@ -8,9 +8,9 @@ from pipelines.core.tables import column
 ROLES = {
     "reference": "taggers are trained on it",
     "validation": "taggers are chosen by it",
-    "held_out": "a test clip of a class that taggers know",
-    "outside": "of a left-out class and of no work that is heard",
-    "shared": "of a left-out class, but its work is heard under another class",
+    "held_out": "a test clip of a class in training",
+    "outside": "of a left-out class, and of a work without training clips",
+    "shared": "of a left-out class, but its work has training clips of another class",
 }
 
 # data/space/clips.parquet, with the `target_*` columns of the manifest
@@ -34,7 +34,7 @@ def left_out(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.
         if column not in clips:
             known = [name.removeprefix("target_") for name in clips if name.startswith("target_")]
             raise SystemExit(
-                f"training.leave_out in params.yaml names the target {target!r}, which training.dataset has not; it has "
+                f"training.leave_out in params.yaml names the target {target!r}, which training.dataset does not have; it has "
                 f"{', '.join(known) or 'none'} ({{}} leaves nothing out)"
             )
         classes, known = [str(name) for name in classes], sorted(clips[column].dropna().unique())
@@ -42,7 +42,7 @@ def left_out(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.
         if unknown:
             raise SystemExit(
                 f"training.leave_out.{target} in params.yaml names {', '.join(map(repr, unknown))}, which no clip of "
-                f"training.dataset is; there is {', '.join(known)}"
+                f"training.dataset has; its classes are {', '.join(known)}"
             )
         mask |= clips[column].isin(classes)
     return mask

@@ -19,11 +19,11 @@ from pipelines.core import plugins
 
 CLIP_COLUMNS = {
     "path": "audio file, relative to raw_dir, or absolute where the user's files stay where they are",
-    "title": "what a person calls the clip",
+    "title": "title of the clip for display",
     "tags": "list of strings: the multi-label truth, empty where there is none",
     "split": "train, validation, test, or all where there is no split",
-    "group": "clips of one group (work, artist) never stand on two sides of a split; empty: the artist that the file's tags name",
-    "source": "where the music comes from",
+    "group": "work or artist, never on two sides of a split; empty: the artist in the file's tags",
+    "source": "source of the music",
     "licence": "the licence of that source",
 }
 

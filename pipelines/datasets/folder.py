@@ -21,8 +21,8 @@ def build(raw_dir: Path, entry: dict) -> dict:
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:
         raise listing.SourceError(
-            f"{entry['path']} is not what params.yaml recorded (fingerprint {found}, not {entry['fingerprint']}): files "
-            "were added, changed or removed. `conservatory run` records the present state and goes on."
+            f"{entry['path']} does not match params.yaml (fingerprint {found}, not {entry['fingerprint']}): files "
+            "were added, changed or removed. `conservatory run` records the present files and continues."
         )
     write_table(files, raw_dir / "files.parquet", listing.LISTING)
     usable = files[files["problem"] == ""]

@@ -161,7 +161,9 @@ def read_index(path: Path) -> dict[str, str]:
         tracks = json.loads(published.read_text(path))["tracks"]
         return {name: tracks[name]["audio"][1] for name in sorted(tracks)}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise DatasetError(f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or get it again") from error
+        raise DatasetError(
+            f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or download it again"
+        ) from error
 
 
 def read_list(path: Path, index: dict[str, str]) -> list[str]:
@@ -180,7 +182,9 @@ def read_folds(folder: str, index: dict[str, str]) -> dict[str, tuple[int, str]]
     for fold in FOLDS:
         path = Path(folder).expanduser() / f"f{fold}_evaluate_groups.txt"
         if not path.is_file():
-            raise DatasetError(f"{path} is not there: get it from {FOLDS_FROM}, and name its folder as `artist_folds`")
+            raise DatasetError(
+                f"{path} does not exist: download it from {FOLDS_FROM}, and name its folder as `artist_folds`"
+            )
         for number, line in enumerate(published.read_text(path).splitlines(), start=1):
             file, _, artist = line.strip().partition("\t")
             where = f"{path}, line {number}"
@@ -189,7 +193,7 @@ def read_folds(folder: str, index: dict[str, str]) -> dict[str, tuple[int, str]]
             name = _known(file, index, where)
             if name in found or not artist or artists.setdefault(artist, fold) != fold:
                 raise DatasetError(
-                    f"{where}: {line!r} is a second time there, or its artist in two folds: get it again"
+                    f"{where}: {line!r} is listed twice, or its artist is in two folds: download it again"
                 )
             found[name] = (fold, artist)
     return found
@@ -226,14 +230,14 @@ def _sides(split: str, entry: dict, index: dict[str, str], folds: dict[str, tupl
         path = published.metadata(remote, entry, "gtzan", OTHERWISE)
         for name in read_list(path, index):
             if sides.setdefault(name, side) != side:
-                raise DatasetError(f"{path}: {name} is in the list of {sides[name]} too: get the lists again")
+                raise DatasetError(f"{path}: {name} is in the list of {sides[name]} too: download the lists again")
     return sides
 
 
 def _known(file: str, index: dict[str, str], where: str) -> str:
     name = _track(Path(file).stem)
     if name not in index:
-        raise DatasetError(f"{where}: {file!r} is no excerpt of GTZAN's index: get the file again")
+        raise DatasetError(f"{where}: {file!r} is no excerpt of GTZAN's index: download the file again")
     return name
 
 
@@ -276,7 +280,7 @@ def _problem(path: Path | None, md5: str, expected: str, must_match: bool, folde
         return f"it is not in {folder}: copy it there, or download GTZAN again"
     if must_match and path.suffix.lower() == ".wav" and md5 != expected:
         return (
-            "its bytes are not those of mirdata's index: a damaged copy, or one that was encoded again; get it again, or set "
+            "its MD5 differs from mirdata's index: the copy is damaged or was encoded again; download it again, or set "
             "`checksums: ignore` under the dataset"
         )
     return ""

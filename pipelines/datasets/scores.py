@@ -78,14 +78,14 @@ CLIPS = pa.schema(
         column("split", pa.string(), "train, validation, test"),
         column("group", pa.string(), "works with the same music"),
         column("source", pa.string(), "package, version and file"),
-        column("licence", pa.string(), "what the files say"),
+        column("licence", pa.string(), "licence stated in the files"),
         column("target_style", pa.string(), "style"),
         column("target_instrument_family", pa.string(), "the family with the most note-seconds"),
         column("work", pa.string(), "the work, before groups were merged"),
         column("bpm", pa.float64(), "beats a minute", unit="1/min"),
         column("beat", pa.float64(), "quarter notes a beat"),
         column("bar", pa.int32(), "number of the bar where the clip starts"),
-        column("level_dbfs", pa.float64(), "RMS asked for", unit="dBFS"),
+        column("level_dbfs", pa.float64(), "target RMS", unit="dBFS"),
     ]
 )
 

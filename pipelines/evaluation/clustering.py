@@ -67,7 +67,7 @@ def agglomerative(points: np.ndarray, k: int, n_init: int = 1, seed: int = 0) ->
     """
     n = len(points)
     if n < k:
-        raise ValueError(f"{n} clips cannot make {k} clusters; leave the target out")
+        raise ValueError(f"{n} clips are too few for {k} clusters; leave the target out")
     distances, filled = np.empty(n * (n - 1) // 2), 0
     with threadpool_limits(1):
         rows = (row for chunk in metrics.pairwise_distances_chunked(points, working_memory=64) for row in chunk)
@@ -134,7 +134,7 @@ def evaluate(
     """
     k, n = len(names), len(labels)
     if clusterer not in CLUSTERERS:
-        raise ValueError(f"no clusterer is called {clusterer!r}; there are {', '.join(CLUSTERERS)}")
+        raise ValueError(f"no clusterer {clusterer!r}; use one of {', '.join(CLUSTERERS)}")
     clusters = CLUSTERERS[clusterer](points, k, n_init, seed)
     predicted = match(labels, clusters, k)[clusters]
     right = predicted == labels

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 FLAT = 0.1
-"""A spread below this says that distances hardly differ: of points without any structure it is reached in 50 dimensions."""
+"""With a spread below this, distances hardly differ; points without structure reach it in 50 dimensions."""
 MAX_CLIPS = 1000
 
 

@@ -67,7 +67,7 @@ def near_threshold(points: np.ndarray, strictness: float = 5.0) -> float:
     nearest of them is no copy.
     """
     if len(points) < 2:
-        raise ValueError("two clips or more are needed to look for near copies")
+        raise ValueError("at least two clips are needed to find near copies")
     cosines = nearest(points, min(RANKS, len(points) - 1))[1].astype(np.float64)
     distances = np.log(np.maximum(1 - cosines, FINEST)).T
     medians = np.median(distances, axis=1)
@@ -90,7 +90,7 @@ def near(
     """
     splits = _checked(splits, test)
     if splits is not None and len(splits) != len(points):
-        raise ValueError(f"{len(points)} clips but {len(splits)} splits; one a clip is needed")
+        raise ValueError(f"{len(points)} clips but {len(splits)} splits; one per clip is needed")
     threshold = near_threshold(points) if threshold is None else threshold
     values = unit(points)
     found, many = [], 100 * len(values)
@@ -102,8 +102,8 @@ def near(
             many -= len(found[-1])
             if many < 0:
                 raise ValueError(
-                    f"more than 100 pairs a clip have a cosine of {threshold:.6f} or more: this embedding hardly tells clips "
-                    "apart; look for near copies in another, or set a higher threshold"
+                    f"more than 100 pairs per clip have a cosine of {threshold:.6f} or more: this embedding hardly "
+                    "separates clips; find near copies in another, or set a higher threshold"
                 )
     found = np.concatenate(found)
     a, b = found[:, :2].astype(np.int64).T
@@ -178,7 +178,7 @@ def _checked(splits: np.ndarray | None, test: str) -> np.ndarray | None:
     splits = np.asarray(splits).astype(str)
     if splits.ndim != 1 or not (splits == test).any() or (splits == test).all():
         raise ValueError(
-            f"splits: one name a clip, with clips of {test!r} and of another side; found {sorted(set(splits.tolist()))}"
+            f"splits: one name per clip is needed, with clips of {test!r} and of another side, not {sorted(set(splits.tolist()))}"
         )
     return splits
 

@@ -79,7 +79,7 @@ def agreement(
     found = rows >= 0
     usable = found.any(axis=1)
     if not usable.any():
-        raise ValueError("no clip has a neighbour of another group; two groups or more are needed")
+        raise ValueError("no clip has a neighbour of another group; at least two groups are needed")
     same = ((labels[rows] == labels[:, None]) & found).sum(axis=1)[usable] / found.sum(axis=1)[usable]
     kinds, member = labels[usable], checks.numbered(group[usable], usable.sum())
     table = np.zeros((group.max() + 1, len(names)))

@@ -43,10 +43,10 @@ def mp3(samples: np.ndarray, sample_rate: int, seed: int = 0, kbps: int = 64) ->
 def mp3_bytes(samples: np.ndarray, sample_rate: int, kbps: int) -> bytes:
     """An MP3 file of a constant `kbps`. libsndfile asks for the place between a rate's lowest (0) and highest bitrate."""
     if sample_rate not in CODED_HZ:
-        raise ValueError(f"MP3 has no {sample_rate} Hz; resample to one of {', '.join(map(str, CODED_HZ))}")
+        raise ValueError(f"MP3 does not support {sample_rate} Hz; resample to one of {', '.join(map(str, CODED_HZ))}")
     low, high = (32, 320) if sample_rate >= 32000 else (8, 160) if sample_rate >= 16000 else (8, 64)
     if not low <= kbps <= high:
-        raise ValueError(f"MP3 at {sample_rate} Hz has {low} to {high} kbit/s, not {kbps}")
+        raise ValueError(f"MP3 at {sample_rate} Hz supports {low} to {high} kbit/s, not {kbps}")
     file = io.BytesIO()
     soundfile.write(
         file,

@@ -68,7 +68,7 @@ def compute(
     if unknown or deltas not in (0, 1, 2):
         raise ValueError(f"descriptors {unknown}, deltas {deltas}: use some of {', '.join(DESCRIPTORS)}, and 0, 1 or 2")
     if "contrast" in names and sample_rate <= 12_800:
-        raise ValueError("contrast wants a rate above 12,800 Hz: name the other descriptors in `descriptors`")
+        raise ValueError("contrast needs a sample rate above 12,800 Hz: list the other descriptors in `descriptors`")
     pooled = {}
     with sharing.one_pass():
         for name in names:

@@ -58,7 +58,9 @@ def score(
     """
     for columns in (*trainings[1:], baseline):
         if fingerprint(columns) != fingerprint(trainings[0]):
-            raise ValueError("trainings and baseline must answer for the same units, in the same order")
+            raise ValueError(
+                "predictions of all trainings and of the baseline must have the same units in the same order"
+            )
     names, group = np.unique(trainings[0]["group"], return_inverse=True)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     scores, resampled = {}, {}

@@ -37,7 +37,7 @@ def fill(
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise SystemExit(
-            f"executor.device in params.yaml is {device}, and torch sees no GPU: set it to cpu, or install a CUDA build of torch"
+            f"executor.device in params.yaml is {device}, but torch finds no GPU: set it to cpu, or install a CUDA build of torch"
         )
     if not batched.supports(name, entry):
         return 0

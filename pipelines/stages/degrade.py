@@ -64,7 +64,7 @@ def main(dataset: str) -> None:
     options = settings["robustness"]
     if unknown := [name for name in options["degradations"] if name not in DEGRADATIONS]:
         raise SystemExit(
-            f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(DEGRADATIONS)}"
+            f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; use some of {', '.join(DEGRADATIONS)}"
         )
     clips = usable_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))

@@ -181,7 +181,7 @@ def main(dataset: str) -> None:
     )
     log.info("%d clips, %d quarantined", len(manifest), len(quarantine))
     if lost:
-        log.warning("no clip is left of: %s", one_line(", ".join(lost)))
+        log.warning("no clip is left of these classes: %s", one_line(", ".join(lost)))
     for row in quarantine.head(20).itertuples():
         log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
 

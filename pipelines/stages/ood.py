@@ -37,7 +37,7 @@ PLACES = pa.schema(
 )
 STRANGERS = pa.schema(
     [
-        column("clip_id", pa.string(), "a clip from outside"),
+        column("clip_id", pa.string(), "a clip of the other music"),
         column("embedding", pa.string(), "by which it is near"),
         column("target", pa.string(), "what the training dataset's classes are"),
         column("nearest", pa.string(), "the class most of its nearest training clips have"),
@@ -141,12 +141,12 @@ def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_hea
     trained = settings["training"]["dataset"]
     if sides["outside"].empty and dataset == trained:
         if not settings["training"].get("leave_out"):
-            return "nothing was left out of training, so there is nothing to place: name classes in training.leave_out"
-        return f"the works of all {n_heard} clips of the left-out classes are heard under other classes"
+            return "no class was left out of training, so nothing can be compared: list classes in training.leave_out"
+        return f"the works of all {n_heard} clips of the left-out classes have training clips of other classes"
     if sides["outside"].empty:
-        return f"all {n_heard} clips, or their works, were heard in training"
+        return f"all {n_heard} clips, or other clips of their works, are in the training data"
     if sides["held_out"].empty:
-        return f"{trained} has no test clips of the classes that taggers know, so there is nothing to compare with"
+        return f"{trained} has no test clips of the classes in training, so there is nothing to compare with"
     return ""
 
 

@@ -100,7 +100,7 @@ def main(dataset: str) -> None:
             "what clean clips show is shown by changed ones": (
                 not lost,
                 "; ".join(lost)
-                or f"{measure}: wherever clean clips are above the trivial figure, changed ones are too",
+                or f"{measure}: every score of clean clips above the trivial one is also above it for degraded clips",
             )
         },
         plots={

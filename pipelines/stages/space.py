@@ -26,7 +26,7 @@ def main() -> None:
     ids, reference = clips["clip_id"].tolist(), (clips["role"] == "reference").to_numpy()
     if not reference.any():
         raise SystemExit(
-            f"space: {dataset} has no training clip that taggers may hear; shorten training.leave_out in params.yaml"
+            f"space: {dataset} has no clip left to train taggers on; shorten training.leave_out in params.yaml"
         )
     targets = [name for name in clips if name.startswith("target_")]
     write_table(clips[[*training_clips.CLIPS.names, *targets]], paths.space() / "clips.parquet", training_clips.CLIPS)

@@ -217,9 +217,7 @@ def check(path: Path) -> None:
         if not found and path.suffix == ".abc":
             found = TOO_LONG.search(CHORD_NAME.sub(b"", text))
         if found:
-            raise ValueError(
-                f"{path.name} has a number that no music has: {found[0].decode(errors='replace').strip()!r:.60}"
-            )
+            raise ValueError(f"{path.name} has an impossible number: {found[0].decode(errors='replace').strip()!r:.60}")
 
 
 def _read(piece: Piece, mode_stated: bool) -> Music:

@@ -119,5 +119,5 @@ def _loaded(sample_rate: int, soundfont: Path):
     try:
         synth.sfload(str(soundfont))
     except RuntimeError as error:
-        raise ValueError(f"TinySoundFont cannot read {soundfont}: it is cut short or damaged") from error
+        raise ValueError(f"TinySoundFont cannot read {soundfont}: it is truncated or damaged") from error
     return synth

@@ -36,7 +36,7 @@ def find(path: str | None, wanted: str | None) -> Path:
     information(file)
     found = sha256(file)
     if found != wanted:
-        said = f"has the SHA-256 {found}, not {wanted}" if wanted else f"needs its hash beside it: {found}"
+        said = f"has the SHA-256 {found}, not {wanted}" if wanted else f"needs its hash in params.yaml: {found}"
         raise ValueError(
             f"the SoundFont {path} {said}. If this is the file that is meant, write soundfont_sha256: {found} into its dataset's "
             "entry in params.yaml: it is what says that another file makes another dataset"

@@ -62,5 +62,5 @@ def _read(path) -> bytes:
     found = Path(path).read_bytes()
     digest, content = found[:DIGEST_BYTES], found[DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise ValueError(f"{path} is damaged: it is not what was written")
+        raise ValueError(f"{path} is damaged: its checksum is wrong")
     return content

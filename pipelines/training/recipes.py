@@ -59,11 +59,11 @@ def _check_devices(devices: Any, batch_size: int, where: str) -> None:
     n = max(1, n_gpus) if devices == "auto" else devices
     there, kind = (n_gpus, "GPUs") if n_gpus else (os.cpu_count() or 1, "cores, and no GPU")
     if n > there:
-        raise SystemExit(f"training.devices in params.yaml is {devices}: here are {there} {kind}")
+        raise SystemExit(f"training.devices in params.yaml is {devices}: this machine has {there} {kind}")
     if batch_size % n:
         raise SystemExit(
-            f"training.devices in params.yaml is {devices}, {n} here, and {where} has a batch_size of {batch_size}, which {n} "
-            "does not divide"
+            f"training.devices in params.yaml is {devices}, {n} here, and {where} has a batch_size of {batch_size}, which is "
+            f"not divisible by {n}"
         )
 
 

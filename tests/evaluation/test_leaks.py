@@ -130,7 +130,7 @@ def test_degenerate_input():
     points, splits = planted()
     with pytest.raises(ValueError, match="NaN"):
         leaks.near(np.where(points > 3, np.nan, points), splits, **FEW)
-    with pytest.raises(ValueError, match="hardly tells"):
+    with pytest.raises(ValueError, match="hardly separates"):
         leaks.near(np.ones((600, 3)), splits, **FEW)
     with pytest.raises(ValueError, match="600 clips but 2 splits"):
         leaks.near(points, ["train", "test"], **FEW)

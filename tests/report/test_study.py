@@ -121,5 +121,5 @@ def test_without_a_split_copies_are_within_the_dataset(project):
     section = text[text.index("Copies within the dataset") :]
     assert "exact copy: 14 of 40 clips." in section and "Left out: near copy, all: two clips." in section
     assert "without exact and near copies of earlier clips" in section and "exact copy: tune 1 and tune 3" in section
-    assert "No two clips share a group: clips of one work or artist may stand on two sides" in section
+    assert "No two clips share a group: clips of one work or artist may be on two sides" in section
     assert "Has training heard" not in text and "weights were chosen" not in text

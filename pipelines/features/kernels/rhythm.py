@@ -67,7 +67,7 @@ def tempo(
     """
     win_length = int(ac_size * sample_rate) // hop_length
     if win_length < 2 or start_bpm <= 0 or std_bpm <= 0:
-        raise ValueError(f"tempo from {ac_size} s around {start_bpm} +- {std_bpm} BPM: raise what is not positive")
+        raise ValueError(f"tempo from {ac_size} s around {start_bpm} +- {std_bpm} BPM: all must be positive")
     mean = sum((block.sum(axis=0) for block in tempogram_blocks(envelope, win_length)), np.zeros(win_length))
     mean /= max(1, len(envelope))
     bpm = 60 * sample_rate / (hop_length * np.arange(1.0, win_length))  # lag 0 is no period
