@@ -53,7 +53,7 @@ def test_devices_share_a_batch_equally(monkeypatch):
     assert on_devices(4, 16)["devices"] == 4 and on_devices("auto", 15)["devices"] == "auto"
     with pytest.raises(SystemExit, match="training.devices in params.yaml is 8: this machine has 4 cores, and no GPU"):
         on_devices(8, 16)
-    with pytest.raises(SystemExit, match="taggers.short has a batch_size of 16, which 3 does not divide"):
+    with pytest.raises(SystemExit, match="taggers.short has a batch_size of 16, which is not divisible by 3"):
         on_devices(3, 16)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     with pytest.raises(SystemExit, match="training.devices in params.yaml is auto, 3 here, .* which 3 does not divide"):
