@@ -19,11 +19,11 @@ WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 
 VERDICTS = {
     "better": "better than the baselines",
-    "level": "not told apart from the baselines",
+    "level": "no significant difference from the baselines",
     "worse": "below the baselines",
     "no baseline": "above chance",
     "chance": "not above chance",
-    "unknown": "of too few groups for a verdict",
+    "unknown": "too few groups for a verdict",
 }
 
 
@@ -91,7 +91,7 @@ PLAIN = {
     "chance": "no better than chance",
     "unknown": "to an unknown extent (too few works)",
 }
-"""A verdict as anyone understands it, after "the taggers sort the clips by style"."""
+"""A verdict in everyday words, after "the taggers sort the clips by style"."""
 
 
 def verdict_sentence(found: list[dict], n_taggers: int) -> str:

@@ -104,8 +104,8 @@ def test_tables_equal_the_file(seen_ood):
 def test_the_words_around_it(seen_ood):
     _, seen = seen_ood
     text = " ".join(seen.text.split())
-    assert "Seen from scores" in text and "15 clips from outside stand beside 20 test clips" in text
-    assert "fitted on 40 training clips alone. 2 clips are not placed, because training heard them." in text
+    assert "Seen from scores" in text and "15 clips from outside are compared with 20 test clips" in text
+    assert "fitted on 40 training clips only. 2 clips are left out, because they are in the training data." in text
     assert "1 part was left out" in text and "label: 1 classes are not scored apart" in text
     assert sum(mark.get("data-path") == "data/ood/mine" for mark in seen.marks) >= 4
 
