@@ -5,7 +5,7 @@ from pipelines.report.lineage import Lineage
 from pipelines.report.state import State, tagger_names
 
 STRANGE = 0.9
-"""AUROC from which music is called unlike the training music: in nine of ten pairs its clip is farther away than the held-out one."""
+"""AUROC from which music is called unlike the training music: its clip is farther than the held-out one in 9 of 10 pairs."""
 BETWEEN = 0.65
 """AUROC below which it is called like the training music; at 0.5 there is no difference."""
 

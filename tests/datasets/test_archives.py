@@ -87,7 +87,7 @@ EVIL_TAR = {
     "link or a device ": {"special": [HARDLINK]},
     "link or a device  ": {"special": [special("data/null", tarfile.CHRTYPE)]},
     "link or a device   ": {"special": [special("data/pipe", tarfile.FIFOTYPE)]},
-    "there twice": {"special": [tarfile.TarInfo("data/00/1.mp3")]},
+    "occurs twice": {"special": [tarfile.TarInfo("data/00/1.mp3")]},
     "file and a folder": {"special": [tarfile.TarInfo("data/00/1.mp3/x")]},
 }
 

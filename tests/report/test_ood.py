@@ -153,7 +153,7 @@ def test_many_classes_make_no_rainbow_and_no_wide_table(project):
 def test_nothing_to_place_is_a_sentence(project):
     write_ood(reason="no class was left out of training")
     seen = rendered("mine")
-    assert "Nothing is placed: nothing was left out of training." in " ".join(seen.text.split())
+    assert "Nothing is compared: no class was left out of training." in " ".join(seen.text.split())
     assert not [table for table in seen.tables if table["attributes"].get("data-table") == "ood"]
 
 
