@@ -64,7 +64,7 @@ def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
 
 
 def _is_of(name: str, dataset: str) -> bool:
-    """Does the space hold the training dataset as this very model hears it, by dvc.lock? (`space` copies the embeddings.)"""
+    """Does the space contain this model's embeddings of the training dataset, by dvc.lock? (`space` copies the embeddings.)"""
     copy, embedding = SPACE / f"{name}.parquet", paths.embeddings(dataset, name).as_posix()
     try:
         graph = recipe.Graph(recipe.locked_stages())

@@ -101,11 +101,11 @@ def _by_torch(model) -> Callable:
 
 
 def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
-    """What a model (`load_model`) hears in one file:
+    """Tags and embedding of one file by a model (`load_model`):
 
     {"path", "duration_s", "heard_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
-    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left after the last whole
-    one is not heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be
+    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; the rest after the last whole
+    one is not used; a file shorter than a chunk is repeated. Raises `Unreadable` with the reason for a file that cannot be
     used, or is silent.
 
     A chunk's log-mel is made of the chunk alone. The embed stage cuts chunks from the log-mel of the whole clip, on whole

@@ -150,8 +150,7 @@ def test_folders_and_files_mixed(folder, tmp_path):
     ]
     assert f"c.wav: the file does not exist; do you mean {tmp_path / 'b.wav'}?" in done.output
     assert (
-        "2 files that are no music were passed over." in done.output
-        and "2 of 4 files could not be used." in done.output
+        "2 files that are not audio were ignored." in done.output and "2 of 4 files could not be used." in done.output
     )
     written = read_json(out)
     assert [os.path.basename(entry["path"]) for entry in written["files"]] == ["10.flac", "2.flac"]

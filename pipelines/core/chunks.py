@@ -63,7 +63,7 @@ class Clips:
         self.step = chunk if self.waveform else chunk // hop
 
     def crop(self, clip_id: str, start: int) -> np.ndarray:
-        """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""
+        """`(samples,)` or `(frames, bands)` float32 from row `start`; a shorter clip is repeated."""
         shard, offset, length = self.places[clip_id]
         part = self.read(shard, offset + start, min(self.length, length - start))
         if len(part) < self.length:

@@ -17,13 +17,13 @@ def faults(quarantine: pd.DataFrame) -> int:
 
 
 def kind(reason: str) -> str:
-    """What reasons of one kind have in common: what stands before the first colon, without its numbers. A digit of a word (.m4a,
+    """What reasons of one kind have in common: the text before the first colon, without its numbers. A digit of a word (.m4a,
     UTF-8) is none."""
     return re.sub(r"(?<![\w.])(?<!\w-)\d[\d,.]*%?", "…", reason.partition(": ")[0])
 
 
 def share(settings: dict, dataset: str) -> float:
-    """The share that a dataset bears: its own, or the default."""
+    """The largest share of unusable files of a dataset: its own, or the default."""
     limits = settings["max_quarantined"]
     return limits.get(dataset, limits["default"])
 

@@ -49,9 +49,9 @@ def left_out(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.
 
 
 def roles(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.Series:
-    """What each clip of the training dataset is to the taggers: a key of `ROLES`.
+    """The role of each clip of the training dataset in training: a key of `ROLES`.
 
-    A left-out clip whose group (work, artist) is heard under another class is no stranger: "shared".
+    A left-out clip whose group (work, artist) has training clips of another class is "shared", not "outside".
     """
     left = left_out(clips, leave_out)
     role = clips["split"].map({"train": "reference", "validation": "validation"}).fillna("held_out")
@@ -61,7 +61,7 @@ def roles(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.Ser
 
 
 def heard_groups(role: pd.Series, group: pd.Series) -> set[str]:
-    """The groups of the clips that training or validation heard."""
+    """The groups of training and validation clips."""
     heard = role[role.isin(["reference", "validation"])].index
     return set(group.loc[heard])
 

@@ -16,7 +16,7 @@ LICENSE_INFO = "the user's own"
 
 
 def build(raw_dir: Path, entry: dict) -> dict:
-    """Record what lies in `entry["path"]`. Raises `SourceError` if it is not what `entry["fingerprint"]` says."""
+    """List the files of `entry["path"]`. Raises `SourceError` if they do not match `entry["fingerprint"]`."""
     files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:

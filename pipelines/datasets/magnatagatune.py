@@ -5,7 +5,7 @@ The clips are of 230 artists, and the split is by folder: artists are on both si
 
 `untagged`: `leave_out` (default, as the papers do): clips without one of the 50 tags are not used, and counted. `keep`: they
     stay, with no tags.
-`group`: `artist` (default), or `song`: then the check is that no song stands on two sides, which is weaker.
+`group`: `artist` (default), or `song`: then the check is that no song is on two sides, which is weaker.
 `local`: a folder that holds `<0 to f>/<clip>.mp3`, and, if you have them, the two tables.
 
 Three of the published files are empty (`EMPTY`) and go to quarantine. Tags are as published, synonyms (`female vocal`,

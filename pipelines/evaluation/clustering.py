@@ -125,12 +125,12 @@ def evaluate(
     values; None makes each clip its own. Returns (record, class predicted for each clip after matching, confusion `(k, k)`:
     row the true class, column the matched one). The record:
 
-    n, k; crossed: `crossed.crossed_accuracy`, what clips show that had no part in the matching; hungarian_accuracy with ci95
-    (bootstrap over groups, clusters and matching held: it is about this procedure on as many clips, not about new ones);
-    chance: its mean over permuted labels, matched anew each time; macro_f1 and per_class after matching; nmi, ari and
+    n, k; crossed: `crossed.crossed_accuracy`, the accuracy on clips held out of the matching; hungarian_accuracy with ci95
+    (bootstrap over groups, with fixed clusters and matching: it is about this procedure on as many clips, not about new ones);
+    chance: its mean over permuted labels, with a new matching each time; macro_f1 and per_class after matching; nmi, ari and
     v_measure of the raw clusters; silhouette of the clusters (Euclidean), None where there is only one; contrast:
     `contrast.contrast` of the points; repeats: `{"n", "lowest", "highest"}`, the matched accuracies of this clustering and
-    `n_repeats` from other starts (None for 0): what chance in the starts makes of it.
+    `n_repeats` with other seeds (None for 0): the spread caused by random initialisation.
     """
     k, n = len(names), len(labels)
     if clusterer not in CLUSTERERS:

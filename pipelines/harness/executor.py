@@ -129,7 +129,7 @@ def _cluster(settings: dict, **options: Any) -> Iterator[Callable]:
 
 
 def _reach(address: str) -> None:
-    """Raise `OSError` where nobody listens at `host:port`: Ray itself goes on trying for minutes."""
+    """Raise `OSError` if no server listens at `host:port`: Ray itself would retry for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -28,14 +28,14 @@ from pipelines.harness.progress import progress
 from pipelines.inference import embedding, onnx
 from pipelines.models import baselines
 
-KIND = "degraded"  # of the cache: what one listener heard in one changed clip
+KIND = "degraded"  # in the cache: the output of one tagger or baseline for one degraded clip
 CLIPS_A_TASK = 8
 POOLED = "pooled"  # the listener behind every baseline
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A scored clip that some listeners have not heard yet. keys: listener -> where the cache keeps what it hears."""
+    """A scored clip without cached outputs of some taggers or baselines. keys: tagger or baseline -> key in the cache."""
 
     clip_id: str
     shard: int

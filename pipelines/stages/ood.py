@@ -97,10 +97,10 @@ def main(dataset: str) -> None:
 
 
 def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """(the clips to be placed, how many were not because a tagger has heard them or their work).
+    """(the clips to compare, the number left out because they or their work were in training).
 
-    Of the training dataset: the left-out classes. Of another: what is scored of it. A clip is heard where the very file was in
-    training or validation or, in a dataset of the same module (names of works then mean the same), its group was.
+    Of the training dataset: the left-out classes. Of another: its scored clips. A clip was in training if the same file was in
+    training or validation or, in a dataset of the same module (where names of works mean the same), its group was.
     """
     trained = settings["training"]["dataset"]
     if dataset == trained:
@@ -137,7 +137,7 @@ def parts(outside: pd.DataFrame, dataset: str, settings: dict) -> tuple[dict[str
 
 
 def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_heard: int) -> str:
-    """Why there is nothing to place; empty where there is."""
+    """Why nothing can be compared; empty if something can."""
     trained = settings["training"]["dataset"]
     if sides["outside"].empty and dataset == trained:
         if not settings["training"].get("leave_out"):

@@ -64,7 +64,7 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
 
 
 def table_of(found: dict) -> str:
-    """What stands out, as a Markdown table."""
+    """Out-of-distribution scores as a Markdown table."""
     if found["reason"]:
         return found["reason"]
     lines = [

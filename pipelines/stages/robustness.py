@@ -132,7 +132,7 @@ def _there(records: dict) -> dict:
 
 
 def _clustered(points: dict, clips: pd.DataFrame, column: str, clusterer: str, options: dict) -> dict:
-    """Every version clustered and matched anew; the interval of a difference holds both matchings."""
+    """Every version is clustered and matched separately; for the interval of a difference both matchings are fixed."""
     classes = sorted(clips[column].unique())
     labels = np.array([classes.index(label) for label in clips[column]])
     right, others = {}, {}

@@ -102,7 +102,7 @@ def _fitting(music: Music, onsets: np.ndarray, ends: np.ndarray, part: int, n_pa
 def choose_start(music: Music, bpm: float, duration_s: float, part: int, n_parts: int, rng: np.random.Generator) -> int:
     """The index of a seeded bar in the `part`-th of `n_parts` equal stretches of a piece, with room for the clip.
 
-    Mostly silent places are passed over if there is another. Raises `ValueError` where none has room.
+    Mostly silent excerpts are skipped if there is another. Raises `ValueError` where none has room.
     """
     onsets, units = music.bars["onset"], beats(music)
     ends = onsets + duration_s * bpm / 60 * units

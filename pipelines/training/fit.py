@@ -140,7 +140,7 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -
     settings: a recipe as `recipes.resolve` gives it.
     place: a folder for checkpoints, outside DVC's outputs; a run killed there goes on from its last whole epoch, with the
     same result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order). Where one of them is
-    damaged, training begins anew.
+    damaged, training starts again from the beginning.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for determinism on a GPU

@@ -27,7 +27,7 @@ def onset_strength(
 ) -> np.ndarray:
     """Spectral flux: the rise of log-mel (dB, Slaney) over `lag` frames, falls left out, its mean or median over bands.
 
-    `(1 + samples // hop_length,)` float32; moved by half a window, so that an onset stands where it sounds.
+    `(1 + samples // hop_length,)` float32; moved by half a window, so that a peak is at the time of its onset.
     """
     if lag < 1 or aggregate not in AGGREGATES:
         raise ValueError(
