@@ -37,7 +37,7 @@ def lost_classes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
 
 
 def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
-    """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, labels that are spelled differently enough.
+    """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, distinct spellings of labels.
     None where it cannot be known."""
     sides = manifest.groupby("group")["split"].nunique()
     leaks = sides[sides > 1].index.tolist()
