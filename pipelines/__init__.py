@@ -1,7 +1,5 @@
 """The music and the machine learning: pure functions, models, and one thin command a stage.
 
-Nothing here imports dagster; the scheduler's face lives in `assets/`. Wings, and which way they may
-import (left may import right, never back):
-
-    stages -> datasets, training, evaluation, report -> features, models -> audio, symbolic -> store
+Nothing here imports dagster; Dagster's view is in `assets/`. docs/architecture.md lists the packages and the allowed direction of
+imports between them.
 """

@@ -101,7 +101,7 @@ def remove(
         return
     if name not in settings["datasets"]:
         there = Path("dvc.lock").exists()
-        sought = f"and no clip {name!r}" if there else f"{name!r}, and no clip is known before the first run"
+        sought = f"and no clip {name!r}" if there else f"{name!r}, and clips are known only after the first run"
         _fail(f"There is no dataset {sought}{_meant(name, settings['datasets'], 'datasets are')}.")
     if why or whole_group:
         _fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")

@@ -1,4 +1,4 @@
-"""Is a clip unlike the music a tagger was trained on? Uses the distances of `ood` in the tables of `space`."""
+"""Detect clips unlike the music that a tagger was trained on, by the distances of `ood` in the tables of `space`."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pipelines.core.files import read_json
 
 SPACE, TRAINED, EXPORTED = paths.space(), paths.trained(), paths.exported()
 PERCENTILE = 95
-"""Of the held-out clips' distances: music beyond it is outside. So is one clip in twenty of music like the training dataset's."""
+"""Percentile of the held-out clips' distances. A clip beyond it is called outside; so is one in twenty of the held-out clips."""
 MIN_HELD_OUT = 20
 
 
@@ -64,7 +64,7 @@ def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
 
 
 def _is_of(name: str, dataset: str) -> bool:
-    """Does the space hold the training dataset as this very model hears it, by dvc.lock? (`space` copies the embeddings.)"""
+    """Does the space contain this model's embeddings of the training dataset, by dvc.lock? (`space` copies the embeddings.)"""
     copy, embedding = SPACE / f"{name}.parquet", paths.embeddings(dataset, name).as_posix()
     try:
         graph = recipe.Graph(recipe.locked_stages())

@@ -1,7 +1,8 @@
-"""Compile what numba compiles at its first use (librosa, umap and the feature kernels): `python -m pipelines.precompile`.
+"""Compile the numba functions of librosa, umap and the feature kernels ahead of their first use: `python -m
+pipelines.precompile`.
 
-Installation calls it once. Otherwise the first run would wait for a minute, and several of its processes would compile the same
-functions at the same time.
+Installation calls it once. Otherwise the first run would take a minute longer, and several of its processes would compile the
+same functions at the same time.
 """
 
 import librosa.beat  # noqa: F401 (compiled as it is imported)

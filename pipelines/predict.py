@@ -32,14 +32,14 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
     """
     if name.endswith(".pth"):
         if not architecture:
-            raise ValueError(f"{name} does not say which network it is of: give --architecture")
+            raise ValueError(f"{name} does not name its network: give --architecture")
         from pipelines.models import taggers
 
         model = taggers.load_published(architecture, name)
         n_tags = taggers.count_tags(model)
         tags = tags or [f"tag {number}" for number in range(n_tags)]
         if len(tags) != n_tags:
-            raise ValueError(f"{name} has {n_tags} tags, and --tags names {len(tags)}")
+            raise ValueError(f"{name} has {n_tags} tags, and --tags lists {len(tags)}")
         return _by_torch(model), {
             "name": architecture,
             "tags": tags,
@@ -47,7 +47,7 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
             **_identity(Path(name)),
         }
     if architecture or tags:
-        raise ValueError(f"--architecture and --tags are for a published .pth: {name} says both itself")
+        raise ValueError(f"--architecture and --tags are for a published .pth: {name} contains both")
     given = Path(name)
     if (given / "model.onnx").exists():
         return _by_onnx(given)
@@ -101,11 +101,11 @@ def _by_torch(model) -> Callable:
 
 
 def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
-    """What a model (`load_model`) hears in one file:
+    """Tags and embedding of one file by a model (`load_model`):
 
     {"path", "duration_s", "heard_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
-    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; what is left after the last whole
-    one is not heard; a file shorter than a chunk is played again. Raises `Unreadable` with the reason for a file that cannot be
+    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; the rest after the last whole
+    one is not used; a file shorter than a chunk is repeated. Raises `Unreadable` with the reason for a file that cannot be
     used, or is silent.
 
     A chunk's log-mel is made of the chunk alone. The embed stage cuts chunks from the log-mel of the whole clip, on whole
@@ -119,7 +119,7 @@ def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
             heard.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
             waiting = waiting[BATCH_SIZE * chunk :]
     if not (n_samples := found["n_samples"]):
-        raise probe.Unreadable("it holds no samples")
+        raise probe.Unreadable("it contains no samples")
     level.refuse(found, SAMPLE_RATE, {"min_duration_s": 0, "silence_dbfs": SILENCE_DBFS})
     if whole := len(waiting) // chunk:
         heard.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))

@@ -16,23 +16,24 @@ from pipelines.ops.settings.kinds import nearest
 def predict_files(
     model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
-    top: Annotated[int, typer.Option(help="How many tags to print a file.", min=1)] = 5,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write everything here, for machines.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture a file: tags over time.")] = None,
-    architecture: Annotated[str, typer.Option(help="For a .pth: which network it is of, for instance fcn.")] = "",
+    top: Annotated[int, typer.Option(help="Number of tags to print per file.", min=1)] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all results to this JSON file.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for one picture per file: tags over time.")] = None,
+    architecture: Annotated[str, typer.Option(help="For a .pth: its network, for instance fcn.")] = "",
     tags: Annotated[
-        str, typer.Option(help="For a .pth: jamendo, or a text file with a tag a line, in its order.")
+        str,
+        typer.Option(help="For a .pth: jamendo, or a text file with one tag per line, in the order of its outputs."),
     ] = "",
 ) -> None:
     """Tag your own files: the most likely tags with their probabilities.
 
-    Of a folder all that is music is heard, below it too, in the order of its names; other files are passed over and counted.
+    Folders are searched recursively for audio files, in alphabetical order; other files are ignored and counted.
 
-    A file is heard in chunks of the model's length (3.7 s of short, 29 s of fcn). What is left after the last whole chunk is not
-    heard, and the file's line then says how much was; a file shorter than a chunk is played again.
+    A file is divided into chunks of the model's length (3.7 s of short, 29 s of fcn). The rest after the last whole chunk is not
+    used, and the file's line then says how much was decoded. A file shorter than a chunk is repeated.
 
-    A file that cannot be read is named with the reason, the others go on, and the exit status is 1. Music that is unlike what the
-    tagger was trained on is said to be: farther from it than 95% of the training dataset's held-out clips.
+    If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. A message names music
+    that is farther from the tagger's training music than 95% of the training dataset's held-out clips.
     """
     from pipelines import novelty, predict
     from pipelines.audio.probe import Unreadable
@@ -61,7 +62,7 @@ def predict_files(
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
-        part = f"  (heard {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        part = f"  (decoded {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
         strange += [path] if is_outside else []
         print(
@@ -82,8 +83,8 @@ def predict_files(
     if strange:
         print(_told(strange, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
     if n_passed_over:
-        was = "1 file that is no music was" if n_passed_over == 1 else f"{n_passed_over} files that are no music were"
-        print(f"{was} passed over.", file=sys.stderr)
+        was = "1 file that is not audio was" if n_passed_over == 1 else f"{n_passed_over} files that are not audio were"
+        print(f"{was} ignored.", file=sys.stderr)
     if failed:
         n = len(found_files) + sum(entry["path"] not in set(map(str, found_files)) for entry in failed)
         print(f"{len(failed)} of {n} files could not be used.", file=sys.stderr)
@@ -91,10 +92,10 @@ def predict_files(
 
 
 def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
-    """(files to hear, what cannot be (`{"path", "reason"}`), number of files passed over) of files and folders, in their order.
+    """(audio files, unusable files (`{"path", "reason"}`), number of ignored files) of files and folders, in their order.
 
-    What is named twice is heard once. A file that is named itself is heard whatever it is called. Links to folders are not
-    followed.
+    A file that is named twice is returned once. A file that is named itself is returned whatever its name. Links to folders are
+    not followed.
     """
     from pipelines.datasets import listing
 
@@ -121,7 +122,7 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
                     n_passed_over += 1
         if len(found) + len(failed) == n_before:
             more = " that was not named before" if repeated else ""
-            failed.append({"path": str(path), "reason": f"the folder holds no music{more}"})
+            failed.append({"path": str(path), "reason": f"the folder contains no music{more}"})
     return list(found.values()), failed, n_passed_over
 
 

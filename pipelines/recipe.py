@@ -1,4 +1,4 @@
-"""The recipe as DVC wrote it down: which stage made a file, from which data, parameters and code.
+"""Read dvc.lock: which stage made a file, from which data, parameters and code.
 
 Standard library and YAML only. `assets/` imports this module too, so that both read dvc.lock in the same way.
 """
@@ -66,7 +66,7 @@ def parse_lock(text: str) -> dict[str, dict]:
     An entry that was read before is not parsed again: of thousands of stages a run changes a few, and it looks after each.
     """
     if found := doubled(text):
-        raise yaml.YAMLError(f"dvc.lock has two entries of {', '.join(found)}, as a merge may leave it: delete one")
+        raise yaml.YAMLError(f"dvc.lock has two entries of {', '.join(found)}, probably from a merge: delete one")
     try:
         return {name: entry for part in apart(text) for name, entry in _stages(part).items()}
     except yaml.YAMLError:  # an alias may point into another part
@@ -78,7 +78,7 @@ def _stages(text: str) -> dict[str, dict]:
     document = yaml.load(text, Loader=_Loader) or {}
     stages = (document.get("stages") or {}) if isinstance(document, dict) else None
     if not isinstance(stages, dict) or not all(isinstance(entry, dict) for entry in stages.values()):
-        raise yaml.YAMLError("dvc.lock holds no entries of stages")
+        raise yaml.YAMLError("dvc.lock contains no entries of stages")
     return stages
 
 

@@ -69,7 +69,7 @@ def test_a_relative_path_is_written_down_whole(project, songs):
         (("add", "nowhere", "--name", "mine"), "does not exist"),
         (("add", ".", "--name", "scores"), "already"),
         (("add", ".", "--name", "My Songs"), "is not a valid dataset name"),
-        (("remove", "mine"), "no dataset 'mine', and no clip is known before the first run"),
+        (("remove", "mine"), "no dataset 'mine', and clips are known only after the first run"),
         (("remove", "scores"), "trained on"),
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--dataset", "score"), "no dataset 'score' (do you mean scores?); there is scores"),
@@ -207,7 +207,7 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
         ("epochs: 10,", "epochs: 10, epochs: 20,", "params.yaml names 'epochs' twice"),
         ("withdrawn: {}", "withdrawn: [a]", "withdrawn in params.yaml is ['a'], and must be a table from SHA-256"),
         ("withdrawn: {}", "withdrawn: {abc: x}", "withdrawn in params.yaml is {'abc': 'x'}, and must be"),
-        ("channels: 1 ", "channels: [1 ", "params.yaml is not YAML any more"),
+        ("channels: 1 ", "channels: [1 ", "params.yaml is not valid YAML"),
     ],
 )
 def test_a_wrong_parameter_is_named(project, old, new, said):

@@ -156,17 +156,17 @@ def test_other_doors(in_tmp, monkeypatch, enter):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: !!python/object/apply:os.system ['touch pwned']", "not YAML any more.*could not determine a constructor"),
-        ("a: !!python/name:os.system", "not YAML any more"),
-        ("a: !!python/object/new:subprocess.Popen [['touch', 'pwned']]", "not YAML any more"),
-        ("[" * 5000, "not YAML any more"),
-        ("[" * 5000 + "]" * 5000, "not YAML any more"),
-        ("a: \x00", "not YAML any more"),
+        ("a: !!python/object/apply:os.system ['touch pwned']", "not valid YAML.*could not determine a constructor"),
+        ("a: !!python/name:os.system", "not valid YAML"),
+        ("a: !!python/object/new:subprocess.Popen [['touch', 'pwned']]", "not valid YAML"),
+        ("[" * 5000, "not valid YAML"),
+        ("[" * 5000 + "]" * 5000, "not valid YAML"),
+        ("a: \x00", "not valid YAML"),
         ("- a", "no table of parameters"),
         ("", "no table of parameters"),
         ("a: &a [*a]", "more than 100,000 values"),
         ("a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)), "100,000 values"),
-        ("a: 2026-99-99", "not YAML any more"),
+        ("a: 2026-99-99", "not valid YAML"),
         ("datasets: [x]", "datasets in params.yaml is .* must be a table"),
         ("datasets: {x: 3}", "datasets.x in params.yaml is 3"),
         ("taggers: 7", "taggers in params.yaml is 7"),
@@ -191,7 +191,7 @@ def test_yaml_that_means_harm(in_tmp, text, message):
 
 def test_bytes_that_are_no_text(in_tmp):
     (in_tmp / "params.yaml").write_bytes(b"a: \xff\xfe")
-    with pytest.raises(SystemExit, match="not YAML any more"):
+    with pytest.raises(SystemExit, match="not valid YAML"):
         load_params()
 
 

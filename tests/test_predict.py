@@ -134,12 +134,12 @@ def test_folders_and_files_mixed(folder, tmp_path):
     assert n_passed_over == 2
     assert [(os.path.relpath(entry["path"], tmp_path), entry["reason"]) for entry in failed] == [
         ("a/song.m4a", ".m4a cannot be read: convert it to FLAC or WAV"),
-        ("empty", "the folder holds no music"),
+        ("empty", "the folder contains no music"),
     ]
     (tmp_path / "once").mkdir()
     shutil.copy(tmp_path / "b.wav", tmp_path / "once/b.wav")
     _, failed, _ = music([tmp_path / "once/b.wav", tmp_path / "once"])
-    assert [entry["reason"] for entry in failed] == ["the folder holds no music that was not named before"]
+    assert [entry["reason"] for entry in failed] == ["the folder contains no music that was not named before"]
     shutil.rmtree(tmp_path / "once")
     out = tmp_path / "out.json"
     done = CliRunner().invoke(
@@ -150,8 +150,7 @@ def test_folders_and_files_mixed(folder, tmp_path):
     ]
     assert f"c.wav: the file does not exist; do you mean {tmp_path / 'b.wav'}?" in done.output
     assert (
-        "2 files that are no music were passed over." in done.output
-        and "2 of 4 files could not be used." in done.output
+        "2 files that are not audio were ignored." in done.output and "2 of 4 files could not be used." in done.output
     )
     written = read_json(out)
     assert [os.path.basename(entry["path"]) for entry in written["files"]] == ["10.flac", "2.flac"]
@@ -271,7 +270,7 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
     torch.save(taggers.create("crnn", 3).state_dict(), "x.pth")
     with pytest.raises(ValueError, match="give --architecture"):
         predict.load_model("x.pth")
-    with pytest.raises(ValueError, match="has 3 tags, and --tags names 2"):
+    with pytest.raises(ValueError, match="has 3 tags, and --tags lists 2"):
         predict.load_model("x.pth", "crnn", ["a", "b"])
     assert predict.load_model("x.pth", "crnn")[1]["tags"] == ["tag 0", "tag 1", "tag 2"]
     assert predict.load_model("x.pth", "crnn")[1]["sha256"] == sha256("x.pth")

@@ -1,4 +1,4 @@
-"""Sound as samples: probing, decoding and resampling files, and the PCM shards every later step reads.
+"""Audio files: probe, decode and resample them, and write the PCM shards that every later stage reads.
 
-No features here (see `pipelines/features/`), and no labels.
+Features are in `pipelines/features/`; labels are in the manifest.
 """

@@ -1,4 +1,4 @@
-"""What Ogg pages and the tags around an MP3 say that libsndfile does not report."""
+"""Parse Ogg pages and the tags around an MP3, for facts that libsndfile does not report."""
 
 import os
 import struct
@@ -30,23 +30,23 @@ def ogg(path: str | os.PathLike) -> Ogg:
     positions = {}  # serial number of a stream -> samples up to the end of its last page
     for head, body in _ogg_pages(path):
         if body is None:
-            return Ogg("truncated: bytes between its pages belong to none", len(forms))
+            return Ogg("truncated: there are bytes between its pages", len(forms))
         flags, position, serial, number = struct.unpack_from("<BqII", head, 5)
         if _ogg_crc(head, body) != struct.unpack("<I", head[CRC_OF_PAGE])[0]:
             return Ogg(f"damaged: the checksum of its page {number} is wrong", len(forms))
         if flags & 2:
             if set(open_streams) - {name for name, page in open_streams.items() if page == 0}:
-                return Ogg("truncated: a stream begins before the one before it has ended", len(forms))
+                return Ogg("truncated: a stream begins before the previous one ends", len(forms))
             last[serial] = number - 1
             if body[:7] == b"\x01vorbis":
                 forms.add(body[11:16])
             elif body[:8] == b"OpusHead":
                 forms.add(body[9:10])
         elif number != last.get(serial, number - 1) + 1:
-            return Ogg(f"truncated: {number - last[serial] - 1} pages are missing on the way", len(forms))
+            return Ogg(f"truncated: {number - last[serial] - 1} pages are missing", len(forms))
         before = 0 if flags & 2 else positions.get(serial, 0)
         if (position < 0 and flags & 4 and body) or 0 <= position < before:
-            return Ogg(f"damaged: its page {number} ends before the one before it", len(forms))
+            return Ogg(f"damaged: its page {number} ends before the previous one", len(forms))
         positions[serial] = max(position, before)
         last[serial] = open_streams[serial] = number
         if flags & 4:

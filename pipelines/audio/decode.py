@@ -1,7 +1,7 @@
-"""Decode a file once: blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
+"""Decode a file once, to blocks of int16 at the wanted rate, mono or stereo, in bounded memory.
 
-soundfile reads (where libsndfile would not hear all of it FFmpeg, see `probe`), the downmix is by hand (numpy's `mean` over
-channels is 35 times slower), soxr HQ resamples as a stream.
+soundfile reads the file, or FFmpeg where libsndfile would not decode all of it (see `probe`). The downmix is written out, because
+numpy's `mean` over channels is 35 times slower. soxr HQ resamples the stream.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from pipelines.core.pcm import mix, to_int16
 
 BLOCK_FRAMES = 1 << 18
 MAX_BEYOND, LOUD, ANOTHER_SCALE = 0.1, 2.0, 8.0
-"""Share of a file's samples that may lie beyond full scale where some reach more than `LOUD` times it, as no master does. More
-than `ANOTHER_SCALE` times it is refused whatever the share."""
+"""Largest share of samples beyond full scale if some exceed `LOUD` times it, which no master does. A sample above `ANOTHER_SCALE`
+times full scale is refused for any share."""
 
 
 def blocks(
@@ -59,7 +59,7 @@ def blocks(
         )
     if highest > ANOTHER_SCALE or (highest > LOUD and beyond > MAX_BEYOND * got):
         raise Unreadable(
-            f"{beyond / got:.2%} of its samples lie beyond full scale, up to {highest:,.1f} times it, and would be cut off "
+            f"{beyond / got:.2%} of its samples are beyond full scale, up to {highest:,.1f} times it, and would be cut off "
             "there: export it again, as integers or as floats between -1 and 1"
         )
 
@@ -85,10 +85,8 @@ def _read(path: str | os.PathLike, header: dict) -> Iterator[np.ndarray]:
         raise Unreadable(str(error)) from error
     except soundfile.LibsndfileError as error:
         if not os.path.exists(path):
-            raise Unreadable("the file does not exist any more: run again when it is there") from error
+            raise Unreadable("the file no longer exists: restore it, and run again") from error
         reason = (error.error_string or "damaged data").rstrip(".")
-        raise Unreadable(
-            f"damaged or truncated: it breaks off while decoding ({reason}); copy or download it again"
-        ) from error
+        raise Unreadable(f"damaged or truncated: decoding stops ({reason}); copy or download it again") from error
     except OSError as error:
         raise Unreadable(f"the file cannot be read: {error.strerror or error}") from error

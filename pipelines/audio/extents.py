@@ -1,7 +1,8 @@
-"""Which bytes of a file are its sound, as its header says it.
+"""The byte range of a file's audio data, as its header states it.
 
-libsndfile plays what is there: of a truncated file the rest, of a file with something behind its sound in some formats that too.
-IRCAM, PAF, PVF and SD2 say no length; MP3, Ogg and FLAC say one in samples, and their packets are counted (`ffmpeg.length`).
+libsndfile reads whatever bytes are in the file: what is left of a truncated file, and in some formats also bytes after the audio
+data. The headers of IRCAM, PAF, PVF and SD2 state no length. MP3, Ogg and FLAC state a length in samples, and `ffmpeg.length`
+counts their packets.
 """
 
 import os
@@ -65,7 +66,11 @@ def missing(path: str | os.PathLike, extent: Extent) -> str:
     if extent.end is None:
         return ""
     promised, there = extent.end - extent.begin, max(0, os.path.getsize(path) - extent.begin)
-    return f"its header promises {promised:,} bytes of sound and {there:,} are there" if there < 0.99 * promised else ""
+    return (
+        f"its header states {promised:,} bytes of sound, and {there:,} are in the file"
+        if there < 0.99 * promised
+        else ""
+    )
 
 
 def behind(path: str | os.PathLike, place: int) -> int:

@@ -1,10 +1,12 @@
-"""Files of which libsndfile would not hear all: their packets counted, and their sound decoded, by FFmpeg (PyAV).
+"""Count packets and decode with FFmpeg (PyAV) the files that libsndfile would not decode completely.
 
-libsndfile stops where it estimates the end of an MP3 without a table of contents, where a wrong table claims the end, and
-after the first of several chained Ogg streams, and where a FLAC says that it ends. It takes the unknown length of a FLAC or WAV
-that was written to a pipe for none, or for millions of years, and the chunks behind the sound of a W64 or VOC for sound.
+libsndfile stops at the estimated end of an MP3 without a table of contents, at the end that a wrong table states, after the first
+of several chained Ogg streams, and at the end that the header of a FLAC states. For a FLAC or WAV that was written to a pipe,
+whose length is unknown, it assumes no samples or millions of years. It decodes the chunks after the audio data of a W64 or VOC as
+sound.
 
-FFmpeg is given an open file and the format that libsndfile found: it tries no other, follows no address and opens nothing else.
+FFmpeg gets an open file and the format that libsndfile found. It tries no other format, follows no address and opens no other
+file.
 """
 
 import os
@@ -125,7 +127,7 @@ def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray
                         if kind == "MP3":  # junk between frames: `length` has seen how many there are
                             continue
                         raise ValueError(
-                            f"it goes on with {form[0]} Hz and {form[1]} channels after {samples / first[0]:.1f} s of "
+                            f"it continues with {form[0]} Hz and {form[1]} channels after {samples / first[0]:.1f} s of "
                             f"{first[0]} Hz and {first[1]}: cut it there into two files"
                         )
                     samples += frame.samples
@@ -136,6 +138,6 @@ def blocks(path: str | os.PathLike, kind: str, size: int) -> Iterator[np.ndarray
             if waiting:
                 yield np.concatenate(waiting)
     except av.FFmpegError as error:
-        raise ValueError(f"it breaks off while decoding ({error.strerror}); copy or download it again") from error
+        raise ValueError(f"decoding stops ({error.strerror}); copy or download it again") from error
     if damaged > MAX_ODD * packets or (damaged and kind == "FLAC"):
         raise ValueError(f"damaged: {damaged} of its {packets} packets cannot be decoded; copy or download it again")

@@ -1,4 +1,4 @@
-"""What `probe.header` said of a file, kept by the file's hash: to count the packets of an MP3 takes a fifth of decoding it."""
+"""Cache the results of `probe.header` by the file's hash, since counting an MP3's packets takes a fifth of the decoding time."""
 
 from pipelines.core import cache
 from pipelines.core.code import code_version

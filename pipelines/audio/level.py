@@ -1,4 +1,4 @@
-"""Whether a decoded clip is sound: its peak, and the level that 40 ms of it reach."""
+"""Level of a decoded clip, to find silence: its peak, and the level that 40 ms of it reach."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def measure(blocks: Iterator[np.ndarray], sample_rate: int, found: dict) -> Iter
 
 
 def refuse(found: dict, sample_rate: int, settings: dict) -> None:
-    """Raise `Unreadable` for a clip that is too short, too long, or not heard (`measure`).
+    """Raise `Unreadable` for a clip that is too short, too long, or silent (`measure`).
 
     settings: `min_duration_s`, `max_duration_s` (any length without it), `silence_dbfs`.
     """

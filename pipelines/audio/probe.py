@@ -1,4 +1,4 @@
-"""What an audio file's header says, whether it can be believed, and which library hears all of the file."""
+"""Read an audio file's header, check it, and choose the library that decodes the whole file."""
 
 import os
 
@@ -16,18 +16,16 @@ TO_THE_END = ("AVR", "MAT5", "MPC2K", "NIST", "SVX", "VOC", "W64", "WVE", "XI")
 MAX_UNNAMED = 1024, 0.002
 """Bytes of a file, or a share of it, that may lie behind its sound and belong to no part of it (no tag, no zeros)."""
 BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}
-"""Of a sample."""
+"""Bytes per sample."""
 UNKNOWN = 1 << 62
 """As many samples or more: libsndfile's word for a length that the header does not say."""
 GAP = 2 * 4095 + 2 * 1152
 """Samples of an MP3 that its table of contents may take away: 12 bits at each end (LAME's tag), and two frames."""
 
-CHANGES = "its sample rate or number of channels changes on the way: cut it into files of one each, or convert it to FLAC or WAV"
+CHANGES = "its sample rate or number of channels changes within the file: split it there, or convert it to FLAC or WAV"
 
 
-HEADERLESS = (
-    "not audio that libsndfile can read (no header says what is in it): convert it to FLAC or WAV, or remove it"
-)
+HEADERLESS = "not audio that libsndfile can read (it has no known header): convert it to FLAC or WAV, or remove it"
 
 
 class Unreadable(Exception):
@@ -98,7 +96,7 @@ def _refuse_what_is_open(path: str | os.PathLike) -> None:
         raise Unreadable(f"truncated: {cut}; copy or download it again")
     if extent and extent.end is None:
         raise Unreadable(
-            f"its header leaves open how long it is, and libsndfile reads no such {kind}: convert it to FLAC or WAV"
+            f"its header has no length, and libsndfile cannot read such a {kind}: convert it to FLAC or WAV"
         )
 
 
@@ -106,22 +104,20 @@ def _length(path: str | os.PathLike, info, extent: extents.Extent | None) -> tup
     """(seconds, sample rate, the library that hears them all)."""
     said = info.frames / info.samplerate
     if info.frames <= 0 and not (extent and extent.end is None):
-        raise Unreadable("it holds no samples")
+        raise Unreadable("it contains no samples")
     known = 0 < info.frames < UNKNOWN
     if known and info.format not in ESTIMATED and not _plays_too_much(path, info, extent):
         return said, info.samplerate, "libsndfile"
     walked = ffmpeg.length(path, info.format)
     if walked is None:
-        raise Unreadable(
-            f"how long it is cannot be found out: libsndfile says {_words(info)}, and FFmpeg cannot read it to its end"
-        )
+        raise Unreadable(f"its length is unknown: libsndfile says {_words(info)}, and FFmpeg cannot read it to its end")
     if not walked.one_form:
         raise Unreadable(CHANGES)
     there = walked.seconds
     tagged = info.format == "MP3" and containers.has_table_of_contents(path)
     if known and there < 0.99 * said and (tagged or info.format == "OGG"):
         raise Unreadable(
-            f"truncated: its header promises {said:.1f} s and {there:.1f} s are there; copy or download it again"
+            f"truncated: its header states {said:.1f} s and {there:.1f} s are in the file; copy or download it again"
         )
     off = (there - said if info.format == "FLAC" and known else abs(there - said)) * info.samplerate
     gap = {"MP3": GAP if tagged else 2 * 1152, "OGG": 2 * 1152}.get(info.format, 0.5)
@@ -151,9 +147,9 @@ def _plays_too_much(path: str | os.PathLike, info, extent: extents.Extent | None
     if info.format in ffmpeg.FORMATS:
         return True
     raise Unreadable(
-        f"{more:,} bytes follow its sound, and libsndfile would play them: export it again, or convert it to FLAC or WAV"
+        f"{more:,} bytes follow its sound, and libsndfile would decode them: export it again, or convert it to FLAC or WAV"
     )
 
 
 def _words(info) -> str:
-    return f"{info.frames / info.samplerate:.1f} s" if 0 < info.frames < UNKNOWN else "nothing of it"
+    return f"{info.frames / info.samplerate:.1f} s" if 0 < info.frames < UNKNOWN else "nothing"

@@ -1,5 +1,8 @@
-"""libmpg123, which libsndfile reads MP3 with, writes remarks to standard error ("Note: Illegal Audio-MPEG-Header 0x00000000 at
-offset 12060."). They name no file, and libsndfile has no switch for them. What matters of them `probe` and `decode` find out."""
+"""Silence libmpg123, with which libsndfile reads MP3.
+
+It writes remarks to standard error ("Note: Illegal Audio-MPEG-Header 0x00000000 at offset 12060.") that name no file, and
+libsndfile cannot switch them off. `probe` and `decode` find the defects that matter.
+"""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Decode a dataset's clips into PCM shards, once; what cannot be used goes to quarantine, and the rest goes on."""
+"""Decode the clips of a dataset into PCM shards; unusable clips are moved to the quarantine table."""
 
 import hashlib
 import os
@@ -168,5 +168,5 @@ def _refuse_changed(path: str, sha256: str, found: Exception | None = None) -> N
     """Raise `Unreadable` where the file is no longer the one that the manifest lists, which explains what was `found` wrong."""
     if os.path.exists(path) and files.sha256(path) != sha256:
         raise probe.Unreadable(
-            "it changed while it was read, or since it was listed: run again when it is at rest"
+            "it changed while it was read, or after it was listed: run again when nothing writes to it"
         ) from found

@@ -1,4 +1,4 @@
-"""What every stage stands on: files, tables, shards, the clip cache, parameters, records. A change here makes every stage stale.
+"""Used by every stage: files, tables, shards, the clip cache, parameters, records. A change here makes every stage stale.
 
-Not here: what belongs to one kind of stage, and what shapes no result (`pipelines/harness`).
+Code of one kind of stage is in the package of that stage; code that does not affect results is in `pipelines/harness`.
 """

@@ -1,14 +1,15 @@
-"""What was computed of a clip, kept by content: the key is the hash of the sound, the parameters and the code's version.
+"""The clip cache: results for a clip, keyed by the hash of its sound, the parameters and the code's version.
 
 Files `<folder>/<kind>/<two digits>/<key>.npy` (arrays) or `.json` (small records), each written under a temporary name and
 renamed, so that several processes may use the cache at once and a killed one leaves nothing half-written. The cache may
-be deleted at any time: it costs time and nothing else. Every entry carries a hash of its content, and one that no longer has
-it (a disk that forgot, a file written over) is as good as not there. A cache that may only be read is read. Reading marks an
-entry as used; `prune` removes what was used longest ago.
+be deleted at any time, which costs time only. Every entry has a hash of its content; an entry that no longer matches it (a faulty
+disk, an overwritten file) is a cache miss. A read-only cache is read and not written. Reading marks an entry as used; `prune`
+removes the least recently used entries.
 
-Whole shards are kept beside the clips in them, as links: where nothing changed, nothing is copied.
+Whole shards are cached too, as links, so that nothing is copied where nothing changed.
 
-The folder is `.cache/clips`, or what CONSERVATORY_CACHE says (several projects may share one). A size limit of 0 turns it off.
+The folder is `.cache/clips`, or that of CONSERVATORY_CACHE (several projects may share one). A size limit of 0 turns the cache
+off.
 """
 
 import contextlib
@@ -169,9 +170,9 @@ def _room(kind: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             log.warning(
-                "the disk is full: %s is not kept in %s (conservatory cache --prune makes room)", kind, folder()
+                "the disk is full: %s is not cached in %s (free space with conservatory cache --prune)", kind, folder()
             )
         elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            log.warning("%s may not be written: %s is not kept", folder(), kind)
+            log.warning("%s is not writable: %s is not cached", folder(), kind)
         else:
             raise

@@ -1,4 +1,4 @@
-"""Chunks of clips, straight from shards: what a tagger reads, for training and for embedding."""
+"""Read chunks of clips from shards: the input of taggers, in training and in embedding."""
 
 import os
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def check_input(tagger: str, network: str, reads: str, can_read: dict[str, dict]
     """
     rate = settings["audio"]["sample_rate"]
     if rate != SAMPLE_RATE:
-        raise SystemExit(f"taggers listen at {SAMPLE_RATE} Hz, and audio.sample_rate in params.yaml is {rate}")
+        raise SystemExit(f"taggers read audio at {SAMPLE_RATE} Hz, but audio.sample_rate in params.yaml is {rate}")
     if reads not in can_read:
         raise SystemExit(
             f"taggers.{tagger}.reads in params.yaml is {reads!r}, and the network {network} reads {' or '.join(can_read)}"
@@ -63,7 +63,7 @@ class Clips:
         self.step = chunk if self.waveform else chunk // hop
 
     def crop(self, clip_id: str, start: int) -> np.ndarray:
-        """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""
+        """`(samples,)` or `(frames, bands)` float32 from row `start`; a shorter clip is repeated."""
         shard, offset, length = self.places[clip_id]
         part = self.read(shard, offset + start, min(self.length, length - start))
         if len(part) < self.length:

@@ -1,6 +1,6 @@
 """The version of a piece of code: a hash of its source, of what it imports from this project, and of the libraries it uses.
 
-What is cached under a version is found again only as long as all of these are what they were.
+An entry cached under a version is found only while all of these are unchanged.
 """
 
 import ast
@@ -13,9 +13,9 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn"}  # imported under another name
 SETUP = ("pipelines.core", "pipelines.harness")
-"""Packages that carry results and do not shape them."""
+"""Packages that store results and do not change them."""
 SHAPING = {"pipelines.core.pcm"}
-"""What shapes them all the same."""
+"""Exceptions: they do change results."""
 
 
 @cache

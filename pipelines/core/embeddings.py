@@ -1,4 +1,4 @@
-"""Embeddings and tag scores on disk: a row a clip, a float32 vector each."""
+"""Embeddings and tag scores as Parquet: one row per clip, with a float32 vector."""
 
 import os
 
@@ -17,18 +17,18 @@ EMBEDDINGS = pa.schema(
 ANSWERS = pa.schema(
     [
         column("clip_id", pa.string(), "a scored clip"),
-        column("target", pa.string(), "what the classes are"),
-        column("probe", pa.string(), "what was taught the classes"),
+        column("target", pa.string(), "the target, whose values are the classes"),
+        column("probe", pa.string(), "the probe"),
         column("embedding", pa.string(), "from what"),
         column("actual", pa.string(), "the clip's class"),
-        column("predicted", pa.string(), "the probe's answer"),
+        column("predicted", pa.string(), "the class predicted by the probe"),
     ]
 )
 ASSIGNMENTS = pa.schema(
     [
         column("clip_id", pa.string(), "the clip, as in the manifest"),
-        column("target", pa.string(), "what the classes are"),
-        column("embedding", pa.string(), "what was clustered"),
+        column("target", pa.string(), "the target, whose values are the classes"),
+        column("embedding", pa.string(), "the embedding that was clustered"),
         column("actual", pa.string(), "the clip's class"),
         column("predicted", pa.string(), "the class its cluster was matched to"),
     ]
@@ -42,9 +42,9 @@ PREDICTIONS = pa.schema(
 DEGRADED = pa.schema(
     [
         column("clip_id", pa.string(), "a scored clip, as in the manifest"),
-        column("degradation", pa.string(), "what its sound went through"),
-        column("embedding", pa.string(), "the tagger or baseline that heard it"),
-        column("vector", pa.list_(pa.float32()), "its embedding, as of a clip as it is"),
+        column("degradation", pa.string(), "the degradation of its sound"),
+        column("embedding", pa.string(), "the tagger or baseline that made the outputs"),
+        column("vector", pa.list_(pa.float32()), "its embedding, as for an unchanged clip"),
         column("scores", pa.list_(pa.float32()), "of a tagger: probability of each tag of its config", null=True),
     ]
 )

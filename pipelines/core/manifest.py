@@ -1,4 +1,4 @@
-"""The contract between stages: the tables of a dataset's clips, and which clips and groups later stages work on."""
+"""The contract between stages: schemas of the tables of a dataset's clips, and the clips and groups that later stages use."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ MANIFEST = pa.schema(
             "clip_id", pa.string(), "first 16 hex digits of the file's SHA-256 (~2, ~3 for exact copies)", unique=True
         ),
         column("path", pa.string(), "audio file, relative to the project, or absolute"),
-        column("title", pa.string(), "what a person calls the clip"),
+        column("title", pa.string(), "title of the clip for display"),
         column("tags", pa.list_(pa.string()), "multi-label truth; empty where the dataset has none"),
         column("split", pa.string(), "train, validation, test; all where there is no split"),
         column("group", pa.string(), "work or artist: never on two sides of a split"),
@@ -24,7 +24,7 @@ MANIFEST = pa.schema(
         column("channels", pa.int32(), "channels of the file"),
         column("n_bytes", pa.int64(), "size of the file", unit="byte"),
         column("sha256", pa.string(), "hash of the file's bytes"),
-        column("source", pa.string(), "where the music comes from"),
+        column("source", pa.string(), "source of the music"),
         column("licence", pa.string(), "licence of that source"),
     ]
 )
@@ -47,7 +47,7 @@ PIECES = pa.schema(
 
 HEARD = pa.schema(
     [
-        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column("clip_id", pa.string(), "a decoded clip", unique=True),
         column("sha256", pa.string(), "hash of its samples"),
     ]
 )
@@ -55,7 +55,7 @@ HEARD = pa.schema(
 
 COPIES = pa.schema(
     [
-        column("clip_id", pa.string(), "a clip that was decoded", unique=True),
+        column("clip_id", pa.string(), "a decoded clip", unique=True),
         column(
             "group",
             pa.string(),

@@ -1,4 +1,4 @@
-"""How many unusable files a dataset bears before a run stops: `max_quarantined` of params.yaml."""
+"""Stop a run when too many files of a dataset are unusable (`max_quarantined` of params.yaml)."""
 
 import re
 
@@ -8,7 +8,7 @@ NOT_MUSIC = "not an audio file by its name"
 NOT_NOTES = "not a MIDI file by its name"
 WITHDRAWN = "withdrawn"
 FLOOR = 10
-"""So many are always borne, of at most half of a dataset: of a few files one is more than any small share."""
+"""This many are always allowed, up to half of a dataset: with few files, one is a large share."""
 
 
 def faults(quarantine: pd.DataFrame) -> int:
@@ -18,13 +18,13 @@ def faults(quarantine: pd.DataFrame) -> int:
 
 
 def kind(reason: str) -> str:
-    """What reasons of one kind have in common: what stands before the first colon, without its numbers. A digit of a word (.m4a,
+    """What reasons of one kind have in common: the text before the first colon, without its numbers. A digit of a word (.m4a,
     UTF-8) is none."""
     return re.sub(r"(?<![\w.])(?<!\w-)\d[\d,.]*%?", "…", reason.partition(": ")[0])
 
 
 def share(settings: dict, dataset: str) -> float:
-    """The share that a dataset bears: its own, or the default."""
+    """The largest share of unusable files of a dataset: its own, or the default."""
     limits = settings["max_quarantined"]
     return limits.get(dataset, limits["default"])
 

@@ -1,8 +1,8 @@
 """Read params.yaml, and change it without losing its comments.
 
-DVC writes the names in it into the commands of stages and hands those to a shell. So `read` refuses a name that a shell could
-take for anything but a word, and `python -m pipelines.ops.settings`, which reads the file and checks every value, stands before
-each such command in dvc.yaml: a plain `dvc repro` goes no further than that either.
+DVC writes the names in it into the commands of stages, which a shell runs. So `read` refuses a name that a shell could take for
+anything but a word. In dvc.yaml each such command follows `python -m pipelines.ops.settings`, which checks every value of the
+file, so that a plain `dvc repro` stops there too.
 """
 
 import re
@@ -49,15 +49,15 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     folder, `SystemExit` with a sentence for a file that cannot be one of parameters, or a name that could be more than a word
     to a shell."""
     if not path.exists():
-        raise FileNotFoundError(f"{PARAMS} is not here: run this in the project's folder (now in {Path.cwd()})")
+        raise FileNotFoundError(f"{PARAMS} does not exist: run this in the project's folder (now in {Path.cwd()})")
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, no date, too long a number
-        raise SystemExit(f"{PARAMS} is not YAML any more: {' '.join(str(error).split())}") from error
+        raise SystemExit(f"{PARAMS} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
-        raise SystemExit(f"{PARAMS} holds no table of parameters: get it back with git checkout {PARAMS}")
+        raise SystemExit(f"{PARAMS} contains no table of parameters: restore it with git checkout {PARAMS}")
     if _n_values(settings, {}) > MAX_VALUES:
-        raise SystemExit(f"{PARAMS} stands for more than {MAX_VALUES:,} values: take its *aliases out")
+        raise SystemExit(f"{PARAMS} expands to more than {MAX_VALUES:,} values: remove its *aliases")
     _check_names(settings)
     return settings
 

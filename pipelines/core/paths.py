@@ -1,4 +1,4 @@
-"""Where the outputs of stages are, relative to the project's folder. dvc.yaml names the same paths as text."""
+"""Paths of the outputs of stages, relative to the project's folder. dvc.yaml has the same paths as text."""
 
 from pathlib import Path
 

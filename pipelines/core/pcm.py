@@ -1,4 +1,4 @@
-"""Samples as numbers (between int16 and float32, from several channels to one or two), and the index of those in shards."""
+"""Convert PCM samples (int16 and float32, several channels to one or two); the schema of the index of PCM shards."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Others' words on a terminal: names of files and titles can hold characters that move its cursor or hide what is there."""
+"""Print file names and titles safely: they can contain characters that move a terminal's cursor or hide its text."""
 
 import re
 

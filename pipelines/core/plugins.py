@@ -1,4 +1,4 @@
-"""Load one of the files that users add: a dataset, a feature, a tagger, a baseline. Each kind has a folder of `pipelines/`."""
+"""Load a plugin by name: a dataset, a feature, a tagger or a baseline. Each kind has a folder in `pipelines/`."""
 
 import difflib
 import importlib
@@ -24,5 +24,7 @@ def load(kind: str, folder: str, name: str, function: str) -> ModuleType:
         known = sorted(path.stem for path in (PROJECT / folder).glob("[!_]*.py"))
         near = difflib.get_close_matches(name, [other for other in known if other != name], 1)
         meant = f"; do you mean {near[0]}?" if near else ""
-        raise ValueError(f"no {kind} {name!r}: write {folder}/{name}.py with {function}() (see its neighbours){meant}")
+        raise ValueError(
+            f"no {kind} {name!r}: write {folder}/{name}.py with {function}() (see the other files there){meant}"
+        )
     return found

@@ -1,4 +1,4 @@
-"""The record a stage leaves beside its outputs."""
+"""Write and read the record of a stage: figures, checks, table schema, plots, and hashes of its code."""
 
 import ast
 import hashlib

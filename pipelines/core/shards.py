@@ -1,7 +1,7 @@
-"""NPY shards: many arrays end to end in few memory-mapped files, and a Parquet index of where each lies.
+"""NPY shards: many arrays end to end in few memory-mapped files, with a Parquet index of their positions.
 
-Time is the first axis (PCM: `(samples,)`; frames: `(frames, bands)`), so that a crop is one contiguous read. One file a
-clip would be eight times slower to crop from and minutes slower to version.
+Time is the first axis (PCM: `(samples,)`; frames: `(frames, bands)`), so that a crop is one contiguous read. With one file per
+clip, a crop would take eight times as long, and DVC minutes longer.
 """
 
 import os
@@ -28,7 +28,7 @@ INDEX = pa.schema(
 
 MAX_FILES = 512  # a process may have some 1,000 open; beyond, crops come from the maps alone
 SPOILT = (ValueError, EOFError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError, TokenError)
-"""What numpy raises of a spoilt NPY file."""
+"""Exceptions of numpy for a damaged NPY file."""
 HEADER_BYTES = 128  # reserved at the start: the row count is known, and the header written, last
 
 
@@ -81,7 +81,7 @@ def open_shards(folder: str | os.PathLike) -> list[np.ndarray]:
     spoilt."""
     paths = sorted(Path(folder).glob("shard-*.npy"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no shard-*.npy: run the stage that makes it")
+        raise FileNotFoundError(f"{folder} contains no shard-*.npy: run the stage that makes it")
     return [_open(path) for path in paths]
 
 

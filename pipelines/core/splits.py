@@ -1,4 +1,4 @@
-"""Splits by group: how one is made, and checks of a manifest's split that become asset checks."""
+"""Splits by group: how one is made, and checks of a split (no clip and no group on two sides) that become asset checks."""
 
 import unicodedata
 from collections import Counter
@@ -12,7 +12,7 @@ SIDES = ("train", "validation", "test")
 MIN_CLIPS = 5  # a class with fewer test clips gets a warning: its F1 means little
 
 
-NO_GROUPS = "no two clips share a group: clips of one work or artist may stand on two sides, and count as independent"
+NO_GROUPS = "no two clips share a group: clips of one work or artist may be on two sides, and count as independent"
 
 
 def is_grouped(clips: pd.DataFrame) -> bool:
@@ -62,7 +62,7 @@ def lost_classes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
 
 
 def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
-    """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, labels that can be told apart.
+    """Name -> (passed, sentence): no group and no exact copy on two sides, no class nearly empty, distinct spellings of labels.
     None where it cannot be known."""
     sides = manifest.groupby("group")["split"].nunique()
     leaks = sides[sides > 1].index.tolist()
@@ -86,7 +86,7 @@ def audit(manifest: pd.DataFrame) -> dict[str, tuple[bool | None, str]]:
     same = [names for column in targets for names in alike(manifest[column].dropna().astype(str))]
     checks["labels can be told apart"] = (
         not same,
-        "; ".join("read as one: " + ", ".join(map(repr, names)) for names in same) or "no two read as one",
+        "; ".join("spelled alike: " + ", ".join(map(repr, names)) for names in same) or "no two are spelled alike",
     )
     scored = manifest[manifest["split"].isin(["test", "all"])]
     for column in targets:

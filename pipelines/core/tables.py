@@ -1,8 +1,7 @@
 """Parquet tables with a schema that is checked when written and when read.
 
-A schema is a plain `pyarrow.Schema` built with `column()`: each column has a type, a sentence, a unit
-where it has one, and whether it may be null or must be unique. The sentence travels in the file's metadata, so
-whoever opens it elsewhere can read what a column means.
+A schema is a `pyarrow.Schema` built with `column()`: each column has a type, a description, a unit where it has one, and whether
+it may be null or must be unique. The description is stored in the file's metadata, where other programs can read it.
 """
 
 import os
@@ -33,7 +32,9 @@ def check(table: pa.Table, schema: pa.Schema, where: str) -> None:
     """
     for field in schema:
         if field.name not in table.column_names:
-            raise SchemaError(f"{where}: column {field.name!r} is missing; it holds: {field.metadata[b'doc'].decode()}")
+            raise SchemaError(
+                f"{where}: column {field.name!r} is missing; it contains: {field.metadata[b'doc'].decode()}"
+            )
         values = table.column(field.name)
         if values.type != field.type:
             raise SchemaError(f"{where}: column {field.name!r} is {values.type}, not {field.type}")
@@ -44,7 +45,7 @@ def check(table: pa.Table, schema: pa.Schema, where: str) -> None:
         if field.metadata.get(b"unique") == b"true" and len(pc.unique(values)) != len(values):
             counts = pc.value_counts(values).to_pylist()
             twice = next(row["values"] for row in counts if row["counts"] > 1)
-            raise SchemaError(f"{where}: column {field.name!r} must be unique, but {twice!r} is there more than once")
+            raise SchemaError(f"{where}: column {field.name!r} must be unique, but {twice!r} occurs more than once")
 
 
 def write_table(frame: pd.DataFrame | pa.Table, path: str | os.PathLike, schema: pa.Schema) -> None:

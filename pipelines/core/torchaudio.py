@@ -1,8 +1,8 @@
-"""torchaudio, also beside a CPU build of torch. Use its functions for tensors only: its `load` and `save` need TorchCodec.
+"""Import torchaudio, also with a CPU build of torch. Use its functions for tensors only: its `load` and `save` need TorchCodec.
 
-The one build on PyPI is linked to CUDA, and beside a CPU torch `import torchaudio` ends in an OSError (`libc10_cuda.so`). Only
-filters and alignments use that library. So its absence is declared, as a build without the extension declares it: filters then
-run in Python, alignments do not run, nothing else changes. Beside a CUDA torch nothing is done.
+The only build on PyPI is linked to CUDA, and with a CPU torch `import torchaudio` raises OSError (`libc10_cuda.so`). Only filters
+and alignments use that library. So this module declares the extension absent, as a build without it does: filters then run in
+Python, alignments do not run, and nothing else changes. With a CUDA torch it does nothing.
 """
 
 import importlib

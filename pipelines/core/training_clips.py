@@ -1,4 +1,4 @@
-"""Which clips of the training dataset a tagger hears: `training.leave_out` keeps classes from all of them, to be met later."""
+"""Select the clips a tagger trains on: clips of the training dataset, without the classes of `training.leave_out`."""
 
 import pandas as pd
 import pyarrow as pa
@@ -8,9 +8,9 @@ from pipelines.core.tables import column
 ROLES = {
     "reference": "taggers are trained on it",
     "validation": "taggers are chosen by it",
-    "held_out": "a test clip of a class that taggers know",
-    "outside": "of a left-out class and of no work that is heard",
-    "shared": "of a left-out class, but its work is heard under another class",
+    "held_out": "a test clip of a class in training",
+    "outside": "of a left-out class, and of a work without training clips",
+    "shared": "of a left-out class, but its work has training clips of another class",
 }
 
 # data/space/clips.parquet, with the `target_*` columns of the manifest
@@ -34,7 +34,7 @@ def left_out(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.
         if column not in clips:
             known = [name.removeprefix("target_") for name in clips if name.startswith("target_")]
             raise SystemExit(
-                f"training.leave_out in params.yaml names the target {target!r}, which training.dataset has not; it has "
+                f"training.leave_out in params.yaml names the target {target!r}, which training.dataset does not have; it has "
                 f"{', '.join(known) or 'none'} ({{}} leaves nothing out)"
             )
         classes, known = [str(name) for name in classes], sorted(clips[column].dropna().unique())
@@ -42,16 +42,16 @@ def left_out(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.
         if unknown:
             raise SystemExit(
                 f"training.leave_out.{target} in params.yaml names {', '.join(map(repr, unknown))}, which no clip of "
-                f"training.dataset is; there is {', '.join(known)}"
+                f"training.dataset has; its classes are {', '.join(known)}"
             )
         mask |= clips[column].isin(classes)
     return mask
 
 
 def roles(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.Series:
-    """What each clip of the training dataset is to the taggers: a key of `ROLES`.
+    """The role of each clip of the training dataset in training: a key of `ROLES`.
 
-    A left-out clip whose group (work, artist) is heard under another class is no stranger: "shared".
+    A left-out clip whose group (work, artist) has training clips of another class is "shared", not "outside".
     """
     left = left_out(clips, leave_out)
     role = clips["split"].map({"train": "reference", "validation": "validation"}).fillna("held_out")
@@ -61,7 +61,7 @@ def roles(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.Ser
 
 
 def heard_groups(role: pd.Series, group: pd.Series) -> set[str]:
-    """The groups of the clips that training or validation heard."""
+    """The groups of training and validation clips."""
     heard = role[role.isin(["reference", "validation"])].index
     return set(group.loc[heard])
 

@@ -1,12 +1,12 @@
-"""One module a dataset, all of the same shape; `datasets.<name>.module` in params.yaml names the module.
+"""One module per dataset, all with the same interface; `datasets.<name>.module` in params.yaml names the module.
 
 A module has, in this order: a docstring that says what the music is, `BIBTEX`, `LICENSE_INFO`, and
 
 `build(raw_dir: Path, entry: dict) -> dict`
-    Fill `raw_dir` (data/raw/<name>/, empty) with what was published, verified, or with what installed
-    packages give. `entry` is the dataset's entry of params.yaml. Returns figures for the stage's record.
+    Fill `raw_dir` (data/raw/<name>/, empty) with the published files, verified, or with files built from installed
+    packages. `entry` is the dataset's entry of params.yaml. Returns figures for the stage's record.
 `clips(raw_dir: Path, entry: dict) -> pandas.DataFrame`
-    A row a clip: `CLIP_COLUMNS`, and one `target_<name>` column (string, may be null) a clustering target.
+    One row per clip: `CLIP_COLUMNS`, and one `target_<name>` column (string, may be null) per clustering target.
 
 A module never decodes audio and never drops a clip: unreadable files are rows like any other, and the
 manifest and audio stages move them to the quarantine table with the reason. It may leave
@@ -19,11 +19,11 @@ from pipelines.core import plugins
 
 CLIP_COLUMNS = {
     "path": "audio file, relative to raw_dir, or absolute where the user's files stay where they are",
-    "title": "what a person calls the clip",
+    "title": "title of the clip for display",
     "tags": "list of strings: the multi-label truth, empty where there is none",
     "split": "train, validation, test, or all where there is no split",
-    "group": "clips of one group (work, artist) never stand on two sides of a split; empty: the artist that the file's tags name",
-    "source": "where the music comes from",
+    "group": "work or artist, never on two sides of a split; empty: the artist in the file's tags",
+    "source": "source of the music",
     "licence": "the licence of that source",
 }
 

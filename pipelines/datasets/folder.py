@@ -1,7 +1,7 @@
 """A user's own folder or CSV of labelled audio, as `conservatory add` records it.
 
-The files are read where they are and never touched. Labels become the clustering target `label`; they are not tags,
-since the taggers do not know them.
+The files are read in place and never changed. Labels become the clustering target `label`. They are not tags, because no tagger
+was trained on them.
 """
 
 from pathlib import Path
@@ -16,13 +16,13 @@ LICENSE_INFO = "the user's own"
 
 
 def build(raw_dir: Path, entry: dict) -> dict:
-    """Record what lies in `entry["path"]`. Raises `SourceError` if it is not what `entry["fingerprint"]` says."""
+    """List the files of `entry["path"]`. Raises `SourceError` if they do not match `entry["fingerprint"]`."""
     files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:
         raise listing.SourceError(
-            f"{entry['path']} is not what params.yaml recorded (fingerprint {found}, not {entry['fingerprint']}): files "
-            "were added, changed or removed. `conservatory run` records the present state and goes on."
+            f"{entry['path']} does not match params.yaml (fingerprint {found}, not {entry['fingerprint']}): files "
+            "were added, changed or removed. `conservatory run` records the present files and continues."
         )
     write_table(files, raw_dir / "files.parquet", listing.LISTING)
     usable = files[files["problem"] == ""]

@@ -1,17 +1,17 @@
 """GTZAN: 1,000 excerpts of 30 s in ten genres (Tzanetakis and Cook 2002, doi 10.1109/TSA.2002.800560).
 
-The most used collection of genre recognition, and one with known faults (Sturm 2013, arXiv 1306.1461): exact and near copies,
-artists on both sides of a random split, excerpts under two genres, damaged files. So a score on it needs the split's
-name beside it, which the manifest's `source` carries.
+The dataset most used in genre recognition, with known faults (Sturm 2013, arXiv 1306.1461): exact and near copies, artists on
+both sides of a random split, excerpts with two genres, damaged files. So a score on it must be given with the name of the split,
+which the manifest's `source` contains.
 
 `split`
     `fault_filtered` (default): train 443, validation 197, test 290, no artist on two sides, 70 excerpts left out
-    (Kereliuk, Sturm and Larsen 2015, arXiv 1507.04761). `full`: all 1,000 without a split, what clustering and most old
-    papers use. `artist_folds` with `fold: 1`, `2` or `3`: Foleis and Tavares' three folds grouped by artist (2020,
-    doi 10.1016/j.asoc.2020.106127): the fold is the test set and the others train; what the folds leave out is left out.
+    (Kereliuk, Sturm and Larsen 2015, arXiv 1507.04761). `full`: all 1,000 without a split, as in clustering and most old papers.
+    `artist_folds` with `fold: 1`, `2` or `3`: Foleis and Tavares' three folds grouped by artist (2020, doi
+    10.1016/j.asoc.2020.106127): the fold is the test set, the others are the training set, and excerpts in no fold are left out.
 `variant`
-    `published` (default): as the split has it. `no_corrupt`: without `CORRUPT`. `no_copies`: of excerpts with the same bytes
-    and in the split one stays, and none where they stand under two genres. `clean`: both.
+    `published` (default): the split unchanged. `no_corrupt`: without `CORRUPT`. `no_copies`: of excerpts of the split with the
+    same bytes one is kept, or none if their genres differ. `clean`: both.
 `checksums`
     `index` (default): a WAV whose MD5 is not that of mirdata's index goes to quarantine. `ignore`: for copies that were
     encoded again. Other formats are not in the index, are read as they are, and are counted as unverified.
@@ -161,7 +161,9 @@ def read_index(path: Path) -> dict[str, str]:
         tracks = json.loads(published.read_text(path))["tracks"]
         return {name: tracks[name]["audio"][1] for name in sorted(tracks)}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise DatasetError(f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or get it again") from error
+        raise DatasetError(
+            f"{path} is not mirdata's index of GTZAN ({error!r}): delete it, or download it again"
+        ) from error
 
 
 def read_list(path: Path, index: dict[str, str]) -> list[str]:
@@ -180,7 +182,9 @@ def read_folds(folder: str, index: dict[str, str]) -> dict[str, tuple[int, str]]
     for fold in FOLDS:
         path = Path(folder).expanduser() / f"f{fold}_evaluate_groups.txt"
         if not path.is_file():
-            raise DatasetError(f"{path} is not there: get it from {FOLDS_FROM}, and name its folder as `artist_folds`")
+            raise DatasetError(
+                f"{path} does not exist: download it from {FOLDS_FROM}, and name its folder as `artist_folds`"
+            )
         for number, line in enumerate(published.read_text(path).splitlines(), start=1):
             file, _, artist = line.strip().partition("\t")
             where = f"{path}, line {number}"
@@ -189,7 +193,7 @@ def read_folds(folder: str, index: dict[str, str]) -> dict[str, tuple[int, str]]
             name = _known(file, index, where)
             if name in found or not artist or artists.setdefault(artist, fold) != fold:
                 raise DatasetError(
-                    f"{where}: {line!r} is a second time there, or its artist in two folds: get it again"
+                    f"{where}: {line!r} is listed twice, or its artist is in two folds: download it again"
                 )
             found[name] = (fold, artist)
     return found
@@ -226,14 +230,14 @@ def _sides(split: str, entry: dict, index: dict[str, str], folds: dict[str, tupl
         path = published.metadata(remote, entry, "gtzan", OTHERWISE)
         for name in read_list(path, index):
             if sides.setdefault(name, side) != side:
-                raise DatasetError(f"{path}: {name} is in the list of {sides[name]} too: get the lists again")
+                raise DatasetError(f"{path}: {name} is in the list of {sides[name]} too: download the lists again")
     return sides
 
 
 def _known(file: str, index: dict[str, str], where: str) -> str:
     name = _track(Path(file).stem)
     if name not in index:
-        raise DatasetError(f"{where}: {file!r} is no excerpt of GTZAN's index: get the file again")
+        raise DatasetError(f"{where}: {file!r} is no excerpt of GTZAN's index: download the file again")
     return name
 
 
@@ -276,7 +280,7 @@ def _problem(path: Path | None, md5: str, expected: str, must_match: bool, folde
         return f"it is not in {folder}: copy it there, or download GTZAN again"
     if must_match and path.suffix.lower() == ".wav" and md5 != expected:
         return (
-            "its bytes are not those of mirdata's index: a damaged copy, or one that was encoded again; get it again, or set "
+            "its MD5 differs from mirdata's index: the copy is damaged or was encoded again; download it again, or set "
             "`checksums: ignore` under the dataset"
         )
     return ""

@@ -84,14 +84,14 @@ def build(raw_dir: Path, entry: dict) -> dict:
     for side in SIDES:
         for row in read_tsv(_list(entry, split, f"{SUBSETS[subset]}-{side}.tsv"), side, f"split-{split}, {subset}"):
             if not row["problem"] and int(row["path"][:2]) not in wanted:
-                left_out["in archives that were not asked for"] += 1
+                left_out["in archives that were not selected"] += 1
                 continue
             if row["path"] in seen:
                 row["problem"], row["path"] = "the track is in the split's lists twice", f"{row['path']} in {side}"
             seen.add(row["path"])
             rows.append(row)
     if not rows:
-        raise DatasetError(f"no track of the lists is in the archives asked for ({entry.get('archives', 'all')})")
+        raise DatasetError(f"no track of the lists is in the selected archives ({entry.get('archives', 'all')})")
     files = _audio(entry, quality, wanted)
     paths = published.place({key: files[key] for key in (_key(row) for row in rows) if key in files}, raw_dir, entry)
     for row in rows:
@@ -124,7 +124,7 @@ def read_tsv(path: Path, side: str, version: str) -> list[dict]:
         if problem:
             where = f"{path.name}, line {number}"
             rows.append(
-                published.row(where, source=where, licence=LICENSE_INFO, problem=f"{problem}: get the list again")
+                published.row(where, source=where, licence=LICENSE_INFO, problem=f"{problem}: download the list again")
             )
             continue
         track, artist, _, audio, _, *tags = fields
@@ -152,7 +152,7 @@ def read_checksums(path: Path) -> dict[str, str]:
     for number, line in enumerate(published.read_text(path).splitlines(), start=1):
         match = re.fullmatch(r"([0-9a-f]{64}) +(\S+-(\d\d)\.tar)", line.strip())
         if not match:
-            raise DatasetError(f"{path}, line {number}: {line!r} is no checksum and archive: get the list again")
+            raise DatasetError(f"{path}, line {number}: {line!r} is no checksum and archive: download the list again")
         found[match[2]] = match[1]
     return found
 
@@ -197,7 +197,9 @@ def _metadata(path: str) -> Path:
     for root in (folder, folder / "data"):
         if (root / path).is_file():
             return root / path
-    raise DatasetError(f"{path} is not in the publishers' {METADATA.name}: get it from the repository and use `local`")
+    raise DatasetError(
+        f"{path} is not in the publishers' {METADATA.name}: download it from the repository and use `local`"
+    )
 
 
 def _audio(entry: dict, quality: str, wanted: set[int]) -> dict[str, Path]:

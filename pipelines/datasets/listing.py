@@ -1,7 +1,7 @@
-"""What lies in a user's own folder: each audio file with its label and content hash, and one fingerprint of it all.
+"""List a user's own folder: each audio file with its label and content hash, and one fingerprint of the whole list.
 
-The files stay where they are, so DVC cannot watch them: instead the dataset's entry in params.yaml carries the
-fingerprint, `conservatory run` brings it up to date, and the recipe in git says which bytes were meant.
+The files stay outside the project, where DVC cannot watch them. Instead the dataset's entry in params.yaml has the fingerprint,
+`conservatory run` updates it, and the recipe in git says which bytes were used.
 """
 
 import codecs
@@ -38,7 +38,7 @@ FOREIGN_SUFFIXES = (
     *(".m4a", ".m4b", ".aac", ".mp4", ".wma", ".wv", ".ape", ".ra", ".dsf", ".dff", ".ac3", ".mka", ".webm", ".weba"),
     *(".3gp", ".amr", ".dts", ".eac3", ".mpc", ".shn", ".tak", ".tta"),
 )
-"""Audio that libsndfile does not read: to be converted, not passed over."""
+"""Audio that libsndfile does not read: it must be converted, and is not ignored."""
 BEGINNINGS = re.compile(
     rb"fLaC|caff|\.snd|ID3[\2-\4]|riff\x2E\x91\xCF\x11|(RIFF|RIFX|RF64)....WAVE|FORM....(AIF[FC]|8SVX|16SV)"
     rb"|OggS.{24,40}(\x01vorbis|OpusHead|\x7FFLAC|Speex   )",
@@ -55,7 +55,7 @@ CSV_ALSO = {
     "split": {"set", "subset", "partition", "fold"},
     "group": {"artist", "album", "band", "work"},
 }
-"""What others call these columns."""
+"""Other names of these columns."""
 SPLIT_ALSO = {
     "train": {"train", "training"},
     "validation": {"validation", "val", "valid", "dev", "development"},
@@ -74,7 +74,7 @@ HASHES = Path(".cache/hashes.json")  # path -> [size, mtime_ns, inode, sha256]: 
 LISTING = pa.schema(
     [
         column("path", pa.string(), "the file, relative to the folder (or to the CSV's folder)", unique=True),
-        column("label", pa.string(), "its label; empty where the folder has none"),
+        column("label", pa.string(), "its label; empty if the folder has none"),
         column("split", pa.string(), "train, validation, test; all where none is given"),
         column("group", pa.string(), "artist or work; the path where none is given"),
         column("sha256", pa.string(), "hash of the file's bytes; empty where it could not be read"),
@@ -110,12 +110,12 @@ def scan(path: str | os.PathLike, follow_links: bool = False) -> pd.DataFrame:
     try:
         rows = _scan_folder(path, follow_links) if path.is_dir() else _scan_csv(path)
     except PermissionError as error:
-        raise SourceError(f"{error.filename} may not be read: give yourself permission, then try again") from error
+        raise SourceError(f"{error.filename} is not readable: give yourself permission, then try again") from error
     _hash(path if path.is_dir() else path.parent, rows)
     if all(row["problem"] for row in rows):
         found = "; ".join(f"{n} x {problem}" for problem, n in Counter(row["problem"] for row in rows).most_common(3))
         raise SourceError(
-            f"{path} holds no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files that "
+            f"{path} contains no usable audio ({found or 'it is empty'}): it should look like <label>/<file>, with files that "
             f"libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, AU, ...), or be a CSV with the columns path,label"
         )
     return pd.DataFrame(sorted(rows, key=lambda row: row["path"]), columns=LISTING.names)
@@ -153,7 +153,7 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
             if target in (place.resolve(), *place.resolve().parents):
                 folders.remove(name)
                 relative = (place / name).relative_to(root)
-                rows.append(_row(str(relative), relative.parts[0], problem="a link to a folder that holds it"))
+                rows.append(_row(str(relative), relative.parts[0], problem="a link to a folder that contains it"))
             elif not follow_links and inside not in target.parents:
                 folders.remove(name)
                 relative = (place / name).relative_to(root)
@@ -254,12 +254,12 @@ def _scan_csv(path: Path) -> list[dict]:
     except csv.Error as error:
         why = str(error)
         if "end of data" in why:
-            why = "a quotation mark is opened and not closed"
+            why = "an opening quotation mark is not closed"
         elif "expected after" in why:
             why = "a quotation mark inside a name must be doubled, and quotes put around the name"
         raise SourceError(f"{path}, line {reader.line_num + 1 + first}: {why}") from error
     if not rows:
-        raise SourceError(f"{path} names no file: below its first line it wants a line path,label for each")
+        raise SourceError(f"{path} names no file: add one line path,label for each file below the first line")
     splits = {row["split"] for row in rows}
     if "all" in splits and len(splits) > 1:
         missing = next(row["path"] for row in rows if row["split"] == "all")
@@ -329,13 +329,15 @@ def _hash(root: Path, rows: list[dict]) -> None:
             if "\\" in row["path"] and os.sep == "/":
                 row["problem"] = "does not exist: its path is written with backslashes; write / instead"
             elif row["path"][0] in QUOTES and row["path"][-1] in QUOTES:
-                row["problem"] = "does not exist: its path stands in quotes that are no CSV's; write \" or none"
+                row["problem"] = (
+                    'does not exist: its path is in quotation marks that are not those of CSV; write " or none'
+                )
         except PermissionError:
-            row["problem"] = "may not be read: give yourself permission"
+            row["problem"] = "is not readable: give yourself permission"
         except OSError as error:
             row["problem"] = f"cannot be read: {error.strerror}"
         except ValueError:
-            row["problem"] = "its name holds a character that no file's can"
+            row["problem"] = "its name contains a character that file names cannot have"
     if fresh != known:
         with atomic(HASHES) as temporary:
             temporary.write_text(json.dumps(fresh))

@@ -1,11 +1,11 @@
 """MagnaTagATune: 25,863 clips of 29 s with 188 tags from the game TagATune (Law et al. 2009).
 
 The usual protocol of tagging papers: folders 0 to b train, c validates, d to f test (12:1:3); the 50 tags with most clips.
-Clips are of 230 artists, and that split is by folder: artists do stand on two sides, which the manifest's check says.
+The clips are of 230 artists, and the split is by folder: artists are on both sides, and the manifest's check reports it.
 
 `untagged`: `leave_out` (default, as the papers do): clips without one of the 50 tags are not used, and counted. `keep`: they
     stay, with no tags.
-`group`: `artist` (default), or `song`: then the check is that no song stands on two sides, which is weaker.
+`group`: `artist` (default), or `song`: then the check is that no song is on two sides, which is weaker.
 `local`: a folder that holds `<0 to f>/<clip>.mp3`, and, if you have them, the two tables.
 
 Three of the published files are empty (`EMPTY`) and go to quarantine. Tags are as published, synonyms (`female vocal`,
@@ -131,11 +131,11 @@ def read_annotations(path: Path) -> tuple[dict[str, tuple[str, list[str]]], list
     for number, fields in lines:
         where = f"{path.name}, line {number}"
         if len(fields) != len(header):
-            bad.append((where, f"{len(fields)} columns for {len(header)}: get the table again"))
+            bad.append((where, f"{len(fields)} columns for {len(header)}: download the table again"))
         elif not AUDIO.fullmatch(fields[-1]) or not set(fields[1:-1]) <= {"0", "1"}:
-            bad.append((where, f"no 0 or 1 for each tag, or no clip in {fields[-1]!r}: get the table again"))
+            bad.append((where, f"no 0 or 1 for each tag, or no clip in {fields[-1]!r}: download the table again"))
         elif fields[-1] in found:
-            bad.append((where, f"{fields[-1]} a second time: get the table again"))
+            bad.append((where, f"{fields[-1]} a second time: download the table again"))
         else:
             tags = [tag for tag, said in zip(header[1:-1], fields[1:-1], strict=True) if said == "1"]
             found[fields[-1]] = fields[0], tags
@@ -146,7 +146,7 @@ def read_info(path: Path) -> dict[str, dict[str, str]]:
     """Clip id -> `clip_info_final.csv`'s columns (artist, album, track_number, title); lines without them are left out."""
     header, lines = _table(path)
     if not {"clip_id", "artist", "album", "track_number", "title"} <= set(header):
-        raise DatasetError(f"{path}: its columns should hold clip_id, artist, album, track_number and title")
+        raise DatasetError(f"{path}: its columns should include clip_id, artist, album, track_number and title")
     rows = [dict(zip(header, fields, strict=True)) for _, fields in lines if len(fields) == len(header)]
     return {row["clip_id"]: row for row in rows if row["artist"]}
 
@@ -165,4 +165,4 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             header = next(reader, [])
             return header, [(reader.line_num, fields) for fields in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} is not a table with tabs in UTF-8 ({error}): get it again") from error
+        raise DatasetError(f"{path} is not a table with tabs in UTF-8 ({error}): download it again") from error

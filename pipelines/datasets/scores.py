@@ -2,8 +2,8 @@
 
 Bach's chorales, Palestrina's masses, Monteverdi's madrigals, trecento polyphony, string quartets by Haydn, Mozart and
 Beethoven, and the dance tunes of O'Neill's, Aird's and Ryan's books. The sound is rendered: TimGM6mb.sf2, a family of
-instruments drawn evenly and apart from the style, so that timbre tells nothing of style. A label that a renderer made
-is easy in some ways and hard in others; figures from it are about rendered scores, not recordings.
+instruments drawn uniformly and independently of the style, so that timbre gives no information on style. Figures are about
+rendered scores, not recordings, which may be easier or harder to classify.
 
 Works are chosen by a seed, one clip a work where there are enough (else several excerpts that do not overlap). Clips of
 one work, and of works with the same music under other names or in other keys (pipelines/symbolic/similarity.py), are
@@ -13,8 +13,8 @@ Options of an entry beside those of `scores` in params.yaml:
 
 `soundfont`: another SoundFont (.sf2, .sf3). The same seed and `clips_per_style` give the same works, notes, programs and split,
     in another timbre. The programs are General MIDI's.
-`soundfont_sha256`: the hash of that file, which is refused if it has another; it is what makes the dataset stale.
-`splits`: only these of train, validation, test: with [test], works that no tagger trained on `scores` has heard.
+`soundfont_sha256`: the hash of that file; a file with another hash is refused, and a change of it makes the dataset stale.
+`splits`: only these of train, validation, test; [test] gives works that no tagger was trained on if it was trained on `scores`.
 """
 
 from collections import Counter
@@ -77,14 +77,14 @@ CLIPS = pa.schema(
         column("split", pa.string(), "train, validation, test"),
         column("group", pa.string(), "works with the same music"),
         column("source", pa.string(), "package, version and file"),
-        column("licence", pa.string(), "what the files say"),
+        column("licence", pa.string(), "licence stated in the files"),
         column("target_style", pa.string(), "style"),
         column("target_instrument_family", pa.string(), "the family with the most note-seconds"),
         column("work", pa.string(), "the work, before groups were merged"),
         column("bpm", pa.float64(), "beats a minute", unit="1/min"),
         column("beat", pa.float64(), "quarter notes a beat"),
         column("bar", pa.int32(), "number of the bar where the clip starts"),
-        column("level_dbfs", pa.float64(), "RMS asked for", unit="dBFS"),
+        column("level_dbfs", pa.float64(), "target RMS", unit="dBFS"),
     ]
 )
 

@@ -1,1 +1,1 @@
-"""Scores and checks: clustering, tagging, intervals, split audits. Arrays in, numbers out; no files, no plots."""
+"""What the studies compute: clustering, probes, leaks, drift, robustness. Arrays in, numbers out; no files, no plots."""

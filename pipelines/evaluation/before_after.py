@@ -1,7 +1,7 @@
-"""What becomes of scores when the same clips are changed: before and after, clip by clip.
+"""Paired differences of scores between original and degraded versions of the same clips.
 
-An interval of a difference is paired: both sides are resampled together, whole groups (works, artists) at a time, since their
-clips are alike. Clusters, matchings, probes and embeddings are held.
+Both sides are resampled together, in whole groups (works, artists), because clips of a group are alike. Clusters, matchings,
+probes and embeddings are kept fixed.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def roc_auc(truth: np.ndarray, scores: dict[str, np.ndarray], groups: np.ndarray
     """
     names, (n, n_tags) = list(scores), truth.shape
     if not ((truth.sum(axis=0) > 0) & (truth.sum(axis=0) < n)).any():
-        raise ValueError("no tag is there in some of these clips and not in others")
+        raise ValueError("no tag is present in some of these clips and absent in others")
     every, repeated = np.concatenate(list(scores.values()), axis=1), np.tile(truth, len(names))
 
     def score(rows: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def cosine(points: dict[str, np.ndarray], groups: np.ndarray | None, n_bootstrap
     clean = embedding(clean, first)
     n = len(clean)
     if n < 2:
-        raise ValueError("two clips or more are needed to say how near different clips are")
+        raise ValueError("at least two clips are needed for the similarity of different clips")
     group = numbered(groups, n)
     order = np.random.default_rng(seed).permutation(n)
     shifts = range(1, min(n, 11))

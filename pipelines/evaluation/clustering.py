@@ -1,7 +1,7 @@
-"""Do classes fall out as clusters? Three clusterers, Hungarian matching, and the scores of the matched clusters.
+"""Cluster an embedding, match clusters to classes by the Hungarian algorithm, and score the match.
 
-A clusterer is `(points (clips, d), k, n_init, seed) -> (clips,)` numbers below k; on points with fewer than k distinct places
-it finds fewer clusters. `CLUSTERERS` names them.
+A clusterer is `(points (clips, d), k, n_init, seed) -> (clips,)` numbers below k. With fewer than k distinct points it finds
+fewer clusters. `CLUSTERERS` has the three of the study.
 """
 
 import warnings
@@ -67,7 +67,7 @@ def agglomerative(points: np.ndarray, k: int, n_init: int = 1, seed: int = 0) ->
     """
     n = len(points)
     if n < k:
-        raise ValueError(f"{n} clips cannot make {k} clusters; leave the target out")
+        raise ValueError(f"{n} clips are too few for {k} clusters; leave the target out")
     distances, filled = np.empty(n * (n - 1) // 2), 0
     with threadpool_limits(1):
         rows = (row for chunk in metrics.pairwise_distances_chunked(points, working_memory=64) for row in chunk)
@@ -125,16 +125,16 @@ def evaluate(
     values; None makes each clip its own. Returns (record, class predicted for each clip after matching, confusion `(k, k)`:
     row the true class, column the matched one). The record:
 
-    n, k; crossed: `crossed.crossed_accuracy`, what clips show that had no part in the matching; hungarian_accuracy with ci95
-    (bootstrap over groups, clusters and matching held: it is about this procedure on as many clips, not about new ones);
-    chance: its mean over permuted labels, matched anew each time; macro_f1 and per_class after matching; nmi, ari and
+    n, k; crossed: `crossed.crossed_accuracy`, the accuracy on clips held out of the matching; hungarian_accuracy with ci95
+    (bootstrap over groups, with fixed clusters and matching: it is about this procedure on as many clips, not about new ones);
+    chance: its mean over permuted labels, with a new matching each time; macro_f1 and per_class after matching; nmi, ari and
     v_measure of the raw clusters; silhouette of the clusters (Euclidean), None where there is only one; contrast:
     `contrast.contrast` of the points; repeats: `{"n", "lowest", "highest"}`, the matched accuracies of this clustering and
-    `n_repeats` from other starts (None for 0): what chance in the starts makes of it.
+    `n_repeats` with other seeds (None for 0): the spread caused by random initialisation.
     """
     k, n = len(names), len(labels)
     if clusterer not in CLUSTERERS:
-        raise ValueError(f"no clusterer is called {clusterer!r}; there are {', '.join(CLUSTERERS)}")
+        raise ValueError(f"no clusterer {clusterer!r}; use one of {', '.join(CLUSTERERS)}")
     clusters = CLUSTERERS[clusterer](points, k, n_init, seed)
     predicted = match(labels, clusters, k)[clusters]
     right = predicted == labels

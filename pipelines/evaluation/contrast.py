@@ -1,14 +1,14 @@
-"""Can clips of an embedding be told apart by distance at all?
+"""Concentration of distances: check that the distances between clips of an embedding differ enough to be meaningful.
 
-With fewer clips than dimensions that vary alike, all pairs are about equally far from each other (Beyer et al. 1999, "When
-is nearest neighbor meaningful?"): clusters and neighbours are then noise, whatever the music.
+With fewer clips than dimensions of similar variance, all pairs are about equally far apart (Beyer et al. 1999, "When is nearest
+neighbor meaningful?"). Clusters and neighbours are then noise, for any music.
 """
 
 import numpy as np
 from scipy.spatial.distance import pdist
 
 FLAT = 0.1
-"""A spread below this says that distances hardly differ: of points without any structure it is reached in 50 dimensions."""
+"""With a spread below this, distances hardly differ; points without structure reach it in 50 dimensions."""
 MAX_CLIPS = 1000
 
 

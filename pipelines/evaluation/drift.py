@@ -1,4 +1,4 @@
-"""How far the features of one set of clips have moved from another's: feature by feature, and all together.
+"""Drift of features between two sets of clips: of each feature, and of all together.
 
 The population stability index (Siddiqi 2006; usual reading: below 0.1 stable, above 0.25 shifted), the two-sample
 Kolmogorov-Smirnov statistic, and the maximum mean discrepancy (Gretton et al. 2012, JMLR 13).
@@ -41,7 +41,7 @@ def mmd(reference: np.ndarray, present: np.ndarray, n_permutations: int, seed: i
     """
     n, m = len(reference), len(present)
     if n < 2 or m < 2:
-        raise ValueError("two clips or more are needed on each side")
+        raise ValueError("at least two clips are needed on each side")
     both = np.concatenate([reference, present]).astype(np.float64)
     distances = pdist(both, "sqeuclidean")
     width = np.median(distances[distances > 0]) if (distances > 0).any() else 1.0
@@ -80,9 +80,9 @@ def compare(
         raise ValueError("the two sides have no feature in common")
     a, b = reference[shared].to_numpy(np.float64), present[shared].to_numpy(np.float64)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("there are NaN or infinite values among the features")
+        raise ValueError("the features have NaN or infinite values")
     if len(a) < 2 or len(b) < 2:
-        raise ValueError(f"two clips or more are needed on each side, not {len(a)} and {len(b)}")
+        raise ValueError(f"at least two clips are needed on each side, not {len(a)} and {len(b)}")
     indices = np.array([psi(a[:, column], b[:, column], bins) for column in range(len(shared))])
     chances = [psi_p(value, a[:, column], b[:, column], bins) for column, value in enumerate(indices)]
     shifted = (indices > SHIFTED) & (holm(np.array(chances)) < 0.05)

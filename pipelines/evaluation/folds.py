@@ -1,4 +1,4 @@
-"""Cross-validation where clips of one group (a work, an artist) never stand on two sides."""
+"""Grouped cross-validation: all clips of a group (a work, an artist) are in the same fold."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def folds(labels: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int
     group = numbered(groups, len(labels))
     n_groups = int(group.max()) + 1
     if n_groups < 2:
-        raise ValueError("all clips are of one group; cross-validation needs two groups or more")
+        raise ValueError("all clips are of one group; cross-validation needs at least two groups")
     if n_folds < 2:
         raise ValueError(f"n_folds must be at least 2, not {n_folds}")
     counts = np.zeros((n_groups, int(labels.max()) + 1), dtype=np.int64)

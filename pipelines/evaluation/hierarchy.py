@@ -1,4 +1,4 @@
-"""Which classes are near each other? A tree of classes by the distance of their mean embeddings."""
+"""Hierarchical clustering of classes, by the distance of their mean embeddings."""
 
 import numpy as np
 from scipy.cluster.hierarchy import cophenet, leaves_list, linkage
@@ -33,7 +33,7 @@ def dendrogram(
     labels = checks.classes(labels, len(points), k)
     support = np.bincount(labels, minlength=k)
     if k < 2:
-        raise ValueError("a tree needs two classes or more")
+        raise ValueError("a tree needs at least two classes")
     if not support.all():
         raise ValueError(f"class {names[support.argmin()]!r} has no clip; leave it out of the names")
     values = points - points.mean(axis=0)

@@ -1,12 +1,13 @@
-"""What a test set has seen before: copies, near copies, and groups (artists, works) on two sides of a split; or within a dataset.
+"""Leak audit: exact copies, near copies and shared groups (artists, works) between test and training clips, or within a dataset.
 
-Every finder returns `(record, flagged)`. flagged: `(clips,)` bool, clips of the side `test` that have their like on another
-side. The record: `{"n", "n_test", "n_flagged", "share", "ci95" (Clopper and Pearson 1934), "chance" (the mean share were the
-splits dealt out at random: what an unguarded split would have), "pairs"}` and what the finder adds. pairs: `[row, row]` or
-`[row, row, cosine]` of clips on different sides, by row; for groups see there.
+Every finder returns `(record, flagged)`. flagged: `(clips,)` bool, test clips with a match on another side of the split. The
+record:
+`{"n", "n_test", "n_flagged", "share", "ci95" (Clopper and Pearson 1934), "chance" (the mean share over random permutations of the
+split), "pairs"}` and the finder's own keys. pairs: `[row, row]` or `[row, row, cosine]` of clips on different sides, by row; for
+groups see there.
 
-`splits=None` looks within a dataset that has no split: flagged are the clips that have their like in an earlier row, so that the
-first of each set of copies is kept; "n_test" and "chance" are left out, nothing is permuted, and any two clips may be a pair.
+`splits=None` searches within a dataset that has no split: clips with a match in an earlier row are flagged, so that the first of
+each set of copies is kept. "n_test" and "chance" are then absent, nothing is permuted, and any two clips may be a pair.
 """
 
 import numpy as np
@@ -66,7 +67,7 @@ def near_threshold(points: np.ndarray, strictness: float = 5.0) -> float:
     nearest of them is no copy.
     """
     if len(points) < 2:
-        raise ValueError("two clips or more are needed to look for near copies")
+        raise ValueError("at least two clips are needed to find near copies")
     cosines = nearest(points, min(RANKS, len(points) - 1))[1].astype(np.float64)
     distances = np.log(np.maximum(1 - cosines, FINEST)).T
     medians = np.median(distances, axis=1)
@@ -89,7 +90,7 @@ def near(
     """
     splits = _checked(splits, test)
     if splits is not None and len(splits) != len(points):
-        raise ValueError(f"{len(points)} clips but {len(splits)} splits; one a clip is needed")
+        raise ValueError(f"{len(points)} clips but {len(splits)} splits; one per clip is needed")
     threshold = near_threshold(points) if threshold is None else threshold
     values = unit(points)
     found, many = [], 100 * len(values)
@@ -101,8 +102,8 @@ def near(
             many -= len(found[-1])
             if many < 0:
                 raise ValueError(
-                    f"more than 100 pairs a clip have a cosine of {threshold:.6f} or more: this embedding hardly tells clips "
-                    "apart; look for near copies in another, or set a higher threshold"
+                    f"more than 100 pairs per clip have a cosine of {threshold:.6f} or more: this embedding hardly "
+                    "separates clips; find near copies in another, or set a higher threshold"
                 )
     found = np.concatenate(found)
     a, b = found[:, :2].astype(np.int64).T
@@ -177,7 +178,7 @@ def _checked(splits: np.ndarray | None, test: str) -> np.ndarray | None:
     splits = np.asarray(splits).astype(str)
     if splits.ndim != 1 or not (splits == test).any() or (splits == test).all():
         raise ValueError(
-            f"splits: one name a clip, with clips of {test!r} and of another side; found {sorted(set(splits.tolist()))}"
+            f"splits: one name per clip is needed, with clips of {test!r} and of another side, not {sorted(set(splits.tolist()))}"
         )
     return splits
 

@@ -1,4 +1,4 @@
-"""The nearest clips by cosine: to listen to, to vote, and to find copies."""
+"""Nearest neighbours by cosine similarity: for players, for k-NN votes, and to find copies."""
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def agreement(
     found = rows >= 0
     usable = found.any(axis=1)
     if not usable.any():
-        raise ValueError("no clip has a neighbour of another group; two groups or more are needed")
+        raise ValueError("no clip has a neighbour of another group; at least two groups are needed")
     same = ((labels[rows] == labels[:, None]) & found).sum(axis=1)[usable] / found.sum(axis=1)[usable]
     kinds, member = labels[usable], checks.numbered(group[usable], usable.sum())
     table = np.zeros((group.max() + 1, len(names)))

@@ -1,6 +1,6 @@
-"""A second dataset in the first one's space: which classes is it near, does it stand out, does it make a cluster of its own?
+"""Out-of-distribution scores of one dataset in another's embedding: nearest classes, detection scores, and own clusters.
 
-Everything is fitted on `reference`, clips of the first dataset that are neither scored nor of the same works as `held_out`.
+Everything is fitted on `reference`: clips of the first dataset that are not scored and share no work with `held_out`.
 """
 
 import numpy as np
@@ -70,7 +70,7 @@ def mahalanobis(points: np.ndarray, reference: np.ndarray, labels: np.ndarray, k
     residual = reference - means[labels]
     if np.abs(residual).max() <= 1e-9 * max(np.abs(reference).max(), 1e-300):
         raise ValueError(
-            "no clip differs from its class's mean, so distances have no unit; more clips a class are needed"
+            "no clip differs from its class's mean, so distances have no unit; more clips per class are needed"
         )
     factor = np.linalg.cholesky(LedoitWolf(assume_centered=True).fit(residual).covariance_)
     white = solve_triangular(factor, points.T, lower=True).T
@@ -187,7 +187,7 @@ def own_cluster(
     """
     points = np.concatenate([checks.embedding(inside, "inside"), checks.embedding(outside, "outside")])
     if len(points) < k + 1:
-        raise ValueError(f"{len(points)} clips cannot make {k + 1} clusters; more clips are needed")
+        raise ValueError(f"{len(points)} clips are too few for {k + 1} clusters; more clips are needed")
     clusters = kmeans(points, k + 1, n_init, seed)
     foreign = np.arange(len(points)) >= len(inside)
     cluster, *found = _best(clusters, foreign, k + 1)

@@ -1,4 +1,4 @@
-"""Which of several embeddings are really better? Differences of matched accuracies on the same clips, pair by pair."""
+"""Paired comparison of embeddings: differences of their matched accuracies on the same clips, for each pair."""
 
 from itertools import combinations
 
@@ -21,12 +21,12 @@ def compare(right: dict[str, np.ndarray], n_bootstrap: int, seed: int, groups: n
     (clips that one alone has right), "p" (`sign_flip`), "p_holm" (over all pairs)}`. The baseline is 0, no difference.
     """
     if len(right) < 2:
-        raise ValueError(f"two embeddings or more are needed for a comparison, not {len(right)}")
+        raise ValueError(f"at least two embeddings are needed for a comparison, not {len(right)}")
     names = list(right)
     values = [np.asarray(right[name], dtype=bool) for name in names]
     n = len(values[0])
     if not n or any(value.shape != (n,) for value in values):
-        raise ValueError("every embedding needs one value for each of the same clips, and there must be a clip")
+        raise ValueError("every embedding needs one value for each of the same clips, and at least one clip is needed")
     group = numbered(groups, n)
     n_groups = int(group.max()) + 1
     sizes = np.bincount(group)

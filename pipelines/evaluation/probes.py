@@ -1,7 +1,7 @@
-"""How much of a target does an embedding hold, seen or not by clusters? A linear probe and nearest neighbours.
+"""Probes of a frozen embedding: a linear classifier and k nearest neighbours.
 
-Both centre and scale by the training clips (`scaling.centre`), choose their one setting by cross-validation over groups
-inside the training clips, and never have clips of one group on two sides.
+Both centre and scale by the training clips (`scaling.centre`), choose their one hyperparameter by grouped cross-validation within
+the training clips, and keep all clips of a group on one side.
 """
 
 import warnings
@@ -94,9 +94,9 @@ def evaluate(
     labels = checks.classes(labels, n, k)
     group = checks.numbered(groups, n)
     if probe not in PROBES:
-        raise ValueError(f"no probe is called {probe!r}; there are {', '.join(PROBES)}")
+        raise ValueError(f"no probe {probe!r}; use one of {', '.join(PROBES)}")
     if len(np.unique(labels)) < 2:
-        raise ValueError("all clips are of one class; a probe needs two classes or more")
+        raise ValueError("all clips are of one class; a probe needs at least two classes")
     side = folds(labels, group, n_folds, seed) if test is None else _sides(test, labels, group)
     function, settings = PROBES[probe]
     predicted, majority = np.full(n, -1), np.full(n, -1)
@@ -130,12 +130,12 @@ def _sides(test: np.ndarray, labels: np.ndarray, group: np.ndarray) -> np.ndarra
     """0 for test clips, -1 for training clips, once it is sure that both can do their part."""
     test = np.asarray(test, dtype=bool)
     if test.shape != labels.shape or test.all() or not test.any():
-        raise ValueError("test: one value a clip is needed, with clips to train on and clips to score")
+        raise ValueError("test: one value per clip is needed, with training clips and test clips")
     both = np.intersect1d(group[test], group[~test])
     if len(both):
-        raise ValueError(f"{len(both)} groups have clips on both sides; move or leave out their clips first")
+        raise ValueError(f"{len(both)} groups have clips on both sides; move or remove their clips first")
     if len(np.unique(labels[~test])) < 2:
-        raise ValueError("all training clips are of one class; a probe needs two classes or more")
+        raise ValueError("all training clips are of one class; a probe needs at least two classes")
     return np.where(test, 0, -1)
 
 

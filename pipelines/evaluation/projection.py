@@ -1,6 +1,6 @@
-"""Two-dimensional maps of an embedding, for looking at only: distances on them mean little.
+"""Two-dimensional maps of an embedding, for display only: distances on them mean little.
 
-`tsne` and `umap` map the clips they are given; `pca_onto` and `umap_onto` are fitted on some and place others."""
+`tsne` and `umap` map the clips they are given; `pca_onto` and `umap_onto` are fitted on some clips and project others."""
 
 from contextlib import suppress
 

@@ -1,9 +1,9 @@
-"""What music goes through before someone listens: noise, MP3, another pitch, a short excerpt.
+"""Degradations of audio: noise, MP3, a pitch shift, a short excerpt.
 
 A degradation is `(samples (n,) float32 mono, sample_rate in Hz, seed) -> samples`; the same seed gives the same samples.
 `DEGRADATIONS` names those of the study. All but the excerpt keep the length, and nothing is shifted in time. A clip above 120 s
-goes through them in pieces of at most 60 s, as a phase vocoder takes 59 MB a minute: the power that noise is measured against is
-then the piece's, each piece is coded on its own, and the vocoder starts anew at each. The excerpt is cut from the whole clip.
+is processed in pieces of at most 60 s, because a phase vocoder takes 59 MB a minute: the signal power for noise is then that of
+the piece, each piece is coded on its own, and the vocoder restarts at each. The excerpt is cut from the whole clip.
 """
 
 import io
@@ -43,10 +43,10 @@ def mp3(samples: np.ndarray, sample_rate: int, seed: int = 0, kbps: int = 64) ->
 def mp3_bytes(samples: np.ndarray, sample_rate: int, kbps: int) -> bytes:
     """An MP3 file of a constant `kbps`. libsndfile asks for the place between a rate's lowest (0) and highest bitrate."""
     if sample_rate not in CODED_HZ:
-        raise ValueError(f"MP3 has no {sample_rate} Hz; resample to one of {', '.join(map(str, CODED_HZ))}")
+        raise ValueError(f"MP3 does not support {sample_rate} Hz; resample to one of {', '.join(map(str, CODED_HZ))}")
     low, high = (32, 320) if sample_rate >= 32000 else (8, 160) if sample_rate >= 16000 else (8, 64)
     if not low <= kbps <= high:
-        raise ValueError(f"MP3 at {sample_rate} Hz has {low} to {high} kbit/s, not {kbps}")
+        raise ValueError(f"MP3 at {sample_rate} Hz supports {low} to {high} kbit/s, not {kbps}")
     file = io.BytesIO()
     soundfile.write(
         file,

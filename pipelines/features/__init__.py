@@ -1,21 +1,21 @@
-"""Representations of sound, one file each; the file's name is the entry in params.yaml's `features`.
+"""Representations of sound, one file each, named after its entry in `features` of params.yaml.
 
 A module has a docstring (definition, units, shape, source, and the reference it equals), `KIND`, and
 `compute(y, sample_rate, **parameters)`:
 
 KIND = "frames": returns `(n_frames, bands)` float32, time first; stored as `DTYPE` shards.
-KIND = "events": returns `(n, columns)`, a row an event (a beat's time), perhaps none; stored as `DTYPE`.
-KIND = "pooled": returns `{statistic: value}`, one row a clip; stored as a Parquet column a statistic.
+KIND = "events": returns `(n, columns)`, one row per event (a beat's time), n may be 0; stored as `DTYPE`.
+KIND = "pooled": returns `{statistic: value}`, one row per clip; stored as one Parquet column per statistic.
 KIND = "samples": returns `y`; stored as links to the PCM shards (`waveform` alone).
 
-How many bands, columns and statistics there are follows from the parameters, never from the clip.
+The number of bands, columns and statistics follows from the parameters, never from the clip.
 
 `y` is mono `(samples,)`: float32 in [-1, 1], or int16 (also memory-mapped), which is converted a block at a time. Any
 length is taken: silence, one sample or none give finite values of the right shape. A `ValueError` says what to change
 where parameters and sample rate cannot go together. Clips are computed one at a time (batching is slower on a CPU), a
 worker a core; `kernels/batched.py` is the front end for a GPU.
 
-What several features need stands in `kernels/`: a feature module imports those, never another feature module.
+Code that several features use is in `kernels/`: a feature module imports those, never another feature module.
 """
 
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""beats: when the listener's foot taps (Ellis 2007, Beat tracking by dynamic programming).
+"""beats: times of beats, by dynamic programming (Ellis 2007, Beat tracking by dynamic programming).
 
 Definition: the path of frames that maximises the onset strength (median over bands) at its frames less `tightness`
 times the squared log ratio of its spacings to the clip's tempo; trim leaves out weak beats at the ends.

@@ -1,4 +1,4 @@
-"""chroma_cens: chroma energy normalised statistics, which forgive dynamics, articulation and local tempo (Mueller &
+"""chroma_cens: chroma energy normalised statistics, robust to dynamics, articulation and local tempo (Mueller &
 Ewert 2011).
 
 Definition: CQT chroma as shares of a frame's sum; a quarter for each of 0.4, 0.2, 0.1, 0.05 the share passes;

@@ -1,4 +1,4 @@
-"""chroma_cqt: pitch classes of the constant-Q transform.
+"""chroma_cqt: chroma (energy of each pitch class) of the constant-Q transform.
 
 Definition: |CQT| of `n_octaves` octaves from fmin, added up over octaves and over the bins nearest to each pitch
 class, divided by the frame's largest. Units: shares of the largest, 0 to 1; silence is 0. fmin in Hz (default C1);

@@ -1,4 +1,4 @@
-"""chroma_stft: pitch classes of the power spectrum (Ellis 2007, Chroma feature analysis and synthesis).
+"""chroma_stft: chroma (energy of each pitch class) of the power spectrum (Ellis 2007, Chroma feature analysis and synthesis).
 
 Definition: |STFT|^2 times Gaussian bumps around each pitch class, weighted towards the octaves around A4, divided by
 the frame's largest.

@@ -32,7 +32,7 @@ def compute(
     """`(1 + samples // hop_length, 3)` float32: Hz, voiced, probability."""
     if not 0 < fmin < fmax <= sample_rate / 2:
         raise ValueError(
-            f"f0 from {fmin} to {fmax} Hz at {sample_rate} Hz: 0 < fmin < fmax <= sample rate / 2 is wanted"
+            f"f0 from {fmin} to {fmax} Hz at {sample_rate} Hz: 0 < fmin < fmax <= sample rate / 2 is required"
         )
     if sample_rate / fmin >= frame_length // 2:
         raise ValueError(f"two periods of fmin {fmin:g} Hz do not fit into {frame_length} samples: raise frame_length")

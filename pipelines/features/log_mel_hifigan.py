@@ -1,4 +1,4 @@
-"""log-mel as HiFi-GAN and the vocoders after it read it (Kong, Kim & Bae 2020, arXiv 2010.05646).
+"""log-mel spectrogram of HiFi-GAN and later vocoders (Kong, Kim & Bae 2020, arXiv 2010.05646).
 
 Definition: ln(max(M sqrt(|STFT|^2 + 1e-9), 1e-5)), M Slaney's filters of equal area; frames are not centred, `y` is
 first padded by reflection with (n_fft - hop_length) / 2 samples at both ends. Published for 22,050 Hz, n_fft 1024,

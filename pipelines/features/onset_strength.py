@@ -1,7 +1,7 @@
-"""onset_strength: how much a frame's spectrum rises, high where notes begin (spectral flux; Boeck & Widmer 2013).
+"""onset_strength: spectral flux, the increase of a frame's spectrum, which is high at note onsets (Boeck & Widmer 2013).
 
 Definition: mean (aggregate: mean or median) over mel bands of max(0, L[i] - L[i - lag]), L log-mel as in
-log_mel_slaney; moved by half a window, so that an onset stands where it sounds. Units: dB a frame. Shape: `(1 +
+log_mel_slaney; moved by half a window, so that a peak is at the time of its onset. Units: dB a frame. Shape: `(1 +
 samples // hop_length, 1)`.
 Equal to `librosa.onset.onset_strength(y)` within 1e-5 of its maximum. Holds the clip's log-mel, not its spectrum.
 """

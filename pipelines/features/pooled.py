@@ -1,8 +1,8 @@
-"""Pooled features: statistics over a clip of the descriptors a classic classifier uses.
+"""Pooled features: statistics over a clip of the descriptors that classical classifiers use.
 
 By default mean and standard deviation of log-mel, MFCC, chroma, spectral centroid, bandwidth, rolloff, flatness,
-contrast, RMS and zero crossings, all from one STFT, in librosa 0.11's definitions and defaults (tuning fixed at 0),
-which the tests hold them to.
+contrast, RMS and zero crossings, all from one STFT, with librosa 0.11's definitions and defaults (tuning fixed at 0);
+the tests compare both.
 
 descriptors: which, of `DESCRIPTORS` below; null for those ten. statistics: of mean, std, min, max, median, skew (third
 moment over std^3, 0 for a constant). deltas: 1 adds the same statistics of each descriptor's slope over 9 frames, 2
@@ -68,7 +68,7 @@ def compute(
     if unknown or deltas not in (0, 1, 2):
         raise ValueError(f"descriptors {unknown}, deltas {deltas}: use some of {', '.join(DESCRIPTORS)}, and 0, 1 or 2")
     if "contrast" in names and sample_rate <= 12_800:
-        raise ValueError("contrast wants a rate above 12,800 Hz: name the other descriptors in `descriptors`")
+        raise ValueError("contrast needs a sample rate above 12,800 Hz: list the other descriptors in `descriptors`")
     pooled = {}
     with sharing.one_pass():
         for name in names:

@@ -1,4 +1,4 @@
-"""spectral_bandwidth: how far a frame's frequencies spread about the centroid (Peeters 2004).
+"""spectral_bandwidth: standard deviation of a frame's frequencies about the centroid (Peeters 2004).
 
 Definition: sqrt(sum_k |X_k| (f_k - centroid)^2 / sum_k |X_k|). Units: Hz; silence is 0. Shape: `(1 + samples //
 hop_length, 1)`.

@@ -1,4 +1,4 @@
-"""spectral_contrast: peaks against valleys of octave bands (Jiang et al. 2002).
+"""spectral_contrast: level difference of peaks and valleys in octave bands (Jiang et al. 2002).
 
 Definition: bands 0 to fmin, fmin to 2 fmin, ... ; in each the mean magnitude of the loudest `quantile` of bins (at
 least one) over that of the quietest, as 10 log10 of magnitudes, each of the two no lower than 80 dB below its clip's

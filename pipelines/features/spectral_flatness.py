@@ -1,4 +1,4 @@
-"""spectral_flatness: how much a frame is noise rather than tones (Wiener entropy; Dubnov 2004).
+"""spectral_flatness: Wiener entropy, high for noise and low for tones (Dubnov 2004).
 
 Definition: geometric mean over arithmetic mean of max(|X_k|^2, 1e-10). Units: none, 0 (a tone) to 1 (white; also
 silence).

@@ -1,4 +1,4 @@
-"""spectral_rolloff: the frequency below which most of a frame's magnitude lies (Tzanetakis & Cook 2002).
+"""spectral_rolloff: the frequency below which most of a frame's magnitude is (Tzanetakis & Cook 2002).
 
 Definition: the lowest f_k with sum_(j <= k) |X_j| >= roll_percent sum_j |X_j|. Units: Hz; silence is 0.
 Shape: `(1 + samples // hop_length, 1)`.

@@ -1,4 +1,4 @@
-"""tempo: one estimate a clip (Ellis 2007, Beat tracking by dynamic programming, section 3.2).
+"""tempo: one estimate per clip (Ellis 2007, Beat tracking by dynamic programming, section 3.2).
 
 Definition: the lag with the largest ln(1 + 1e6 a) + prior, a the tempogram of `ac_size` seconds averaged over the
 clip, the prior a normal curve in octaves around start_bpm, `std_bpm` wide; below 320 BPM. Tempi are those of whole

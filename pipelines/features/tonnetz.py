@@ -1,4 +1,4 @@
-"""tonnetz: tonal centroids, CQT chroma on the circles of fifths, minor thirds and major thirds (Harte, Sandler &
+"""tonnetz: tonal centroids, the CQT chroma projected on the circles of fifths, minor thirds and major thirds (Harte, Sandler &
 Gasser 2006).
 
 Definition: shares of the pitch classes times sine and cosine of 7/6, 3/2 and 2/3 half turns a semitone, the last with

@@ -1,4 +1,4 @@
-"""waveform: the clip's sound itself, as the audio stage decoded it.
+"""waveform: the clip's samples, as the audio stage decoded them.
 
 Nothing is computed: the folder holds hard links to the PCM shards of `data/audio/<dataset>` and to their index.
 

@@ -1,6 +1,6 @@
-"""zero_crossing_rate: how often a frame's samples change sign, a cheap measure of noisiness (Kedem 1986).
+"""zero_crossing_rate: the share of sign changes in a frame's samples, a cheap measure of noisiness (Kedem 1986).
 
-Definition: share of a frame's samples with another sign than the sample before, zero counted as positive; the ends
+Definition: share of a frame's samples whose sign differs from the sample before, zero counted as positive; the ends
 are padded with the first and the last sample. Units: crossings a sample, 0 to 1. Shape: `(1 + samples // hop_length,
 1)`.
 Equal to `librosa.feature.zero_crossing_rate(y)`.

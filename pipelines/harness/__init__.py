@@ -1,5 +1,5 @@
-"""What a stage runs in and what shapes no result: workers, progress bars, log lines. No stage lists it as a dependency, so that a
-change here makes nothing stale.
+"""Workers, progress bars, log lines and the command line of stages.
 
-Not here: anything that a byte of an output depends on (`pipelines/core`).
+None of it affects results, so no stage lists it as a dependency, and a change here makes nothing stale. Code that an output
+depends on is in `pipelines/core`.
 """

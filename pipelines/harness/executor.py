@@ -45,7 +45,7 @@ def run(
     elif kind == "processes":
         yield from _processes(function, tasks, min(n_workers(settings.get("workers", 0)), len(tasks)))
     else:
-        raise SystemExit(f"executor.kind in params.yaml is {kind!r}; there is processes and ray")
+        raise SystemExit(f"executor.kind in params.yaml is {kind!r}; use processes or ray")
 
 
 def _processes(function: Callable, tasks: Sequence, workers: int) -> Iterator[Any]:
@@ -60,8 +60,8 @@ def _processes(function: Callable, tasks: Sequence, workers: int) -> Iterator[An
         yield from pool.map(function, tasks)
     except BrokenProcessPool as error:
         raise SystemExit(
-            "A worker was ended from outside, most often because memory ran out. What was finished is kept; run again, with "
-            "fewer workers (executor.workers in params.yaml) if it is memory."
+            "A worker process was killed, most often because memory ran out. Finished clips are kept; run again, with fewer "
+            "workers (executor.workers in params.yaml) if it is memory."
         ) from error
     except BaseException:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -111,7 +111,7 @@ def _cluster(settings: dict, **options: Any) -> Iterator[Callable]:
         ray.init(address, runtime_env={"env_vars": variables}, log_to_driver=False, logging_level="error")
     except OSError as error:
         raise SystemExit(
-            f"No Ray cluster answers at {address!r} (executor.address in params.yaml): start one with `ray start --head`, or "
+            f"No Ray cluster at {address!r} (executor.address in params.yaml): start one with `ray start --head`, or "
             "set executor.kind to processes."
         ) from error
     try:
@@ -129,7 +129,7 @@ def _cluster(settings: dict, **options: Any) -> Iterator[Callable]:
 
 
 def _reach(address: str) -> None:
-    """Raise `OSError` where nobody listens at `host:port`: Ray itself goes on trying for minutes."""
+    """Raise `OSError` if no server listens at `host:port`: Ray itself would retry for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -140,7 +140,7 @@ def _in_project(folder: str, module: str, name: str, task: Any) -> Any:
     import importlib
 
     if not os.path.isdir(folder):
-        raise RuntimeError(f"this node does not see {folder}: the project must lie on a disk that all nodes share")
+        raise RuntimeError(f"this node cannot read {folder}: the project must be on a disk that all nodes share")
     os.chdir(folder)
     if folder not in sys.path:
         sys.path.insert(0, folder)

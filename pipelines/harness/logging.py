@@ -1,4 +1,4 @@
-"""How a stage speaks: log lines on standard error, and a sentence in place of a traceback where the disk is full."""
+"""Logging of stages: log lines on standard error, and one sentence in place of a traceback when the disk is full."""
 
 import errno
 import logging
@@ -20,8 +20,8 @@ def _explain(kind: type[BaseException], error: BaseException, traceback) -> None
         place = next(folder for folder in (place, *place.parents) if folder.is_dir())
         free = shutil.disk_usage(place).free / 1e9
         print(
-            f"The disk is full ({free:.2f} GB free in {place}): {error}. What was finished is kept, and nothing half-written "
-            "is read: make room (conservatory cache --prune, conservatory prune) and run again.",
+            f"The disk is full ({free:.2f} GB free in {place}): {error}. Finished outputs are kept, and incomplete ones are "
+            "not used: free space (conservatory cache --prune, conservatory prune) and run again.",
             file=sys.stderr,
         )
     else:

@@ -1,4 +1,4 @@
-"""Progress on long work: a bar in a terminal, a line every few seconds in a log."""
+"""Progress of long work: a bar in a terminal, a line every few seconds in a log."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator

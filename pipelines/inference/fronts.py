@@ -1,6 +1,6 @@
-"""What the taggers' fixed front ends make of sound, without torch: by the kernels of the cached features, which are quicker.
+"""The taggers' fixed front ends without torch, by the kernels of the cached features, which are faster.
 
-A tagger's file names its own (`FRONT`); `export` checks that it is what the tagger's `front` computes.
+A tagger's file names its front end (`FRONT`); `export` checks that it equals the tagger's `front`.
 """
 
 import numpy as np

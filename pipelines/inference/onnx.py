@@ -1,8 +1,8 @@
-"""Exported taggers (ONNX), run by ONNX Runtime on the CPU: what embeds and tags. No torch, no pickle.
+"""Embed and tag with exported taggers (ONNX) by ONNX Runtime on the CPU. No torch, no pickle.
 
-Only what is trained is exported (`classify`); the front end stays outside, because an STFT in ONNX Runtime is slow (`fronts` has
-quick ones). A session runs one thread, a chunk at a time: larger batches are no faster on a CPU, and a chunk's outputs are then
-the same to the bit whatever is heard beside it and on however many cores. For several cores, call one session from several
+Only the trained part is exported (`classify`); the front end stays outside, because an STFT in ONNX Runtime is slow (`fronts` has
+faster ones). A session runs one thread, one chunk at a time: larger batches are no faster on a CPU, and a chunk's outputs are
+then the same to the bit for any other chunks and any number of cores. To use several cores, call one session from several
 threads.
 """
 
@@ -22,7 +22,7 @@ def session(path: str | os.PathLike) -> onnxruntime.InferenceSession:
     """A model ready to run: one thread, all graph optimisations. Raises `ValueError` where the file is no such model."""
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: `conservatory run` exports what is trained")
+        raise FileNotFoundError(f"{path} does not exist: `conservatory run` exports trained taggers")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -36,7 +36,7 @@ def session(path: str | os.PathLike) -> onnxruntime.InferenceSession:
         ) from error
     names = [value.name for value in found.get_inputs()], tuple(value.name for value in found.get_outputs())
     if names != ([INPUT], OUTPUTS):
-        raise ValueError(f"{path} is no exported tagger: it has inputs {names[0]} and outputs {list(names[1])}")
+        raise ValueError(f"{path} is not an exported tagger: it has inputs {names[0]} and outputs {list(names[1])}")
     return found
 
 
@@ -44,7 +44,7 @@ def load(folder: str | os.PathLike) -> tuple[onnxruntime.InferenceSession, dict]
     """(session, config) from a folder of models/onnx. Raises `FileNotFoundError` or `ValueError` that say what to do."""
     folder = Path(folder)
     if not (folder / "config.json").exists():
-        raise FileNotFoundError(f"{folder} holds no exported tagger: `conservatory run` exports what is trained")
+        raise FileNotFoundError(f"{folder} contains no exported tagger: `conservatory run` exports trained taggers")
     found, config = session(folder / "model.onnx"), read_json(folder / "config.json")
     if "front_parameters" not in config:
         raise ValueError(f"{folder} was exported by an earlier version: `conservatory run` exports it again")

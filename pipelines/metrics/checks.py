@@ -1,4 +1,4 @@
-"""What the measures of this folder ask of their input, said before anything is computed."""
+"""Check the input of metrics before anything is computed."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def classes(labels: np.ndarray, n: int, k: int) -> np.ndarray:
     """`labels` as integers `(n,)`. ValueError where their number is not n or one is not in 0..k-1."""
     labels = np.asarray(labels)
     if labels.shape != (n,):
-        raise ValueError(f"labels: {n} are needed, one a clip, but their shape is {labels.shape}")
+        raise ValueError(f"labels: {n} are needed, one per clip, but their shape is {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"labels: numbers from 0 to {k - 1} are needed, one for each of the {k} class names")
     return labels
@@ -35,5 +35,5 @@ def numbered(groups: np.ndarray | None, n: int) -> np.ndarray:
         return np.arange(n)
     groups = np.asarray(groups)
     if groups.shape != (n,):
-        raise ValueError(f"groups: {n} are needed, one a clip, but their shape is {groups.shape}")
+        raise ValueError(f"groups: {n} are needed, one per clip, but their shape is {groups.shape}")
     return np.unique(groups, return_inverse=True)[1]

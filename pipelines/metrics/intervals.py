@@ -1,4 +1,4 @@
-"""Bootstrap intervals, and what is said of a score by its interval."""
+"""Bootstrap intervals, and the verdict on a score by its interval."""
 
 from collections.abc import Callable
 

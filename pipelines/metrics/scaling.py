@@ -1,4 +1,4 @@
-"""Scaling by clips that may be looked at (train), never by those that are scored."""
+"""Scaling fitted on training clips, never on scored clips."""
 
 import numpy as np
 

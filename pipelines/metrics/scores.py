@@ -1,10 +1,10 @@
-"""Scores of runs in one schema, with an interval over groups, the spread over trainings, and what a trivial baseline gets.
+"""Scores of runs in one schema, with an interval over groups, the spread over trainings, and a trivial baseline.
 
 A family of tasks states its metrics as functions of **columns**: name -> array with a row for each scored unit (a clip, a piece,
 a stem). The columns `unit` (its name) and `group` (work, artist) are always there.
 
-Every run of one set of units is resampled with the same draws of groups. So the difference of two runs' resampled scores is a
-paired bootstrap, without a further look at the predictions.
+All runs on one set of units are resampled with the same draws of groups. So the difference of two runs' resampled scores is a
+paired bootstrap, and the predictions need not be read again.
 """
 
 import hashlib
@@ -58,7 +58,9 @@ def score(
     """
     for columns in (*trainings[1:], baseline):
         if fingerprint(columns) != fingerprint(trainings[0]):
-            raise ValueError("trainings and baseline must answer for the same units, in the same order")
+            raise ValueError(
+                "predictions of all trainings and of the baseline must have the same units in the same order"
+            )
     names, group = np.unique(trainings[0]["group"], return_inverse=True)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     scores, resampled = {}, {}

@@ -1,4 +1,4 @@
-"""What is trained or fitted: taggers (`taggers/`) and the baselines an embedding must beat (`baselines/`).
+"""Models: taggers (`taggers/`), and the baselines an embedding must beat (`baselines/`).
 
-Networks and closed forms only: loops over data live in `pipelines/training/`, scores in `pipelines/evaluation/`.
+Networks and closed forms only: loops over data are in `pipelines/training/`, scores in `pipelines/evaluation/`.
 """

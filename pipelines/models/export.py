@@ -1,7 +1,6 @@
-"""Export what is trained of a tagger (`classify`) to ONNX. The same weights give the same file.
+"""Export the trained part of a tagger (`classify`) to ONNX. The same weights give the same file.
 
-The file holds nothing of the machine it was made on: PyTorch's exporter writes stack traces with paths into every node, which are
-taken out again.
+PyTorch's exporter writes stack traces with paths of this machine into every node; they are removed.
 """
 
 import logging
@@ -41,7 +40,7 @@ def export(tagger: nn.Module, features: Tensor, path: str | os.PathLike) -> None
     if tagger.training:
         raise ValueError("a tagger is exported in eval mode: in training mode dropout and batch norm would be exported")
     if len(features) < 2:
-        raise ValueError("two rows of example features are wanted: with one, the batch would be exported as 1")
+        raise ValueError("two rows of example features are required: with one, the batch would be exported as 1")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the exporter's own parts to each other
         for name in ("torch.onnx", "onnxscript", "onnx_ir"):

@@ -1,4 +1,4 @@
-"""Published weights of a tagger: checked, and laid out as if the tagger had been trained here."""
+"""Published weights of a tagger: checked, and stored in the same files as a tagger trained here."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def load(network: str, entry: dict) -> tuple[nn.Module, list[str], dict]:
         raise ValueError(f"there is no file {path}; get it from {entry['source']}")
     if (found := sha256(path)) != entry["sha256"]:
         raise ValueError(
-            f"{path} is not the file that was meant: its SHA-256 is {found}, and {entry['sha256']} is written. "
+            f"{path} has the SHA-256 {found}, but params.yaml has {entry['sha256']}. "
             "Download it again, or write the new one if you mean it"
         )
     tagger, named = taggers.load_published(network, path), tags.read(entry["tags"])

@@ -1,4 +1,4 @@
-"""Model cards, written from what training recorded (`config.json`, `history.csv`); no stage that trains loads this."""
+"""Model cards, written from the files of training (`config.json`, `history.csv`); no training stage loads this module."""
 
 import ast
 from pathlib import Path

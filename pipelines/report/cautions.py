@@ -1,13 +1,13 @@
-"""What a reader should know before the first figure: files that could not be used, and music unlike what taggers have heard."""
+"""Warnings at the top of a page: unusable files, and music unlike the taggers' training music."""
 
 from pipelines.core import max_quarantined
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import State, tagger_names
 
 STRANGE = 0.9
-"""AUROC from which music is called unlike the training music: its clips lie farther off than held-out ones nine times in ten."""
+"""AUROC from which music is called unlike the training music: its clip is farther than the held-out one in 9 of 10 pairs."""
 BETWEEN = 0.65
-"""AUROC below which it is called like the training music: near 0.5, the two cannot be told apart."""
+"""AUROC below which it is called like the training music; at 0.5 there is no difference."""
 
 
 def of(state: State, lineage: Lineage) -> list[dict]:
@@ -18,7 +18,7 @@ def of(state: State, lineage: Lineage) -> list[dict]:
             found.append(
                 (
                     name,
-                    f"{bad} of {bad + len(dataset.clips)} files could not be used, for the reasons that its page lists",
+                    f"{bad} of {bad + len(dataset.clips)} files could not be used, its page lists the reasons",
                     f"data/audio/{name}",
                 )
             )
@@ -28,13 +28,13 @@ def of(state: State, lineage: Lineage) -> list[dict]:
             found.append(
                 (
                     name,
-                    f"this music lies outside of what the taggers were trained on (AUROC: {how}), so that their tags are guesses",
+                    f"this music is unlike the taggers' training music (AUROC: {how}), so their tags are unreliable",
                     f"data/ood/{name}",
                 )
             )
     for name in state.absent:
         found.append(
-            (name, "it is not in this report, because a stage of it failed; `conservatory status` says which", "")
+            (name, "it is not in this report, because one of its stages failed; `conservatory status` names it", "")
         )
     return [
         {"dataset": name, "sentence": sentence, "mark": lineage.mark(path) if path else None}
@@ -50,7 +50,7 @@ def distances(state: State, lineage: Lineage) -> list[dict]:
         strange = strangeness(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}
         if strange:
             far = max(strange.values())
-            how = "unlike" if far >= STRANGE else "in part like" if far >= BETWEEN else "like"
+            how = "unlike" if far >= STRANGE else "partly like" if far >= BETWEEN else "like"
             found.append({"dataset": name, "how": how, "taggers": strange, "source": lineage.mark(f"data/ood/{name}")})
     return found
 

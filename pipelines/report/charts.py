@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG text. Text stays text (selectable, readable at any width); only what is drawn is drawn.
+"""Charts as HTML and SVG. Text stays HTML text, selectable and readable at any width; only shapes are SVG.
 
 Charts of rows (dots with whiskers) are built by the templates from the plain rows made here; `lines` draws an SVG.
 """

@@ -1,4 +1,4 @@
-"""What a section of a page is given to draw from."""
+"""The input of a section of a page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The page of a dataset's study: the sections of `pipelines/report/sections/`, each where it has something to show."""
+"""The page of a dataset's study: each section of `pipelines/report/sections/` that has something to show."""
 
 from dataclasses import replace
 

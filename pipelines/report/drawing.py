@@ -1,7 +1,7 @@
-"""Pictures of what a stage's record holds as numbers (`plots`), for Dagster's pages and the report.
+"""Draw the plots of a stage's record, which contains their numbers (`plots`), for Dagster and the report.
 
-A plot is a dict with `kind` (a name of `KINDS`), `title`, and the arguments of that function. No stage that computes loads this:
-a changed colour makes nothing stale but the page.
+A plot is a dict with `kind` (a name of `KINDS`), `title`, and the arguments of that function. No computing stage loads this
+module, so that a changed colour makes only the pages stale.
 """
 
 import base64

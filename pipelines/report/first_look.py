@@ -1,6 +1,6 @@
-"""The first thing to look at in a run: `.cache/first_look.html`, some clips of each class with player and piano roll.
+"""The first page of a run: `.cache/first_look.html`, some clips of each class with player and piano roll.
 
-`conservatory run` writes it as soon as the training dataset has a manifest, minutes before the report. It is no stage's output.
+`conservatory run` writes it when the manifest of the training dataset exists, minutes before the report. It is no stage's output.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""The front page: what was asked, the verdict, the answers, and a card for each study and each family of tasks."""
+"""The front page: the question, the verdict, the answers, and a card for each study and each family of tasks."""
 
 from dataclasses import replace
 from pathlib import Path

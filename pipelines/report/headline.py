@@ -1,9 +1,9 @@
-"""The answer in a sentence: what the taggers' embeddings know, against chance and against embeddings without a network.
+"""The verdict in a sentence: taggers' embeddings compared with chance and with embeddings without a network.
 
-The rule, applied to every sentence alike: an embedding is called better than another only where the paired test of the study
-says so (clip by clip, p below 0.05 after Holm's correction for all pairs) and clusterings from other random starts leave the
-two apart (`apart`); where there is no such test, only where its whole 95% interval lies above the other's. It is called above
-chance only where its interval's lower end is. Intervals and tests are about clips, not about trainings, so the spread over
+All sentences follow one rule. An embedding is called better than another only if the study's paired test over clips is
+significant (p below 0.05 after Holm's correction for all pairs) and the ranges of both over random initialisations of k-means do
+not overlap (`apart`); without such a test, only if its 95% interval is wholly above the other's. It is called above chance only
+if the lower end of its interval is. Intervals and tests describe the variation over clips, not over trainings, so the spread over
 trainings (`report.training_sd` of params.yaml) is added to the variance of a tagger's difference from a baseline.
 """
 
@@ -19,11 +19,11 @@ WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 
 VERDICTS = {
     "better": "better than the baselines",
-    "level": "not told apart from the baselines",
+    "level": "no significant difference from the baselines",
     "worse": "below the baselines",
     "no baseline": "above chance",
     "chance": "not above chance",
-    "unknown": "of too few groups for a verdict",
+    "unknown": "too few groups for a verdict",
 }
 
 
@@ -91,7 +91,7 @@ PLAIN = {
     "chance": "no better than chance",
     "unknown": "to an unknown extent (too few works)",
 }
-"""A verdict as anyone understands it, after "the taggers sort the clips by style"."""
+"""A verdict in everyday words, after "the taggers sort the clips by style"."""
 
 
 def verdict_sentence(found: list[dict], n_taggers: int) -> str:

@@ -1,7 +1,7 @@
-"""Where each figure came from: the asset, its data's hash and the code's version, as dvc.lock has them.
+"""The source of each figure: its asset, data hash and code version from dvc.lock.
 
-A figure carries a mark (`Lineage.mark`) that links to the asset's row in the table at the foot of the page; the table also
-holds all that lies upstream of the marked assets, so that a reader can walk back to the raw bytes.
+A figure has a mark (`Lineage.mark`) that links to the asset's row in the table at the foot of the page. The table also lists
+everything upstream of the marked assets, so that a reader can trace a figure to the raw bytes.
 """
 
 import re

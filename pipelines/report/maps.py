@@ -1,4 +1,4 @@
-"""What the page's scripts draw and play from: each dataset's scored clips, classes, and the places on the maps, as JSON."""
+"""JSON data for the page's scripts: a dataset's scored clips, classes, and coordinates on the maps."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What can be heard: which clips get a player, and their excerpts as MP3 in base64."""
+"""Players: choose the clips that get one, and encode their excerpts as MP3 in base64."""
 
 import base64
 import io

@@ -1,7 +1,7 @@
-"""What the page does not tell whoever it is sent to: where on this machine the music, the project and the user's home lie.
+"""Remove private paths from a page: the locations of the music, the project and the user's home.
 
-Of a private folder its own name is left: /home/ann/music/genres/rock/a.wav is …/genres/rock/a.wav where genres is the dataset's
-folder, and ~/a.wav anywhere else in the home directory.
+Only the last name of a private folder is kept: /home/ann/music/genres/rock/a.wav becomes …/genres/rock/a.wav if genres is the
+dataset's folder, and ~/… elsewhere in the home directory.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What was run: commit, libraries, seeds, datasets by split, and what was refused and why."""
+"""Provenance of a run: commit, libraries, seeds, datasets by split, and unusable files with reasons."""
 
 import importlib.metadata
 import platform

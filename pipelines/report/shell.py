@@ -1,4 +1,4 @@
-"""The frame of every page: head, contents, sections, lineage, player and scripts, in one file that needs no other."""
+"""The frame of every page: head, contents, sections, lineage, player and scripts, in one self-contained file."""
 
 from pathlib import Path
 

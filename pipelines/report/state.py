@@ -1,6 +1,6 @@
-"""What the pages are made from: the files of one project as its stages left them, read and checked.
+"""Read and check the outputs of stages from which the pages are made.
 
-What may be missing is None or empty, never an error: a dataset without notes, split or clustering, a tagger without figures.
+Optional parts that are missing are None or empty, never an error: notes, split or clustering of a dataset, figures of a tagger.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The page of a family of tasks: every run's scores from reports/scores.json, and the family's own section where it has one."""
+"""The page of a family of tasks: the scores of each run from reports/scores.json, and the family's own section if it has one."""
 
 import importlib
 import importlib.util
@@ -29,7 +29,7 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
     own = section_of(name)
     drawn = [{"id": "scores", "title": "The runs", "html": _runs(context)}] if task.scores else []
     if task.differences:
-        drawn.append({"id": "differences", "title": "Which differences are real", "html": _differences(context)})
+        drawn.append({"id": "differences", "title": "Which differences are significant", "html": _differences(context)})
     drawn += sections.render([own] if own else [], context)
     heading = context.fill("task_heading.html.j2", name=name, sentence=sentence(task), not_scored=task.not_scored)
     title = f"{headline.words(name)}: the runs"
@@ -113,7 +113,7 @@ def sentence(task: Task) -> str:
     floor, what = max(floors, key=lambda pair: pair[0] if higher else -pair[0])
     low, high = found["ci95"]
     better = low > floor if higher else high < floor
-    return f"{told}: {'better than' if better else 'not told apart from'} {what} ({floor:.3f})."
+    return f"{told}: {'better than' if better else 'not significantly different from'} {what} ({floor:.3f})."
 
 
 def _metrics(task: Task) -> list[str]:

@@ -1,4 +1,4 @@
-"""Fill templates: other people's text is escaped, private folders are shortened, and the same values give the same bytes."""
+"""Fill templates: untrusted text is escaped, private paths are shortened, and the same values give the same bytes."""
 
 import re
 from collections.abc import Callable

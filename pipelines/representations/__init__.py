@@ -1,4 +1,4 @@
-"""Compute representations of whole datasets: tasks for workers, shards, and what a GPU computes in batches.
+"""Compute representations of whole datasets: tasks for workers, shards, and batches on a GPU.
 
-Not here: what a representation is; each is a file of `pipelines/features/`.
+Each representation is defined by a file of `pipelines/features/`.
 """

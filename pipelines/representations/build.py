@@ -1,7 +1,7 @@
 """Compute one representation of every clip of a dataset: shards of frames, or rows of pooled statistics.
 
-What is in the cache of clips is taken from there. Of a clip that lacks the wanted feature, all features of `entries` that it
-lacks are computed in one pass, because they share their transforms; their own stages then find them in the cache.
+Results in the clip cache are used. For a clip without the wanted feature, all missing features of `entries` are computed in one
+pass, because they share their transforms; the stages of the other features then find them in the cache.
 """
 
 import shutil
@@ -178,7 +178,9 @@ def _one(samples: np.ndarray, task: Task, clip: Clip) -> tuple[np.ndarray | dict
         module = features.load(other)
         values = list(result.values()) if module.KIND == "pooled" else result
         if not np.isfinite(values).all():
-            raise ValueError(f"{other}: NaN or infinite values for the sound {clip.sha256}: a defect of this feature")
+            raise ValueError(
+                f"{other}: NaN or infinite values for the sound {clip.sha256}: this is a bug of the feature"
+            )
         if task.keep and module.KIND == "pooled":
             cache.save_record(other, task.key(clip, other), result)
         elif task.keep:
@@ -210,5 +212,7 @@ def _fill_on_gpu(
     from pipelines.representations import gpu  # torch is imported only for a GPU
 
     if not keep:
-        raise SystemExit("executor.device needs a cache (cache.limit_gb in params.yaml): what the GPU makes goes there")
+        raise SystemExit(
+            "executor.device needs a cache (cache.limit_gb in params.yaml): results of the GPU are stored there"
+        )
     return gpu.fill(index, audio_dir, name, entry, rate, device, partial(_key, name, rate, entry, device))

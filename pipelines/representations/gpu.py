@@ -1,7 +1,7 @@
-"""The features' GPU road: what torch can compute, batched over clips of one length, into the cache, where the features stage
-finds it as if workers had made it.
+"""Compute features on a GPU with torch, in batches of clips of one length, into the clip cache, where the features stage finds
+them.
 
-Kept under the device's name: a GPU's numbers equal the CPU's to 1e-4, and not to the bit.
+Cache keys contain the device, because a GPU's numbers equal the CPU's to 1e-4, and not to the bit.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def fill(
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise SystemExit(
-            f"executor.device in params.yaml is {device}, and torch sees no GPU: set it to cpu, or install a CUDA build of torch"
+            f"executor.device in params.yaml is {device}, but torch finds no GPU: set it to cpu, or install a CUDA build of torch"
         )
     if not batched.supports(name, entry):
         return 0

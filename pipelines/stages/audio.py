@@ -13,7 +13,7 @@ from pipelines.harness import command
 from pipelines.harness.logging import start
 
 CLIPPED = 0.05
-"""Share of a clip's samples at full scale: more is a warning, and sounds like it."""
+"""Largest share of a clip's samples at full scale; a clip with more is audibly clipped, and a check says so."""
 
 
 def main(dataset: str) -> None:
@@ -34,7 +34,7 @@ def main(dataset: str) -> None:
     write_table(index, folder / "index.parquet", INDEX)
     lost = splits.lost_classes(manifest, manifest[manifest["clip_id"].isin(index["clip_id"])])
     if lost:
-        log.warning("no clip is left of: %s", one_line(", ".join(lost)))
+        log.warning("no clip is left of these classes: %s", one_line(", ".join(lost)))
     clipped = int((index["clipped"] > CLIPPED * index["length"]).sum())
     rate = settings["audio"]["sample_rate"]
     counts = reasons.map(max_quarantined.kind).value_counts()

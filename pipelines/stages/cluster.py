@@ -1,4 +1,4 @@
-"""cluster: do a dataset's classes fall out as clusters of each embedding? Scores, matched classes, and maps to look at."""
+"""cluster: k-means on each embedding of a dataset, clusters matched to classes, scores, and maps."""
 
 import numpy as np
 import pandas as pd

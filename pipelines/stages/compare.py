@@ -1,4 +1,4 @@
-"""compare: the scores of all runs in one file, and the differences between runs of a task on the same test clips."""
+"""compare: collect the scores of all runs, and compute paired differences between runs of a task on the same test clips."""
 
 from itertools import combinations
 

@@ -1,7 +1,7 @@
-"""copies: clips that are no independent evidence, brought into one group: nearly the same sound, by their pooled features.
+"""copies: merge near copies, found by their pooled features, into one group, because they are not independent evidence.
 
-Groups of the manifest (works, artists) and clips of the very same sound come in joined. What is scored later reads the groups of
-this stage (`independent_clips`), so that folds and bootstraps never have a clip on one side and its copy on the other.
+Groups of the manifest (works, artists) and clips with identical sound are merged too. Later scoring stages read the groups of
+this stage (`independent_clips`), so that folds and bootstraps never separate a clip from its copy.
 """
 
 import numpy as np

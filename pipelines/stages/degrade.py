@@ -1,8 +1,7 @@
-"""degrade: what taggers and baselines make of scored clips after noise, MP3, another pitch or as a short excerpt.
+"""degrade: embeddings and tag scores of scored clips after noise, MP3, a pitch shift, or as a short excerpt.
 
-The changed sound is kept nowhere. What was heard in it is kept in the cache, a clip at a time, under the hash of the clip's
-samples, the degradation and the listener's version: ten new clips cost ten clips, another tagger costs itself, and a
-killed run goes on where it was.
+The degraded sound is not stored. Outputs are cached for each clip under the hash of its samples, the degradation and the version
+of the tagger or baseline. So ten new clips cost only themselves, as does a new tagger, and a killed run continues.
 """
 
 import hashlib
@@ -29,14 +28,14 @@ from pipelines.harness.progress import progress
 from pipelines.inference import embedding, onnx
 from pipelines.models import baselines
 
-KIND = "degraded"  # of the cache: what one listener heard in one changed clip
+KIND = "degraded"  # in the cache: the output of one tagger or baseline for one degraded clip
 CLIPS_A_TASK = 8
 POOLED = "pooled"  # the listener behind every baseline
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A scored clip that some listeners have not heard yet. keys: listener -> where the cache keeps what it hears."""
+    """A scored clip without cached outputs of some taggers or baselines. keys: tagger or baseline -> key in the cache."""
 
     clip_id: str
     shard: int
@@ -65,7 +64,7 @@ def main(dataset: str) -> None:
     options = settings["robustness"]
     if unknown := [name for name in options["degradations"] if name not in DEGRADATIONS]:
         raise SystemExit(
-            f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(DEGRADATIONS)}"
+            f"robustness.degradations in params.yaml names {', '.join(map(str, unknown))}; use some of {', '.join(DEGRADATIONS)}"
         )
     clips = usable_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))

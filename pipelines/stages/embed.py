@@ -1,7 +1,7 @@
-"""embed: a tagger's embedding and tag scores of every clip of a dataset, by its exported model.
+"""embed: the embedding and tag scores of every clip of a dataset, by a tagger's exported model.
 
-The model's config names the representation it reads, with its parameters. It is computed from the dataset's waveform through the
-cache of clips, where the features stage has left it: DVC has no path that depends on what a tagger reads, and a
+The model's config names the representation it reads, with its parameters. The stage takes it from the clip cache, where the
+features stage has left it, or computes it from the waveform: no path in a DVC matrix can depend on what a tagger reads, and a
 dependency on all of `data/features/<dataset>` would embed again after a change of any feature.
 """
 

@@ -1,4 +1,4 @@
-"""export: a trained tagger as an ONNX model, which is what embeds and tags; compared with PyTorch on real chunks."""
+"""export: write a trained tagger as an ONNX model, which embeds and tags, and compare it with PyTorch on real chunks."""
 
 import numpy as np
 import torch

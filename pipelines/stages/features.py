@@ -36,7 +36,7 @@ def main(dataset: str, feature: str) -> None:
         log.info("%d clips, linked to %s", len(index), audio_dir)
     else:
         table, computed = build(index, audio_dir, out_dir, feature, settings, f"{feature} {dataset}")
-        finite = "no NaN and no infinity: each clip was looked at when it was computed"
+        finite = "no NaN and no infinity: each clip was checked when it was computed"
         path, n_values, figures = _write(table, out_dir, module)
         log.info("%d clips, %d values; %d clips computed, the others were in the cache", len(table), n_values, computed)
     write_record(

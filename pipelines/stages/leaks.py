@@ -1,5 +1,7 @@
-"""leaks: clips of the test split that training has heard: the same sound, nearly the same, or the same work or artist, and the
-scores with and without them. Of validation likewise, without scores. Where there is no split: copies within the dataset.
+"""leaks: test clips that are also in the training data (exact copies, near copies, the same work or artist), and scores without
+them.
+
+Validation clips are audited too, without scores. In a dataset without a split, the stage finds copies within the dataset.
 """
 
 import numpy as np
@@ -91,19 +93,19 @@ def _checks(found: dict, audited: bool, grouped: bool) -> dict[str, tuple[bool |
         if not audited:
             checks[f"no {what} across splits"] = (True, "there is no split with train and test")
         elif record is None:
-            checks[f"no {what} across splits"] = (False, "could not be looked for")
+            checks[f"no {what} across splits"] = (False, "could not be searched for")
         elif what == "work or artist" and not grouped:
             checks[f"no {what} across splits"] = (None, NO_GROUPS)
         else:
             said = f"{record['n_flagged']} of {record['n_test']} test clips"
             checks[f"no {what} across splits"] = (record["n_flagged"] == 0, said)
     if audited:
-        checks["no copies"] = (True, "there is a split: copies across it are counted above")
+        checks["no copies"] = (True, "there is a split: the checks above count copies across it")
     else:
         said = [
-            f"{what}: {found[what]['n_flagged']} of {found[what]['n']} clips, of an earlier one"
+            f"{what}: {found[what]['n_flagged']} of {found[what]['n']} clips are copies of an earlier one"
             if what in found
-            else f"{what}: could not be looked for"
+            else f"{what}: could not be searched for"
             for what in COPIES
         ]
         clean = all(what in found and not found[what]["n_flagged"] for what in COPIES)

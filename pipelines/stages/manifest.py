@@ -1,5 +1,5 @@
-"""manifest: a row a clip, with content hash, labels and split; what has no readable header, or was
-withdrawn, goes to quarantine."""
+"""manifest: one row per clip, with content hash, labels and split; files without a readable header and withdrawn files are
+quarantined."""
 
 import os
 import unicodedata
@@ -148,7 +148,7 @@ def main(dataset: str) -> None:
     )
     log.info("%d clips, %d quarantined", len(manifest), len(quarantine))
     if lost:
-        log.warning("no clip is left of: %s", one_line(", ".join(lost)))
+        log.warning("no clip is left of these classes: %s", one_line(", ".join(lost)))
     for row in quarantine.head(20).itertuples():
         log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
 

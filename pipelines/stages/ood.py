@@ -1,7 +1,7 @@
-"""ood: music from elsewhere in the training dataset's space: what it is near, whether it stands out, and as its own cluster.
+"""ood: out-of-distribution scores, nearest classes and own clusters of other music in the training dataset's space.
 
-Elsewhere is another dataset, or, of the training dataset, the classes left out of training. Everything is fitted on the training
-clips that taggers heard (`space`); strangers are compared with test clips of the classes that taggers know.
+Other music is another dataset, or the classes of the training dataset that were left out of training. Everything is fitted on
+clips that taggers were trained on (`space`); other music is compared with test clips of the classes in training.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ PLACES = pa.schema(
 )
 STRANGERS = pa.schema(
     [
-        column("clip_id", pa.string(), "a clip from outside"),
+        column("clip_id", pa.string(), "a clip of the other music"),
         column("embedding", pa.string(), "by which it is near"),
         column("target", pa.string(), "what the training dataset's classes are"),
         column("nearest", pa.string(), "the class most of its nearest training clips have"),
@@ -97,10 +97,10 @@ def main(dataset: str) -> None:
 
 
 def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """(the clips to be placed, how many were not because a tagger has heard them or their work).
+    """(the clips to compare, the number left out because they or their work were in training).
 
-    Of the training dataset: the left-out classes. Of another: what is scored of it. A clip is heard where the very file was in
-    training or validation or, in a dataset of the same module (names of works then mean the same), its group was.
+    Of the training dataset: the left-out classes. Of another: its scored clips. A clip was in training if the same file was in
+    training or validation or, in a dataset of the same module (where names of works mean the same), its group was.
     """
     trained = settings["training"]["dataset"]
     if dataset == trained:
@@ -137,16 +137,16 @@ def parts(outside: pd.DataFrame, dataset: str, settings: dict) -> tuple[dict[str
 
 
 def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_heard: int) -> str:
-    """Why there is nothing to place; empty where there is."""
+    """Why nothing can be compared; empty if something can."""
     trained = settings["training"]["dataset"]
     if sides["outside"].empty and dataset == trained:
         if not settings["training"].get("leave_out"):
-            return "nothing was left out of training, so there is nothing to place: name classes in training.leave_out"
-        return f"the works of all {n_heard} clips of the left-out classes are heard under other classes"
+            return "no class was left out of training, so nothing can be compared: list classes in training.leave_out"
+        return f"the works of all {n_heard} clips of the left-out classes have training clips of other classes"
     if sides["outside"].empty:
-        return f"all {n_heard} clips, or their works, were heard in training"
+        return f"all {n_heard} clips, or other clips of their works, are in the training data"
     if sides["held_out"].empty:
-        return f"{trained} has no test clips of the classes that taggers know, so there is nothing to compare with"
+        return f"{trained} has no test clips of the classes in training, so there is nothing to compare with"
     return ""
 
 

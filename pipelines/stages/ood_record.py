@@ -1,4 +1,4 @@
-"""What the stage ood tells of itself: its figures, checks, plot and table."""
+"""The record of the stage ood: figures, checks, plot and table."""
 
 from pathlib import Path
 
@@ -47,11 +47,11 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
             ),
             "like the training music": (
                 dataset == found["of"] or not told,
-                found["reason"] or said or "no embedding tells it from held-out clips of the training dataset",
+                found["reason"] or said or "in no embedding does it differ from held-out clips of the training dataset",
             ),
         },
         plots={
-            "AUROC against held-out clips, k-NN (0.5: not told apart)": {
+            "AUROC against held-out clips, k-NN (0.5: no difference)": {
                 "kind": "bars",
                 "values": {what: value["auroc"] for what, value in aurocs.items()},
                 "title": f"{dataset}: AUROC by k-NN",
@@ -64,7 +64,7 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
 
 
 def table_of(found: dict) -> str:
-    """What stands out, as a Markdown table."""
+    """Out-of-distribution scores as a Markdown table."""
     if found["reason"]:
         return found["reason"]
     lines = [

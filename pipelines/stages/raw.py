@@ -1,4 +1,4 @@
-"""raw: fill data/raw/<dataset>/ with what was published, built, or listed."""
+"""raw: fill data/raw/<dataset>/ with published files, built files, or a listing."""
 
 import shutil
 
@@ -13,7 +13,7 @@ def main(dataset: str) -> None:
     log = start(f"raw {dataset}")
     entries = params.read()["datasets"]
     if dataset not in entries:
-        raise SystemExit(f"there is no dataset {dataset!r} in params.yaml; there is {', '.join(entries)}")
+        raise SystemExit(f"there is no dataset {dataset!r} in params.yaml; its datasets are {', '.join(entries)}")
     entry = entries[dataset]
     folder = paths.raw(dataset)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,5 @@
-"""robustness: what becomes of clusterings, probes and tag scores when clips go through noise, MP3, another pitch, and how far
-embeddings move."""
+"""robustness: changes of clusterings, probes, tag scores and embeddings after noise, MP3, a pitch shift, or on a short
+excerpt."""
 
 from collections.abc import Callable
 
@@ -100,7 +100,7 @@ def main(dataset: str) -> None:
             "what clean clips show is shown by changed ones": (
                 not lost,
                 "; ".join(lost)
-                or f"{measure}: wherever clean clips are above the trivial figure, changed ones are too",
+                or f"{measure}: every score of clean clips above the trivial one is also above it for degraded clips",
             )
         },
         plots={
@@ -132,7 +132,7 @@ def _there(records: dict) -> dict:
 
 
 def _clustered(points: dict, clips: pd.DataFrame, column: str, clusterer: str, options: dict) -> dict:
-    """Every version clustered and matched anew; the interval of a difference holds both matchings."""
+    """Every version is clustered and matched separately; for the interval of a difference both matchings are fixed."""
     classes = sorted(clips[column].unique())
     labels = np.array([classes.index(label) for label in clips[column]])
     right, others = {}, {}

@@ -1,4 +1,4 @@
-"""score: what the model of a run answers for test clips, and the scores of its task, against a trivial baseline."""
+"""score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
-"""space: the training dataset as every embedding holds it, with each clip's role; what other music is placed in.
+"""space: the training dataset in every embedding, with the role of each clip; other music is compared in this space.
 
-A baseline is fitted anew here, on what taggers heard: the `baseline` stage fits on all training clips, left-out classes too.
+Baselines are fitted again here, on the clips taggers were trained on: the stage `baseline` also fits on left-out classes.
 """
 
 import shutil
@@ -26,7 +26,7 @@ def main() -> None:
     ids, reference = clips["clip_id"].tolist(), (clips["role"] == "reference").to_numpy()
     if not reference.any():
         raise SystemExit(
-            f"space: {dataset} has no training clip that taggers may hear; shorten training.leave_out in params.yaml"
+            f"space: {dataset} has no clip left to train taggers on; shorten training.leave_out in params.yaml"
         )
     targets = [name for name in clips if name.startswith("target_")]
     write_table(clips[[*training_clips.CLIPS.names, *targets]], paths.space() / "clips.parquet", training_clips.CLIPS)

@@ -1,5 +1,4 @@
-"""study: what embeddings know of a dataset's classes beyond k-means: other clusterings, probes, neighbours, the tree of
-classes, and which differences between embeddings are real."""
+"""study: other clusterings, probes, neighbours, the tree of classes, and paired comparisons of embeddings."""
 
 from collections.abc import Callable
 from functools import partial
@@ -38,7 +37,7 @@ def main(dataset: str) -> None:
     for key, known in (("clusterers", clustering.CLUSTERERS), ("probes", probes.PROBES)):
         if unknown := [name for name in options[key] if name not in known]:
             raise SystemExit(
-                f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; there are {', '.join(known)}"
+                f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; use some of {', '.join(known)}"
             )
     clips = independent_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))

@@ -1,4 +1,4 @@
-"""train: one tagger on the training dataset's tags, or with published weights; safetensors, config and history."""
+"""train: train a tagger on the tags of the training dataset, or take its published weights; safetensors, config and history."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def main(tagger: str) -> None:
         module = taggers.load_module(entry["network"])
     except KeyError as error:
         raise SystemExit(
-            f"taggers.{tagger} is not whole in params.yaml: write there what its neighbours have (network, reads, recipe)"
+            f"taggers.{tagger} is incomplete in params.yaml: it needs network, reads and recipe"
         ) from error
     except ValueError as error:
         raise SystemExit(f"train {tagger}: {error}") from error
@@ -128,7 +128,7 @@ def _lay_out(name: str, entry: dict, module: ModuleType, settings: dict) -> None
     }
     taggers.save(tagger, config, paths.trained(name))
     checks = {
-        "better than chance": (None, "published weights name tags of their own: they have no score here"),
+        "better than chance": (None, "published weights have their own tags, so they have no score on this dataset"),
         "finite weights": _finite(tagger),
     }
     write_record("train", name, figures={"tags": len(tags), **facts, **figures}, checks=checks)

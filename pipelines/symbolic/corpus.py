@@ -1,8 +1,8 @@
-"""The scores that the installed `music21` carries: what there is, and a piece's notes and bars as arrays.
+"""The scores inside the installed `music21`: list the pieces, and read a piece's notes and bars as arrays.
 
-A *piece* is what one parse gives: a chorale, a mass movement, a quartet movement (or a file with a whole quartet), a
-tune. Its *work* is what a person would call the same composition: the mass, the quartet. Nothing is parsed to list
-the pieces. MusicXML and Humdrum are read here as music21 reads them, ABC is read by music21.
+A *piece* is the result of one parse: a chorale, a mass movement, a quartet movement (or a file with a whole quartet), a
+tune. Its *work* is the whole composition: the mass, the quartet. Listing the pieces parses nothing. MusicXML and
+Humdrum are read by this package as music21 reads them, ABC is read by music21.
 
 Of 493 tunes without ornaments or slurs 421 have the same notes at the same times as abc2midi (inside symusic) gives
 them. Most others differ in a note or two: music21 drops ABC's notes under a fermata (`HB2`), and forgets a natural
@@ -217,9 +217,7 @@ def check(path: Path) -> None:
         if not found and path.suffix == ".abc":
             found = TOO_LONG.search(CHORD_NAME.sub(b"", text))
         if found:
-            raise ValueError(
-                f"{path.name} has a number that no music has: {found[0].decode(errors='replace').strip()!r:.60}"
-            )
+            raise ValueError(f"{path.name} has an impossible number: {found[0].decode(errors='replace').strip()!r:.60}")
 
 
 def _read(piece: Piece, mode_stated: bool) -> Music:

@@ -1,14 +1,14 @@
-"""Thirty seconds of a piece: how fast it goes, where it starts, and which notes sound when.
+"""Thirty seconds of a piece: tempo, start, and the times of its notes.
 
 The tempo is given in beats a minute and drawn without looking at the style, so the *beat* must be what a musician
 would beat: the half note in 4/2, 3/2 and 2/2 (a mensural minim, or a reel in cut time), the quarter in 4/4 and 3/4,
-the dotted quarter in 6/8, 9/8 and 3/8. Notation is a habit, though: one hornpipe stands in sixteenths of 2/4 and
-another in eighths of 2/2, and an adagio in 2/4 is full of thirty-second notes. So the beat is halved (in compound
+the dotted quarter in 6/8, 9/8 and 3/8. But notation varies: one hornpipe is written in sixteenths of 2/4, another in
+eighths of 2/2, and an adagio in 2/4 is full of thirty-second notes. So the beat is halved (in compound
 metres first divided by three) while the busiest voice has more than `MAX_NOTES_A_BEAT`, and doubled while it has fewer
 than `MIN_NOTES_A_BEAT`. The same rule serves every style.
 
-Hymns and tunes start at the top and are sung or played again until the clip is full, as is usual for them; of longer
-music a clip is an excerpt from a seeded bar line, and a piece shorter than the clip is not used.
+Hymns and tunes start at the beginning and repeat until the clip is full, as in performance. A clip of longer music is
+an excerpt from a seeded bar line; a piece shorter than the clip is not used.
 """
 
 from typing import NamedTuple
@@ -102,7 +102,7 @@ def _fitting(music: Music, onsets: np.ndarray, ends: np.ndarray, part: int, n_pa
 def choose_start(music: Music, bpm: float, duration_s: float, part: int, n_parts: int, rng: np.random.Generator) -> int:
     """The index of a seeded bar in the `part`-th of `n_parts` equal stretches of a piece, with room for the clip.
 
-    Mostly silent places are passed over if there is another. Raises `ValueError` where none has room.
+    Mostly silent excerpts are skipped if there is another. Raises `ValueError` where none has room.
     """
     onsets, units = music.bars["onset"], beats(music)
     ends = onsets + duration_s * bpm / 60 * units

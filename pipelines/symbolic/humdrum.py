@@ -1,7 +1,7 @@
 """Humdrum **kern to written bars, as music21 reads it and thirty times as fast.
 
-Only what vocal polyphony in the corpus is made of: one note or rest a token, one bar line for all voices. Anything else (chords,
-repeats, grace notes, voices that split) raises `Unsupported`, and music21 reads the score (`corpus.read`).
+It reads what the corpus's vocal polyphony contains: one note or rest per token, one bar line for all voices. Anything else
+(chords, repeats, grace notes, voices that split) raises `Unsupported`, and music21 reads the score (`corpus.read`).
 tests/symbolic/test_readers.py compares both.
 
 Source: https://www.humdrum.org/rep/kern/; music21/humdrum/spineParser.py.

@@ -1,9 +1,9 @@
-"""Instrument families, their General MIDI programs, and who plays what in a clip.
+"""Instrument families, their General MIDI programs, and the program of each voice in a clip.
 
-Eight of the sixteen General MIDI groups: those of pitched instruments, and in each the programs that sound every key
-the scores use (35 to 97) at its pitch in TimGM6mb.sf2, to the ear of an FFT, and last as long as a hymn's notes. Left
-out for that: alto saxophone (silent at 64), oboe (below 36), trombone (wrong at the top), accordion (its high keys an
-octave off), celesta and tubular bells (inharmonic), xylophone (gone in a quarter of a second), ocarina.
+Eight of the sixteen General MIDI groups: those of pitched instruments, and in each the programs of TimGM6mb.sf2 that sound every
+key of the scores (35 to 97) at its pitch, measured by an FFT, and sustain as long as a hymn's notes. Left out for that reason:
+alto saxophone (silent at 64), oboe (below 36), trombone (wrong at the top), accordion (its high keys an octave off), celesta and
+tubular bells (inharmonic), xylophone (decays in a quarter of a second), ocarina.
 """
 
 import numpy as np

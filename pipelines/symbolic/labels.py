@@ -1,4 +1,4 @@
-"""What an excerpt's notes and bars say of it: texture, metre, mode.
+"""Labels of an excerpt from its notes and bars: texture, metre, mode.
 
 Texture: *monophonic* where less than 5% of the time has two pitches at once. Else a note is *together* if at least
 three quarters of the voices then sounding begin a note with it; *homophonic* where at least 70% of the notes are

@@ -1,4 +1,4 @@
-"""music21's scores and ABC tunes as written bars; `score.as_played` makes notes and bars of them."""
+"""Convert music21's scores and ABC tunes to written bars; `score.as_played` converts those to notes and bars."""
 
 from fractions import Fraction
 

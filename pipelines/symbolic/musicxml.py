@@ -1,8 +1,8 @@
 """MusicXML to written bars, eight times as fast as music21 and with the same result.
 
-music21 builds an object for every slur, word and beam of a score; a clip needs notes, bars and repeats. These two modules read
-those in the way music21 10.5 does, with its rules for rests that fill a bar, for hidden rests of Finale, and for measure
-numbers. What they have no rule for (several staves in a part, combined metres) raises `Unsupported`, and music21 reads the score
+music21 builds an object for every slur, word and beam of a score; a clip needs notes, bars and repeats. This module and
+`musicxml_measure` read those as music21 10.5 does, with its rules for rests that fill a bar, for hidden rests of Finale, and for
+measure numbers. Anything else (several staves in a part, combined metres) raises `Unsupported`, and music21 reads the score
 (`corpus.read`). tests/symbolic/test_readers.py compares both.
 
 Source: https://www.w3.org/2021/06/musicxml40/; music21/musicxml/xmlToM21.py.

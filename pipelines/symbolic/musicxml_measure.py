@@ -1,4 +1,4 @@
-"""One measure of MusicXML, element by element: its notes, its length, its metre and key (see musicxml.py)."""
+"""Read one measure of MusicXML: its notes, length, metre and key (see musicxml.py)."""
 
 import functools
 import re

@@ -1,8 +1,8 @@
-"""Notes to sound: one SoundFont, TinySoundFont, one channel a voice and program.
+"""Render notes to a mono waveform with TinySoundFont: one SoundFont, one channel per voice and program.
 
-Why not symusic's `Synthesizer`: release 0.5.8 (and 0.5.6, 0.5.9) ignores `overridingRootKey`, which 1,771 of the 2,063
-zones of TimGM6mb.sf2 set, and rounds loops to whole output samples, so that the piano's A4 sounds at 1,660 Hz and the
-violin's at 1,333. TinySoundFont plays 440 Hz (tests/symbolic measure it).
+symusic's `Synthesizer` is not used: release 0.5.8 (and 0.5.6, 0.5.9) ignores `overridingRootKey`, which 1,771 of the
+2,063 zones of TimGM6mb.sf2 set, and rounds loops to whole output samples, so that the piano's A4 sounds at 1,660 Hz
+and the violin's at 1,333. TinySoundFont plays 440 Hz (tests/symbolic measure it).
 """
 
 from functools import cache
@@ -119,5 +119,5 @@ def _loaded(sample_rate: int, soundfont: Path):
     try:
         synth.sfload(str(soundfont))
     except RuntimeError as error:
-        raise ValueError(f"TinySoundFont cannot read {soundfont}: it is cut short or damaged") from error
+        raise ValueError(f"TinySoundFont cannot read {soundfont}: it is truncated or damaged") from error
     return synth

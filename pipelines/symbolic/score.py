@@ -1,4 +1,4 @@
-"""A score's written bars as two arrays, notes and bars, with the repeats written out and the ties joined."""
+"""Convert a score's written bars to two arrays, notes and bars, with repeats expanded and ties joined."""
 
 from collections import Counter
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Which pieces become clips: as many of each style as asked for, of as many works as there are, in a seeded order."""
+"""Choose the pieces that become clips: the requested number per style, from as many works as possible, in a seeded order."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Chosen(NamedTuple):
 
 
 def choose(entry: dict, rejected: dict[str, Counter]) -> dict[str, list[Chosen]]:
-    """Read as many pieces of each style as its clips need, in a seeded order; `rejected` counts what was passed over.
+    """Read as many pieces of each style as its clips need, in a seeded order; `rejected` counts skipped pieces.
 
     The styles advance together, a round of reading at a time, so that all workers have work.
     """

@@ -1,13 +1,13 @@
-"""Which pieces are the same music: in another key, another book, another harmonisation, other note values.
+"""Find pieces that are the same music in another key, book, harmonisation or note values.
 
 Two stages, over every voice of every whole piece:
 
 1. *Shingles*: runs of six intervals in semitones between successive different pitches (so no key, no rhythm, no
    repeated notes), weighted by how rare they are; two voices are compared further if the cosine of their weighted
    sets is at least `MIN_COSINE` (Downie 1999 indexes melodies by such n-grams).
-2. *Agreement*: one voice is cut into windows of 32 steps (a step is its median note); each window is laid at
-   every place of the other voice, both sampled on a grid, at the same, double and half speed, in one transposition for
-   all; the score is the mean over windows of the best share of steps with equal pitch class.
+2. *Agreement*: one voice is cut into windows of 32 steps (a step is its median note). Each window is compared with every
+   position of the other voice, both sampled on a grid, at the same, double and half speed, in one transposition for all.
+   The score is the mean over windows of the best share of steps with equal pitch class.
 
 Measured on the corpus, pairs that pass both stages (among all 4,248 tunes of the three books, or all chorales):
 
@@ -18,7 +18,7 @@ Measured on the corpus, pairs that pass both stages (among all 4,248 tunes of th
 - two chorales on a hymn of one name: 144 of 196; the others have different melodies, as far as we looked;
 - two tunes drawn at random: 5 of 2,000 pass the second stage, by .01 at most.
 
-A wrong merge costs a little balance, a missed one would leak; so the threshold is low.
+A wrong merge costs some balance; a missed one is a leak. So the threshold is low.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""SoundFonts: the one inside pretty_midi, or a file of the user's; and what a file says of itself.
+"""SoundFonts: the one inside pretty_midi or the user's file, and the name and licence a file states.
 
 TinySoundFont reads .sf2, and .sf3, whose samples are Ogg Vorbis: opening one of 23 MB takes 2 s, once a process.
 """
@@ -36,7 +36,7 @@ def find(path: str | None, wanted: str | None) -> Path:
     information(file)
     found = sha256(file)
     if found != wanted:
-        said = f"has the SHA-256 {found}, not {wanted}" if wanted else f"needs its hash beside it: {found}"
+        said = f"has the SHA-256 {found}, not {wanted}" if wanted else f"needs its hash in params.yaml: {found}"
         raise ValueError(
             f"the SoundFont {path} {said}. If this is the file that is meant, write soundfont_sha256: {found} into its dataset's "
             "entry in params.yaml: it is what says that another file makes another dataset"

@@ -5,7 +5,7 @@
 
 `task` is the family. The run reads `data/<from>/<dataset>/<reads>`: `from: features, reads: pooled` a representation, `from:
 embeddings, reads: short.parquet` an embedding. `model` is a file of the family, and `seeds` the number of trainings, whose spread
-the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) stands in
+the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) is in
 `tasks.<family>` of params.yaml. A tagger is a run too, of the family `tagging` (pipelines/tasks/tagging/__init__.py).
 
 A family has the same files as every other:

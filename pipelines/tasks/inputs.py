@@ -1,4 +1,4 @@
-"""What a run reads: clips of the manifest with their labels, groups and splits, and a vector for each."""
+"""The input of a run: clips of the manifest with labels, groups and splits, and one vector per clip."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     manifest = read_table(paths.manifest(run.dataset), LABELLED)
     table = pq.read_table(path).to_pandas()
     if "clip_id" not in table:
-        raise ValueError(f"{path} has no column clip_id: a run reads a table with a row for each clip")
+        raise ValueError(f"{path} has no column clip_id: a run reads a table with one row per clip")
     table = table.set_index("clip_id")
     clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
     rows = table.loc[clips["clip_id"]]
@@ -54,6 +54,6 @@ def _table(path: Path) -> Path:
     found = sorted(path.glob("*.parquet"))
     if len(found) != 1:
         raise ValueError(
-            f"{path} holds {len(found)} Parquet tables: a run on vectors reads one with a row for each clip, as `pooled` is"
+            f"{path} contains {len(found)} Parquet tables: a run reads a single table with one row per clip, such as `pooled`"
         )
     return found[0]

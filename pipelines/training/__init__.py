@@ -1,1 +1,2 @@
-"""Loops over data: crops from shards, fitting with Lightning, resuming, embedding. Networks live in `pipelines/models/`."""
+"""Training of taggers: random chunks, recipes, fitting with Lightning, checkpoints, resuming. Networks are in
+`pipelines/models/`."""

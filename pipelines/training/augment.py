@@ -1,10 +1,13 @@
-"""What a network hears is changed a little at random, a batch at a time, drawn from torch's global generator.
+"""Random augmentation of training batches, drawn from torch's global generator.
 
-Settings (`recipes.<name>.augment` in params.yaml; what is not named is not done):
+Settings (`recipes.<name>.augment` in params.yaml; an absent one is off):
 
-- `gain_db`: sound is made louder or softer by up to so much; `polarity`: half of it is turned over
-- `time_masks`, `time_mask`: so many stretches of up to this share of a chunk are hidden: in sound silent, in frames the mean
-- `frequency_masks`, `frequency_mask`: likewise bands of frames (SpecAugment, Park et al. 2019, arXiv 1904.08779, without warping)
+- `gain_db`: a random gain of up to this many dB up or down; `polarity`: half of the chunks are inverted
+- `time_masks`, `time_mask`: number of time masks, and their largest share of a chunk; masked sound is silent, masked frames are
+the
+  mean
+- `frequency_masks`, `frequency_mask`: likewise for bands of frames (SpecAugment, Park et al. 2019, arXiv 1904.08779, without
+warping)
 """
 
 import torch

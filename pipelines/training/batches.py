@@ -1,4 +1,5 @@
-"""Batches of random chunks, each drawn from (seed, epoch, item), so that a resumed run sees what an uninterrupted one does."""
+"""Batches of random chunks, each drawn from (seed, epoch, item), so that a resumed training gets the same batches as an
+uninterrupted one."""
 
 from collections.abc import Callable, Iterator
 

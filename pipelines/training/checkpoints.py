@@ -1,6 +1,6 @@
-"""Checkpoints that know whether they are whole: a file's first 32 bytes are the SHA-256 of the rest.
+"""Checkpoints with a checksum: a file's first 32 bytes are the SHA-256 of the rest.
 
-torch's own format has checksums that torch does not look at: one bit that changed is another weight, and nobody would know.
+torch does not verify the checksums of its own format, so that a changed bit would silently change a weight.
 """
 
 import hashlib
@@ -62,5 +62,5 @@ def _read(path) -> bytes:
     found = Path(path).read_bytes()
     digest, content = found[:DIGEST_BYTES], found[DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise ValueError(f"{path} is damaged: it is not what was written")
+        raise ValueError(f"{path} is damaged: its checksum is wrong")
     return content

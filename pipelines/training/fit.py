@@ -1,4 +1,4 @@
-"""Train a tagger with Lightning by a recipe: random chunks, phases that begin with the best weights so far, resumable."""
+"""Train a tagger with Lightning by a recipe: random chunks, resumable, and each phase starts from the best weights so far."""
 
 import logging
 import os
@@ -140,13 +140,13 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -
     settings: a recipe as `recipes.resolve` gives it.
     place: a folder for checkpoints, outside DVC's outputs; a run killed there goes on from its last whole epoch, with the
     same result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order). Where one of them is
-    damaged, training begins anew.
+    damaged, training starts again from the beginning.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what determinism on a GPU asks for
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for determinism on a GPU
     figure, mode = recipes.MONITORS[settings["monitor"]]
     if not checkpoints.whole(place):
-        log.warning("%s: a checkpoint in %s is damaged; training begins anew", name, place)
+        log.warning("%s: a checkpoint in %s is damaged; training starts again from the beginning", name, place)
         shutil.rmtree(place)
     first_epoch, best, used = 0, None, ""
     for number, phase in enumerate(settings["phases"]):
@@ -206,7 +206,7 @@ def _fit_phase(module: Tagging, folder: Path, figure: str, mode: str) -> dict:
     )
     last = folder / "last.ckpt"
     if last.exists():
-        log.info("%s: going on from %s", module.name, last)
+        log.info("%s: resuming from %s", module.name, last)
         history.write(module.curve, checkpoints.load(last)["history"])
     try:
         # Lightning would train a phase that patience had ended for one epoch more

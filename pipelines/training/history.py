@@ -1,4 +1,4 @@
-"""The curve of a training: history.csv, a row an epoch."""
+"""The training curve: history.csv, one row per epoch."""
 
 import csv
 import os

@@ -1,11 +1,11 @@
-"""Named training recipes: `recipes` of params.yaml with what a tagger's entry changes of them, their optimisers and schedules.
+"""Training recipes: `recipes` of params.yaml with the changes of a tagger's entry, their optimisers and schedules.
 
-A recipe is a list of phases, each of which begins with the best weights so far, and what holds for all of them:
+A recipe is a list of phases, each of which starts from the best weights so far, and settings of all phases:
 
 - `phases`: `optimizer` (`OPTIMIZERS`), `learning_rate`, `epochs`, and if need be `weight_decay`, `momentum` (Nesterov's) and
   `schedule` (`SCHEDULES`; constant)
 - `monitor`: the validation figure that chooses the best weights, `roc_auc` or `loss` (cross-entropy of clips' mean scores)
-- `patience`: epochs without a better one that end a phase; 0: none do
+- `patience`: epochs without improvement that end a phase; 0: off
 - `batch_size`, `chunks_per_clip` (random chunks of each clip an epoch), `precision` (`auto`, `32-true`, `bf16-mixed`)
 - `augment`: as in `pipelines/training/augment.py`; {}: none
 
@@ -59,11 +59,11 @@ def _check_devices(devices: Any, batch_size: int, where: str) -> None:
     n = max(1, n_gpus) if devices == "auto" else devices
     there, kind = (n_gpus, "GPUs") if n_gpus else (os.cpu_count() or 1, "cores, and no GPU")
     if n > there:
-        raise SystemExit(f"training.devices in params.yaml is {devices}: here are {there} {kind}")
+        raise SystemExit(f"training.devices in params.yaml is {devices}: this machine has {there} {kind}")
     if batch_size % n:
         raise SystemExit(
-            f"training.devices in params.yaml is {devices}, {n} here, and {where} has a batch_size of {batch_size}, which {n} "
-            "does not divide"
+            f"training.devices in params.yaml is {devices}, {n} here, and {where} has a batch_size of {batch_size}, which is "
+            f"not divisible by {n}"
         )
 
 

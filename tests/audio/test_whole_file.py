@@ -69,7 +69,7 @@ def test_an_mp3_without_a_table_of_contents(tmp_path, loud_then_quiet, silence_f
     np.testing.assert_allclose(there[shift:][4000 : 9 * RATE], all_of_it[4000 : 9 * RATE], atol=2e-3)
 
 
-@pytest.mark.parametrize(("factor", "reason"), [(0.5, ""), (2, "truncated: its header promises 20")])
+@pytest.mark.parametrize(("factor", "reason"), [(0.5, ""), (2, "truncated: its header states 20")])
 def test_an_mp3_whose_table_of_contents_is_wrong(tmp_path, loud_then_quiet, factor, reason):
     path = mp3(tmp_path / "wrong.mp3", loud_then_quiet)
     expected, content = len(heard(path)), path.read_bytes()
@@ -101,7 +101,7 @@ def test_what_changes_on_its_way_is_refused_with_that_reason(tmp_path, chord, su
     soundfile.write(tmp_path / f"2.{suffix}", other, second.get("rate", RATE))
     path = tmp_path / f"both.{suffix}"
     path.write_bytes(b"".join((tmp_path / f"{n}.{suffix}").read_bytes() for n in (1, 2)))
-    with pytest.raises(probe.Unreadable, match="changes on the way") as error:
+    with pytest.raises(probe.Unreadable, match="changes within the file") as error:
         heard(path)
     assert "truncated" not in str(error.value)
 
@@ -252,7 +252,7 @@ def test_an_mp3_is_as_long_with_pictures_as_without(tmp_path, loud_then_quiet, w
     assert len(heard(path)) == pytest.approx(10 * RATE, abs=2500)
     if with_table:
         path.write_bytes(before + content[: len(content) // 2])
-        with pytest.raises(probe.Unreadable, match="truncated: its header promises 10"):
+        with pytest.raises(probe.Unreadable, match="truncated: its header states 10"):
             heard(path)
 
 
@@ -266,10 +266,10 @@ def test_an_ogg_without_some_of_its_pages_is_refused(tmp_path, subtype):
     assert len(heard(path)) == pytest.approx(20 * RATE, abs=1000) and len(pages) > 12
     middle = len(pages) // 2
     cases = {
-        "4 pages are missing on the way": content[: pages[middle]] + content[pages[middle + 4] :],
-        "bytes between its pages belong to none": content[: pages[middle]] + b"X" + content[pages[middle] + 1 :],
+        "4 pages are missing": content[: pages[middle]] + content[pages[middle + 4] :],
+        "there are bytes between its pages": content[: pages[middle]] + b"X" + content[pages[middle] + 1 :],
         "the last page of its stream is missing": content[: pages[-1]],
-        "a stream begins before the one before it has ended": content[: pages[middle]] + content,
+        "a stream begins before the previous one ends": content[: pages[middle]] + content,
     }
     for why, broken in cases.items():
         path.write_bytes(broken)

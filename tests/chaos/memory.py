@@ -35,7 +35,7 @@ def _worker(draw: random.Random, reference: Path, folder: Path) -> str:
     draw.choice(found).send_signal(signal.SIGKILL)
     assert process.wait() != 0, f"{stage}: one of its workers was killed, and it ended well"
     said = (place / "said").read_text()
-    assert "A worker was ended from outside" in said, f"{stage}, without a clear reason:\n{said[-3000:]}"
+    assert "A worker process was killed" in said, f"{stage}, without a clear reason:\n{said[-3000:]}"
     executor.write_text(text)
     kills.rerun(place, reference, f"{stage}: a worker was killed")
     return f"{stage}: a worker was killed"

@@ -101,7 +101,7 @@ def test_a_cache_that_may_not_be_written_costs_time_only(monkeypatch, caplog):
     keep("log_mel", 1, [1, 2])
     cache.save_record("pooled", cache.key(1), {})
     assert cache.load_array("log_mel", cache.key(1)) is None
-    assert "may not be written" in caplog.text
+    assert "is not writable" in caplog.text
 
 
 def test_pruning_removes_what_was_used_longest_ago(own_cache):

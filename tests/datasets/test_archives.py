@@ -82,12 +82,12 @@ def test_a_killed_run_is_gone_on_with(tmp_path, monkeypatch):
 HARDLINK = special("data/hard", tarfile.LNKTYPE, "../../outside")
 EVIL_TAR = {
     "absolute": {"files": {**FILES, "/tmp/evil": b"x"}},
-    "points out": {"files": {**FILES, "data/../../evil": b"x"}},
+    "leads out": {"files": {**FILES, "data/../../evil": b"x"}},
     "link or a device": {"special": [special("data/link", tarfile.SYMTYPE, "/etc/passwd")]},
     "link or a device ": {"special": [HARDLINK]},
     "link or a device  ": {"special": [special("data/null", tarfile.CHRTYPE)]},
     "link or a device   ": {"special": [special("data/pipe", tarfile.FIFOTYPE)]},
-    "there twice": {"special": [tarfile.TarInfo("data/00/1.mp3")]},
+    "occurs twice": {"special": [tarfile.TarInfo("data/00/1.mp3")]},
     "file and a folder": {"special": [tarfile.TarInfo("data/00/1.mp3/x")]},
 }
 
@@ -102,7 +102,7 @@ EVIL_ZIP = {
     "absolute": [("/tmp/evil", b"x")],
     "absolute ": [("C:\\evil", b"x")],
     "absolute  ": [("data\\..\\..\\evil", b"x")],
-    "points out": [("../evil", b"x")],
+    "leads out": [("../evil", b"x")],
     "link or a device": [(zip_link(), b"/etc/passwd")],
 }
 

@@ -188,7 +188,7 @@ def test_an_unknown_option_and_a_missing_folder_are_said(make, in_tmp):
     option = {"gtzan": "variant", "jamendo": "subset", "magnatagatune": "group"}[entry["module"]]
     with pytest.raises(ValueError, match=f"{option}: nonsense in params.yaml; there is "):
         module.build(in_tmp, entry | {option: "nonsense"})
-    with pytest.raises(ValueError, match="locla in params.yaml; .* knows .*local"):
+    with pytest.raises(ValueError, match="locla in params.yaml; .* has the options .*local"):
         module.build(in_tmp, entry | {"locla": "x"})
     with pytest.raises(ValueError, match="is not a folder"):
         module.build(in_tmp, entry | {"local": str(in_tmp / "nowhere")})

@@ -154,7 +154,7 @@ def test_the_error_says_what_was_tried_and_what_to_do(serve, place):
 def test_a_full_disk_is_said_before_anything_is_written(host, serve, place, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 1000))
-    with pytest.raises(DownloadError, match="Make room"):
+    with pytest.raises(DownloadError, match="Free space"):
         fetch([serve("good")], [SHA], place, **AT_ONCE)
     assert not list(place.parent.iterdir()) and len(host.asked) == 1, "the next host would not help"
 

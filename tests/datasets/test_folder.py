@@ -60,7 +60,7 @@ def test_links_out_of_the_folder_are_followed_when_asked_for(songs, in_tmp):
     assert followed[name] == "" and followed.index.str.contains("etc/passwd").any()
     Path("raw").mkdir()
     assert folder.build(Path("raw"), entry | {"follow_links": True})["files"] == len(followed)
-    with pytest.raises(listing.SourceError, match="is not what params.yaml recorded"):
+    with pytest.raises(listing.SourceError, match="does not match params.yaml"):
         folder.build(Path("raw"), entry)
 
 
@@ -191,7 +191,7 @@ def test_csv_with_splits_and_groups(songs, in_tmp):
         ("\n", "list.csv is empty: its first line must name the columns path,label"),
         ("", "list.csv is empty"),
         (",\na,b\n", "not 'nothing'"),
-        ("path,label\n", "names no file: below its first line"),
+        ("path,label\n", "names no file: add one line"),
         ("file,class\na.wav,x\n", "not 'file,class': call file path, class label$"),
         ("Filename,Label,Artist\na.wav,x,b\n", "call filename path, artist group$"),
         ("path,label,mood,year\na.wav,x,sad,1\n", "not 'path,label,mood,year': take out mood, year$"),
@@ -200,9 +200,9 @@ def test_csv_with_splits_and_groups(songs, in_tmp):
         ("path,label,split\na.wav,x,valid\n", ": write validation$"),
         ("path,label,split\na.wav,x,testing\n", ": write test$"),
         ("path,label,split\na.wav,x,7\n", "it may be train, validation, test or empty$"),
-        ('path,label\n"a.wav,x\nb.wav,y\n', "line 2: a quotation mark is opened and not closed"),
+        ('path,label\n"a.wav,x\nb.wav,y\n', "line 2: an opening quotation mark is not closed"),
         ('path,label\na.wav,x\n"b" 2.wav,y\n', "line 3: a quotation mark inside a name must be doubled"),
-        ("path,label\n‘a.wav’,x\n", "stands in quotes that are no CSV's; write \" or none"),
+        ("path,label\n‘a.wav’,x\n", 'is in quotation marks that are not those of CSV; write " or none'),
         ("path,label\ra.wav,x\ra.wav,x\r", "line 3: a.wav is listed a second time$"),
         ("sep=;\npath;label\na.wav;\n", "line 3: path and label must both be given$"),
         ("sep=;\npath,label\na.wav,x\n", "must name the columns path,label"),

@@ -133,7 +133,7 @@ def test_folds_must_be_had_and_be_sound(entry):
         with pytest.raises(gtzan.DatasetError, match="f3_evaluate_groups.txt, line 1"):
             gtzan.read_folds(entry["local"], index)
     path.unlink()
-    with pytest.raises(gtzan.DatasetError, match="is not there: get it from"):
+    with pytest.raises(gtzan.DatasetError, match="does not exist: download it from"):
         gtzan.read_folds(entry["local"], index)
 
 

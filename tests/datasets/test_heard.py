@@ -57,8 +57,8 @@ def test_strangers_share_no_work_with_what_was_heard(rows):
 @pytest.mark.parametrize(
     ("leave_out", "said"),
     [
-        ({"genre": ["b"]}, "target 'genre', which training.dataset has not; it has style, size"),
-        ({"style": ["b", "c"]}, "names 'c', which no clip of training.dataset is; there is a, b"),
+        ({"genre": ["b"]}, "target 'genre', which training.dataset does not have; it has style, size"),
+        ({"style": ["b", "c"]}, "names 'c', which no clip of training.dataset has; its classes are a, b"),
     ],
 )
 def test_what_is_unknown_is_named(leave_out, said):

@@ -40,7 +40,7 @@ def test_a_path_that_no_file_has(in_tmp):
     (in_tmp / "a.wav").write_bytes(b"sound")
     (in_tmp / "list.csv").write_text('path,label\na.wav,rock\n"b\0.wav",folk\n')
     found = listing.scan(in_tmp / "list.csv")
-    assert list(found["problem"]) == ["", "its name holds a character that no file's can"]
+    assert list(found["problem"]) == ["", "its name contains a character that file names cannot have"]
 
 
 @pytest.mark.parametrize(

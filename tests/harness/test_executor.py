@@ -59,7 +59,7 @@ def test_a_worker_ended_from_outside_is_explained():
 
 
 def test_an_unknown_kind():
-    with pytest.raises(SystemExit, match="processes and ray"):
+    with pytest.raises(SystemExit, match="processes or ray"):
         list(executor.run(fail, [1], {"kind": "threads"}))
 
 

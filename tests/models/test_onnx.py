@@ -134,7 +134,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
 def test_what_is_no_exported_tagger_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="conservatory run"):
         onnx.session(tmp_path / "none.onnx")
-    with pytest.raises(FileNotFoundError, match="holds no exported tagger"):
+    with pytest.raises(FileNotFoundError, match="contains no exported tagger"):
         onnx.load(tmp_path)
     tagger = taggers.create("sample", 3, 0.05).eval()
     export.export(tagger, torch.zeros(2, 59_049), tmp_path / "good.onnx")
@@ -150,7 +150,7 @@ def test_what_is_no_exported_tagger_is_refused(tmp_path):
             if name == "features":
                 node.input[place] = "x"
     onnx_format.save(other, tmp_path / "other.onnx")
-    with pytest.raises(ValueError, match=r"other\.onnx is no exported tagger: it has inputs \['x'\]"):
+    with pytest.raises(ValueError, match=r"other\.onnx is not an exported tagger: it has inputs \['x'\]"):
         onnx.session(tmp_path / "other.onnx")
 
 

@@ -122,7 +122,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
     state["dense.weight"][3, 1] = value
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(
-        ValueError, match=r"x\.pth holds NaN or infinite weights: 1 tensors, the first of them dense\.weight"
+        ValueError, match=r"x\.pth contains NaN or infinite weights: 1 tensors, the first of them dense\.weight"
     ):
         taggers.load_published("crnn", tmp_path / "x.pth")
 

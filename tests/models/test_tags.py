@@ -14,7 +14,7 @@ def test_the_published_order_is_alphabetical():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a\nb\na\n", "names 'a' more than once"), (b"# nothing\n\n", "names no tags"), (b"\xff\xfe", "UTF-8")],
+    [(b"a\nb\na\n", "contains 'a' more than once"), (b"# nothing\n\n", "contains no tags"), (b"\xff\xfe", "UTF-8")],
 )
 def test_a_list_that_cannot_be_used_is_refused(tmp_path, content, message):
     (tmp_path / "tags.txt").write_bytes(content)

@@ -69,7 +69,7 @@ def test_files_are_meant_from_where_the_user_stands(project):
     assert status == 0 and json.loads((below / "found.json").read_text()), text
     (below / "weights.pth").write_bytes(b"")
     status, text = call(below, "predict", "weights.pth", "a.wav")
-    assert status == 2 and "docs/weights.pth does not say which network" in text
+    assert status == 2 and "docs/weights.pth does not name its network" in text
 
 
 @pytest.mark.parametrize(("target", "said"), [("deep", "that is a folder"), ("../dvc.yaml/x", "is not a folder")])

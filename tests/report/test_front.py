@@ -12,7 +12,7 @@ from report.test_study import write_study
 def test_failed_checks_stand_on_the_first_screen(project, render):
     def first_screen():
         text = flowing(render("front").text)
-        return text[: text.index("looks for groups without knowing the classes")]
+        return text[: text.index("finds clusters without knowing the classes")]
 
     assert "1 check failed: raw@mine, every clip accounted for (of mine). All checks" in first_screen()
     checks = {f"check {n}": {"passed": False, "detail": f"no. {n}"} for n in range(5)}
@@ -71,7 +71,7 @@ def test_own_music_is_placed_beside_the_training_music(project, render):
     found = write_ood()["targets"]["style"]
     text = flowing(render("front").text)
     auroc = {name: found[name]["all"]["detection"]["knn"]["auroc"] for name in ("short", "sample")}
-    how = "unlike" if max(auroc.values()) >= 0.9 else "in part like" if max(auroc.values()) >= 0.65 else "like"
+    how = "unlike" if max(auroc.values()) >= 0.9 else "partly like" if max(auroc.values()) >= 0.65 else "like"
     assert f"mine is {how} the music that the taggers were trained on" in text
     assert (
         f"in {100 * auroc['short']:.0f} of 100 pairs by short, {100 * auroc['sample']:.0f} of 100 pairs by sample"

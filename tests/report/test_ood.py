@@ -104,8 +104,8 @@ def test_tables_equal_the_file(seen_ood):
 def test_the_words_around_it(seen_ood):
     _, seen = seen_ood
     text = " ".join(seen.text.split())
-    assert "Seen from scores" in text and "15 clips from outside stand beside 20 test clips" in text
-    assert "fitted on 40 training clips alone. 2 clips are not placed, because training heard them." in text
+    assert "Seen from scores" in text and "15 clips from outside are compared with 20 test clips" in text
+    assert "fitted on 40 training clips only. 2 clips are left out, because they are in the training data." in text
     assert "1 part was left out" in text and "label: 1 classes are not scored apart" in text
     assert sum(mark.get("data-path") == "data/ood/mine" for mark in seen.marks) >= 4
 
@@ -151,9 +151,9 @@ def test_many_classes_make_no_rainbow_and_no_wide_table(project):
 
 
 def test_nothing_to_place_is_a_sentence(project):
-    write_ood(reason="nothing was left out of training")
+    write_ood(reason="no class was left out of training")
     seen = rendered("mine")
-    assert "Nothing is placed: nothing was left out of training." in " ".join(seen.text.split())
+    assert "Nothing is compared: no class was left out of training." in " ".join(seen.text.split())
     assert not [table for table in seen.tables if table["attributes"].get("data-table") == "ood"]
 
 

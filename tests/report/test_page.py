@@ -268,7 +268,7 @@ def test_works_are_spoken_of_where_clips_share_them(project, render, grouped):
     html = flowing(render("scores").html)
     of_groups = {
         "the other half of the works",
-        "by one half of the groups",
+        "on one half of the groups",
         "One half of the groups (works, artists)",
         "bootstrap over groups",
         "A bootstrap over groups",

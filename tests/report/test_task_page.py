@@ -90,9 +90,9 @@ def test_every_figure_has_a_mark(made):
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        (score(0.45, [0.39, 0.5]), "0.450: not told apart from the baseline (0.400)."),
+        (score(0.45, [0.39, 0.5]), "0.450: not significantly different from the baseline (0.400)."),
         (score(0.45, [0.41, 0.5]), "0.450: better than the baseline (0.400)."),
-        (score(0.3, [0.2, 0.35], higher_is_better=False), "0.300: not told apart from chance (0.125)."),
+        (score(0.3, [0.2, 0.35], higher_is_better=False), "0.300: not significantly different from chance (0.125)."),
         (score(0.05, [0.01, 0.1], higher_is_better=False), "0.050: better than chance (0.125)."),
         (score(0.45, None), "0.450."),
         (score(0.45, [0.4, 0.5], chance=None, baseline=None), "0.450."),

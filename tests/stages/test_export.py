@@ -179,7 +179,7 @@ def test_several_taggers_may_have_one_network(project, checkpoint):
     ("changes", "message"),
     [
         ({"path": "none.pth"}, r"no file none\.pth; get it from https://example\.org"),
-        ({"sha256": "0" * 64}, "not the file that was meant: its SHA-256 is [0-9a-f]{64}"),
+        ({"sha256": "0" * 64}, "has the SHA-256 [0-9a-f]{64}, but params.yaml has 0{64}"),
         ({"tags": "jamendo"}, "names 50, and .* has 3"),
         ({"tags": "of nobody"}, "no list of tags 'of nobody': there is jamendo"),
         ({"licence": None, "sha256": None}, "sha256, licence is missing"),

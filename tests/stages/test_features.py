@@ -202,7 +202,7 @@ def test_a_device_that_is_not_there_is_explained(tunes, tmp_path):
     index = audio(tunes, tmp_path / "pcm")
     wanted = settings()
     wanted["executor"]["device"] = "cuda"
-    with pytest.raises(SystemExit, match="torch sees no GPU"):
+    with pytest.raises(SystemExit, match="torch finds no GPU"):
         stage.build(index, tmp_path / "pcm", tmp_path / "mfcc", "mfcc", wanted)
 
 

@@ -104,15 +104,15 @@ def test_ten_files_or_the_share_but_never_all(bad, good, share, borne):
 def test_reasons_of_one_kind_differ_in_their_numbers_and_what_follows():
     reasons = [
         "truncated: it ends after 1.5 s of 3.0 s; copy or download it again",
-        "truncated: its header promises 1,000 bytes of sound and 400 are there",
-        "99% of its samples lie beyond full scale, up to 10,897.1 times it: export it again",
-        "100% of its samples lie beyond full scale, up to 2.5 times it: export it again",
+        "truncated: its header states 1,000 bytes of sound, and 400 are there",
+        "99% of its samples are beyond full scale, up to 10,897.1 times it: export it again",
+        "100% of its samples are beyond full scale, up to 2.5 times it: export it again",
         ".3gp cannot be read: convert it to FLAC or WAV",
         "its name is not UTF-8: rename it",
     ]
     assert [max_quarantined.kind(reason) for reason in reasons] == [
         *2 * ["truncated"],
-        *2 * ["… of its samples lie beyond full scale, up to … times it"],
+        *2 * ["… of its samples are beyond full scale, up to … times it"],
         ".3gp cannot be read",
         "its name is not UTF-8",
     ]

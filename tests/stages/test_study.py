@@ -167,7 +167,7 @@ def test_what_there_is_not_is_refused_at_once(in_tmp, key, name, there):
     document["study"][key].append(name)
     with path.open("w") as file:
         editor.dump(document, file)
-    with pytest.raises(SystemExit, match=f"study.{key} in params.yaml names {name}; there are {there}"):
+    with pytest.raises(SystemExit, match=f"study.{key} in params.yaml names {name}; use some of {there}"):
         study.main("scores")
 
 
@@ -242,7 +242,7 @@ def test_without_a_split_copies_within_are_named_and_scored(made):
     assert list(checks) == CHECKS and [check["passed"] for check in checks.values()] == [True, True, True, False]
     assert "there is no split" in checks["no near copy across splits"]["detail"]
     assert checks["no copies"]["detail"] == (
-        f"exact copy: 1 of {N} clips, of an earlier one; near copy: 2 of {N} clips, of an earlier one"
+        f"exact copy: 1 of {N} clips are copies of an earlier one; near copy: 2 of {N} clips are copies of an earlier one"
     )
     study.main("scores")
     linear = read_json("data/study/scores/scores.json")["targets"]["dance"]["probes"]["linear"]["short"]
@@ -265,9 +265,9 @@ def test_one_clip_stops_nothing(made):
         and found["exact copy"]["n_flagged"] == 0
         and found["scores"]["dance"]["k-means"]["short"]
     )
-    assert found["skipped"] == ["near copy, all: two clips or more are needed to look for near copies"]
+    assert found["skipped"] == ["near copy, all: at least two clips are needed to find near copies"]
     check = read_json("data/records/leaks/scores.json")["checks"]["no copies"]
-    assert not check["passed"] and "near copy: could not be looked for" in check["detail"]
+    assert not check["passed"] and "near copy: could not be searched for" in check["detail"]
 
 
 @pytest.mark.system

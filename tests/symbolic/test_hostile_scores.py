@@ -20,16 +20,19 @@ LAUGHS = "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in
 ENDING = '<barline location="{}"><ending number="1-2000000000" type="{}"/>{}</barline>'
 
 TUNES = {
-    "a metre of a thousand million": (TUNE.replace("4/4", "999999999/1").format("C"), "no music has"),
-    "a metre in the tune": (TUNE.format("C [M:999999999/1] D |"), "no music has"),
-    "an ending for each of a thousand million turns": (TUNE.format("|: C4 |1-99999999 D4 :|2 E4|]"), "no music has"),
-    "a note of a thousand million": (TUNE.format('"D7"d2 e999999999 f | D |'), "no music has"),
-    "a note of ages": (TUNE.format("C99999999999999999999 | D |"), "no music has"),
+    "a metre of a thousand million": (TUNE.replace("4/4", "999999999/1").format("C"), "an impossible number"),
+    "a metre in the tune": (TUNE.format("C [M:999999999/1] D |"), "an impossible number"),
+    "an ending for each of a thousand million turns": (
+        TUNE.format("|: C4 |1-99999999 D4 :|2 E4|]"),
+        "an impossible number",
+    ),
+    "a note of a thousand million": (TUNE.format('"D7"d2 e999999999 f | D |'), "an impossible number"),
+    "a note of ages": (TUNE.format("C99999999999999999999 | D |"), "an impossible number"),
     "nothing": ("", "music21 cannot read"),
     "no tune of that number": (TUNE.replace("X:1", "X:2").format("C"), "music21 cannot read"),
 }
 SHEETS = {
-    "a metre of a thousand million": ({"beats": "1099511627776"}, "no music has"),
+    "a metre of a thousand million": ({"beats": "1099511627776"}, "an impossible number"),
     "entities of entities": (
         {"entities": f'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">{LAUGHS}]>', "name": "&j;"},
         "cannot read",
@@ -40,7 +43,7 @@ SHEETS = {
     ),
     "endless endings": (
         {"left": ENDING.format("left", "start", ""), "right": ENDING.format("right", "stop", "<repeat/>")},
-        "no music has",
+        "an impossible number",
     ),
     "no note": ({"length": ""}, "music21 cannot read"),
 }

@@ -42,7 +42,7 @@ def test_its_hash_is_asked_for_and_another_file_refused(upside_down):
     wanted = hashlib.sha256(upside_down.read_bytes()).hexdigest()
     assert soundfonts.find(str(upside_down), wanted) == upside_down
     assert soundfonts.find(None, None) == soundfonts.default()
-    with pytest.raises(ValueError, match=f"needs its hash beside it: {wanted}.*soundfont_sha256: {wanted}"):
+    with pytest.raises(ValueError, match=f"needs its hash in params.yaml: {wanted}.*soundfont_sha256: {wanted}"):
         soundfonts.find(str(upside_down), None)
     with pytest.raises(ValueError, match=f"has the SHA-256 {wanted}, not 00"):
         soundfonts.find(str(upside_down), "00")
@@ -57,7 +57,7 @@ def test_what_is_no_soundfont_is_said(tmp_path, upside_down):
             soundfonts.find(str(tmp_path / "text.sf2"), "0")
     cut = tmp_path / "cut.sf2"
     cut.write_bytes(upside_down.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match="cut short or damaged"):
+    with pytest.raises(ValueError, match="truncated or damaged"):
         render.mix(MUSIC, 16_000, 1.0, -20.0, cut)
 
 

@@ -51,14 +51,14 @@ def test_devices_share_a_batch_equally(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(recipes.os, "cpu_count", lambda: 4)
     assert on_devices(4, 16)["devices"] == 4 and on_devices("auto", 15)["devices"] == "auto"
-    with pytest.raises(SystemExit, match="training.devices in params.yaml is 8: here are 4 cores, and no GPU"):
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is 8: this machine has 4 cores, and no GPU"):
         on_devices(8, 16)
-    with pytest.raises(SystemExit, match="taggers.short has a batch_size of 16, which 3 does not divide"):
+    with pytest.raises(SystemExit, match="taggers.short has a batch_size of 16, which is not divisible by 3"):
         on_devices(3, 16)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     with pytest.raises(SystemExit, match="training.devices in params.yaml is auto, 3 here, .* which 3 does not divide"):
         on_devices("auto", 16)
-    with pytest.raises(SystemExit, match="training.devices in params.yaml is 4: here are 3 GPUs"):
+    with pytest.raises(SystemExit, match="training.devices in params.yaml is 4: this machine has 3 GPUs"):
         on_devices(4, 16)
 
 

@@ -178,7 +178,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(die_at, how, tmp_path):
     train("whole", "whole.safetensors")
     train("killed", "killed.safetensors", die_at=die_at)
     assert not (tmp_path / "killed.safetensors").exists()
-    assert ("going on from" in train("killed", "killed.safetensors")) == (die_at != 2)
+    assert ("resuming from" in train("killed", "killed.safetensors")) == (die_at != 2)
     assert (tmp_path / "killed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     histories = [history.read(tmp_path / name / "history.csv") for name in ("whole", "killed")]
     assert histories[0] == histories[1] and len(histories[0]) == 4

@@ -1,5 +1,5 @@
-"""Getting what others have published: downloads, archives, and the table of clips made of them.
+"""Published datasets: downloads, archives, and the table of their clips.
 
-A folder of its own, so that the recipe can name it (`imports: pipelines/datasets/sources`): an edit here redoes the published
-datasets, and neither `scores` nor the folders of a user.
+A folder of its own, so that the recipe can name it (`imports: pipelines/datasets/sources`): an edit here makes the published
+datasets stale, and neither `scores` nor a user's folders.
 """

@@ -1,7 +1,7 @@
-"""Unpack a tar or zip that somebody else made: into its folder and nowhere else, whole or not at all.
+"""Unpack an untrusted tar or zip: into its folder only, and completely or not at all.
 
-An archive is refused, by the name of the member, for an absolute path, `..`, a link, a device, a pipe, a name that stands
-twice, encryption, or more bytes than audio can be squeezed to. What is refused leaves no folder behind.
+An archive is refused, with the name of the member, for an absolute path, `..`, a link, a device, a pipe, a repeated name,
+encryption, or a compression ratio that audio cannot have. A refused archive leaves no folder behind.
 """
 
 import errno
@@ -21,7 +21,7 @@ from pipelines.datasets.sources.download import SPARE_BYTES, check_space
 from pipelines.harness.progress import progress
 
 MAX_RATIO = 50.0
-"""Unpacked bytes for one of the archive. Audio gives 1 to 2, tables up to 20; a bomb gives thousands."""
+"""Unpacked bytes per byte of the archive. Audio gives 1 to 2, tables up to 20; a bomb gives thousands."""
 
 MAX_FILES = 1_000_000
 MAX_NAME = 255  # bytes of a file's or folder's name, which is what file systems take
@@ -30,7 +30,7 @@ BLOCK = 1 << 20
 
 
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-"""What damaged bytes raise, beside OSError without a number."""
+"""Exceptions for damaged bytes, beside OSError without a number."""
 
 
 class ArchiveError(ValueError):
@@ -38,7 +38,7 @@ class ArchiveError(ValueError):
 
 
 WHOLE = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-"""Members of a tar that say something of the next member."""
+"""Members of a tar that describe the next member."""
 
 
 class _Header(tarfile.TarInfo):
@@ -82,7 +82,9 @@ def unpack(
             path = _inside(member, archive, seen)
             seen.add(path)
             if len(seen) > max_files:
-                raise ArchiveError(f"{archive} holds more than {max_files:,} files: it is not what it should be")
+                raise ArchiveError(
+                    f"{archive} contains more than {max_files:,} files, too many for music: it was not unpacked"
+                )
             target = place / path
             if not (target.is_file() and target.stat().st_size == member.n_bytes):
                 check_space(place, min(member.n_bytes, limit), f"{path} of {archive.name}", spare_bytes)
@@ -99,7 +101,7 @@ def unpack(
         shutil.rmtree(place, ignore_errors=True)
         raise ArchiveError(f"{archive} is damaged ({error}): delete it, and it is downloaded again") from error
     if not seen:
-        raise ArchiveError(f"{archive} holds no files: delete it, and it is downloaded again")
+        raise ArchiveError(f"{archive} contains no files: delete it, and it is downloaded again")
     place.replace(folder)
     return folder
 
@@ -148,14 +150,14 @@ def _inside(member: _Member, archive: Path, seen: set[str]) -> str:
     if path.is_absolute() or drive or not path.parts:
         problem = problem or "has an absolute path, or none"
     elif ".." in path.parts or "\0" in member.name:
-        problem = problem or "points out of the folder"
+        problem = problem or "leads out of the folder"
     elif any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
         problem = problem or "has a name too long for a file"
     elif str(path) in seen:
-        problem = problem or "is there twice"
+        problem = problem or "occurs twice"
     if problem:
         raise ArchiveError(
-            f"{archive}: {member.name!r} {problem}. No published archive of music needs that: it was not unpacked. Check "
+            f"{archive}: {member.name!r} {problem}. It was not unpacked, because no published archive of music needs that. Check "
             "where it comes from, and delete it to download it again."
         )
     return str(path)

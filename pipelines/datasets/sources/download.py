@@ -1,8 +1,8 @@
-"""Download a published file: resumed, tried again, from several hosts, and checked before anybody sees it.
+"""Download a published file with resuming, retries and several hosts, and verify its checksum before it is used.
 
-pooch gives the notation of checksums (`md5:...`, `sha256:...`) and computes them. The transfer is this module's: pooch downloads
-one URL into a temporary file that it deletes when the connection breaks, which for archives of gigabytes means never
-arriving, and its downloader writes before one can see whether the server has honoured a `Range`.
+pooch gives the notation of checksums (`md5:...`, `sha256:...`) and computes them. This module does the transfer itself: pooch
+downloads one URL into a temporary file that it deletes when the connection breaks, so that archives of gigabytes may never be
+complete, and it writes before a caller can see whether the server honoured a `Range`.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ WAITS_S = (2.0, 10.0, 60.0)
 """Pauses before a host is tried a second, third and fourth time."""
 
 TIMEOUT_S = 30.0
-"""A connection is given up that does not open, or sends not a byte, for so long."""
+"""Timeout of a connection that does not open or sends nothing."""
 
 SPARE_BYTES = 1 << 30
-"""Of a disk, left free for everything else."""
+"""Space of a disk that is left free."""
 
 BLOCK = 1 << 16
 MEBIBYTE = 1 << 20
@@ -64,7 +64,7 @@ def fetch(
     Raises `DownloadError`.
     """
     if not checksums:
-        raise DownloadError(f"{Path(destination).name} has no checksum, and what cannot be checked is not downloaded")
+        raise DownloadError(f"{Path(destination).name} has no checksum, so it cannot be verified and is not downloaded")
     destination = Path(destination)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with _alone(destination):
@@ -82,7 +82,7 @@ def fetch(
     raise DownloadError(
         f"{destination.name} could not be downloaded:\n"
         + "\n".join(tried or ["  no host is known for it"])
-        + (f"\nThe {kept:,} bytes that came are kept: the same command goes on from there." if kept else "")
+        + (f"\nThe {kept:,} bytes received are kept: run the same command to resume." if kept else "")
         + f"\nOr put the file at {destination}, with the checksum {' or '.join(checksums)}."
         + (f" {otherwise}" if otherwise else "")
     )
@@ -100,8 +100,8 @@ def check_space(folder: Path, n_bytes: int, what: str, spare_bytes: int = SPARE_
     if n_bytes + spare_bytes > free:
         raise DownloadError(
             f"{what} needs {n_bytes / 1e9:.1f} GB in {folder.resolve()}, and {spare_bytes / 1e9:.1f} GB to spare; "
-            f"{free / 1e9:.1f} GB are free. Make room, or put a link to a larger disk in that place; "
-            "the same command then goes on."
+            f"{free / 1e9:.1f} GB are free. Free space, or replace the folder with a link to a larger disk; "
+            "then run the same command again."
         )
 
 
@@ -127,7 +127,7 @@ def _from_host(url: str, part: Path, checksums, waits_s, timeout_s: float, spare
         if has_checksum(part, checksums):
             return ""
         found = ", ".join(f"{name}:{pooch.file_hash(str(part), alg=name)}" for name in _kinds(checksums))
-        reason = why = f"gave {part.stat().st_size:,} bytes with another checksum, {found}"
+        reason = why = f"sent {part.stat().st_size:,} bytes with another checksum, {found}"
         part.unlink()
         if not resumed:  # what began at the first byte will be no other the next time
             return reason
@@ -167,7 +167,7 @@ def _receive(url: str, part: Path, timeout_s: float, spare_bytes: int) -> None:
         raise _Broken(_in_words(error, timeout_s)) from error
     except OSError as error:
         raise DownloadError(
-            f"{part} cannot be written: {error.strerror or error}. Mend that; the same command then goes on."
+            f"{part} cannot be written: {error.strerror or error}. Correct that, and run the same command again."
         ) from error
     if total is not None and part.stat().st_size < total:
         raise _Broken(f"the connection ended after {part.stat().st_size:,} of {total:,} bytes")
@@ -203,11 +203,11 @@ def _mebibytes(reply: requests.Response, file: IO[bytes]) -> Iterator[int]:
 
 def _in_words(error: requests.RequestException, timeout_s: float) -> str:
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"nothing came for {timeout_s:g} s"
+        return f"nothing arrived for {timeout_s:g} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke in the middle"
+        return "the connection broke during the transfer"
     if isinstance(error, requests.ConnectionError):
-        return "no connection (is the host's name right, and is there a network?)"
+        return "no connection (check the host's name and the network)"
     return str(error)
 
 
@@ -220,7 +220,7 @@ def _alone(destination: Path) -> Iterator[None]:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DownloadError(
-                f"another run is downloading into {destination.parent}: wait for it, or end it, then try again"
+                f"another run is downloading into {destination.parent}: wait until it ends, or stop it, and try again"
             ) from error
         yield
     finally:

@@ -1,9 +1,9 @@
-"""What the published datasets have in common: files to fetch or to find, and the table of clips that `build` leaves.
+"""Shared by published datasets: download files or find them locally, and write the table of clips of `build`.
 
 `local: <folder>` in a dataset's entry names a folder that already holds the dataset. Its audio is read where it is, as with
 a folder of your own; a file of metadata that is not in it is downloaded where its checksum is known. Without `local`
-everything is downloaded to `.cache/downloads`, where it stays: making `data/raw/<dataset>` again costs no download, and
-two entries with other splits of one dataset share its archives. Delete the folder when you like.
+everything is downloaded to `.cache/downloads` and kept there: making `data/raw/<dataset>` again needs no download, and two
+entries with different splits of one dataset share its archives. The folder may be deleted at any time.
 """
 
 import logging
@@ -32,13 +32,13 @@ CLIPS = pa.schema(
         column(
             "path",
             pa.string(),
-            "audio file, relative to raw_dir, or absolute where it lies in a local folder",
+            "audio file, relative to raw_dir, or absolute if it is in a local folder",
             unique=True,
         ),
-        column("title", pa.string(), "what a person calls the clip"),
+        column("title", pa.string(), "title of the clip for display"),
         column("tags", pa.list_(pa.string()), "multi-label truth, as published"),
         column("split", pa.string(), "train, validation, test; all where there is no split"),
-        column("group", pa.string(), "artist; else what the dataset's module says"),
+        column("group", pa.string(), "artist, or the group of the dataset's module"),
         column("source", pa.string(), "dataset, version and file"),
         column("licence", pa.string(), "licence of the music"),
         column("sha256", pa.string(), "hash of the file's bytes where build has read them, else empty"),
@@ -94,7 +94,7 @@ def metadata(remote: Remote, entry: dict, folder: str, otherwise: str) -> Path:
             return path
         logging.getLogger("download").info("%s is not in %s: downloading it", remote.name, local)
         otherwise = (
-            f"Or put it anywhere in {local}, the dataset's `local` folder, where it is found by name or checksum."
+            f"Or put it anywhere in {local}, the dataset's `local` folder, it is found there by name or checksum."
         )
     return fetch(remote, folder, otherwise)
 
@@ -104,7 +104,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is no text in UTF-8 ({error}): it is another file") from error
+        raise DatasetError(f"{path} is not text in UTF-8 ({error}): it is not the published file") from error
 
 
 def given(path: str | os.PathLike) -> Path:
@@ -116,7 +116,9 @@ def files_below(folder: str | os.PathLike) -> list[Path]:
     """The files below `folder`, sorted, without hidden ones (`._*` are what macOS leaves in archives)."""
     root = given(folder)
     if not root.is_dir():
-        raise DatasetError(f"local: {folder} is not a folder: give the one that holds the dataset, or mount its disk")
+        raise DatasetError(
+            f"local: {folder} is not a folder: give the one that contains the dataset, or mount its disk"
+        )
     found = []
     for place, folders, names in os.walk(root, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -132,7 +134,9 @@ def check_keys(entry: dict, options: Sequence[str]) -> None:
     """Raise `DatasetError` for a key that the dataset does not know: misspelt, it would silently do nothing."""
     unknown = set(entry) - {"module", "imports", *options}
     if unknown:
-        raise DatasetError(f"{', '.join(sorted(unknown))} in params.yaml; {entry['module']} knows {', '.join(options)}")
+        raise DatasetError(
+            f"{', '.join(sorted(unknown))} in params.yaml; {entry['module']} has the options {', '.join(options)}"
+        )
 
 
 def option(entry: dict, name: str, default: Any, allowed: Iterable[Any]) -> Any:
@@ -174,7 +178,7 @@ def save(rows: list[dict], raw_dir: Path, left_out: Counter | dict, **figures: A
         raise DatasetError(
             f"none of {len(rows)} clips can be used; for example: {problems[0]['path']}: {problems[0]['problem']}"
             if rows
-            else "the dataset's lists name no clip for what params.yaml asks"
+            else "the dataset's lists have no clip for the options in params.yaml"
         )
     frame = pd.DataFrame(rows)
     targets = [name for name in frame if name.startswith("target_") and frame[name].notna().any()]

@@ -2,9 +2,8 @@
 
 The same filters, padding and definitions as the features of the same names, with the same defaults, and the same
 numbers within 1e-4 of their maximum: the transform is in float32, so that bins 140 dB below a frame's loudest are
-rounding, which flatness beside pure tones shows. Clips of a batch are equally long; what refers to a clip's maximum
-takes each clip's own. Results are `(batch, n_frames, bands)` on the signal's device. On a CPU the features themselves
-are faster.
+rounding noise, which affects the flatness of pure tones. Clips of a batch have equal length; a clip's maximum is taken
+for each clip. Results are `(batch, n_frames, bands)` on the signal's device. On a CPU the features' own code is faster.
 """
 
 import inspect

@@ -16,7 +16,7 @@ def mfcc(log_mel: np.ndarray, n_mfcc: int, lifter: float = 0) -> np.ndarray:
     """
     n_mels = log_mel.shape[1]
     if not 0 < n_mfcc <= n_mels:
-        raise ValueError(f"n_mfcc {n_mfcc} of {n_mels} mel bands: ask for 1 to {n_mels}, or raise n_mels")
+        raise ValueError(f"n_mfcc {n_mfcc} of {n_mels} mel bands: use 1 to {n_mels}, or raise n_mels")
     return exact.matmul(log_mel, cosines(n_mels, n_mfcc, lifter)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Chroma: how much of each pitch class, C first; CENS and tonnetz from it."""
+"""Chroma: the energy of each pitch class, C first; CENS and tonnetz are computed from it."""
 
 from functools import lru_cache
 

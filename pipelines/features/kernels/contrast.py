@@ -1,8 +1,8 @@
 """Spectral contrast: the loudest against the quietest bins of each octave band.
 
-Time first, a band's bins lie together, and numpy's sort of float32 (AVX-512, AVX2) takes a fifth of the time of its
-partition and less than a compiled selection of the few smallest and largest; along the other axis, as librosa does
-it, it is half of what ten features cost.
+With time as the first axis, the bins of a band are contiguous: numpy's sort of float32 (AVX-512, AVX2) takes a fifth of the
+time of its partition, and less than a compiled selection of the few smallest and largest. Along the other axis, as in
+librosa, it takes half the time of ten features.
 """
 
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Constant-Q magnitudes, by the octaves' recursion librosa uses (Schoerkhuber & Klapuri 2010).
+"""Constant-Q magnitudes by librosa's recursion over octaves (Schoerkhuber & Klapuri 2010).
 
 The highest octave's filters are applied at the full rate; then the signal is halved and the next octave is taken, so
 that all octaves use short filters. Filters are built once for a rate, and are matrices in time: librosa transforms

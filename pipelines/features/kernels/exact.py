@@ -1,7 +1,7 @@
-"""Products of matrices whose last digits are the same on every processor.
+"""Matrix products with the same bits on every processor.
 
-OpenBLAS has other kernels for other processors, which add in another order. Here the terms of a sum are added one after the
-other, in float64.
+OpenBLAS has a kernel for each processor, and each adds in its own order. Here the terms of a sum are added one after the other,
+in float64.
 """
 
 import numba

@@ -1,7 +1,6 @@
-"""Mel filters, decibels, and the mel spectra several features share.
+"""Mel filters, decibels, and mel spectra shared by several features.
 
-The filters equal librosa's `filters.mel` to the bit, and are built without importing librosa, which costs a process
-1.9 s.
+The filters equal librosa's `filters.mel` to the bit. They are built without importing librosa, which takes 1.9 s per process.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Onset strength and what is read from it: tempogram, tempo, beats. All follow librosa 0.11."""
+"""Onset strength, tempogram, tempo and beats, as in librosa 0.11."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def onset_strength(
 ) -> np.ndarray:
     """Spectral flux: the rise of log-mel (dB, Slaney) over `lag` frames, falls left out, its mean or median over bands.
 
-    `(1 + samples // hop_length,)` float32; moved by half a window, so that an onset stands where it sounds.
+    `(1 + samples // hop_length,)` float32; moved by half a window, so that a peak is at the time of its onset.
     """
     if lag < 1 or aggregate not in AGGREGATES:
         raise ValueError(
@@ -67,7 +67,7 @@ def tempo(
     """
     win_length = int(ac_size * sample_rate) // hop_length
     if win_length < 2 or start_bpm <= 0 or std_bpm <= 0:
-        raise ValueError(f"tempo from {ac_size} s around {start_bpm} +- {std_bpm} BPM: raise what is not positive")
+        raise ValueError(f"tempo from {ac_size} s around {start_bpm} +- {std_bpm} BPM: all must be positive")
     mean = sum((block.sum(axis=0) for block in tempogram_blocks(envelope, win_length)), np.zeros(win_length))
     mean /= max(1, len(envelope))
     bpm = 60 * sample_rate / (hop_length * np.arange(1.0, win_length))  # lag 0 is no period

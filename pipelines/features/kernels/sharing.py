@@ -1,7 +1,7 @@
-"""One pass: while `one_pass` is open, what is computed over a signal is kept, and computed once.
+"""Memoise intermediate results of a signal while `one_pass` is open, so that features share them.
 
-Nothing is remembered outside of it, and at most `LIMIT` bytes within: what is larger is computed again where it is
-wanted, so that a clip of any length goes through in bounded memory. Each thread has its own.
+Nothing is kept outside of it, and at most `LIMIT` bytes within: larger results are computed again where they are needed, so that
+memory is bounded for a clip of any length. Each thread has its own memo.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Samples with the padding frames need, float32 or int16 (memory-mapped), converted a block at a time."""
+"""Samples (float32 or memory-mapped int16) with the padding for frames, converted a block at a time."""
 
 from collections.abc import Iterator
 
@@ -56,7 +56,7 @@ def pad_mode_for(y: np.ndarray, pad: int, pad_mode: str) -> str:
 def count_frames(y: np.ndarray, frame_length: int, hop_length: int, pad: int) -> int:
     """How many frames fit into `y` with `pad` samples on both sides; raises `ValueError` on what cannot be framed."""
     if y.ndim != 1:
-        raise ValueError(f"a mono signal (samples,) is wanted, not shape {y.shape}: average the channels first")
+        raise ValueError(f"a mono signal (samples,) is required, not shape {y.shape}: average the channels first")
     if frame_length < 2 or hop_length < 1:
         raise ValueError(f"frames of {frame_length} samples every {hop_length}: use at least 2 and 1")
     return max(0, 1 + (len(y) + 2 * pad - frame_length) // hop_length)

@@ -1,4 +1,4 @@
-"""Where a spectrum's magnitude lies: centroid, bandwidth, rolloff, flatness."""
+"""Spectral centroid, bandwidth, rolloff and flatness."""
 
 from functools import lru_cache
 

@@ -1,7 +1,7 @@
-"""The short-time Fourier transform every spectral feature is computed from, a block of frames at a time.
+"""The short-time Fourier transform of all spectral features, a block of frames at a time.
 
 Centred frames, periodic Hann window. Blocks fit into a core's cache, which is faster than one large transform, and a
-clip of any length needs one block's memory. In one pass (`kernels.sharing`) the blocks of a clip are kept.
+clip of any length needs the memory of one block. In one pass (`kernels.sharing`) the blocks of a clip are kept.
 """
 
 from collections.abc import Callable, Iterable, Iterator

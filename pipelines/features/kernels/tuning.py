@@ -1,4 +1,4 @@
-"""How far a recording is from A4 = 440 Hz, as librosa estimates it: from the peaks of its spectrum."""
+"""Estimate a recording's deviation from A4 = 440 Hz from the peaks of its spectrum, as librosa does."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
-"""Embeddings without a network, which a tagger's must beat; one file each, named in params.yaml's `baselines`.
+"""Embeddings without a network, which a tagger's must beat; one file each, named after its entry in `baselines` of params.yaml.
 
 `embed(pooled, reference, **parameters) -> (clips, d) float32`: `pooled` are the pooled features `(clips, statistics)` of a
-dataset, `reference` the rows that may be fitted on (its train clips, or all where there is no split; the training dataset's
-where music from elsewhere is placed in its space). What a clip becomes follows from it and `reference` alone.
+dataset, `reference` the rows to fit on: its training clips, or all if there is no split; for other music, clips of the training
+dataset. A clip's embedding depends on the clip and `reference` only.
 """
 
 from types import ModuleType

@@ -1,6 +1,6 @@
-"""Pooled features after PCA: standardised and projected on the directions of most variance, both fitted on `reference`.
+"""Pooled features after PCA: standardised and projected on the directions of largest variance, both fitted on `reference`.
 
-Components keep their variances: scaled to one, the last would be noise as loud as the first."""
+Components keep their variances: with unit variance, the noise of the last would count as much as the first."""
 
 import numpy as np
 from sklearn.decomposition import PCA

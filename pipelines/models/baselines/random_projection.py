@@ -1,4 +1,4 @@
-"""Random projection of the standardised pooled features: what their dimensions tell with nothing learned but scale.
+"""Random projection of the standardised pooled features: only their scale is fitted.
 
 Gaussian, so that distances are kept on average (Johnson and Lindenstrauss 1984)."""
 

@@ -1,9 +1,9 @@
-"""Music taggers of the literature, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
+"""Published music taggers, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
 
 A tagger's file has `READS` (the representations it can be trained on -> the parameters they must have in params.yaml: features
-of frames, with their `hop_length`, and "waveform"), `FRONT` (what its front end makes of sound: a feature that it reads,
-"power" or "waveform", see `inference/fronts.py`), `CHUNK` (samples at 16 kHz it was designed for) and `create(n_tags, width)`,
-which returns an `nn.Module` (`layers.Tagger` has the first) with
+of frames, with their `hop_length`, and "waveform"), `FRONT` (the output of its front end: a feature that it reads, "power" or
+"waveform", see `inference/fronts.py`), `CHUNK` (samples at 16 kHz it was designed for) and `create(n_tags, width)`, which
+returns an `nn.Module` (`layers.Tagger` has the first) with
 
 `forward(waveform (batch, samples) float32) -> (probabilities (batch, n_tags), embedding (batch, d))`
 `front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, as shards of that representation hold
@@ -12,8 +12,8 @@ them, or the waveform itself. A tagger that does not read the waveform has none,
 
 so that training can start from cached features, users from sound, and `classify` can be exported for any batch (sizes are
 `x.shape[0]`, since `len(x)` would fix them). Tensors carry their published names.
-`width` scales the channels; 1.0 is the published network. What a checkpoint need not hold (a matrix made from constants) is a
-buffer with `persistent=False`.
+`width` scales the channels; 1.0 is the published network. A tensor that a checkpoint need not contain (a matrix made from
+constants) is a buffer with `persistent=False`.
 """
 
 import json
@@ -75,14 +75,14 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
     ):
-        raise ValueError(f"{path} holds no table of tensors: a state_dict is wanted")
+        raise ValueError(f"{path} contains no table of tensors: a state_dict is required")
     for prefix in ("module.", "model."):
         if state and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
     state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     last = state.get("dense2.weight" if "dense2.weight" in state else "dense.weight")
     if last is None or last.ndim != 2:
-        raise ValueError(f"{path} is no checkpoint of {name}: it has no dense layer for tags")
+        raise ValueError(f"{path} is not a checkpoint of {name}: it has no dense layer for tags")
     model = create(name, len(last))
     counts = {key: count for key, count in model.state_dict().items() if key.endswith(".num_batches_tracked")}
     state = {**counts, **state}  # of no use to a network that is not trained further
@@ -91,11 +91,11 @@ def load_published(name: str, path: str | os.PathLike) -> nn.Module:
     if differing := sorted(key for key in wanted | found if wanted.get(key) != found.get(key)):
         key = differing[0]
         raise ValueError(
-            f"{path} is no checkpoint of {name}: {len(differing)} tensors differ, the first of them {key}, "
+            f"{path} is not a checkpoint of {name}: {len(differing)} tensors differ, the first of them {key}, "
             f"{found.get(key, 'missing')} in the file, {wanted.get(key, 'none')} in the network"
         )
     if bad := sorted(key for key, tensor in state.items() if not tensor.isfinite().all()):
-        raise ValueError(f"{path} holds NaN or infinite weights: {len(bad)} tensors, the first of them {bad[0]}")
+        raise ValueError(f"{path} contains NaN or infinite weights: {len(bad)} tensors, the first of them {bad[0]}")
     model.load_state_dict(state)
     return model.eval()
 
@@ -122,9 +122,11 @@ def load(folder: str | os.PathLike) -> tuple[nn.Module, dict]:
     config = files.read_json(folder / "config.json")
     name, tags, width = (config.get(key) if isinstance(config, dict) else None for key in ("name", "tags", "width"))
     if not (isinstance(name, str) and name.isidentifier() and isinstance(tags, list) and 0 < len(tags) <= MAX_TAGS):
-        raise ValueError(f"{folder}/config.json is no tagger's: it needs name, and tags (at most {MAX_TAGS:,})")
+        raise ValueError(
+            f"{folder}/config.json is not that of a tagger: it needs name, and tags (at most {MAX_TAGS:,})"
+        )
     if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width <= MAX_WIDTH:
-        raise ValueError(f"{folder}/config.json: width is {width!r}; it may be above 0 and at most {MAX_WIDTH}")
+        raise ValueError(f"{folder}/config.json: width is {width!r}; it must be above 0 and at most {MAX_WIDTH}")
     model = create(name, len(tags), width)
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))

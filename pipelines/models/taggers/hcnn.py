@@ -1,7 +1,7 @@
-"""Harmonic CNN (Won et al. 2020, ICASSP; code of arXiv 2006.00751): filters at six harmonics of 128 pitches, learnt in width.
+"""Harmonic CNN (Won et al. 2020, ICASSP; code of arXiv 2006.00751): filters of learnt width at six harmonics of 128 pitches.
 
-5 s of sound; the filters are half a semitone apart from C1, their widths the ear's equivalent rectangular bandwidth over a learnt
-quality `bw_Q`. 3,631,551 parameters at width 1 with 50 tags; the embedding is dense1 before its batch norm (256).
+5 s of sound. The filters start at C1, half a semitone apart; their width is the ear's equivalent rectangular bandwidth divided by
+a learnt quality `bw_Q`. 3,631,551 parameters at width 1 with 50 tags; the embedding is dense1 before its batch norm (256).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""What taggers share: the forward pass, the mel front end, and blocks with the tensor names of the published checkpoints."""
+"""Shared by taggers: the forward pass, the mel front end, and blocks with the tensor names of the published checkpoints."""
 
 import torch
 from torch import Tensor, nn

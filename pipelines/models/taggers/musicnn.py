@@ -1,8 +1,8 @@
 """Musicnn (Pons et al. 2018, arXiv 1711.02520): filters shaped after timbre and rhythm on 3 s of log-mel, 96 bands.
 
-Tall filters (0.7 and 0.4 of the bands, 7 frames), of which the loudest band counts, hear timbre at any pitch; long filters over
-the mean of the bands (129, 65 and 33 frames) hear loudness change. 784,300 parameters at width 1 with 50 tags; the embedding is
-dense1 before its batch norm (200).
+Tall filters (0.7 and 0.4 of the bands, 7 frames), max-pooled over bands, respond to timbre at any pitch; long filters over the
+mean of the bands (129, 65 and 33 frames) respond to changes of loudness. 784,300 parameters at width 1 with 50 tags; the
+embedding is dense1 before its batch norm (200).
 """
 
 import torch

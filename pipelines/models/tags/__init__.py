@@ -1,6 +1,6 @@
-"""What published taggers call their outputs: a text file a list, a tag a line, in the order of the outputs; `#` begins a remark.
+"""Tag lists of published taggers: text files with one tag per line, in the order of the outputs; `#` starts a comment.
 
-A list goes beside this file and is then known by its name; any other text file of this form does as well.
+A list in this folder is used by its name; any other text file of this form can be used by its path.
 """
 
 from pathlib import Path
@@ -14,14 +14,16 @@ def read(name: str) -> list[str]:
     path = here if here.exists() else Path(name)
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.txt")))
-        raise ValueError(f"no list of tags {name!r}: there is {known}, or name a text file with a tag a line")
+        raise ValueError(
+            f"no list of tags {name!r}: there is {known}, or give the path of a text file with one tag per line"
+        )
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a text file in UTF-8") from error
     tags = [line for line in lines if line and not line.startswith("#")]
     if twice := sorted({tag for tag in tags if tags.count(tag) > 1}):
-        raise ValueError(f"{path} names {twice[0]!r} more than once")
+        raise ValueError(f"{path} contains {twice[0]!r} more than once")
     if not tags:
-        raise ValueError(f"{path} names no tags")
+        raise ValueError(f"{path} contains no tags")
     return tags

@@ -1,7 +1,7 @@
-"""The sections of a dataset's page: each module of this folder is one, found and not listed anywhere.
+"""The sections of a dataset's page: each module of this folder is one, and there is no list of them.
 
 A section's module has `TITLE` (its heading and its line in the contents), `ORDER` (a number, its place on the page) and
-`render(context) -> Markup | None`; None: there is nothing to show. Its template lies beside it: `context.fill(TEMPLATE, ...)`.
+`render(context) -> Markup | None`; None: there is nothing to show. Its template is beside it: `context.fill(TEMPLATE, ...)`.
 A family of tasks has the same three names in pipelines/tasks/<family>/section.py.
 """
 

@@ -1,4 +1,4 @@
-"""Class by class: matched confusion matrices, and the F1 of each class."""
+"""Results by class: matched confusion matrices, and the F1 of each class."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""k-means against the classes: a chart of held-out accuracy, and every figure in a table."""
+"""k-means compared with the classes: a chart of held-out accuracy, and a table of all figures."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A few clips to hear and to look at: their log-mel, and the notes that were played where they are known."""
+"""Example clips: player, log-mel, and piano roll if the notes are known."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Maps of the embeddings, drawn and played by the page's scripts from the data embedded in it."""
+"""Maps of the embeddings, drawn by the page's scripts from the embedded data; a click plays a clip."""
 
 from pathlib import Path
 

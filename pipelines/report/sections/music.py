@@ -1,4 +1,4 @@
-"""What the dataset is made of: classes, sources, licences, and the files that could not be used."""
+"""Contents of the dataset: classes, sources, licences, and unusable files."""
 
 from pathlib import Path
 

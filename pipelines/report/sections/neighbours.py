@@ -1,4 +1,4 @@
-"""A clip of each class, and the clips that are nearest to it by each embedding, to listen to."""
+"""A clip of each class with its nearest neighbours in each embedding, with players."""
 
 from pathlib import Path
 

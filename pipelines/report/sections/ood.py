@@ -1,4 +1,4 @@
-"""Music from elsewhere in the training dataset's space: a picture, what stands out, and what it is near."""
+"""Other music in the training dataset's space: a map, out-of-distribution scores, and nearest classes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What an embedding holds beyond k-means: probes, other clusterings, neighbours, paired differences, the trees of classes."""
+"""Results beyond k-means: probes, other clusterings, neighbours, paired differences, trees of classes."""
 
 from pathlib import Path
 
@@ -26,10 +26,8 @@ PROBES = {
     ),
     "knn": ("k-NN probe", "vote of the nearest training clips by cosine: accuracy on the scored clips"),
 }
-IN_STUDY = (
-    "No two clips share a group (work, artist): each clip counts as independent, which may make intervals too narrow."
-)
-TRIVIAL = "always training's commonest class, or the probe's answers with the clips' labels permuted"
+IN_STUDY = "No two clips share a group (work, artist): clips count as independent, which may make intervals too narrow."
+TRIVIAL = "the most frequent class of training, or the probe's accuracy with the clips' labels permuted"
 
 
 def render(context: Context) -> Markup | None:

@@ -1,4 +1,4 @@
-"""What is left of scores when clips go through noise, MP3, another pitch, or are cut short."""
+"""Changes of scores after noise, MP3, a pitch shift, or on a short excerpt."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ DEGRADATIONS = {
     "mp3_64": ("MP3, 64 kbit/s", "coded as MP3 at a constant 64 kbit/s and decoded"),
     "pitch_up": ("pitch +1", "a semitone higher by phase vocoder, which also smears attacks"),
     "pitch_down": ("pitch −1", "a semitone lower by phase vocoder, which also smears attacks"),
-    "excerpt_3s": ("3 s excerpt", "three seconds from a random place, repeated where a tagger listens for longer"),
+    "excerpt_3s": ("3 s excerpt", "three seconds from a random position, repeated if a tagger reads longer chunks"),
 }
 MEASURES = {
-    "linear probe": ("Accuracy of logistic regression, taught on training clips as they are", "the commonest class"),
-    "knn probe": ("Accuracy of a vote of the nearest training clips as they are", "the commonest class"),
-    "kmeans": ("Matched accuracy: k-means of the changed clips alone, matched to classes anew", "labels permuted"),
+    "linear probe": ("Accuracy of logistic regression, trained on original training clips", "the most frequent class"),
+    "knn probe": ("Accuracy of a vote of the nearest original training clips", "the most frequent class"),
+    "kmeans": ("Matched accuracy: k-means of the degraded clips only, with a new matching", "labels permuted"),
     "agglomerative": (
-        "Matched accuracy: Ward's clustering of the changed clips alone, matched to classes anew",
+        "Matched accuracy: Ward's clustering of the degraded clips only, with a new matching",
         "labels permuted",
     ),
     "gaussian_mixture": (
-        "Matched accuracy: a Gaussian mixture of the changed clips alone, matched to classes anew",
+        "Matched accuracy: a Gaussian mixture of the degraded clips only, with a new matching",
         "labels permuted",
     ),
 }

@@ -1,4 +1,4 @@
-"""The taggers' own scores on the dataset that they were trained on, tag by tag, and their training curves."""
+"""The taggers' own scores on test clips of their training dataset, by tag, and their training curves."""
 
 from pathlib import Path
 

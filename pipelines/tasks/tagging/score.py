@@ -1,4 +1,4 @@
-"""Macro ROC-AUC and PR-AUC of a tagger on the test clips of its training dataset, of the classes that were not left out."""
+"""Macro ROC-AUC and PR-AUC of a tagger on test clips of its training dataset, without left-out classes."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def predict(run, folder):
     """unit, group, `actual` and `scores` `(clips, tags)`: 1 where the clip has the tag, and the tagger's probability."""
     config = read_json(folder / "config.json")
     if "published" in config:
-        raise NotScored("its weights are published ones, whose tags are not those of the training dataset")
+        raise NotScored("its weights are published, and their tags are not those of the training dataset")
     tags, test = config["tags"], _test_clips(run)
     table = read_table(run.input, embeddings.PREDICTIONS).set_index("clip_id")
     scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())

@@ -1,4 +1,4 @@
-"""The taggers tag by tag, and their training curves: the section that the training dataset's page has too."""
+"""Taggers' scores by tag, and training curves; the page of the training dataset shows the same section."""
 
 from pipelines.report.sections.taggers import ORDER, TITLE, render
 
