@@ -26,8 +26,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pipelines.precompile
 	@touch $@
 
-demo: install  ## run the main job; ends with the report's path
-	@$(BIN)/conservatory run
+PROFILE ?=
+demo: install  ## run the main job; ends with the report's path (PROFILE=class: a small one in two minutes, beside your results)
+	@$(BIN)/conservatory run $(if $(PROFILE),--profile $(PROFILE))
 
 ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 	@$(BIN)/conservatory ui

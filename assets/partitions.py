@@ -71,7 +71,8 @@ def key(group: StageGroup, stage: Stage) -> str | None:
 def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
     """The mapping from partitions of `down` to the partitions of `up` that they read. None if `up` has no partitions.
 
-    If no mapping equals DVC's graph, each partition needs all of `up`, which may be too many but never too few.
+    If no mapping equals DVC's graph, each partition needs all of `up`, which may be too many but never too few: a tagger of one
+    dimension and a representation of two have no mapping.
     """
     if not up.dimensions:
         return None
@@ -79,6 +80,9 @@ def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
     for candidate in _candidates(down, up, needed):
         if _means(candidate, down, up, needed):
             return candidate
+    any_needs = set().union(*needed.values())
+    if any_needs < {str(key(up, stage)) for stage in up.stages}:
+        return dg.SpecificPartitionsPartitionMapping(sorted(any_needs))
     return dg.AllPartitionMapping()
 
 

@@ -9,7 +9,7 @@ Both projects have ten taggers and every stage up to date (wide/project.py); `co
 | start | the server answers; the first time, every stage that ran outside Dagster is reported to it |
 | again | it answers when it is started again |
 | lineage | the graph of all assets is drawn |
-| asset | the page of `embed_log_mel` shows its partitions (datasets x seven taggers) |
+| asset | the page of `embed` shows its partitions (datasets x seven taggers) |
 | choose | the window in which partitions are chosen to materialize is open |
 
 and the ratio to the one dataset's. Needs Chromium on PATH.
@@ -85,7 +85,7 @@ def look(browser, url: str, pictures: Path | None, name: str) -> Iterator[tuple[
         return key, seconds
 
     yield measured("lineage", lambda: page.goto(f"{url}/asset-groups"), "music", "features", "models", "evaluation")
-    yield measured("asset", lambda: page.goto(f"{url}/assets/embed_log_mel?view=partitions"), "fcn", "scores")
+    yield measured("asset", lambda: page.goto(f"{url}/assets/embed?view=partitions"), "fcn", "scores")
     yield measured("choose", lambda: page.get_by_text("Materialize…").first.click(), "tagger", "dataset")
     page.close()
 

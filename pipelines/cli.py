@@ -17,13 +17,14 @@ import yaml
 from pipelines import predicting
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import project_root, run
+from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.lineage import commands as audit
 from pipelines.ops.patches import config
 from pipelines.ops.registry import commands as registry
 from pipelines.ops.registry import pending_alerts, push_pull
+from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.retention import commands as retention
 from pipelines.ops.runs import parent
 from pipelines.ops.settings import load_params
@@ -131,7 +132,10 @@ def list_datasets() -> None:
 @app.command("run")
 def run_stages(
     stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages to bring up to date, with their inputs: cluster, cluster@mine.")
+        list[str] | None,
+        typer.Argument(
+            help="Stages, runs or presets to bring up to date, with their inputs: cluster, cluster@mine, notes_svm."
+        ),
     ] = None,
     dataset: Annotated[str, typer.Option(help="Only the stages of this dataset, their inputs, and the report.")] = "",
     force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
@@ -141,14 +145,27 @@ def run_stages(
             "--dry-run", help="Run nothing; list the stages that would run, why, and about how long they take."
         ),
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, help="How many stages may run at once; each uses all cores it is given."),
+    ] = 1,
+    profile: Annotated[
+        str,
+        typer.Option(help="Run the demo with the parameters of profiles/PROFILE.yaml, in a folder of its own: class."),
+    ] = "",
 ) -> None:
     """Run stale stages: all of them, or the named ones and their dependencies.
 
     Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
     An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
+
+    --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
+    your results, and its report is in .cache/profiles/class/reports.
     """
     settings = _settings()
-    targets = list(stages or [])
+    if profile:
+        _run_profile(profile, alone=not (stages or dataset or force or dry_run))
+    targets, after = list(stages or []), []
     if dataset:
         if dataset not in settings["datasets"]:
             _fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
@@ -158,8 +175,14 @@ def run_stages(
         _fail("--force needs the names of stages, for instance: conservatory run --force report")
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        if unknown := [stage for stage in stages if stage.partition("@")[0] not in known]:
-            _fail(f"There is no stage {unknown[0]!r}{_meant(unknown[0].partition('@')[0], known)}.")
+        meant = {stage: families.named(stage, settings) for stage in stages if stage.partition("@")[0] not in known}
+        if unknown := [stage for stage, (found, _) in meant.items() if not found]:
+            there = [*known, *(settings.get("runs") or {})]
+            _fail(
+                f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
+            )
+        targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
+        after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
 
     try:
@@ -169,11 +192,27 @@ def run_stages(
     if dry_run:
         _say_plan(targets, dataset)
         return
-    ended = run.repro(targets, force, dataset)
+    ended = run.repro(targets, force, dataset, jobs, after)
     pending_alerts.send(Path())
+    pages = [Path("reports/pages") / f"{name.replace('_page@', '_')}.html" for name in after if "_page@" in name]
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
-        print(f"Report: {run.REPORT.absolute()}")
+        pages = [run.REPORT]
+    for page in pages if ended == 0 else []:
+        print(f"Report: {page.absolute()}")
     raise typer.Exit(ended)
+
+
+def _run_profile(name: str, alone: bool) -> None:
+    from pipelines.ops import profiles
+
+    if not alone:
+        _fail("--profile runs the whole demo; it takes no stages and no other option.")
+    if name not in profiles.names():
+        _fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
+    try:
+        profiles.start(name)
+    except RegistryError as error:
+        _fail(str(error))
 
 
 def _say_plan(targets: list[str], dataset: str) -> None:
@@ -183,7 +222,7 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     if targets:
         _fail("--dry-run takes no stages: it lists a whole run, or with --dataset the run of one dataset.")
     try:
-        planned = run.plan(dataset)
+        planned = due.plan(dataset)
     except StatusError as error:
         _fail(str(error))
     for stage, why, (seconds, like) in planned:
@@ -282,6 +321,7 @@ def ui(
 app.command("predict")(predicting.predict_files)
 audit.register(app)
 status.register(app)
+families.register(app)
 app.add_typer(registry.app, name="models")
 app.add_typer(alerts.app, name="alerts")
 app.command()(registry.retrain)

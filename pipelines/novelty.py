@@ -8,9 +8,10 @@ import numpy as np
 import yaml
 
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.core.files import read_json
 
-SPACE, TRAINED, EXPORTED = Path("data/space"), Path("models/tagging"), Path("models/onnx")
+SPACE, TRAINED, EXPORTED = paths.space(), paths.trained(), paths.exported()
 PERCENTILE = 95
 """Of the held-out clips' distances: music beyond it is outside. So is one clip in twenty of music like the training dataset's."""
 MIN_HELD_OUT = 20
@@ -64,7 +65,7 @@ def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
 
 def _is_of(name: str, dataset: str) -> bool:
     """Does the space hold the training dataset as this very model hears it, by dvc.lock? (`space` copies the embeddings.)"""
-    copy, embedding = SPACE / f"{name}.parquet", f"data/embeddings/{dataset}/{name}.parquet"
+    copy, embedding = SPACE / f"{name}.parquet", paths.embeddings(dataset, name).as_posix()
     try:
         graph = recipe.Graph(recipe.locked_stages())
         entry = graph.stages[graph.maker[embedding]]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.audio import decode, level, probe
+from pipelines.core import paths
 from pipelines.core.files import read_json, sha256
 from pipelines.core.pcm import to_float
 from pipelines.harness import executor
@@ -15,7 +16,7 @@ from pipelines.inference.embedding import in_threads
 from pipelines.inference.fronts import SAMPLE_RATE
 from pipelines.ops.settings.kinds import nearest
 
-TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
+TRAINED, EXPORTED = paths.trained(), paths.exported()
 BATCH_SIZE = 8  # chunks; of 29 s they are 15 MB
 SILENCE_DBFS = -80.0  # as audio.silence_dbfs of the demo
 

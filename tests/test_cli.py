@@ -74,7 +74,10 @@ def test_a_relative_path_is_written_down_whole(project, songs):
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--dataset", "score"), "no dataset 'score' (do you mean scores?); there is scores"),
         (("run", "--force"), "needs the names of stages"),
-        (("run", "clusters"), "no stage 'clusters' (do you mean cluster?); there is raw, manifest"),
+        (
+            ("run", "clusters"),
+            "no stage, run or enabled preset 'clusters' (do you mean cluster?); there is raw, manifest",
+        ),
         (("report",), "conservatory run"),
     ],
 )
@@ -182,7 +185,11 @@ def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs,
         ("channels: 1 ", "channels: 3 ", "audio.channels in params.yaml is 3, and must be 1 or 2"),
         ("workers: 0 ", "workers: -1 ", "executor.workers in params.yaml is -1"),
         ("workers: 0 ", "workers: two ", "executor.workers in params.yaml is 'two'"),
-        ("short: {recipe: modern", "short: {recipe: old", "taggers.log_mel.short.recipe in params.yaml is 'old'"),
+        (
+            "reads: log_mel, recipe: modern",
+            "reads: log_mel, recipe: old",
+            "taggers.short.recipe in params.yaml is 'old'",
+        ),
         ("device: cpu", "device: gpu", "must be cpu, cuda or cuda:N"),
         (
             "{style: [trecento, ryan]}",

@@ -37,14 +37,13 @@ def tiny(document):
     split = {"train": 0.5, "validation": 0.17, "test": 0.33}  # of six clips three, one and two
     scores = {"clips_per_style": 6, "duration_s": 8.0, "split": split, "seed": 17}  # whose quartets parse quickly
     document["datasets"]["scores"].update(scores)
-    for group in document["taggers"].values():
-        for tagger in group.values():
-            tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
+    for tagger in document["taggers"].values():
+        tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
     document["max_quarantined"]["default"] = 0.5  # two bad files of ten
     document["clustering"].update(
         {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
     )
-    document["tagging"]["n_bootstrap"] = 50
+    document["tasks"]["tagging"]["n_bootstrap"] = 50
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 50, "n_permutations": 10})
     for part in ("study", "robustness"):
@@ -176,16 +175,23 @@ def test_the_record_of_tagging(project):
     assert set(found) == {"short", "sample"}
     for record in found.values():
         assert 0 <= record["roc_auc_ci95"][0] <= record["roc_auc"] <= record["roc_auc_ci95"][1] <= 1
-    figures = json.loads((project / "data/records/tagging/all.json").read_text())["figures"]
-    keys = (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc"))
-    scores = {f"{what}, {name}": one[key] for name, one in found.items() for what, key in keys}
-    assert figures == pytest.approx(scores, abs=1e-4)
+    for name, one in found.items():
+        figures = json.loads((project / f"data/records/tagging/{name}.json").read_text())["figures"]
+        assert figures == {"n": one["n"], "roc_auc": round(one["roc_auc"], 4), "pr_auc": round(one["pr_auc"], 4)}
+    scores = json.loads((project / "reports/scores.json").read_text())["tagging"]
+    for name, one in found.items():  # two ways to the same figures
+        for key in ("roc_auc", "pr_auc"):
+            assert (scores[name][key]["value"], scores[name][key]["ci95"]) == (
+                one[key],
+                pytest.approx(one[f"{key}_ci95"]),
+            )
+            assert scores[name][key]["baseline"] == pytest.approx(one["baseline"][key])
 
 
 def test_bad_files_are_counted_and_the_users_files_untouched(project, songs_folder):
     table = pd.read_parquet(project / "data/audio/mine/quarantine.parquet")
     assert sorted(Path(path).name for path in table["path"]) == ["nan.wav", "text.wav"]
-    page = (project / "reports/index.html").read_text()
+    page = (project / "reports/pages/mine.html").read_text()
     assert "nan.wav" in page and "text.wav" in page
     assert "<more>" not in page, "names are escaped"
     assert len(list(songs_folder.rglob("*.*"))) == 10
@@ -215,7 +221,7 @@ def test_dvc_would_run_what_the_status_calls_stale(project):
     finally:
         params.write_text(before[0])
         module.write_bytes(before[1])
-    assert would_run == {"ood@scores", "ood@mine", "report"}
+    assert would_run == {"ood@scores", "ood@mine", "page@scores", "page@mine", "report"}
     assert stale == would_run | {"metrics"}, "it reads what those make"
 
 
@@ -226,10 +232,11 @@ def test_push_and_pull_bring_the_same_bytes(project, tmp_path):
     fresh = copy_project(tmp_path / "fresh")
     for name in ("params.yaml", "dvc.lock"):
         shutil.copy(project / name, fresh / name)
-    shutil.copytree(project / "reports", fresh / "reports", ignore=shutil.ignore_patterns("*.html"))
+    shutil.copytree(project / "reports", fresh / "reports", ignore=shutil.ignore_patterns("*.html", "pages"))
     run_in(fresh, *DVC, "remote", "add", "-q", "--local", "-d", "store", str(tmp_path / "store"))
     run_in(fresh, *DVC, "pull", "-q")
-    for path in ("reports/index.html", "data/audio/scores/shard-00000.npy", "models/tagging/short/model.safetensors"):
+    kept = ("data/audio/scores/shard-00000.npy", "models/tagging/short/model.safetensors")
+    for path in ("reports/index.html", "reports/pages/mine.html", *kept):
         assert (fresh / path).read_bytes() == (project / path).read_bytes()
     assert "up to date" in run_in(fresh, *DVC, "status").stdout
 
@@ -248,7 +255,7 @@ def test_metrics_and_plots_say_something(project):
 @pytest.mark.system
 @pytest.mark.cold
 def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
-    """With nothing kept of the first run, kill -9 in the middle of a stage: the same command then makes all of it anew, alike."""
+    """With nothing kept of the first run, kill -9 in the middle of a stage: a run of two stages at once then makes the same."""
     before = lock(project)
     for folder in (".cache", ".dvc/cache", "data", "models"):
         shutil.rmtree(project / folder)
@@ -272,7 +279,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(project):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (project / "data/features/scores/pooled").exists(), "it was killed on its way"
-    run_in(project, *CLI, "run")
+    run_in(project, *CLI, "run", "-j", "2")
     after = lock(project)
     assert {path for path in before if before[path] != after.get(path)} == set()
     assert not list(project.glob("data/**/.*.tmp"))
@@ -307,7 +314,8 @@ DUMMY_TAGGER = '''"""Mean level of a chunk, and a linear layer."""
 import torch
 from torch import nn
 
-INPUT, FRONT, CHUNK = "waveform", "waveform", 16_000
+READS = {"waveform": {}}
+FRONT, CHUNK = "waveform", 16_000
 
 
 class Level(nn.Module):
@@ -366,7 +374,8 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
         document["datasets"]["two_notes"] = {"module": "two_notes", "imports": "pipelines/core"}
         document["features"]["tenths"] = {"hop_length": 1600}
         document["baselines"]["first"] = {"dimensions": 5}
-        document["taggers"]["waveform"]["level"] = {"recipe": "modern", "width": 1.0, "epochs": 1, "batch_size": 4}
+        level = {"width": 1.0, "epochs": 1, "batch_size": 4}
+        document["taggers"]["level"] = {"network": "level", "reads": "waveform", "recipe": "modern", **level}
 
     edit(project, change)
     run_in(project, *CLI, "run")
@@ -376,7 +385,8 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
     assert "level" in json.loads((project / "reports/tagging.json").read_text())["scores"]
     frames = pd.read_parquet(project / "data/features/two_notes/tenths/index.parquet")
     assert frames["length"].tolist() == [51] * 12
-    page = (project / "reports/index.html").read_text()
+    assert "two_notes" in (project / "reports/index.html").read_text()
+    page = (project / "reports/pages/two_notes.html").read_text()
     assert "two_notes" in page and "level" in page
     partitions = run_in(
         project,

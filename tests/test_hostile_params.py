@@ -74,8 +74,7 @@ def test_plain_dvc_repro_runs_nothing_out_of_a_datasets_name(project, name):
     ("section", "stage", "like", "entry"),
     [
         ("features", "features", "log_mel", {}),
-        ("taggers.log_mel", "train_log_mel", "short", {"recipe": "modern"}),
-        ("taggers.published", "published", "fcn", {"path": "x.pth"}),
+        ("taggers", "train", "short", {"network": "short", "reads": "log_mel", "recipe": "modern"}),
         ("baselines", "baseline", "pooled_pca", {"dimensions": 4}),
     ],
 )
@@ -117,7 +116,8 @@ def test_every_command_with_a_name_in_it_is_guarded():
     for name, stage in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].items():
         commands = stage.get("do", stage)["cmd"]
         used = set(re.findall(r"\$\{(.*?)\}", str(commands)))
-        assert used <= {"key", "item.dataset", "item.feature", "item.tagger", "item.baseline"}, name
+        items = {f"item.{one}" for one in ("dataset", "feature", "tagger", "baseline", "corpus", "representation")}
+        assert used <= {"key", *items}, name
         assert not used or (commands[0], len(commands)) == ("python -m pipelines.ops.settings", 2), name
         guarded += bool(used)
         sources = [stage.get("foreach"), *stage.get("matrix", {}).values()]
@@ -170,8 +170,10 @@ def test_other_doors(in_tmp, monkeypatch, enter):
         ("datasets: [x]", "datasets in params.yaml is .* must be a table"),
         ("datasets: {x: 3}", "datasets.x in params.yaml is 3"),
         ("taggers: 7", "taggers in params.yaml is 7"),
-        ("taggers: {log_mel: {short: null}}", "taggers.log_mel.short in params.yaml is None"),
-        ("taggers: {log_mel: {short: {recipe: [modern]}}}", "recipe in params.yaml is"),
+        ("taggers: {short: null}", "taggers.short in params.yaml is None"),
+        ("taggers: {short: {recipe: [modern]}}", "recipe in params.yaml is"),
+        ("taggers: {short: {network: ../../evil}}", "taggers.short.network in params.yaml"),
+        ("taggers: {short: {reads: ../../../raw}}", "taggers.short.reads in params.yaml"),
         ("training: {dataset: [scores]}", "training.dataset in params.yaml is"),
         ("datasets: {x: {module: '../../evil'}}", "datasets.x.module in params.yaml"),
         ("datasets: {x: {module: sources.archives}}", "datasets.x.module in params.yaml"),

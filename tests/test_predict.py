@@ -51,8 +51,8 @@ def model(folder, network, request, tmp_path_factory):
 
 def lay_out_export(network, folder, weights=""):
     export.export(network, torch.zeros(2, CHUNK), folder / "model.onnx")
-    config = {"name": "sample", "tags": TAGS, "chunk": CHUNK, "front": "waveform", "n_mels": None, "weights": weights}
-    write_json(folder / "config.json", config)
+    config = {"name": "sample", "tags": TAGS, "chunk": CHUNK, "front": "waveform", "front_parameters": {}}
+    write_json(folder / "config.json", config | {"weights": weights})
 
 
 def noise(path, n_samples, gain=1):

@@ -10,6 +10,8 @@ from ruamel.yaml import YAML
 from pipelines import recipe
 from pipelines.ops.patches import resolver
 
+PAGES = r"page@\w+|report"
+SCORED = rf"tagging@\w+|compare|metrics|task_page@\w+|{PAGES}"
 EVALUATED = r"degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+"  # what reads embeddings
 
 
@@ -55,21 +57,28 @@ def stale(stages, is_read):
 @pytest.mark.parametrize(
     ("key", "expected", "among"),
     [
-        ("clustering.n_init", r"cluster@\w+|study@\w+|leaks@\w+|metrics|report", "cluster@mine"),
+        ("clustering.n_init", rf"cluster@\w+|study@\w+|leaks@\w+|metrics|{PAGES}", "cluster@mine"),
         (
             "features.pooled.n_mfcc",
-            rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|tagging|metrics|report",
+            rf"features@\w+-pooled|baseline@.*|copies@\w+|{EVALUATED}|{SCORED}",
             "baseline@mine-pooled_pca",
         ),
         (
-            "taggers.waveform.sample.epochs",
-            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
-            "export_waveform@sample",
+            "taggers.sample.epochs",
+            rf"(train|export)@sample|embed@\w+-sample|{EVALUATED}|{SCORED}",
+            "export@sample",
         ),
-        ("training.leave_out.style", rf"(train|export|embed)_.*|{EVALUATED}|tagging|metrics|report", "train_log_mel@short"),
-        ("ood.k", r"ood@\w+|metrics|report", "ood@scores"),
-        ("robustness.n_bootstrap", r"robustness@\w+|metrics|report", "robustness@mine"),
-        ("report.n_examples", r"report", "report"),
+        (
+            "features.log_mel.fmin",
+            rf"features@\w+-log_mel|(train|export)@short|embed@\w+-short|{EVALUATED}|{SCORED}",
+            "train@short",
+        ),
+        ("audio.silence_dbfs", r"(?!raw|manifest).*", "train@sample"),
+        ("training.leave_out.style", rf"(train|export|embed)@.*|{EVALUATED}|{SCORED}", "train@short"),
+        ("ood.k", rf"ood@\w+|metrics|{PAGES}", "ood@scores"),
+        ("robustness.n_bootstrap", rf"robustness@\w+|metrics|{PAGES}", "robustness@mine"),
+        ("report.n_examples", rf"task_page@\w+|{PAGES}", "page@mine"),
+        ("tasks.tagging.n_bootstrap", SCORED, "compare"),
         ("datasets.mine.fingerprint", r".*@mine\b.*|metrics|report", "raw@mine"),
     ],
 )  # fmt: skip
@@ -81,19 +90,26 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
 @pytest.mark.parametrize(
     ("module", "expected", "among"),
     [
+        (
+            "features/pooled.py",
+            rf"features@\w+-pooled|(export|embed|baseline|copies)@.*|{EVALUATED}|{SCORED}",
+            "baseline@mine-pooled_pca",
+        ),
         ("harness/progress.py", r"", None),
+        ("notes/midi/read.py", r"", None),  # of a project without a corpus
         ("ops/run.py", r"", None),
         ("core/files.py", r".*", "raw@mine"),
-        ("evaluation/projection.py", rf"copies@\w+|{EVALUATED}|tagging|metrics|report", "cluster@mine"),
-        ("stages/ood.py", r"ood@\w+|metrics|report", "ood@mine"),
+        ("evaluation/projection.py", rf"copies@\w+|{EVALUATED}|{SCORED}", "cluster@mine"),
+        ("stages/page.py", PAGES, "page@mine"),
+        ("stages/ood.py", rf"ood@\w+|metrics|{PAGES}", "ood@mine"),
         ("symbolic/render.py", r"(?!raw@mine|manifest@mine|audio@mine|features@mine).*", "raw@scores"),
         (
             "models/taggers/sample.py",
-            rf"(train|export)_waveform@sample|embed_waveform@.*|{EVALUATED}|tagging|metrics|report",
-            "train_waveform@sample",
+            rf"(train|export)@sample|embed@\w+-sample|{EVALUATED}|{SCORED}",
+            "train@sample",
         ),
         ("cli.py", r"", None),
-        ("report/page.py", r"report", "report"),
+        ("report/style.css", rf"task_page@\w+|{PAGES}", "page@mine"),
     ],
 )  # fmt: skip
 def test_one_module_reruns_only_what_uses_it(stages, module, expected, among):

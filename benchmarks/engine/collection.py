@@ -11,7 +11,7 @@ import pandas as pd
 from engine.peers import RATE, make_clips, seconds
 from pipelines.audio import shards as pcm_shards
 from pipelines.datasets import listing
-from pipelines.stages import features as features_stage
+from pipelines.representations import build as representations
 from pipelines.stages import manifest as manifest_stage
 
 AUDIO = {
@@ -37,7 +37,7 @@ def extract(source: Path, out: Path, workers: int, cached: bool) -> None:
     manifest, _ = manifest_stage.build(clips, out, settings["executor"])
     index, _ = pcm_shards.build(manifest, out / "pcm", settings["audio"], settings["executor"])
     for name in settings["features"]:
-        features_stage.build(index, out / "pcm", out / name, name, settings)
+        representations.build(index, out / "pcm", out / name, name, settings)
 
 
 def collection(folder: Path, n_clips: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, float]]:

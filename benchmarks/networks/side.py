@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from pipelines.core import chunks
+from pipelines.core.files import read_json
 
 
 def load(name: str, folder: Path, threads: int, plain: bool):
@@ -39,11 +40,12 @@ def load(name: str, folder: Path, threads: int, plain: bool):
             user.over_time = lambda conv, x: conv(x.squeeze(2)).unsqueeze(2)
         musicnn.Tall._by_places = lambda layer, x: layer.conv(x)
     tagger.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
-    return tagger, *open_clips(folder, module.CHUNK)
+    return tagger, *open_clips(folder)
 
 
-def open_clips(folder: Path, chunk: int):
-    clips = chunks.Clips(folder / "shards", chunk)
+def open_clips(folder: Path):
+    config = read_json(folder / "config.json")
+    clips = chunks.Clips(folder / "shards", config["chunk"], config["hop"])
     return clips, list(clips.places)
 
 
@@ -70,7 +72,7 @@ def embed_ours(name: str, folder: Path, threads: int, _: int):
     from pipelines.inference.embedding import embed
 
     tagger, config = onnx.load(folder)
-    clips, ids = open_clips(folder, config["chunk"])
+    clips, ids = open_clips(folder)
     return lambda: list(embed(tagger, config, clips, ids, threads))
 
 

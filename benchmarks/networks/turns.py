@@ -70,7 +70,9 @@ def lay_out(folder: Path, name: str, n_clips: int) -> None:
     torch.manual_seed(0)
     module, tagger = taggers.load_module(name), taggers.create(name)
     clips = [sound(number) for number in range(n_clips)]
-    mel = module.INPUT == "log_mel"
+    mel = (
+        module.READS.get("log_mel", {}).get("n_mels") == 128
+    )  # what the project's own features are; the others read sound
     index, row_shape = [], (module.N_MELS,) if mel else ()
     with shards.writer(shards.shard_path(folder / "shards", 0), "float16" if mel else "int16", row_shape) as write_clip:
         for number, y in enumerate(clips):
@@ -87,8 +89,9 @@ def lay_out(folder: Path, name: str, n_clips: int) -> None:
         tagger.train().classify(features)
     torch.save(tagger.state_dict(), folder / "weights.pt")
     export.export(tagger.eval(), features, folder / "model.onnx")
-    facts = {"front": module.FRONT, "n_mels": getattr(module, "N_MELS", None), "chunk": module.CHUNK}
-    write_json(folder / "config.json", facts)
+    parameters = module.READS.get(module.FRONT, {})
+    facts = {"reads": "log_mel" if mel else "waveform", "front": module.FRONT, "front_parameters": parameters}
+    write_json(folder / "config.json", facts | {"chunk": module.CHUNK, "hop": 256 if mel else 1})
 
 
 def sound(number: int) -> np.ndarray:

@@ -72,15 +72,13 @@ def _params(n_datasets: int) -> dict:
     params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     scores = params["datasets"]["scores"]
     params["datasets"] = {"scores": scores} | {f"set_{n:03}": {**scores, "seed": n} for n in range(1, n_datasets)}
-    log_mel, waveform = (next(iter(params["taggers"][kind].values())) for kind in ("log_mel", "waveform"))
-    published = {"path": "/weights.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
-    params["taggers"] = {
-        "log_mel": {
-            name: dict(log_mel) for name in ("fcn", "musicnn", "crnn", "attention", "hcnn", "short", "short_res")
-        },
-        "waveform": {name: dict(waveform) for name in ("sample", "se")},
-        "published": {"musicnn": published},
-    }
+    entry = params["taggers"]["short"]
+    reads = dict.fromkeys(("attention", "short", "short_res"), "log_mel")
+    reads |= dict.fromkeys(("fcn", "musicnn", "crnn", "hcnn", "sample", "se"), "waveform")
+    params["taggers"] = {name: entry | {"network": name, "reads": what} for name, what in reads.items()}
+    weights = {"path": "/weights.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
+    published = {"network": "musicnn", "reads": "waveform", "recipe": "weights", "weights": weights}
+    params["taggers"]["musicnn_published"] = published
     return params
 
 
@@ -131,13 +129,21 @@ def _hashed(path: Path, cache: Path | None = None) -> dict:
         found = {"hash": "md5", "md5": hashlib.md5(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
         _keep(cache, found["md5"], path.read_bytes())
         return found
-    files = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not _ignored(file))
     listed = [{"md5": _hashed(file, cache)["md5"], "relpath": file.relative_to(path).as_posix()} for file in files]
     listed.sort(key=lambda one: tuple(one["relpath"].split("/")))
     text = json.dumps(listed, sort_keys=True).encode()
     name = f"{hashlib.md5(text).hexdigest()}.dir"
     _keep(cache, name, text)
     return {"hash": "md5", "md5": name, "size": sum(file.stat().st_size for file in files), "nfiles": len(files)}
+
+
+def _ignored(file: Path) -> bool:
+    """Does .dvcignore leave it out of the hash of its folder?"""
+    lines = (PROJECT / ".dvcignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    parts = [file, *file.parents]
+    return any(part.match(pattern) for pattern in patterns for part in parts)
 
 
 def _keep(cache: Path | None, name: str, content: bytes) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,25 @@ KIND, SHARDS = "pcm", "pcm_shards"
 MIN_PARTS = 8  # so that workers share a small dataset
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A file of the manifest, and the hash of its bytes."""
+
+    clip_id: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One shard to write. settings: as `build` takes them."""
+
+    number: int
+    folder: str
+    clips: tuple[Clip, ...]
+    settings: dict
+
+
 def build(manifest: pd.DataFrame, folder: str | os.PathLike, settings: dict, executor_settings=None, describe="audio"):
     """Write `folder/shard-*.npy` of int16 and return (index, quarantine) tables, in the manifest's order.
 
@@ -32,20 +52,20 @@ def build(manifest: pd.DataFrame, folder: str | os.PathLike, settings: dict, exe
     shard of many is another, and no number of workers or state of the cache changes anything.
     """
     tasks = [
-        (number, str(folder), list(zip(part["clip_id"], part["path"], part["sha256"], strict=True)), settings)
+        Task(number, str(folder), tuple(map(Clip, part["clip_id"], part["path"], part["sha256"])), settings)
         for number, part in enumerate(_parts(manifest, settings))
     ]
     lacking = [task for task in tasks if not settings["cache"] or _linked(task) is None]
     length_s = dict(zip(manifest["sha256"], manifest["duration_s"], strict=True))
-    new = [sha256 for *_, clips, _ in lacking for *_, sha256 in clips if not _is_kept(sha256, settings)]
+    new = [clip.sha256 for task in lacking for clip in task.clips if not _is_kept(clip.sha256, settings)]
     results = executor.run(_write_shard, lacking, executor_settings, sum(length_s[sha256] for sha256 in new))
-    total = sum(len(clips) for *_, clips, _ in lacking)
+    total = sum(len(task.clips) for task in lacking)
     done = {}
     for task, result in zip(lacking, progress(results, describe, total, size=lambda r: sum(map(len, r))), strict=True):
-        done[task[0]] = result
+        done[task.number] = result
     index, quarantine = [], []
     for task in tasks:
-        rows, bad = done.get(task[0]) or (_linked(task), [])
+        rows, bad = done.get(task.number) or (_linked(task), [])
         index += rows
         quarantine += bad
     order = {clip_id: place for place, clip_id in enumerate(manifest["clip_id"])}
@@ -65,28 +85,29 @@ def _parts(manifest: pd.DataFrame, settings: dict) -> list[pd.DataFrame]:
     return [manifest[part == number].sort_values("clip_id") for number in range(n_parts)]
 
 
-def _write_shard(task: tuple) -> tuple[list[dict], list[dict]]:
+def _write_shard(task: Task) -> tuple[list[dict], list[dict]]:
     """(rows of the index, rows of the quarantine) of one shard."""
-    number, folder, clips, settings = task
+    settings, path = task.settings, shards.shard_path(task.folder, task.number)
     row_shape = () if settings["channels"] == 1 else (settings["channels"],)
     index, quarantine = [], []
-    with shards.writer(shards.shard_path(folder, number), "int16", row_shape) as write_clip:
-        for clip_id, path, sha256 in clips:
+    with shards.writer(path, "int16", row_shape) as write_clip:
+        for clip in task.clips:
             try:
-                (offset, length), heard = _write(write_clip, path, sha256, settings, row_shape)
-                index.append({"clip_id": clip_id, "shard": number, "offset": offset, "length": length, **heard})
+                (offset, length), heard = _write(write_clip, clip.path, clip.sha256, settings, row_shape)
+                place = {"shard": task.number, "offset": offset, "length": length}
+                index.append({"clip_id": clip.clip_id, **place, **heard})
             except probe.Unreadable as error:
                 cause = repr(error.__cause__) if error.__cause__ else ""
-                quarantine.append({"path": path, "stage": "audio", "reason": str(error), "exception": cause})
+                quarantine.append({"path": clip.path, "stage": "audio", "reason": str(error), "exception": cause})
     if settings["cache"] and index and not quarantine:  # what is wrong with a file is looked at every time
-        cache.save_shard(SHARDS, _shard_key(task), shards.shard_path(folder, number), {"rows": index})
+        cache.save_shard(SHARDS, _shard_key(task), path, {"rows": index})
     return index, quarantine
 
 
-def _linked(task: tuple) -> list[dict] | None:
+def _linked(task: Task) -> list[dict] | None:
     """The index rows of a shard that was kept whole, which is then in its place."""
-    number, folder, _, settings = task
-    record = cache.load_shard(SHARDS, _shard_key(task), shards.shard_path(folder, number))
+    settings, path = task.settings, shards.shard_path(task.folder, task.number)
+    record = cache.load_shard(SHARDS, _shard_key(task), path)
     if record is None:
         return None
     try:
@@ -94,12 +115,11 @@ def _linked(task: tuple) -> list[dict] | None:
             level.refuse({**row, "n_samples": row["length"]}, settings["sample_rate"], settings)
     except probe.Unreadable:
         return None
-    return [row | {"shard": number} for row in record["rows"]]
+    return [row | {"shard": task.number} for row in record["rows"]]
 
 
-def _shard_key(task: tuple) -> str:
-    *_, clips, settings = task
-    return cache.key([clip_id for clip_id, *_ in clips], [_key(sha256, settings) for *_, sha256 in clips])
+def _shard_key(task: Task) -> str:
+    return cache.key([clip.clip_id for clip in task.clips], [_key(clip.sha256, task.settings) for clip in task.clips])
 
 
 def _is_kept(sha256: str, settings: dict) -> bool:

@@ -17,7 +17,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.core import shards
-from pipelines.core.files import atomic, sha256
+from pipelines.core.files import atomic, link, sha256
 
 log = logging.getLogger("cache")
 SMALL = 1 << 20  # bytes; reading is then no slower than mapping, and an empty array cannot be mapped
@@ -109,7 +108,7 @@ def save_shard(kind: str, name: str, path: Path, record: dict) -> None:
     """Keep a finished shard, by a hard link where the file system has them (no second copy on disk)."""
     kept = _path(kind, name, "npy")
     with _room(kind):
-        _link(path, kept)
+        link(path, kept)
         save_record(kind, name, {"sha256": sha256(path), **record})
 
 
@@ -119,25 +118,9 @@ def load_shard(kind: str, name: str, path: Path) -> dict | None:
     with contextlib.suppress(FileNotFoundError):
         # one file with an output of a stage, perhaps, and so spoilt when that is
         if record is not None and sha256(kept) == record["sha256"]:
-            _link(kept, path)
+            link(kept, path)
             return record
     return None
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
-    try:
-        try:
-            os.link(source, temporary)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another disk, or a file system without links
-            shutil.copyfile(source, temporary)
-        target.unlink(missing_ok=True)  # renaming one link of a file over another of its links does nothing
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def usage() -> dict[str, tuple[int, int]]:

@@ -3,60 +3,64 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core import shards
+from pipelines.core import paths, shards
 from pipelines.core.pcm import to_float
 from pipelines.core.tables import read_table
 
 SAMPLE_RATE = 16_000
-HOP_LENGTH = 256  # of the log-mel the taggers read
 
 
-def source(dataset: str, input_name: str) -> Path:
-    """Where a tagger's input lies: PCM for "waveform", else the feature's shards."""
-    return Path("data/audio") / dataset if input_name == "waveform" else Path("data/features") / dataset / input_name
+def source(dataset: str, representation: str) -> Path:
+    """The folder of shards in which `representation` of `dataset` is read, "waveform" like any other.
+
+    Raises `SystemExit` where it has not been made, or has no shards.
+    """
+    folder = paths.features(dataset, representation)
+    if not (folder / "index.parquet").exists():
+        raise SystemExit(f"{folder} has no shards of frames or samples: run features@{dataset}-{representation} first")
+    return folder
 
 
-def check_input(module: ModuleType, settings: dict) -> None:
-    """Raise `SystemExit` where params.yaml gives a tagger another rate or another log-mel than it is made for."""
-    check(module.__name__.split(".")[-1], module.INPUT, getattr(module, "N_MELS", None), settings)
+def check_input(tagger: str, network: str, reads: str, can_read: dict[str, dict], settings: dict) -> None:
+    """Raise `SystemExit` where a tagger cannot read what its entry of params.yaml says, or at another sample rate.
 
-
-def check(name: str, input_name: str, n_mels: int | None, settings: dict) -> None:
-    """The same, of an exported tagger's config."""
+    can_read: representation -> the parameters it must have (`READS` of the network's file).
+    """
     rate = settings["audio"]["sample_rate"]
     if rate != SAMPLE_RATE:
         raise SystemExit(f"taggers listen at {SAMPLE_RATE} Hz, and audio.sample_rate in params.yaml is {rate}")
-    if input_name == "log_mel":
-        wanted = {"n_fft": 512, "hop_length": HOP_LENGTH, "n_mels": n_mels}
-        entry = settings["features"]["log_mel"]
-        for key, value in wanted.items():
-            if entry.get(key, value) != value:
-                raise SystemExit(
-                    f"{name} reads log-mel with {key} {value}, and features.log_mel.{key} in params.yaml is "
-                    f"{entry[key]}: other features may have other parameters"
-                )
+    if reads not in can_read:
+        raise SystemExit(
+            f"taggers.{tagger}.reads in params.yaml is {reads!r}, and the network {network} reads {' or '.join(can_read)}"
+        )
+    entry = settings["features"].get(reads) or {}
+    for key, value in can_read[reads].items():
+        if entry.get(key) != value:
+            raise SystemExit(
+                f"{network} reads {reads} with {key} {value}, and features.{reads}.{key} in params.yaml is "
+                f"{entry.get(key, 'not there')}: other features may have other parameters"
+            )
 
 
 class Clips:
-    """The clips of one representation: `source` is data/audio/<dataset> (int16 PCM) or data/features/<dataset>/<frames>.
+    """The clips of one representation: `source` is a folder of int16 samples or of frames.
 
-    `chunk` is a tagger's input length in samples; on frames it becomes `1 + chunk // 256` frames, which is what the tagger's
-    own front end makes of it.
+    chunk: a tagger's input length in samples. hop: samples from frame to frame; of frames a chunk has `1 + chunk // hop`,
+    which is what a front end with centred frames makes of it.
     """
 
-    def __init__(self, source: str | os.PathLike, chunk: int):
+    def __init__(self, source: str | os.PathLike, chunk: int, hop: int = 1):
         index = read_table(Path(source) / "index.parquet", shards.INDEX)
         places = zip(index["shard"].tolist(), index["offset"].tolist(), index["length"].tolist(), strict=True)
         self.places = dict(zip(index["clip_id"], places, strict=True))
         self.read = shards.Crops(source)
         self.waveform = np.issubdtype(self.read.arrays[0].dtype, np.integer)
-        self.length = chunk if self.waveform else 1 + chunk // HOP_LENGTH
-        self.step = chunk if self.waveform else chunk // HOP_LENGTH
+        self.length = chunk if self.waveform else 1 + chunk // hop
+        self.step = chunk if self.waveform else chunk // hop
 
     def crop(self, clip_id: str, start: int) -> np.ndarray:
         """`(samples,)` or `(frames, bands)` float32 from row `start`; a clip that ends sooner is played again."""

@@ -5,8 +5,10 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,26 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         temporary.chmod(mode)  # mkstemp makes it private
         temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link(source: Path, target: Path) -> None:
+    """Make `target` a hard link to `source`, or a copy where the file system has no links between the two; in one rename.
+
+    Raises `FileNotFoundError` where there is no `source`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
+    try:
+        try:
+            os.link(source, temporary)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(source, temporary)
+        target.unlink(missing_ok=True)  # renaming one link of a file over another of its links does nothing
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

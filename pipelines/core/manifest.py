@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.core import max_quarantined, paths
 from pipelines.core.tables import column, read_table
 
 MANIFEST = pa.schema(
@@ -27,6 +28,22 @@ MANIFEST = pa.schema(
         column("licence", pa.string(), "licence of that source"),
     ]
 )
+
+_OF_SOUND = ("sample_rate", "channels")
+LABELLED = pa.schema([field for field in MANIFEST if field.name not in (*_OF_SOUND, "duration_s")])
+"""What clips of sound and pieces of notes have in common: what a reader of labels, splits and groups asks of a manifest."""
+PIECES = pa.schema(
+    [
+        *LABELLED,
+        column("duration_s", pa.float64(), "length of the longest sequence, as played", unit="s"),
+        column("duration", pa.float64(), "length of the longest sequence", unit="quarter"),
+        column("n_notes", pa.int32(), "notes, drums included"),
+        column("n_tracks", pa.int32(), "tracks of the file or parts of the score, those without notes included"),
+        column("division", pa.int32(), "ticks a quarter; every onset is a whole tick"),
+        column("remarks", pa.string(), "what is unusual about the file and how often; empty where nothing is"),
+    ]
+)
+"""The manifest of a corpus: a row a piece. A piece of notes has no sample rate and no channels of sound."""
 
 HEARD = pa.schema(
     [
@@ -77,8 +94,8 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
     Clips of the same sound, in whatever file, are of one group: they are not independent. `joined=False`: groups as they stand in
     the manifest, for whoever counts copies and groups apart.
     """
-    manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
-    heard = read_table(f"data/audio/{name}/index.parquet", HEARD, columns=HEARD.names)
+    manifest = read_table(paths.manifest(name), MANIFEST)
+    heard = read_table(paths.audio(name) / "index.parquet", HEARD, columns=HEARD.names)
     clips = manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
     if not joined:
         return clips
@@ -89,7 +106,7 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
 def independent_clips(name: str) -> pd.DataFrame:
     """`usable_clips`, near copies of one group too: what is scored, in folds and in bootstraps over groups."""
     clips = usable_clips(name)
-    groups = read_table(f"data/copies/{name}.parquet", COPIES).set_index("clip_id")["group"]
+    groups = read_table(paths.copies(name), COPIES).set_index("clip_id")["group"]
     return clips.assign(group=clips["clip_id"].map(groups))
 
 
@@ -107,6 +124,43 @@ def join_groups(contents: Iterable[str], groups: Iterable[str]) -> list[str]:
     for content, group in zip(contents, groups, strict=True):
         joined[name(group)] = name(first.setdefault(content, group))
     return [name(group) for group in groups]
+
+
+def identify(clips: pd.DataFrame) -> pd.DataFrame:
+    """Give each clip its content's name (columns `sha256`, `group`); exact copies get ~2, ~3 and the name of the first, and are
+    of one group with it."""
+    first = clips["sha256"].astype(str).str.slice(0, 16)  # of no clip at all the column has no type
+    copy = clips.groupby("sha256", sort=False).cumcount()
+    clips = clips.assign(
+        clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
+        duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
+    )
+    groups = join_groups(clips["sha256"], clips["group"])
+    return clips.assign(group=groups).reset_index(drop=True)
+
+
+def withdraw(
+    manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[str, str], stage: str = "manifest"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(manifest, quarantine) with the clips whose bytes were withdrawn moved to the quarantine.
+
+    withdrawn: SHA-256 of a file -> why it may not be used (params.yaml; `conservatory remove` writes it). Raises `ValueError`
+    where it is no such table.
+    """
+    if not isinstance(withdrawn, dict) or not all(
+        isinstance(content, str) and len(content) == 64 for content in withdrawn
+    ):
+        raise ValueError("withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {}")
+    out = manifest["sha256"].isin(withdrawn)
+    moved = pd.DataFrame(
+        {
+            "path": manifest.loc[out, "path"],
+            "stage": stage,
+            "reason": [f"{max_quarantined.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
+            "exception": "",
+        }
+    )
+    return manifest[~out].reset_index(drop=True), pd.concat([quarantine, moved], ignore_index=True)
 
 
 def scored_and_reference(clips: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

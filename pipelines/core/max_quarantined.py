@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 NOT_MUSIC = "not an audio file by its name"
+NOT_NOTES = "not a MIDI file by its name"
 WITHDRAWN = "withdrawn"
 FLOOR = 10
 """So many are always borne, of at most half of a dataset: of a few files one is more than any small share."""
@@ -13,7 +14,7 @@ FLOOR = 10
 def faults(quarantine: pd.DataFrame) -> int:
     """Files that say something about the dataset's health: not covers and play lists, and not what was withdrawn."""
     reasons = quarantine["reason"]
-    return int(((reasons != NOT_MUSIC) & ~reasons.str.startswith(f"{WITHDRAWN}:")).sum())
+    return int((~reasons.isin([NOT_MUSIC, NOT_NOTES]) & ~reasons.str.startswith(f"{WITHDRAWN}:")).sum())
 
 
 def kind(reason: str) -> str:

@@ -17,7 +17,7 @@ from pipelines.core.files import atomic
 
 PARAMS = Path("params.yaml")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAMED = ("datasets", "features", "baselines", "taggers.log_mel", "taggers.waveform", "taggers.published")
+NAMED = ("datasets", "corpora", "features", "symbols", "taggers", "baselines", "tasks", "runs")
 CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
 MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
 
@@ -74,11 +74,9 @@ def _n_values(value: Any, known: dict[int, float]) -> float:
 
 
 def _check_names(settings: dict) -> None:
-    """Sections are tables of tables, and their keys names; so are `module` and `imports`, which name code."""
-    for section in ("training", "recipes", "taggers", *NAMED):
-        group, _, kind = section.partition(".")
-        found = settings.get(group)
-        found = (found or {}).get(kind) if kind else found
+    """Sections are tables of tables, and their keys names; so is what names code, features and recipes in their entries."""
+    for section in ("training", "recipes", *NAMED):
+        found = settings.get(section)
         if found is not None and not isinstance(found, dict):
             raise SystemExit(f"{section} in {PARAMS} is {found!r:.60}, and must be a table, {{}} for an empty one")
         for name, entry in (found or {}).items() if section in NAMED else ():
@@ -91,10 +89,14 @@ def _check_names(settings: dict) -> None:
                 raise SystemExit(
                     f"{section}.{name} in {PARAMS} is {entry!r:.60}, and must be a table, {{}} for an empty one"
                 )
-            if "module" in entry and not is_name(entry["module"]):
-                raise SystemExit(
-                    f"{section}.{name}.module in {PARAMS} is {entry['module']!r:.60}: there is no such file"
-                )
+            for key in ("module", "network"):
+                if key in entry and not is_name(entry[key]):
+                    raise SystemExit(f"{section}.{name}.{key} in {PARAMS} is {entry[key]!r:.60}: there is no such file")
+            for key in ("reads", "recipe") if section == "taggers" else ():
+                if key in entry and not is_name(entry[key]):
+                    raise SystemExit(
+                        f"{section}.{name}.{key} in {PARAMS} is {entry[key]!r:.60}, which cannot be a name"
+                    )
             if "imports" in entry and not (isinstance(entry["imports"], str) and CODE.fullmatch(entry["imports"])):
                 raise SystemExit(
                     f"{section}.{name}.imports in {PARAMS} is {entry['imports']!r:.60}, and must be a file or folder below "
@@ -117,31 +119,32 @@ def editing(path: Path = PARAMS) -> Iterator[Any]:
         editor.dump(document, file)
 
 
-def set_dataset(name: str, entry: dict[str, Any] | None) -> None:
-    """Write `datasets.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+def set_dataset(name: str, entry: dict[str, Any] | None, section: str = "datasets") -> None:
+    """Write `<section>.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
     with editing() as document:
         if entry is None:
-            del document["datasets"][name]
-        elif name in document["datasets"]:
-            document["datasets"][name].update(entry)
+            del document[section][name]
+        elif name in document[section]:
+            document[section][name].update(entry)
         else:
             # first, because a comment before the next section hangs on the last entry
-            document["datasets"].insert(0, name, entry)
+            document[section].insert(0, name, entry)
 
 
 def trained_names(settings: dict) -> list[str]:
     """The taggers that this project trains."""
-    return [name for group, named in settings["taggers"].items() if group != "published" for name in named]
+    return [name for name, entry in settings["taggers"].items() if "weights" not in entry]
 
 
-def published_name(key: str) -> str:
-    """What a tagger with published weights is called: beside the one of the same architecture that is trained here."""
-    return f"{key}_published"
+def model_names(settings: dict) -> list[str]:
+    """The models that this project trains: taggers, then runs."""
+    return trained_names(settings) + list(settings.get("runs") or {})
 
 
 def tagger_names(settings: dict) -> list[str]:
     """Every tagger of the recipe: those trained here, then those with published weights."""
-    return trained_names(settings) + [published_name(name) for name in settings["taggers"].get("published", {})]
+    trained = trained_names(settings)
+    return trained + [name for name in settings["taggers"] if name not in trained]
 
 
 def embedding_names(settings: dict) -> list[str]:

@@ -1,9 +1,13 @@
-"""Is a split honest? Checks of a manifest that become asset checks."""
+"""Splits by group: how one is made, and checks of a manifest's split that become asset checks."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+
+SIDES = ("train", "validation", "test")
 
 MIN_CLIPS = 5  # a class with fewer test clips gets a warning: its F1 means little
 
@@ -15,6 +19,27 @@ def is_grouped(clips: pd.DataFrame) -> bool:
     """Whether any two clips that are no copies are of one group (columns `group`, `sha256`): without, nothing is known of works
     or artists."""
     return bool(clips.drop_duplicates("sha256")["group"].duplicated().any())
+
+
+def assign(
+    groups: Sequence[str], classes: Sequence[str], shares: Mapping[str, float], seed: int | list[int]
+) -> list[str]:
+    """The side of each clip: whole groups, and each class close to its `shares` on every side.
+
+    Greedy: the largest groups first (equal ones in a seeded order), each to the side that lacks most of its classes.
+    """
+    members: dict[str, Counter] = {}
+    for name, label in zip(groups, classes, strict=True):
+        members.setdefault(name, Counter())[label] += 1
+    wanted = {(label, side): n * shares[side] for label, n in Counter(classes).items() for side in SIDES}
+    order = np.random.default_rng(seed).permutation(sorted(members))
+    sides = {}
+    for name in sorted(map(str, order), key=lambda name: -members[name].total()):
+        side = max(SIDES, key=lambda side: sum(wanted[label, side] * n for label, n in members[name].items()))
+        sides[name] = side
+        for label, n in members[name].items():
+            wanted[label, side] -= n
+    return [sides[name] for name in groups]
 
 
 def alike(labels: Iterable[str]) -> list[list[str]]:

@@ -13,9 +13,9 @@ manifest and audio stages move them to the quarantine table with the reason. It 
 `notes.parquet` (schema `core.manifest.NOTES`) in `raw_dir`: the exact notes of its clips.
 """
 
-import importlib
-from pathlib import Path
 from types import ModuleType
+
+from pipelines.core import plugins
 
 CLIP_COLUMNS = {
     "path": "audio file, relative to raw_dir, or absolute where the user's files stay where they are",
@@ -29,17 +29,5 @@ CLIP_COLUMNS = {
 
 
 def load(entry: dict) -> ModuleType:
-    """The module of a dataset's entry. Raises `ValueError` naming the file to write where there is none."""
-    name = entry["module"]
-    try:
-        return importlib.import_module(f"pipelines.datasets.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"pipelines.datasets.{name}":
-            raise
-        raise ValueError(
-            f"no dataset module {name!r}: write pipelines/datasets/{name}.py (see its neighbours)"
-        ) from error
-
-
-def raw_dir(name: str) -> Path:
-    return Path("data/raw") / name
+    """The module of a dataset's entry. Raises `ValueError` as `plugins.load` does."""
+    return plugins.load("dataset module", "pipelines/datasets", entry["module"], "clips")

@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
+from pipelines.core import splits
 from pipelines.core.files import atomic
 from pipelines.core.manifest import NOTES
 from pipelines.core.tables import column, read_table, write_table
@@ -68,8 +69,6 @@ UNTAGGED = {"metre:duple", "mode:major", "tempo:medium"}
 LEVELS_DBFS = (-26.0, -20.0)  # the range from which a clip's RMS is drawn
 VELOCITIES = (56, 105)
 
-SPLITS = ("train", "validation", "test")
-
 CLIPS = pa.schema(
     [
         column("path", pa.string(), "audio file, relative to raw_dir", unique=True),
@@ -103,9 +102,9 @@ class Draw(NamedTuple):
 def build(raw_dir: Path, entry: dict) -> dict:
     """Parse, group, split and render. Writes audio/<style>/*.flac, notes.parquet and clips.parquet."""
     font = soundfonts.find(entry.get("soundfont"), entry.get("soundfont_sha256"))
-    wanted = entry.get("splits", SPLITS)
-    if not wanted or not set(wanted) <= set(SPLITS):
-        raise ValueError(f"splits in params.yaml is {wanted}; name some of {', '.join(SPLITS)}")
+    wanted = entry.get("splits", splits.SIDES)
+    if not wanted or not set(wanted) <= set(splits.SIDES):
+        raise ValueError(f"splits in params.yaml is {wanted}; name some of {', '.join(splits.SIDES)}")
     rejected: dict[str, Counter] = {}
     chosen = selection.choose(entry, rejected)
     clips, notes = [], []
@@ -118,10 +117,9 @@ def build(raw_dir: Path, entry: dict) -> dict:
     groups, pairs = group(pieces)
     for row in clips:
         row["group"] = groups[row["work"]]
-    splits = split(
-        [row["group"] for row in clips], [row["target_style"] for row in clips], entry["split"], entry["seed"]
-    )
-    frame = pd.DataFrame(clips).assign(split=splits)
+    groups_of, styles = ([row[name] for row in clips] for name in ("group", "target_style"))
+    sides = splits.assign(groups_of, styles, entry["split"], [entry["seed"], len(corpus.STYLES)])
+    frame = pd.DataFrame(clips).assign(split=sides)
     kept = frame["split"].isin(wanted)
     frame, notes = frame[kept], [sounding for sounding, keep in zip(notes, kept, strict=True) if keep]
     paths = frame["path"].tolist()
@@ -216,25 +214,6 @@ def group(pieces: dict[corpus.Piece, Music]) -> tuple[dict[str, str], list[tuple
     return dict(zip(works, merged, strict=True)), titles
 
 
-def split(groups: list[str], styles: list[str], shares: dict[str, float], seed: int) -> list[str]:
-    """train, validation or test for each clip: whole groups, each style close to its `shares` in every split.
-
-    Greedy: the largest groups first (equal ones in a seeded order), each to the split that lacks most of its styles.
-    """
-    members: dict[str, Counter] = {}
-    for name, style in zip(groups, styles, strict=True):
-        members.setdefault(name, Counter())[style] += 1
-    wanted = {(style, side): n * shares[side] for style, n in Counter(styles).items() for side in SPLITS}
-    order = np.random.default_rng([seed, len(corpus.STYLES)]).permutation(sorted(members))
-    sides = {}
-    for name in sorted(map(str, order), key=lambda name: -members[name].total()):
-        side = max(SPLITS, key=lambda side: sum(wanted[style, side] * n for style, n in members[name].items()))
-        sides[name] = side
-        for style, n in members[name].items():
-            wanted[style, side] -= n
-    return [sides[name] for name in groups]
-
-
 def _write_audio(task: tuple) -> None:
     path, notes, sample_rate, duration_s, level_dbfs, font = task
     sound = render.mix(notes, sample_rate, duration_s, level_dbfs, font)
@@ -253,11 +232,12 @@ def _figures(frame: pd.DataFrame, pieces: dict, pairs: list, rejected: dict[str,
         "same music, for example": [f"{a} = {b}" for a, b, _ in pairs[:10]],
         "rejected": {style: dict(counter) for style, counter in rejected.items() if counter},
         "clips per style": {
-            style: {side: int((part["split"] == side).sum()) for side in SPLITS}
+            style: {side: int((part["split"] == side).sum()) for side in splits.SIDES}
             | {"works": int(part["work"].nunique())}
             for style, part in frame.groupby("target_style")
         },
         "clips per tag": {
-            tag: {side: int((part["split"] == side).sum()) for side in SPLITS} for tag, part in tags.groupby("tags")
+            tag: {side: int((part["split"] == side).sum()) for side in splits.SIDES}
+            for tag, part in tags.groupby("tags")
         },
     }

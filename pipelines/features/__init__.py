@@ -6,6 +6,7 @@ A module has a docstring (definition, units, shape, source, and the reference it
 KIND = "frames": returns `(n_frames, bands)` float32, time first; stored as `DTYPE` shards.
 KIND = "events": returns `(n, columns)`, a row an event (a beat's time), perhaps none; stored as `DTYPE`.
 KIND = "pooled": returns `{statistic: value}`, one row a clip; stored as a Parquet column a statistic.
+KIND = "samples": returns `y`; stored as links to the PCM shards (`waveform` alone).
 
 How many bands, columns and statistics there are follows from the parameters, never from the clip.
 
@@ -17,25 +18,21 @@ worker a core; `kernels/batched.py` is the front end for a GPU.
 What several features need stands in `kernels/`: a feature module imports those, never another feature module.
 """
 
-import importlib
 from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
 
+from pipelines.core import plugins
 from pipelines.core.tables import column
 
+WAVEFORM = "waveform"  # the one representation that is not computed
 POOLED = pa.schema([column("clip_id", pa.string(), "the clip; the other columns are its statistics", unique=True)])
 
 
 def load(name: str) -> ModuleType:
-    """The module of feature `name`. Raises `ValueError` naming the file to write where there is none."""
-    try:
-        return importlib.import_module(f"pipelines.features.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"pipelines.features.{name}":
-            raise
-        raise ValueError(f"no feature {name!r}: write pipelines/features/{name}.py (see its neighbours)") from error
+    """The module of feature `name`. Raises `ValueError` as `plugins.load` does."""
+    return plugins.load("feature", "pipelines/features", name, "compute")
 
 
 def compute_all(y: np.ndarray, sample_rate: int, entries: dict[str, dict | None]) -> dict[str, np.ndarray | dict]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -73,6 +74,26 @@ def _processes(function: Callable, tasks: Sequence, workers: int) -> Iterator[An
 
 
 def _ray(function: Callable, tasks: Sequence, settings: dict) -> Iterator[Any]:
+    with _cluster(settings) as submit:
+        waiting = [submit(function, task) for task in tasks]
+        for place, reference in enumerate(waiting):
+            yield reference.result()
+            waiting[place] = None  # Ray may forget the result
+
+
+@contextmanager
+def session(settings: dict) -> Iterator[Callable[[Callable[[Any], Any], Any], Any]]:
+    """Connect to the Ray cluster of `settings` (params.yaml's `executor`) for as long as the block lasts.
+
+    Yields a function that runs `function(task)` on a node and waits for its result; several threads may call it at once.
+    """
+    with _cluster(settings, scheduling_strategy="SPREAD") as submit:
+        yield lambda function, task: submit(function, task).result()
+
+
+@contextmanager
+def _cluster(settings: dict, **options: Any) -> Iterator[Callable]:
+    """Yields a function that starts `function(task)` on a node and returns a handle with `result()`."""
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -94,14 +115,15 @@ def _ray(function: Callable, tasks: Sequence, settings: dict) -> Iterator[Any]:
             "set executor.kind to processes."
         ) from error
     try:
-        remote = ray.remote(num_cpus=1)(_in_project)
-        module = function.__module__
-        if module == "__main__" and (spec := sys.modules["__main__"].__spec__):
-            module = spec.name  # a stage, run as `python -m`: the cluster's processes have another main module
-        waiting = [remote.remote(here, module, function.__qualname__, task) for task in tasks]
-        for place, reference in enumerate(waiting):
-            yield ray.get(reference)
-            waiting[place] = None  # Ray may forget the result
+        remote = ray.remote(num_cpus=1, **options)(_in_project)
+
+        def submit(function: Callable, task: Any):
+            module = function.__module__
+            if module == "__main__" and (spec := sys.modules["__main__"].__spec__):
+                module = spec.name  # a stage, run as `python -m`: the cluster's processes have another main module
+            return remote.remote(here, module, function.__qualname__, task).future()
+
+        yield submit
     finally:
         ray.shutdown()
 

@@ -30,6 +30,12 @@ def embed(
     yield from in_threads(one, clip_ids, n_threads)
 
 
+def modules(config: dict) -> set[str]:
+    """The modules that make what a model reads: its representation, and the front end that the waveform goes through."""
+    kinds = {config["reads"], config["front"]} if config["reads"] == "waveform" else {config["reads"]}
+    return {f"pipelines.features.{'kernels.stft' if kind == 'power' else kind}" for kind in kinds}
+
+
 def in_threads(function, items, n_threads: int) -> Iterator:
     """Yield `function(item)` in order; what has not begun is dropped when one fails or the caller stops."""
     pool = ThreadPoolExecutor(n_threads)

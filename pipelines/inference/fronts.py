@@ -7,24 +7,23 @@ import numpy as np
 
 SAMPLE_RATE = 16_000
 N_FFT, HOP_LENGTH = 512, 256
-KINDS = ("log_mel", "power", "waveform")
 
 
-def compute(kind: str, samples: np.ndarray, n_mels: int | None = None) -> np.ndarray:
+def compute(kind: str, samples: np.ndarray, parameters: dict | None = None) -> np.ndarray:
     """Features of one chunk `(samples,)`, int16 or float32 at 16 kHz, as float32:
 
-    "log_mel": `(frames, n_mels)` in dB; "power": |STFT|^2 `(frames, 257)`; "waveform": the samples themselves, in [-1, 1).
+    "waveform": the samples themselves, in [-1, 1); "power": |STFT|^2 `(frames, 257)`; the name of a feature of frames:
+    `(frames, bands)` with these parameters. Raises `ValueError` where there is no such feature.
     """
     if kind == "waveform":
         from pipelines.core.pcm import to_float
 
         return to_float(samples) if samples.dtype.kind == "i" else samples
-    # here, because what reads log-mel from shards needs no transform, and compiled code takes a while to load
-    from pipelines.features import log_mel
-    from pipelines.features.kernels import stft
-
-    if kind == "log_mel":
-        return log_mel.compute(samples, SAMPLE_RATE, N_FFT, HOP_LENGTH, n_mels)
+    # here, because what reads frames from shards needs no transform, and compiled code takes a while to load
     if kind == "power":
+        from pipelines.features.kernels import stft
+
         return stft.joined(stft.power_blocks(samples, N_FFT, HOP_LENGTH))
-    raise ValueError(f"no front end {kind!r}: there is {', '.join(KINDS)}")
+    from pipelines import features
+
+    return features.load(kind).compute(samples, SAMPLE_RATE, **(parameters or {}))

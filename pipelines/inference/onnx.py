@@ -45,7 +45,10 @@ def load(folder: str | os.PathLike) -> tuple[onnxruntime.InferenceSession, dict]
     folder = Path(folder)
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} holds no exported tagger: `conservatory run` exports what is trained")
-    return session(folder / "model.onnx"), read_json(folder / "config.json")
+    found, config = session(folder / "model.onnx"), read_json(folder / "config.json")
+    if "front_parameters" not in config:
+        raise ValueError(f"{folder} was exported by an earlier version: `conservatory run` exports it again")
+    return found, config
 
 
 def hear(tagger: onnxruntime.InferenceSession, config: dict, chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +57,6 @@ def hear(tagger: onnxruntime.InferenceSession, config: dict, chunk: np.ndarray) 
     chunk: sound `(samples,)`, int16 or float32, `config["chunk"]` long, which goes through the front end; or its features
     `(frames, bands)` as shards hold them.
     """
-    features = chunk if chunk.ndim == 2 else fronts.compute(config["front"], chunk, config["n_mels"])
+    features = chunk if chunk.ndim == 2 else fronts.compute(config["front"], chunk, config["front_parameters"])
     probabilities, embedding = tagger.run(None, {INPUT: features[np.newaxis].astype(np.float32, copy=False)})
     return probabilities[0], embedding[0]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import ndtr
 
 FEWEST = 4  # of fewer, resamples are nearly all alike: an interval would say that the score is known exactly
 WITHHELD = f"no interval: fewer than {FEWEST} groups"
@@ -42,3 +43,10 @@ def reflected(
         return None
     low, high = (min(max(2 * value - end, lowest), highest) for end in interval)
     return [high, low]
+
+
+def equal_passes(width: float, margin: float) -> float:
+    """The chance that an equal model passes a non-inferiority test with this margin, from the width of the 95% interval of the
+    difference: that is about normal around 0, and the interval's lower end lies 1.96 deviations below it."""
+    deviation = width / (2 * 1.96)
+    return float(ndtr(margin / deviation - 1.96)) if deviation > 0 else 1.0

@@ -4,14 +4,14 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 
 from pipelines.core import params
 from pipelines.core.plain import plain
-from pipelines.ops import estimate
+from pipelines.ops import due, side_by_side
+from pipelines.ops.due import ALONE
 from pipelines.ops.dvc import errors, recover
 from pipelines.ops.patches.repro_output import ADVICE, UNCHANGED
 from pipelines.ops.runs import follow, record
@@ -21,52 +21,57 @@ from pipelines.ops.settings import load_params
 REPORT = Path("reports/index.html")
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
-ALONE, FORCED = ["--single-item"], ["--force", "--single-item"]
-SUMMARIES = ("metrics", "report")
-"""Stages that read all datasets, and work without a missing one."""
-Call = tuple[list[str], list[str]]  # options of `dvc repro` and the stages it is given
 
 
 def refresh(say=print) -> list[str]:
-    """Update the fingerprint of every folder dataset in params.yaml. Returns the names of those that changed.
+    """Update the fingerprint of every folder, of sound or of notes, in params.yaml. Returns the names of those that changed.
 
     A missing folder (an unmounted disk), or one that is no longer a dataset, keeps its fingerprint: its results are still valid,
     and the run continues with the other datasets."""
     from pipelines.datasets import listing  # imports pandas, which takes most of a second
 
-    changed = []
-    for name, entry in load_params()["datasets"].items():
-        if "fingerprint" not in entry:
-            continue
-        source = listing.place(entry["path"])
-        if not source.exists():
-            say(f"{name}: {entry['path']} is missing; continuing with what was read from it before")
-            continue
-        try:
-            found = listing.fingerprint(listing.scan(source, entry.get("follow_links", False)))
-        except listing.SourceError as error:
-            say(f"{name}: {plain(str(error))} Continuing with what was read from it before.")
-            continue
-        if found != entry["fingerprint"]:
-            params.set_dataset(name, {"fingerprint": found})
-            say(f"{name}: {entry['path']} has changed since it was last read")
-            changed.append(name)
+    def of_sound(entry: dict) -> str:
+        return listing.fingerprint(listing.scan(listing.place(entry["path"]), entry.get("follow_links", False)))
+
+    def of_notes(entry: dict) -> str:
+        from pipelines.corpora import folder  # only for a project that has one: imports mido
+
+        return folder.fingerprint(folder.scan(folder.place(entry["path"])))
+
+    changed, settings = [], load_params()
+    for section, fingerprint in (("datasets", of_sound), ("corpora", of_notes)):
+        for name, entry in (settings.get(section) or {}).items():
+            if "fingerprint" not in entry:
+                continue
+            if not listing.place(entry["path"]).exists():
+                say(f"{name}: {entry['path']} is missing; continuing with what was read from it before")
+                continue
+            try:
+                found = fingerprint(entry)
+            except ValueError as error:
+                say(f"{name}: {plain(str(error))} Continuing with what was read from it before.")
+                continue
+            if found != entry["fingerprint"]:
+                params.set_dataset(name, {"fingerprint": found}, section)
+                say(f"{name}: {entry['path']} has changed since it was last read")
+                changed.append(name)
     return changed
 
 
-def repro(targets: list[str], force: bool = False, dataset: str = "") -> int:
+def repro(targets: list[str], force: bool = False, dataset: str = "", jobs: int = 1, after: Sequence[str] = ()) -> int:
     """Run `dvc repro` for the targets, with its output passed on; without targets for all stages, or for those of one dataset and
     the report.
 
     Returns the exit status, 0 if the targets are up to date. With `force` they run even if nothing changed, after their inputs
-    were brought up to date."""
+    were brought up to date, one after another. jobs: how many stages may run at once. after: stages that run last, on the outputs
+    that exist then."""
     errors.check()
     with alone():
         _let_others_end()
-        status = _repro(targets, force, dataset)
+        status = _repro(targets, force, dataset, jobs, after)
         # a plain `dvc repro` that started meanwhile uses files of this run, at which DVC failed
         while status and _let_others_end():
-            status = _repro(targets, force, dataset)
+            status = _repro(targets, force, dataset, jobs, after)
     return status
 
 
@@ -100,7 +105,7 @@ def alone(say=print) -> Iterator[None]:
         yield
 
 
-def _repro(targets: list[str], force: bool, dataset: str) -> int:
+def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequence[str]) -> int:
     began = time.monotonic()
     try:
         recover.recover()
@@ -110,7 +115,11 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     if force and any(target.startswith("train") for target in targets):
         shutil.rmtree(CHECKPOINTS, ignore_errors=True)  # otherwise a finished training would not start again
     before = _lock_state()
-    calls, fresh = _forced(targets) if force else ([([], targets)], []) if targets else _due(dataset)
+    beside = jobs > 1 and not force
+    if beside:
+        needs, fresh = due.needs(targets, dataset)
+    else:
+        calls, fresh = due.forced(targets) if force else ([([], targets)], []) if targets else due.stale(dataset)
     command = [sys.executable, "-m", "pipelines.ops.dvc.lock", "--wait-for-lock", "repro"]
     from pipelines.ops.dvc import freshness
 
@@ -118,8 +127,12 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     follower.counts["unchanged"] += len(fresh)
     record.made_good(Path(), fresh, follower.id)
 
+    look = _first_look()
+
     def line(text: str) -> None:
         follower.line(text)
+        if text.startswith("Running stage"):  # so the one before has ended
+            look()
         if text.strip() and not UNCHANGED.match(text) and not text.startswith(ADVICE):
             print(text, flush=True)
 
@@ -129,11 +142,19 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     status, everything = None, not targets and not force
     try:
         ended = 0
-        for options, names in calls:
-            if ended := run(options, names):
-                break
-        if ended and everything:
-            _the_others(calls[0][1], follower, run)
+        if beside:
+            ended = side_by_side.run(needs, jobs, command, follower, look)
+            if ended and everything and left_out_datasets(follower):
+                print(f"Continuing without {', '.join(left_out_datasets(follower))}.", flush=True)
+                run(ALONE, [name for name in needs if due.is_summary(name)])
+        else:
+            for options, names in calls:
+                if ended := run(options, names):
+                    break
+            if ended and everything:
+                _the_others(calls[0][1], follower, run)
+        if after and not ended:
+            ended = run(ALONE, [*after])
         status = ended
     finally:
         follower.end(130 if status is None else status, "" if status is not None else "interrupted")
@@ -161,68 +182,45 @@ def _repro(targets: list[str], force: bool, dataset: str) -> int:
     return status
 
 
-def _due(dataset: str = "") -> tuple[list[Call], list[str]]:
-    """(a call with the stages that are not up to date, each after its inputs; the stages that are). Comparing all stages at once
-    takes a tenth of DVC's time per skipped stage. If the recipe cannot be read, DVC reports why.
+def _first_look() -> Callable[[], None]:
+    """Returns a function that names a page with some clips, once the training dataset has a new manifest."""
+    dataset = (load_params().get("training") or {}).get("dataset")
+    manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
 
-    dataset: only its stages, their inputs, and the report, which shows the present results of the other datasets.
-    """
-    from pipelines.ops.dvc import freshness
+    def made() -> float:
+        return manifest.stat().st_mtime_ns if manifest.exists() else 0
 
-    try:
-        fresh, due = _sorted_out(freshness.states(), dataset)
-    except freshness.StatusError:
-        return [([], [])], []
-    return [(ALONE, due)] if due else [], fresh
+    shown.add(made())
 
+    def look() -> None:
+        if made() in (0, *shown):
+            return
+        shown.add(made())
+        from pipelines.report import first_look  # pandas, only where there is something to draw
 
-def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
-    """(up to date, to run) from the result of `freshness.states`, for all stages, or those of one dataset as in `_due`."""
-    from pipelines.ops.dvc import freshness
+        try:
+            print(f"Look at {first_look.write(dataset).absolute()} while the rest runs.", flush=True)
+        except (OSError, ValueError) as error:  # the run needs no page
+            print(f"There is no first page to look at: {plain(str(error))}", flush=True)
 
-    if dataset:
-        wanted = {name for name in found if dataset_of(name) == dataset or name in SUMMARIES}
-        for name in reversed(found):
-            if name in wanted and name not in SUMMARIES:
-                wanted.update(found[name].needs)
-        found = {name: state for name, state in found.items() if name in wanted}
-    fresh = [name for name, state in found.items() if state.state == freshness.FRESH]
-    due = [name for name, state in found.items() if state.state != freshness.FRESH]
-    if dataset and set(due) <= set(SUMMARIES):
-        due = []  # only other datasets changed
-    return fresh, due
-
-
-def plan(dataset: str = "") -> list[tuple[str, str, estimate.Estimate]]:
-    """(stage, why it is not up to date, how long it takes) for the stages that a run would run."""
-    from pipelines.ops.dvc import freshness
-
-    found = freshness.states()
-    _, due = _sorted_out(found, dataset)
-    known = estimate.took(record.read(Path()))
-    sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
-    return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]
+    return look
 
 
 def left_out_datasets(follower: follow.Follower) -> list[str]:
-    """The datasets of failed stages, if only stages of datasets failed and no tagger is trained on one of them; else none."""
+    """The datasets and runs of failed stages, if no other stages failed and no tagger is trained on one of them; else none."""
     settings = load_params()
-    found = {dataset_of(failure["stage"]) for failure in follower.failures}
-    known = set(settings["datasets"]) - {(settings.get("training") or {}).get("dataset")}
+    found = {due.dataset_of(failure["stage"]) for failure in follower.failures}
+    named = (settings.get(section) or {} for section in ("datasets", "corpora", "runs"))
+    known = set().union(*named) - {(settings.get("training") or {}).get("dataset")}
     return sorted(found) if found and found <= known else []
 
 
-def dataset_of(stage: str) -> str:
-    """The dataset of a stage: mine for cluster@mine and features@mine-log_mel; "" if it has none."""
-    return estimate.parts(stage)[1]
-
-
-def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:
+def _the_others(stages: list[str], follower: follow.Follower, run: Callable[[list[str], list[str]], int]) -> None:
     """After a stage of one dataset failed: run all stages that do not need it, then the report without that dataset."""
     from pipelines.ops.dvc import freshness
 
-    waiting = due
-    if not due:
+    waiting = stages
+    if not stages:
         return  # the recipe could not be read, and DVC was given all stages
     while waiting and not follower.busy and left_out_datasets(follower):
         found = freshness.states()
@@ -238,36 +236,7 @@ def _the_others(due: list[str], follower: follow.Follower, run: Callable[[list[s
             return  # interrupted, or DVC itself failed
     if not follower.busy and left_out_datasets(follower):
         print(f"Continuing without {', '.join(left_out_datasets(follower))}.", flush=True)
-        run(ALONE, [name for name in due if name in SUMMARIES])
-
-
-def _forced(targets: list[str]) -> tuple[list[Call], list[str]]:
-    """(the calls that run these stages again, their inputs that are up to date). First stale inputs, since DVC forces all stages
-    it is given and checks no others; then the stages, with those between two of them."""
-    from pipelines.ops.dvc import freshness
-
-    try:
-        found = freshness.states()
-    except freshness.StatusError:
-        return [(FORCED, targets)], []
-    named = {
-        target: [name for name in found if name.partition("@")[0] == target or name == target] for target in targets
-    }
-    if not all(named.values()):
-        return [(FORCED, targets)], []  # DVC reports the unknown stage
-    forced = {name for names in named.values() for name in names}
-    wanted, after = set(forced), set[str]()
-    for name in reversed(found):
-        wanted.update(found[name].needs if name in wanted else ())
-    for name, state in found.items():
-        if not (forced | after).isdisjoint(state.needs):
-            after.add(name)
-    before = [name for name in found if name in wanted - forced - after]
-    due = [name for name in before if found[name].state != freshness.FRESH]
-    rest = [name for name in found if name in wanted & (forced | after)]
-    calls = [(ALONE, due)] if due else []
-    calls += [(FORCED if again else ALONE, list(names)) for again, names in groupby(rest, forced.__contains__)]
-    return calls, [name for name in before if name not in due]
+        run(ALONE, [name for name in stages if due.is_summary(name)])
 
 
 def _alert(follower: follow.Follower) -> None:

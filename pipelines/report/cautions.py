@@ -6,6 +6,8 @@ from pipelines.report.state import State, tagger_names
 
 STRANGE = 0.9
 """AUROC from which music is called unlike the training music: its clips lie farther off than held-out ones nine times in ten."""
+BETWEEN = 0.65
+"""AUROC below which it is called like the training music: near 0.5, the two cannot be told apart."""
 
 
 def of(state: State, lineage: Lineage) -> list[dict]:
@@ -16,11 +18,11 @@ def of(state: State, lineage: Lineage) -> list[dict]:
             found.append(
                 (
                     name,
-                    f"{bad} of {bad + len(dataset.clips)} files could not be used, for the reasons listed below",
+                    f"{bad} of {bad + len(dataset.clips)} files could not be used, for the reasons that its page lists",
                     f"data/audio/{name}",
                 )
             )
-        strange = _strangeness(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}
+        strange = strangeness(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}
         if strange and max(strange.values()) >= STRANGE:
             how = ", ".join(f"{tagger} {value:.2f}" for tagger, value in strange.items())
             found.append(
@@ -32,7 +34,7 @@ def of(state: State, lineage: Lineage) -> list[dict]:
             )
     for name in state.absent:
         found.append(
-            (name, "it is not on this page, because a stage of it failed; `conservatory status` says which", "")
+            (name, "it is not in this report, because a stage of it failed; `conservatory status` says which", "")
         )
     return [
         {"dataset": name, "sentence": sentence, "mark": lineage.mark(path) if path else None}
@@ -40,7 +42,20 @@ def of(state: State, lineage: Lineage) -> list[dict]:
     ]
 
 
-def _strangeness(state: State, ood: dict) -> dict[str, float]:
+def distances(state: State, lineage: Lineage) -> list[dict]:
+    """How far each dataset lies from the training music: `{"dataset", "how", "taggers" (tagger -> AUROC), "source"}` of each
+    that the ood stage has placed, but for the training dataset itself."""
+    found = []
+    for name, dataset in state.datasets.items():
+        strange = strangeness(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}
+        if strange:
+            far = max(strange.values())
+            how = "unlike" if far >= STRANGE else "in part like" if far >= BETWEEN else "like"
+            found.append({"dataset": name, "how": how, "taggers": strange, "source": lineage.mark(f"data/ood/{name}")})
+    return found
+
+
+def strangeness(state: State, ood: dict) -> dict[str, float]:
     """Tagger -> AUROC by distance to the k-th nearest training clip, of all clips from outside."""
     target = next(iter(ood.get("targets", {}).values()), {})  # nearness knows no target
     told = {name: target[name].get("all") for name in tagger_names(state) if name in target}

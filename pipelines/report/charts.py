@@ -24,6 +24,16 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def quarters(low: float, high: float) -> list[float]:
+    """Five round numbers at even distances, the first at most `low` and the last at least `high`: the four parts of a track."""
+    size = 10 ** math.floor(math.log10((high - low) / 4 or 1.0))
+    for step in (size * factor for factor in (1, 2, 2.5, 5, 10, 20, 25, 50)):
+        first = math.floor(low / step + 1e-9) * step
+        if first + 4 * step >= high - 1e-9 * step:
+            break
+    return [round(first + n * step, 10) for n in range(5)]
+
+
 def lines(series: list[dict], x_label: str, y_label: str, label: str, floor: float | None = None) -> Markup:
     """An SVG line chart.
 

@@ -83,6 +83,54 @@ def findings(state: State) -> list[dict]:
     return found
 
 
+PLAIN = {
+    "better": "better than plain statistics of the sound do",
+    "level": "no better than plain statistics of the sound do",
+    "worse": "worse than plain statistics of the sound do",
+    "no baseline": "better than chance",
+    "chance": "no better than chance",
+    "unknown": "to an unknown extent (too few works)",
+}
+"""A verdict as anyone understands it, after "the taggers sort the clips by style"."""
+
+
+def verdict_sentence(found: list[dict], n_taggers: int) -> str:
+    """All verdicts in one sentence. found: as `findings` gives them."""
+    judged = [one for one in found if one["verdict"]]
+    if not found:
+        return ""
+    if not judged:
+        return "No tagger was trained, so there is nothing to compare with plain statistics of the sound."
+    parts = []
+    for dataset in dict.fromkeys(one["dataset"] for one in judged):
+        of = {one["verdict"]: [] for one in judged if one["dataset"] == dataset}
+        for one in judged:
+            if one["dataset"] == dataset:
+                of[one["verdict"]].append(words(one["target"]))
+        told = [f"by {listed(targets)} {PLAIN[verdict]}" for verdict, targets in of.items()]
+        parts.append(f"the clips of {dataset} {' and '.join(told)}")
+    who = "The trained tagger sorts" if n_taggers == 1 else f"{word(n_taggers).capitalize()} trained taggers sort"
+    return f"{who} {'; '.join(parts)}."
+
+
+def probe(state: State, dataset: Dataset, target: str, of: str = "linear") -> dict[str, dict]:
+    """The best tagger's and the best baseline's record of a probe, `{"tagger": {"name", "accuracy", "ci95", "trivial"},
+    "baseline": ...}`; without those that the study has not scored."""
+    records = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get(of, {})
+    taggers, found = tagger_names(state), {}
+    for name in ordered(state, records):
+        record = {
+            "name": name,
+            "accuracy": records[name]["accuracy"],
+            "ci95": records[name]["accuracy_ci95"],
+            "trivial": records[name]["trivial"],
+        }
+        kind = "tagger" if name in taggers else "baseline"
+        if kind not in found or record["accuracy"] > found[kind]["accuracy"]:
+            found[kind] = record
+    return found
+
+
 def summary(name: str, record: dict) -> dict:
     told = lead(record)
     low, high = told["ci95"] or (None, None)

@@ -32,6 +32,10 @@ class Lineage:
         self.marks.append(mark)
         return mark
 
+    def unknown(self) -> int:
+        """How many marks name files that dvc.lock does not know."""
+        return sum(not mark["stage"] for mark in self.marks)
+
     def table(self) -> list[dict]:
         """A row for every output of every stage at or upstream of a mark, in the order of the work.
 

@@ -5,7 +5,6 @@ const SHAPES = [ // a colour stands for eight classes; beyond eight the shape te
 ];
 const look = c => [c < 0 ? "c-1" : `c${c % 8}`, SHAPES[c < 0 ? 0 : Math.floor(c / 8) % SHAPES.length]];
 const isNow = (number, i) => playing && playing.dataset === number && playing.clip === i;
-const tip = document.querySelector(".tip");
 
 for (const box of all(".maps")) build(box);
 
@@ -64,6 +63,7 @@ function newMap(set, number, name, state) {
   svg.points = set.clips.map(() => make("path"));
   svg.cursor = make("circle", {class: "cursor", r: 0});
   svg.dataset.dataset = number;
+  svg.heard = set.page ? i => set.clips[i].sound >= 0 : null; // of a page that plays a few, these are drawn larger
   svg.append(make("g", {}, ...svg.points), svg.cursor);
   svg.at = -1;
   svg.pixels = [];
@@ -101,7 +101,7 @@ function place(svg) {
   svg.pixels = points.map((point, i) => {
     if (places[2 * i] === null) { point.style.display = "none"; return null; }
     const x = width / 2 + (places[2 * i] - (left + right) / 2) * scale, y = height / 2 + (places[2 * i + 1] - (top + bottom) / 2) * scale;
-    point.style.transform = `translate(${x}px, ${y}px) scale(${radius})`;
+    point.style.transform = `translate(${x}px, ${y}px) scale(${radius * (svg.heard ? svg.heard(i) ? 1.45 : .75 : 1)})`;
     return [x, y];
   });
   svg.radius = radius;
@@ -149,3 +149,6 @@ document.addEventListener("clip", ({detail}) => {
   }
   refresh();
 });
+
+const opened = clipAsked();
+if (opened !== undefined && data[0] && data[0].clips[opened]) play(0, Number(opened));

@@ -9,11 +9,14 @@ EXTENT = 1000  # the longer side of a map in its own units
 METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
-def data(dataset: Dataset, embeddings: list[str], audible: list[int], link_clips: bool = False) -> dict:
+def data(
+    dataset: Dataset, embeddings: list[str], audible: list[int], base: str, outside: bool = False, page: str = ""
+) -> dict:
     """One dataset for the scripts; a clip is its number among the scored clips.
 
-    `clips`: title, href of its own file ("": none, as of one outside the project unless `link_clips`), number of its excerpt in
-    the page or -1.
+    base: the way from the page to the project's folder. outside: link clips that lie outside the project too. page: where the
+    clips are played, if it is another page.
+    `clips`: title, href of its own file ("": none) or of its place on that page, number of its excerpt in this page or -1.
     `targets`: name, classes, and numbers into them: `actual` of each clip, `matched` of each clip by embedding, -1 where there
     is none; `accuracy` by embedding, as text.
     `maps`: method, title, and by embedding `[x0, y0, x1, y1, ...]` in whole units of 1 / `EXTENT`, x rightwards, y downwards,
@@ -25,9 +28,14 @@ def data(dataset: Dataset, embeddings: list[str], audible: list[int], link_clips
     sound = {row: i for i, row in enumerate(audible)}
     return {
         "name": dataset.name,
+        "page": page,
         "clips": [
-            {"title": clip.title, "href": players.link(clip.path, link_clips), "sound": sound.get(clip.Index, -1)}
-            for clip in clips[["title", "path"]].itertuples()
+            {
+                "title": clip.title,
+                "href": f"{page}#clip-{i}" if page else players.link(clip.path, base, outside),
+                "sound": sound.get(clip.Index, -1),
+            }
+            for i, clip in enumerate(clips[["title", "path"]].itertuples())
         ],
         "targets": [_target(dataset, target, embeddings, number) for target in dataset.scores],
         "maps": _maps(dataset, embeddings, number),

@@ -42,10 +42,11 @@ function unfold() {
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
   if (target) target.scrollIntoView();
 }
+const clipAsked = () => (location.hash.match(/^#clip-(\d+)$/) || [])[1]; // the front page links to a clip of this page
 window.addEventListener("hashchange", unfold);
 if (location.hash) unfold();
 
-const links = all("nav a"), places = links.map(link => document.querySelector(link.getAttribute("href")));
+const links = all('nav a[href^="#"]'), places = links.map(link => document.querySelector(link.getAttribute("href")));
 window.addEventListener("scroll", () => {
   const past = places.filter(place => place && place.getBoundingClientRect().top < innerHeight / 3).length;
   links.forEach((link, i) => link.classList.toggle("here", i === past - 1));

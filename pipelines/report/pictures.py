@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from pipelines import datasets
-from pipelines.core import shards
+from pipelines.core import paths, shards
 from pipelines.core.manifest import NOTES
 from pipelines.core.tables import read_table
 from pipelines.report.charts import percent, ticks
@@ -66,7 +65,7 @@ def notes_of(dataset: Dataset) -> dict[str, pd.DataFrame]:
     """A clip's manifest path -> its notes; empty where the dataset has none."""
     if dataset.notes is None:
         return {}
-    raw = datasets.raw_dir(dataset.name)
+    raw = paths.raw(dataset.name)
     table = read_table(dataset.notes, NOTES)
     return {(raw / path).as_posix(): part for path, part in table.groupby("path", sort=False)}
 

@@ -7,15 +7,15 @@ function play(dataset, clip, view = {}, at = 0) {
   dataset = Number(dataset);
   const same = playing && playing.dataset === dataset && playing.clip === clip;
   playing = {dataset, clip};
-  const {clips} = data[dataset], {title, href, sound} = clips[clip];
+  const {clips, page} = data[dataset], {title, href, sound} = clips[clip];
   bar.hidden = false;
   document.body.classList.add("listening");
   bar.querySelector(".title").textContent = title;
   describe(dataset, clip, view);
   const whole = bar.querySelector(".whole");
   href ? whole.href = href : whole.removeAttribute("href");
-  whole.textContent = sound >= 0 ? "whole clip" : href ? "no excerpt: open the file" : "no excerpt on this page";
-  whole.hidden = !href && sound >= 0;
+  whole.textContent = page ? "hear it in the study" : sound >= 0 ? "whole clip" : href ? "no excerpt: open the file" : "no excerpt on this page";
+  whole.hidden = sound >= 0 && (!href || Boolean(page));
   bar.querySelector(".play").disabled = sound < 0;
   document.dispatchEvent(new CustomEvent("clip", {detail: playing}));
   if (sound < 0) {
@@ -98,3 +98,5 @@ for (const list of all(".near")) {
     }
   });
 }
+
+for (const button of all(".hear")) button.addEventListener("click", () => play(0, Number(button.dataset.clip)));

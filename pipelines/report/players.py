@@ -13,9 +13,11 @@ from markupsafe import Markup
 
 from pipelines.core import shards
 from pipelines.core.pcm import mix
+from pipelines.report.context import Context
 from pipelines.report.state import Dataset
 
 FADE_S = 0.015  # in and out: a cut wave clicks
+NEAREST = 5  # of one clip, at most
 MP3_LEVEL = 0.85  # libsndfile's constant bit rate from this: 32 kbit/s at 16 kHz, 24 kB for 6 s
 
 
@@ -40,6 +42,20 @@ def examples(dataset: Dataset, n: int) -> list[int]:
     return chosen
 
 
+def queries(dataset: Dataset, n: int) -> list[int]:
+    """Rows of `dataset.clips` whose neighbours are shown: `n` scored clips, class after class; none before the study ran."""
+    return examples(dataset, n) if len(dataset.neighbours) else []
+
+
+def near(dataset: Dataset, rows: list[int]) -> list[int]:
+    """The rows a listener needs for these queries: themselves, then every embedding's nearest, then the second nearest, ..."""
+    row_of = pd.Series(dataset.clips.index, index=dataset.clips["clip_id"])
+    ids = set(dataset.clips.loc[rows, "clip_id"])
+    table = dataset.neighbours[dataset.neighbours["clip_id"].isin(ids) & (dataset.neighbours["rank"] <= NEAREST)]
+    found = row_of.loc[table.sort_values("rank", kind="stable")["neighbour"]].tolist()
+    return list(dict.fromkeys([*rows, *found]))
+
+
 def playable(dataset: Dataset, max_players: int, first: list[int]) -> list[int]:
     """Rows of `dataset.clips` that get a player: `first`, then scored clips evenly spread, `max_players` in all, sorted."""
     others = [row for row in np.flatnonzero(dataset.scored).tolist() if row not in set(first)]
@@ -58,6 +74,11 @@ def window(clip: pd.Series, sample_rate: int, excerpt_s: float) -> tuple[float, 
     """(start, length) in seconds of a clip's excerpt: its middle, or all of it where it is shorter."""
     length = min(int(clip["length"]), int(excerpt_s * sample_rate))
     return (int(clip["length"]) - length) // 2 / sample_rate, length / sample_rate
+
+
+def excerpt_bytes(sample_rate: int, excerpt_s: float) -> float:
+    """Bytes of an excerpt in a page: an MP3 of this length, in base64."""
+    return len(mp3(np.zeros(int(excerpt_s * sample_rate), np.int16), sample_rate))
 
 
 def excerpts(dataset: Dataset, rows: list[int], sample_rate: int, excerpt_s: float) -> dict[int, str]:
@@ -97,9 +118,16 @@ def mp3(samples: np.ndarray, sample_rate: int) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def link(path: str, outside: bool = False) -> Markup:
-    """The address of a clip's own file, seen from reports/index.html. "" for one outside the project (its path is private, and
-    means nothing where the page is sent), unless `outside` asks for those too. `Markup`: `private.hider` is not to change it."""
+def hear(context: Context, title: str, samples: np.ndarray, sample_rate: int) -> int:
+    """Let a family's page play int16 samples; returns their number, for the macro `hear` of macros.html.j2."""
+    context.heard.append((title, mp3(faded(samples, sample_rate), sample_rate)))
+    return len(context.heard) - 1
+
+
+def link(path: str, base: str, outside: bool = False) -> Markup:
+    """The address of a clip's own file, seen from a page whose way to the project's folder is `base`. "" for one outside the
+    project (its path is private, and means nothing where the page is sent), unless `outside` asks for those too. `Markup`:
+    `private.hider` is not to change it."""
     if os.path.isabs(path):
         return Markup("file://" + quote(path) if outside else "")
-    return Markup("../" + quote(path))
+    return Markup(base + quote(path))

@@ -1,22 +1,22 @@
-"""What the page is made from: the files of one project as its stages left them, read and checked.
+"""What the pages are made from: the files of one project as its stages left them, read and checked.
 
 What may be missing is None or empty, never an error: a dataset without notes, split or clustering, a tagger without figures.
 """
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import datasets, recipe
-from pipelines.core import params, shards
+from pipelines import recipe
+from pipelines.core import params, paths, shards, training_clips
 from pipelines.core.embeddings import ASSIGNMENTS
 from pipelines.core.files import read_json
 from pipelines.core.manifest import QUARANTINE, scored_and_reference, usable_clips
 from pipelines.core.tables import column, read_table
-from pipelines.report import drawing
 
 # the columns of data/clusters/*/maps.parquet that the page relies on
 MAPS = pa.schema(
@@ -49,8 +49,8 @@ class Dataset:
     scored: mask over `clips`, the clips the clustering scores.
     scores, confusions: as in data/clusters/<name>/, target -> embedding -> record; empty before the cluster stage ran.
     study, leaks, robustness: as in data/study/<name>/scores.json, data/leaks/<name>.json and data/robustness/<name>.json; empty
-    before those stages ran. trees: what it shows -> a dendrogram as `data:image/png;base64,` text. neighbours: of each scored
-    clip the nearest ones.
+    before those stages ran. trees: what it shows -> a dendrogram as `drawing.draw` takes it. neighbours: of each scored clip the
+    nearest ones.
     ood, places: what data/ood/<name>/ says of its clips in the training dataset's space; empty before that stage ran.
     notes: the path of the exact notes, where the dataset has them.
     """
@@ -65,7 +65,7 @@ class Dataset:
     assignments: pd.DataFrame = field(default_factory=lambda: ASSIGNMENTS.empty_table().to_pandas())
     maps: pd.DataFrame = field(default_factory=lambda: MAPS.empty_table().to_pandas())
     study: dict = field(default_factory=dict)
-    trees: dict[str, str] = field(default_factory=dict)
+    trees: dict[str, dict] = field(default_factory=dict)
     neighbours: pd.DataFrame = field(default_factory=lambda: NEIGHBOURS.empty_table().to_pandas())
     leaks: dict = field(default_factory=dict)
     ood: dict = field(default_factory=dict)
@@ -78,7 +78,8 @@ class Dataset:
 @dataclass
 class State:
     """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories, and the taggers' scores
-    (dataset -> tagger -> record). absent: datasets of the recipe that could not be read."""
+    (dataset -> tagger -> record). absent: datasets of the recipe that could not be read. space: the training dataset's clips with
+    their roles and classes, as in data/space; empty before that stage ran."""
 
     settings: dict
     stages: dict
@@ -87,25 +88,32 @@ class State:
     taggers: dict[str, dict]
     histories: dict[str, list[dict]]
     tagging: dict
+    space: pd.DataFrame
 
 
-def read() -> State:
-    """Read the project in the working folder. Raises `SchemaError` where a table is not what it promises."""
+def read(only: Collection[str] | None = None) -> State:
+    """Read the project in the working folder. only: these datasets, where it is not all of them. Raises `SchemaError` where a
+    table is not what it promises."""
     settings = params.read()
+    entries = {name: entry for name, entry in settings["datasets"].items() if only is None or name in only}
     names = params.tagger_names(settings)
     configs = {name: Path("models/tagging") / name / "config.json" for name in names}
     tagging = Path("reports/tagging.json")
-    absent = [name for name in settings["datasets"] if not (Path("data/audio") / name / "index.parquet").exists()]
+    space = Path("data/space/clips.parquet")
+    absent = [name for name in entries if not (Path("data/audio") / name / "index.parquet").exists()]
     return State(
         settings=settings,
         stages=recipe.locked_stages(),
-        datasets={
-            name: read_dataset(name, entry) for name, entry in settings["datasets"].items() if name not in absent
-        },
+        datasets={name: read_dataset(name, entry) for name, entry in entries.items() if name not in absent},
         absent=absent,
         taggers={name: read_json(path) for name, path in configs.items() if path.exists()},
         histories={name: read_history(path.with_name("history.csv")) for name, path in configs.items()},
         tagging=read_json(tagging) if tagging.exists() else {},
+        space=(
+            read_table(space, training_clips.CLIPS)
+            if space.exists()
+            else training_clips.CLIPS.empty_table().to_pandas()
+        ),
     )
 
 
@@ -113,7 +121,7 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     clips = usable_clips(name)
     index = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=shards.INDEX.names)
     clips = clips.merge(index, on="clip_id", validate="one_to_one")
-    notes = datasets.raw_dir(name) / "notes.parquet"
+    notes = paths.raw(name) / "notes.parquet"
     found = Dataset(
         name=name,
         entry=entry,
@@ -134,8 +142,7 @@ def read_dataset(name: str, entry: dict) -> Dataset:
     scores, audit = Path("data/study") / name / "scores.json", Path("data/leaks") / f"{name}.json"
     if scores.exists():
         found.study = read_json(scores)
-        plots = read_json(f"data/records/study/{name}.json")["plots"]
-        found.trees = {title: drawing.draw(plot) for title, plot in plots.items()}
+        found.trees = read_json(f"data/records/study/{name}.json")["plots"]
     near = scores.with_name("neighbours.parquet")
     if near.exists():
         found.neighbours = read_table(near, NEIGHBOURS)

@@ -1,38 +1,36 @@
 """audio: decode every clip once into 16 kHz mono PCM shards."""
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from pipelines.audio import shards
-from pipelines.core import cache, max_quarantined, params, splits
+from pipelines.core import cache, max_quarantined, params, paths, splits
 from pipelines.core.manifest import MANIFEST, QUARANTINE
 from pipelines.core.pcm import INDEX
 from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import read_table, write_table
+from pipelines.harness import command
 from pipelines.harness.logging import start
 
 CLIPPED = 0.05
 """Share of a clip's samples at full scale: more is a warning, and sounds like it."""
 
 
-def main(name: str) -> None:
-    log = start(f"audio {name}")
+def main(dataset: str) -> None:
+    log = start(f"audio {dataset}")
     settings = params.read()
-    manifest = read_table(f"data/manifests/{name}.parquet", MANIFEST)
-    before = read_table(f"data/manifests/{name}.quarantine.parquet", QUARANTINE)
-    folder = Path("data/audio") / name
+    manifest = read_table(paths.manifest(dataset), MANIFEST)
+    before = read_table(paths.manifest_quarantine(dataset), QUARANTINE)
+    folder = paths.audio(dataset)
     wanted = settings["audio"] | {"cache": settings["cache"]["limit_gb"] > 0}
-    index, refused = shards.build(manifest, folder, wanted, settings["executor"], f"audio {name}")
+    index, refused = shards.build(manifest, folder, wanted, settings["executor"], f"audio {dataset}")
     cache.prune(settings["cache"]["limit_gb"] * 1e9)
     quarantine = pd.concat([before, refused], ignore_index=True)
     write_table(quarantine, folder / "quarantine.parquet", QUARANTINE)
     for row in refused.head(20).itertuples():
         log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
     reasons, bad = quarantine["reason"], max_quarantined.faults(quarantine)
-    max_quarantined.refuse("audio", name, bad, len(index), settings, f"{folder}/quarantine.parquet")
+    max_quarantined.refuse("audio", dataset, bad, len(index), settings, f"{folder}/quarantine.parquet")
     write_table(index, folder / "index.parquet", INDEX)
     lost = splits.lost_classes(manifest, manifest[manifest["clip_id"].isin(index["clip_id"])])
     if lost:
@@ -42,7 +40,7 @@ def main(name: str) -> None:
     counts = reasons.map(max_quarantined.kind).value_counts()
     write_record(
         "audio",
-        name,
+        dataset,
         figures={
             "clips": len(index),
             "quarantined": len(quarantine),
@@ -75,6 +73,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

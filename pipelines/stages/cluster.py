@@ -1,13 +1,10 @@
 """cluster: do a dataset's classes fall out as clusters of each embedding? Scores, matched classes, and maps to look at."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core import embeddings, params
+from pipelines.core import embeddings, params, paths
 from pipelines.core.files import write_json
 from pipelines.core.manifest import independent_clips, scored_and_reference
 from pipelines.core.record import write_record
@@ -15,6 +12,7 @@ from pipelines.core.tables import column, write_table
 from pipelines.evaluation import clustering, projection
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -40,7 +38,7 @@ def main(dataset: str) -> None:
     targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}
     for name in progress(params.embedding_names(settings), f"cluster {dataset}", unit="embedding"):
-        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
         points = scaling.centre(vectors[scored], vectors[reference])
         rows = clips[scored].reset_index(drop=True)
         for method, project in (("tsne", projection.tsne), ("umap", projection.umap)):
@@ -83,7 +81,7 @@ def main(dataset: str) -> None:
             )
     for line in skipped.values():
         log.warning("left out: %s", line)
-    folder = Path("data/clusters") / dataset
+    folder = paths.clusters(dataset)
     write_json(folder / "scores.json", records)
     write_json(folder / "confusions.json", confusions)
     told = pd.concat(assignments, ignore_index=True) if assignments else embeddings.ASSIGNMENTS.empty_table()
@@ -175,6 +173,4 @@ def table(records: dict) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

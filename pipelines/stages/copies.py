@@ -4,20 +4,18 @@ Groups of the manifest (works, artists) and clips of the very same sound come in
 this stage (`independent_clips`), so that folds and bootstraps never have a clip on one side and its copy on the other.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.manifest import COPIES, join_groups, usable_clips
 from pipelines.core.record import write_record
 from pipelines.core.tables import read_table, write_table
 from pipelines.evaluation import leaks
 from pipelines.features import POOLED
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.metrics import scaling
 
@@ -37,7 +35,7 @@ def main(dataset: str) -> None:
         untold, near = str(error), np.zeros(n, dtype=bool)
     same = connected_components(coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n)), directed=False)[1]
     joined = join_groups(same, clips["group"])
-    path = Path("data/copies") / f"{dataset}.parquet"
+    path = paths.copies(dataset)
     write_table(pd.DataFrame({"clip_id": clips["clip_id"], "group": joined}), path, COPIES)
     figures = {
         "clips": n,
@@ -56,7 +54,7 @@ def main(dataset: str) -> None:
 
 def standardised_pooled(dataset: str, clips: pd.DataFrame, train: np.ndarray) -> np.ndarray:
     """`(clips, d)` pooled features, standardised on train; on all clips where none is train."""
-    pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
+    pooled = read_table(paths.pooled(dataset), POOLED).set_index("clip_id")
     values = pooled.loc[clips["clip_id"]].to_numpy(np.float64)
     return scaling.standardise(values, values[train] if train.any() else values)
 
@@ -67,6 +65,4 @@ def near_cosine(options: dict) -> float | None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -5,9 +5,9 @@ samples, the degradation and the listener's version: ten new clips cost ten clip
 killed run goes on where it was.
 """
 
-import argparse
 import hashlib
 import tempfile
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,14 +16,14 @@ import onnxruntime
 import pandas as pd
 
 from pipelines import features
-from pipelines.core import cache, chunks, embeddings, files, params, shards
+from pipelines.core import cache, chunks, embeddings, files, params, paths, shards
 from pipelines.core.code import code_version, reached
 from pipelines.core.manifest import scored_and_reference, usable_clips
 from pipelines.core.pcm import INDEX, to_float, to_int16
 from pipelines.core.record import loaded_code, write_record
 from pipelines.core.tables import read_table, write_table
 from pipelines.evaluation.robustness import DEGRADATIONS
-from pipelines.harness import executor
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.inference import embedding, onnx
@@ -32,6 +32,31 @@ from pipelines.models import baselines
 KIND = "degraded"  # of the cache: what one listener heard in one changed clip
 CLIPS_A_TASK = 8
 POOLED = "pooled"  # the listener behind every baseline
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A scored clip that some listeners have not heard yet. keys: listener -> where the cache keeps what it hears."""
+
+    clip_id: str
+    shard: int
+    offset: int
+    length: int
+    sha256: str
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some clips of one dataset after one degradation. pooled: the parameters of pooled features. keep: use the cache."""
+
+    degradation: str
+    dataset: str
+    clips: tuple[Clip, ...]
+    seed: int
+    sample_rate: int
+    pooled: dict | None
+    keep: bool
 
 
 def main(dataset: str) -> None:
@@ -46,12 +71,10 @@ def main(dataset: str) -> None:
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
     chosen = sample(clips[scored], options["max_clips"], options["seed"])
     names = params.tagger_names(settings)
-    for name in names:
-        chunks.check(name, _config(name)["input"], _config(name)["n_mels"], settings)
-    kinds = {POOLED, *(_config(name)["input"] for name in names)} - {"waveform"}
-    modules = [*map(features.load, kinds), *map(baselines.load, settings["baselines"])]
+    listeners = [features.load(POOLED), *map(baselines.load, settings["baselines"])]
+    modules = {module.__name__ for module in listeners}.union(*(embedding.modules(_config(name)) for name in names))
     # now, because workers, and clips that are kept already, load more or less
-    code = loaded_code(path for module in modules for path in reached(module.__name__)[0].values())
+    code = loaded_code(path for module in modules for path in reached(module)[0].values())
     heard = hear(dataset, chosen, names, settings)
     parts = []
     for degradation, found in heard.items():
@@ -62,7 +85,7 @@ def main(dataset: str) -> None:
         for name, vectors in _baselines(dataset, clips, reference, chosen, found, settings["baselines"]).items():
             parts.append(_rows(chosen, degradation, name, list(vectors), [None] * len(chosen)))
     table = pd.concat(parts, ignore_index=True) if parts else embeddings.DEGRADED.empty_table().to_pandas()
-    path = Path("data/degraded") / f"{dataset}.parquet"
+    path = paths.degraded(dataset)
     write_table(table, path, embeddings.DEGRADED)
     finite = int(sum(map(_finite, table["vector"], table["scores"])))
     wanted = len(chosen) * len(heard) * len(params.embedding_names(settings))
@@ -97,7 +120,7 @@ def _baselines(dataset: str, clips, reference: np.ndarray, chosen: pd.DataFrame,
     """Baseline -> `(clips, d)`, fitted on clips as they are: as the baseline stage fits, to the bit."""
     if not entries:
         return {}
-    table = read_table(f"data/features/{dataset}/pooled/pooled.parquet", features.POOLED).set_index("clip_id")
+    table = read_table(paths.pooled(dataset), features.POOLED).set_index("clip_id")
     known = table.loc[clips["clip_id"]].to_numpy(np.float64)[reference]
     pooled = np.stack([found[clip_id, POOLED] for clip_id in chosen["clip_id"]]).astype(np.float64)
     return {name: baselines.load(name).embed(pooled, known, **entry) for name, entry in entries.items()}
@@ -124,10 +147,11 @@ def hear(dataset: str, chosen: pd.DataFrame, names: list[str], settings: dict) -
     """{degradation: {(clip_id, listener): vector}}: a tagger's tag scores and then its embedding; the statistics of pooled
     features."""
     keep, rate, options = settings["cache"]["limit_gb"] > 0, settings["audio"]["sample_rate"], settings["robustness"]
-    versions = {name: _version(name, settings["features"]) for name in names}
+    versions = {name: _version(name) for name in names}
     if settings["baselines"]:
         versions[POOLED] = [settings["features"][POOLED], code_version(features.load(POOLED).__name__)]
-    index = read_table(f"data/audio/{dataset}/index.parquet", INDEX).set_index("clip_id").loc[chosen["clip_id"]]
+    index = read_table(chunks.source(dataset, "waveform") / "index.parquet", INDEX)
+    index = index.set_index("clip_id").loc[chosen["clip_id"]]
     found: dict[str, dict] = {degradation: {} for degradation in options["degradations"]}
     tasks, n_samples = [], 0
     for degradation, done in found.items():
@@ -138,59 +162,70 @@ def hear(dataset: str, chosen: pd.DataFrame, names: list[str], settings: dict) -
             kept = {name: cache.load_array(KIND, key) for name, key in keys.items()} if keep else {}
             done |= {(clip.Index, name): vector for name, vector in kept.items() if vector is not None}
             if wanted := {name: key for name, key in keys.items() if (clip.Index, name) not in done}:
-                lacking.append((clip.Index, clip.shard, clip.offset, clip.length, clip.sha256, wanted))
+                lacking.append(Clip(clip.Index, clip.shard, clip.offset, clip.length, clip.sha256, wanted))
                 n_samples += clip.length
         for first in range(0, len(lacking), CLIPS_A_TASK):
-            part = lacking[first : first + CLIPS_A_TASK]
-            tasks.append((degradation, dataset, part, options["seed"], rate, settings["features"], keep))
+            part = tuple(lacking[first : first + CLIPS_A_TASK])
+            tasks.append(Task(degradation, dataset, part, options["seed"], rate, settings["features"][POOLED], keep))
     results = executor.run(compute, tasks, settings["executor"], n_samples / rate)
-    total = sum(len(task[2]) for task in tasks)
+    total = sum(len(task.clips) for task in tasks)
     shown = progress(results, f"degrade {dataset}", total, size=lambda result: result[0])
     for task, (_, heard) in zip(tasks, shown, strict=True):
-        found[task[0]] |= heard
+        found[task.degradation] |= heard
     return found
 
 
-def compute(task: tuple) -> tuple[int, dict]:
+def compute(task: Task) -> tuple[int, dict]:
     """(how many clips, {(clip_id, listener): vector}) of some clips after one degradation; each is kept at once."""
-    degradation, dataset, clips, seed, rate, entries, keep = task
-    wanted = sorted({name for *_, keys in clips for name in keys} - {POOLED})
+    rate, wanted = task.sample_rate, sorted({name for clip in task.clips for name in clip.keys} - {POOLED})
     models = {name: _tagger(name, _weights(name)) for name in wanted}
     heard = {}
-    for clip_id, shard, offset, length, sha256, keys in clips:
-        pcm = np.load(shards.shard_path(Path("data/audio") / dataset, shard), mmap_mode="r")
-        clean = to_float(pcm[offset : offset + length])
-        changed = to_int16(DEGRADATIONS[degradation](clean, rate, _seed(seed, sha256)))
-        for name, vector in _listen(changed, rate, list(keys), models, entries).items():
+    for clip in task.clips:
+        pcm = np.load(shards.shard_path(chunks.source(task.dataset, "waveform"), clip.shard), mmap_mode="r")
+        clean = to_float(pcm[clip.offset : clip.offset + clip.length])
+        changed = to_int16(DEGRADATIONS[task.degradation](clean, rate, _seed(task.seed, clip.sha256)))
+        for name, vector in _listen(changed, rate, list(clip.keys), models, task.pooled).items():
             if not np.isfinite(vector).all():
-                raise ValueError(f"{name}: NaN or infinite values for clip {clip_id} after {degradation}")
-            heard[clip_id, name] = vector
-            if keep:
-                cache.save_array(KIND, keys[name], [vector], "float32", ())
-    return len(clips), heard
+                raise ValueError(f"{name}: NaN or infinite values for clip {clip.clip_id} after {task.degradation}")
+            heard[clip.clip_id, name] = vector
+            if task.keep:
+                cache.save_array(KIND, clip.keys[name], [vector], "float32", ())
+    return len(task.clips), heard
 
 
-def _listen(samples: np.ndarray, rate: int, names: list[str], models: dict, entries: dict) -> dict[str, np.ndarray]:
-    """What each listener hears in int16 `samples`, through the files and the code that clips as they are go through."""
+def _listen(samples: np.ndarray, rate: int, names: list[str], models: dict, entry: dict | None) -> dict:
+    """{listener: vector} of int16 `samples`, through the files and the code that clips as they are go through."""
     models = {name: model for name, model in models.items() if name in names}
-    inputs = {config["input"] for _, config in models.values()}
-    kinds = sorted(inputs - {"waveform"}) + [name for name in names if name == POOLED]
-    found = features.compute_all(samples, rate, {kind: entries[kind] for kind in kinds})
-    heard = {POOLED: np.array(list(found[POOLED].values()), np.float32)} if POOLED in names else {}
+    heard = {}
+    if POOLED in names:
+        pooled = features.compute_all(samples, rate, {POOLED: entry})[POOLED]
+        heard[POOLED] = np.array(list(pooled.values()), np.float32)
     with tempfile.TemporaryDirectory(prefix="conservatory-") as folder:
-        for kind in inputs:
-            rows, dtype = (samples, "int16") if kind == "waveform" else (found[kind], features.load(kind).DTYPE)
-            with shards.writer(shards.shard_path(Path(folder) / kind, 0), dtype, rows.shape[1:]) as write_clip:
-                offset, length = write_clip([rows])
-            place = pd.DataFrame({"clip_id": ["it"], "shard": 0, "offset": offset, "length": length}).astype(
-                {"shard": "int32"}
-            )
-            write_table(place, Path(folder) / kind / "index.parquet", shards.INDEX)
+        sources = _written(samples, rate, [config for _, config in models.values()], Path(folder))
         for name, (model, config) in models.items():
-            clips = chunks.Clips(Path(folder) / config["input"], config["chunk"])
+            clips = chunks.Clips(sources[_input(config)], config["chunk"], config["hop"])
             [(scores, vector)] = embedding.embed(model, config, clips, ["it"], 1)
             heard[name] = np.concatenate([scores, vector])
     return heard
+
+
+def _written(samples: np.ndarray, rate: int, configs: list[dict], folder: Path) -> dict[str, Path]:
+    """Input -> a folder of shards with this one clip in it, of each that the taggers of `configs` read."""
+    places = {}
+    for number, (key, config) in enumerate({_input(config): config for config in configs}.items()):
+        kind = config["reads"]
+        rows = features.compute_all(samples, rate, {kind: config["representation"]})[kind]
+        places[key] = place = folder / str(number)
+        with shards.writer(shards.shard_path(place, 0), features.load(kind).DTYPE, rows.shape[1:]) as write_clip:
+            offset, length = write_clip([rows])
+        index = pd.DataFrame({"clip_id": ["it"], "shard": 0, "offset": offset, "length": length})
+        write_table(index.astype({"shard": "int32"}), place / "index.parquet", shards.INDEX)
+    return places
+
+
+def _input(config: dict) -> str:
+    """What a tagger reads, as a key: the representation and its parameters."""
+    return cache.key(config["reads"], config["representation"])
 
 
 def _seed(seed: int, sha256: str) -> int:
@@ -199,29 +234,25 @@ def _seed(seed: int, sha256: str) -> int:
 
 
 def _config(name: str) -> dict:
-    return files.read_json(Path("models/onnx") / name / "config.json")
+    return files.read_json(paths.exported(name) / "config.json")
 
 
 def _weights(name: str) -> str:
-    return files.sha256(Path("models/onnx") / name / "model.onnx")
+    return files.sha256(paths.exported(name) / "model.onnx")
 
 
-def _version(name: str, entries: dict) -> list:
-    """All that a tagger's answer depends on beside the sound: weights, what runs them, code, and the feature it reads."""
+def _version(name: str) -> list:
+    """All that a tagger's answer depends on beside the sound: weights, what runs them, code, and what it reads."""
     config = _config(name)
-    code = [onnx.__name__, embedding.__name__]
-    if config["input"] != "waveform":
-        code.append(features.load(config["input"]).__name__)
-    return [_weights(name), onnxruntime.__version__, entries.get(config["input"]), *map(code_version, code)]
+    code = [onnx.__name__, embedding.__name__, features.load(config["reads"]).__name__]
+    return [_weights(name), onnxruntime.__version__, config["representation"], *map(code_version, code)]
 
 
 @lru_cache
 def _tagger(name: str, weights: str) -> tuple:
     """(tagger, config), loaded once a worker."""
-    return onnx.load(Path("models/onnx") / name)
+    return onnx.load(paths.exported(name))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -1,56 +1,51 @@
 """export: a trained tagger as an ONNX model, which is what embeds and tags; compared with PyTorch on real chunks."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 
-from pipelines.core import chunks, params
+from pipelines.core import chunks, params, paths
 from pipelines.core.files import sha256, write_json
 from pipelines.core.manifest import usable_clips
 from pipelines.core.record import write_record
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.inference import onnx
 from pipelines.models import export, taggers
 from pipelines.training import inference
 
-TRAINED, EXPORTED = Path("models/tagging"), Path("models/onnx")
 
-
-def main(name: str) -> None:
-    log = start(f"export {name}")
-    settings = params.read()
-    figures, checks = build(name, settings)
-    write_record("export", name, figures=figures, checks=checks)
+def main(tagger: str) -> None:
+    log = start(f"export {tagger}")
+    figures, checks = build(tagger, params.read())
+    write_record("export", tagger, figures=figures, checks=checks)
     log.info("%s", checks["equals PyTorch"][1])
 
 
 def build(name: str, settings: dict) -> tuple[dict, dict]:
     """Write models/onnx/<name>/ from models/tagging/<name>/; returns the record's figures and checks."""
-    tagger, trained = taggers.load(TRAINED / name)
-    module = taggers.load_module(trained["name"])
+    tagger, trained = taggers.load(paths.trained(name))
+    module, reads = taggers.load_module(trained["name"]), trained["reads"]
     options, dataset = settings["export"], settings["training"]["dataset"]
     clips = usable_clips(dataset)
     heard = some_chunks(
-        chunks.Clips(chunks.source(dataset, trained["input"]), trained["chunk"]),
+        chunks.Clips(chunks.source(dataset, reads), trained["chunk"], trained["hop"]),
         clips.loc[clips["split"] == "train", "clip_id"].tolist(),
         options["n_chunks"],
     )
     features = inference.features(tagger, torch.from_numpy(heard))
-    folder = EXPORTED / name
+    folder = paths.exported(name)
     export.export(tagger, features[:2], folder / "model.onnx")
     with torch.no_grad():
         logits, wanted = tagger.classify(features)
     config = {
-        **{key: trained[key] for key in ("name", "tags", "input", "chunk")},
+        **{key: trained[key] for key in ("name", "tags", "reads", "representation", "chunk", "hop")},
         "front": module.FRONT,
-        "n_mels": getattr(module, "N_MELS", None),
+        "front_parameters": trained["representation"] if reads == module.FRONT else module.READS.get(module.FRONT, {}),
         "features": list(features.shape[1:]),
         "embedding": wanted.shape[1],
         "opset": export.OPSET,
         "parameters": sum(tensor.numel() for tensor in tagger.parameters()),
-        "weights": sha256(TRAINED / name / "model.safetensors"),
+        "weights": sha256(paths.trained(name) / "model.safetensors"),
     }
     write_json(folder / "config.json", config)
     found, found_config = onnx.load(folder)
@@ -83,6 +78,4 @@ def some_chunks(clips: chunks.Clips, clip_ids: list[str], n: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tagger")
-    main(parser.parse_args().tagger)
+    command.run(main, __doc__)

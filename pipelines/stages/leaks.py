@@ -2,13 +2,10 @@
 scores with and without them. Of validation likewise, without scores. Where there is no split: copies within the dataset.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from pipelines.core import params, shards
+from pipelines.core import params, paths, shards
 from pipelines.core.embeddings import ANSWERS, ASSIGNMENTS
 from pipelines.core.files import write_json
 from pipelines.core.manifest import usable_clips
@@ -16,6 +13,7 @@ from pipelines.core.record import write_record
 from pipelines.core.splits import NO_GROUPS, is_grouped
 from pipelines.core.tables import read_table
 from pipelines.evaluation import leaks
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.stages.copies import near_cosine, standardised_pooled
 
@@ -28,7 +26,7 @@ def main(dataset: str) -> None:
     log = start(f"leaks {dataset}")
     options = params.read()["leaks"]
     clips = usable_clips(dataset, joined=False)
-    sounds = read_table(f"data/audio/{dataset}/index.parquet", shards.INDEX).set_index("clip_id")
+    sounds = read_table(paths.audio(dataset) / "index.parquet", shards.INDEX).set_index("clip_id")
     hashes = clips["clip_id"].map(sounds["sha256"]).to_numpy()
     splits = clips["split"].to_numpy()
     points = standardised_pooled(dataset, clips, splits == "train")
@@ -53,7 +51,7 @@ def main(dataset: str) -> None:
         "scores": _scores(dataset, clips, removed, options),
         "skipped": skipped,
     }
-    write_json(Path("data/leaks") / f"{dataset}.json", result)
+    write_json(paths.leaks(dataset), result)
     checks = _checks(found, audited, result["grouped"])
     write_record(
         "leaks",
@@ -162,8 +160,8 @@ def _scores(dataset: str, clips: pd.DataFrame, flagged: np.ndarray, options: dic
     """{target: {method: {embedding: accuracy with and without the flagged clips}}}; the methods are k-means, which learns
     nothing from training clips, and the study's probes, which do."""
     told = [
-        read_table(f"data/clusters/{dataset}/assignments.parquet", ASSIGNMENTS).assign(method="k-means"),
-        read_table(f"data/study/{dataset}/answers.parquet", ANSWERS).rename(columns={"probe": "method"}),
+        read_table(paths.clusters(dataset) / "assignments.parquet", ASSIGNMENTS).assign(method="k-means"),
+        read_table(paths.study(dataset) / "answers.parquet", ANSWERS).rename(columns={"probe": "method"}),
     ]
     bad = pd.Series(flagged, index=clips["clip_id"])
     works = clips.set_index("clip_id")["group"]
@@ -179,6 +177,4 @@ def _scores(dataset: str, clips: pd.DataFrame, flagged: np.ndarray, options: dic
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -1,22 +1,22 @@
 """manifest: a row a clip, with content hash, labels and split; what has no readable header, or was
 withdrawn, goes to quarantine."""
 
-import argparse
 import os
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines import datasets
 from pipelines.audio import headers, probe
-from pipelines.core import max_quarantined, params, splits
+from pipelines.core import max_quarantined, params, paths, splits
 from pipelines.core.files import sha256
-from pipelines.core.manifest import MANIFEST, QUARANTINE, join_groups
+from pipelines.core.manifest import MANIFEST, QUARANTINE, identify, withdraw
 from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
 from pipelines.core.tables import write_table
-from pipelines.harness import executor
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 
@@ -24,10 +24,18 @@ BATCH = 64
 NO_ARTIST = {"", "unknown", "unknown artist", "various", "various artists", "va", "v.a.", "n/a", "none", "artist"}
 
 
-def examine(task: list[tuple[str, str]]) -> list[dict]:
-    """Header and hash of each (path, known hash) of a batch; `reason` is empty where the file can be read."""
+@dataclass(frozen=True)
+class Batch:
+    """Some files to look at: their paths, and the hash of each where it is known already, else ""."""
+
+    paths: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+def examine(batch: Batch) -> list[dict]:
+    """Header and hash of each file of a batch; `reason` is empty where the file can be read."""
     found = []
-    for path, known in task:
+    for path, known in zip(batch.paths, batch.known, strict=True):
         try:
             header = {**probe.header(path), "sha256": known or sha256(path), "n_bytes": os.path.getsize(path)}
             headers.keep(header, header["sha256"])
@@ -47,11 +55,11 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     found = {n: headers.known(content) for n, content in enumerate(clips["sha256"]) if content}
     files = zip(clips["path"], clips["sha256"], clips["problem"], strict=True)
     unknown = [(n, path, content) for n, (path, content, bad) in enumerate(files) if not bad and not found.get(n)]
-    tasks = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
-    pairs = [[(path, content) for _, path, content in task] for task in tasks]
-    results = executor.run(examine, pairs, executor_settings, 2 * len(unknown))
-    for task, batch in zip(tasks, progress(results, describe, len(unknown), size=len), strict=True):
-        found |= {n: header for (n, *_), header in zip(task, batch, strict=True)}
+    parts = [unknown[first : first + BATCH] for first in range(0, len(unknown), BATCH)]
+    tasks = [Batch(tuple(path for _, path, _ in part), tuple(content for *_, content in part)) for part in parts]
+    results = executor.run(examine, tasks, executor_settings, 2 * len(unknown))
+    for part, headers_of in zip(parts, progress(results, describe, len(unknown), size=len), strict=True):
+        found |= {n: header for (n, *_), header in zip(part, headers_of, strict=True)}
     reasons = {"reason": "", "exception": ""}
     table = pd.DataFrame(
         [reasons | ({"reason": bad} if bad else found[n]) for n, bad in enumerate(clips["problem"])],
@@ -75,7 +83,7 @@ def build(clips: pd.DataFrame, raw_dir: Path, executor_settings: dict | None = N
     good = good.astype({"n_bytes": "int64", "sample_rate": "int32", "channels": "int32", "duration_s": "float64"})
     if (good["group"] == "").any():
         good["group"] = by_artist(good, table.loc[~bad, "artist"])
-    return _identify(good), quarantine
+    return identify(good), quarantine
 
 
 def by_artist(clips: pd.DataFrame, artists: pd.Series) -> pd.Series:
@@ -94,64 +102,31 @@ def by_artist(clips: pd.DataFrame, artists: pd.Series) -> pd.Series:
     return own.where(names == "", "artist " + names)
 
 
-def _identify(clips: pd.DataFrame) -> pd.DataFrame:
-    """Give each clip its content's name; exact copies get ~2, ~3 and the name of the first, and are of one group with it."""
-    first = clips["sha256"].astype(str).str.slice(0, 16)  # of no clip at all the column has no type
-    copy = clips.groupby("sha256", sort=False).cumcount()
-    clips = clips.assign(
-        clip_id=[name if n == 0 else f"{name}~{n + 1}" for name, n in zip(first, copy, strict=True)],
-        duplicate_of=[None if n == 0 else name for name, n in zip(first, copy, strict=True)],
-    )
-    groups = join_groups(clips["sha256"], clips["group"])
-    return clips.assign(group=groups).reset_index(drop=True)
-
-
-def withdraw(manifest: pd.DataFrame, quarantine: pd.DataFrame, withdrawn: dict[str, str]):
-    """(manifest, quarantine) with the clips whose bytes were withdrawn moved to the quarantine.
-
-    withdrawn: SHA-256 of a file -> why it may not be used (params.yaml; `conservatory remove` writes it).
-    """
-    out = manifest["sha256"].isin(withdrawn)
-    moved = pd.DataFrame(
-        {
-            "path": manifest.loc[out, "path"],
-            "stage": "manifest",
-            "reason": [f"{max_quarantined.WITHDRAWN}: {withdrawn[content]}" for content in manifest.loc[out, "sha256"]],
-            "exception": "",
-        }
-    )
-    return manifest[~out].reset_index(drop=True), pd.concat([quarantine, moved], ignore_index=True)
-
-
-def main(name: str) -> None:
-    log = start(f"manifest {name}")
+def main(dataset: str) -> None:
+    log = start(f"manifest {dataset}")
     settings = params.read()
-    entry = settings["datasets"][name]
-    raw_dir = datasets.raw_dir(name)
+    entry = settings["datasets"][dataset]
+    raw_dir = paths.raw(dataset)
     clips = datasets.load(entry).clips(raw_dir, entry)
-    manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {name}")
+    manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {dataset}")
     unread = len(quarantine)
-    withdrawn = settings.get("withdrawn") or {}
-    if not isinstance(withdrawn, dict) or not all(
-        isinstance(content, str) and len(content) == 64 for content in withdrawn
-    ):
-        raise SystemExit(
-            f"manifest {name}: withdrawn in params.yaml must be a table, SHA-256 of a file -> why, or {{}}"
-        )
-    manifest, quarantine = withdraw(manifest, quarantine, withdrawn)
-    path = Path("data/manifests") / f"{name}.parquet"
+    try:
+        manifest, quarantine = withdraw(manifest, quarantine, settings.get("withdrawn") or {})
+    except ValueError as error:
+        raise SystemExit(f"manifest {dataset}: {error}") from error
+    path = paths.manifest(dataset)
     write_table(manifest, path, MANIFEST)
-    listed = path.with_name(f"{name}.quarantine.parquet")
+    listed = paths.manifest_quarantine(dataset)
     write_table(quarantine, listed, QUARANTINE)
     max_quarantined.refuse(
-        "manifest", name, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
+        "manifest", dataset, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
     )
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
     lost = splits.lost_classes(clips, manifest)
     write_record(
         "manifest",
-        name,
+        dataset,
         figures={
             "clips": len(manifest),
             "quarantined": len(quarantine),
@@ -179,6 +154,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -1,6 +1,5 @@
 """metrics: the scores of all datasets and taggers as small files in git, for `dvc metrics` and `dvc plots`."""
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -8,7 +7,9 @@ from pipelines.core import params
 from pipelines.core.files import atomic, read_json, write_json
 from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
+from pipelines.harness import command
 from pipelines.harness.logging import start
+from pipelines.tasks import TAGGING
 
 PLOTS = Path("reports/plots")
 # reports/<name>.json: what these stages found, of all datasets
@@ -65,6 +66,14 @@ def main() -> None:
                 }
                 for dataset, names in tagging.items()
             },
+            "tasks": {
+                task: {
+                    name: {metric: round(one["value"], 4) for metric, one in found.items() if one["value"] is not None}
+                    for name, found in runs.items()
+                }
+                for task, runs in read_json("reports/scores.json").items()
+                if task != TAGGING
+            },
         },
     )
     for dataset, targets in confusions.items():
@@ -110,5 +119,4 @@ def _text(cell: str) -> str:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

@@ -4,20 +4,19 @@ Elsewhere is another dataset, or, of the training dataset, the classes left out 
 clips that taggers heard (`space`); strangers are compared with test clips of the classes that taggers know.
 """
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core import embeddings, params, training_clips
+from pipelines.core import embeddings, params, paths, training_clips
 from pipelines.core.files import write_json
 from pipelines.core.manifest import scored_and_reference, usable_clips
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.evaluation import ood, projection
 from pipelines.features import POOLED
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -25,7 +24,6 @@ from pipelines.models import baselines
 from pipelines.stages import ood_record
 from pipelines.stages.ood_record import SIDES
 
-SPACE = Path("data/space")
 MAPS = {"pca": projection.pca_onto, "umap": projection.umap_onto}
 PLACES = pa.schema(
     [
@@ -53,7 +51,7 @@ def main(dataset: str) -> None:
     log = start(f"ood {dataset}")
     settings = params.read()
     options, trained = settings["ood"], settings["training"]["dataset"]
-    space = read_table(SPACE / "clips.parquet", training_clips.CLIPS)
+    space = read_table(paths.space() / "clips.parquet", training_clips.CLIPS)
     outside, n_heard = strangers(dataset, settings, space)
     sides = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]} | {"outside": outside}
     found = {
@@ -87,7 +85,7 @@ def main(dataset: str) -> None:
                 records, rows = _place(name, target.removeprefix("target_"), points, sides, groups, options, attempt)
                 found["targets"].setdefault(target.removeprefix("target_"), {})[name] = records
                 clips.append(rows)
-    folder = Path("data/ood") / dataset
+    folder = paths.ood(dataset)
     write_json(folder / "scores.json", found)
     for name, tables, schema in (("places", places, PLACES), ("clips", clips, STRANGERS)):
         tables = [table for table in tables if table is not None]
@@ -155,18 +153,18 @@ def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_hea
 def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
     """Side -> `(clips, d)`, centred on the reference; a baseline's map is the one fitted on the reference."""
     ids = {side: clips["clip_id"].tolist() for side, clips in sides.items()}
-    vectors = {side: embeddings.read(SPACE / f"{name}.parquet", ids[side]) for side in SIDES[:2]}
+    vectors = {side: embeddings.read(paths.space() / f"{name}.parquet", ids[side]) for side in SIDES[:2]}
     if dataset == settings["training"]["dataset"]:
-        vectors["outside"] = embeddings.read(SPACE / f"{name}.parquet", ids["outside"])
+        vectors["outside"] = embeddings.read(paths.space() / f"{name}.parquet", ids["outside"])
     elif name in settings["baselines"]:
-        pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED).set_index("clip_id")
-        fitted_on = read_table(SPACE / "pooled.parquet", POOLED).set_index("clip_id").loc[ids["reference"]]
+        pooled = read_table(paths.pooled(dataset), POOLED).set_index("clip_id")
+        fitted_on = read_table(paths.space() / "pooled.parquet", POOLED).set_index("clip_id").loc[ids["reference"]]
         values = pooled.loc[ids["outside"], fitted_on.columns].to_numpy(np.float64)
         vectors["outside"] = baselines.load(name).embed(
             values, fitted_on.to_numpy(np.float64), **settings["baselines"][name]
         )
     else:
-        vectors["outside"] = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", ids["outside"])
+        vectors["outside"] = embeddings.read(paths.embeddings(dataset, name), ids["outside"])
     return {side: scaling.centre(part, vectors["reference"]) for side, part in vectors.items()}
 
 
@@ -258,6 +256,4 @@ def _place(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

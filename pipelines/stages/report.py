@@ -1,12 +1,12 @@
-"""report: one self-contained page to look at, reports/index.html, and a card of each model, reports/cards/."""
+"""report: the front page, reports/index.html, and a card of each model, reports/cards/."""
 
-import argparse
 from pathlib import Path
 
-from pipelines.core.files import atomic
-from pipelines.core.record import write_record
+from pipelines.core import paths
+from pipelines.core.files import atomic, read_json
+from pipelines.harness import command
 from pipelines.harness.logging import start
-from pipelines.report import cards, page, state
+from pipelines.report import cards, front, shell, state
 
 PAGE = "reports/index.html"
 CARDS = Path("reports/cards")
@@ -15,27 +15,20 @@ CARDS = Path("reports/cards")
 def main() -> None:
     log = start("report")
     found = state.read()
-    html, figures = page.render(found)
-    text = html.encode("utf-8", "replace")  # half a surrogate in a title must not cost the page
-    with atomic(PAGE) as temporary:
-        temporary.write_bytes(text)
+    html, lineage, figures = front.render(found)
+    size = shell.write(PAGE, html)
     CARDS.mkdir(parents=True, exist_ok=True)
     for name, config in found.taggers.items():
         with atomic(CARDS / f"{name}.md") as temporary:
             temporary.write_text(cards.written(name, config, found.histories.get(name, [])), encoding="utf-8")
-    write_record(
-        "report",
-        figures={"bytes": len(text), "datasets": len(found.datasets), **figures},
-        checks={
-            "every figure has its lineage": (
-                figures["figures without lineage"] == 0,
-                f"{figures['figures without lineage']} figures come from files that dvc.lock does not know",
-            )
-        },
-    )
-    log.info("%s: %.1f MB, %d clips with players", PAGE, len(text) / 1e6, figures["clips with players"])
+    for name in found.settings["runs"]:
+        if (paths.scores(name) / "scores.json").exists():
+            about, scores = (read_json(paths.scores(name) / f"{part}.json") for part in ("about", "scores"))
+            with atomic(CARDS / f"{name}.md") as temporary:
+                temporary.write_text(cards.of_run(name, about, scores), encoding="utf-8")
+    shell.record("report", "", size, lineage, datasets=len(found.datasets), **figures)
+    log.info("%s: %.1f MB", PAGE, size / 1e6)
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

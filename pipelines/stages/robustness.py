@@ -1,14 +1,12 @@
 """robustness: what becomes of clusterings, probes and tag scores when clips go through noise, MP3, another pitch, and how far
 embeddings move."""
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core import embeddings, params
+from pipelines.core import embeddings, params, paths
 from pipelines.core.chunks import tag_matrix
 from pipelines.core.files import read_json, write_json
 from pipelines.core.manifest import independent_clips, scored_and_reference
@@ -17,6 +15,7 @@ from pipelines.core.tables import read_table
 from pipelines.core.training_clips import left_out
 from pipelines.evaluation import before_after, clustering
 from pipelines.evaluation.folds import folds
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -33,7 +32,7 @@ def main(dataset: str) -> None:
     options, names = settings["robustness"], params.embedding_names(settings)
     clips = independent_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
-    table = read_table(f"data/degraded/{dataset}.parquet", embeddings.DEGRADED)
+    table = read_table(paths.degraded(dataset), embeddings.DEGRADED)
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
     degradations = list(dict.fromkeys(table["degradation"]))
     heard = {key: part.set_index("clip_id") for key, part in table.groupby(["embedding", "degradation"])}
@@ -51,7 +50,7 @@ def main(dataset: str) -> None:
             return None
 
     for name in progress(names if degradations else [], f"robustness {dataset}", unit="embedding"):
-        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
         versions = {CLEAN: vectors[chosen]}
         versions |= {key: np.stack(heard[name, key].loc[ids, "vector"].to_list()) for key in degradations}
         points = {key: scaling.centre(values, vectors[reference]) for key, values in versions.items()}
@@ -85,7 +84,7 @@ def main(dataset: str) -> None:
         "moved": _there(moved),
         "skipped": skipped,
     }
-    write_json(Path("data/robustness") / f"{dataset}.json", result)
+    write_json(paths.robustness(dataset), result)
     measure = next((f"{probe} probe" for probe in settings["study"]["probes"]), "kmeans")
     lost, lines = _lost(result, measure), table_of(result, measure)
     write_record(
@@ -173,10 +172,8 @@ def _probed(vectors, versions: dict, clips, scored, reference, asked, column: st
 
 def _tagged(dataset: str, name: str, clips: pd.DataFrame, heard: dict, degradations: list[str], *draws: int) -> dict:
     """A tagger's macro ROC-AUC over clips of the classes it was trained on."""
-    tags = read_json(Path("models/tagging") / name / "config.json")["tags"]
-    table = read_table(f"data/predictions/tagging/{dataset}/{name}.parquet", embeddings.PREDICTIONS).set_index(
-        "clip_id"
-    )
+    tags = read_json(paths.trained(name) / "config.json")["tags"]
+    table = read_table(paths.predictions(dataset, name), embeddings.PREDICTIONS).set_index("clip_id")
     ids = clips["clip_id"]
     scores = {CLEAN: np.stack(table.loc[ids, "scores"].to_list())}
     scores |= {key: np.stack(heard[name, key].loc[ids, "scores"].to_list()) for key in degradations}
@@ -227,6 +224,4 @@ def table_of(result: dict, measure: str) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -3,21 +3,18 @@
 A baseline is fitted anew here, on what taggers heard: the `baseline` stage fits on all training clips, left-out classes too.
 """
 
-import argparse
 import shutil
-from pathlib import Path
 
 import numpy as np
 
-from pipelines.core import embeddings, params, training_clips
+from pipelines.core import embeddings, params, paths, training_clips
 from pipelines.core.manifest import usable_clips
 from pipelines.core.record import write_record
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.models import baselines
-
-SPACE = Path("data/space")
 
 
 def main() -> None:
@@ -32,22 +29,22 @@ def main() -> None:
             f"space: {dataset} has no training clip that taggers may hear; shorten training.leave_out in params.yaml"
         )
     targets = [name for name in clips if name.startswith("target_")]
-    write_table(clips[[*training_clips.CLIPS.names, *targets]], SPACE / "clips.parquet", training_clips.CLIPS)
+    write_table(clips[[*training_clips.CLIPS.names, *targets]], paths.space() / "clips.parquet", training_clips.CLIPS)
     for name in params.tagger_names(settings):
-        shutil.copy(f"data/embeddings/{dataset}/{name}.parquet", SPACE / f"{name}.parquet")
-    pooled = read_table(f"data/features/{dataset}/pooled/pooled.parquet", POOLED)
+        shutil.copy(paths.embeddings(dataset, name), paths.space() / f"{name}.parquet")
+    pooled = read_table(paths.pooled(dataset), POOLED)
     values = pooled.set_index("clip_id").loc[ids].to_numpy(np.float64)
     for name, options in settings["baselines"].items():
         vectors = baselines.load(name).embed(values, values[reference], **options)
-        embeddings.write(SPACE / f"{name}.parquet", ids, vectors)
+        embeddings.write(paths.space() / f"{name}.parquet", ids, vectors)
     fitted_on = pooled[pooled["clip_id"].isin(clips.loc[reference, "clip_id"])]
-    write_table(fitted_on, SPACE / "pooled.parquet", POOLED)
+    write_table(fitted_on, paths.space() / "pooled.parquet", POOLED)
     counts = clips["role"].value_counts()
     figures = {role.replace("_", " "): int(counts.get(role, 0)) for role in training_clips.ROLES}
     write_record(
         "space",
         figures={"left out": training_clips.in_words(leave_out), **figures},
-        table=SPACE / "clips.parquet",
+        table=paths.space() / "clips.parquet",
         checks={
             "every clip has a role": (
                 bool(clips["role"].isin(training_clips.ROLES).all()),
@@ -61,5 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    command.run(main, __doc__)

@@ -1,21 +1,20 @@
 """study: what embeddings know of a dataset's classes beyond k-means: other clusterings, probes, neighbours, the tree of
 classes, and which differences between embeddings are real."""
 
-import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core import embeddings, params
+from pipelines.core import embeddings, params, paths
 from pipelines.core.files import write_json
 from pipelines.core.manifest import independent_clips, scored_and_reference
 from pipelines.core.record import write_record
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -44,7 +43,7 @@ def main(dataset: str) -> None:
     clips = independent_clips(dataset)
     scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
     targets = [name for name in clips if name.startswith("target_")]
-    assigned = read_table(f"data/clusters/{dataset}/assignments.parquet", embeddings.ASSIGNMENTS)
+    assigned = read_table(paths.clusters(dataset) / "assignments.parquet", embeddings.ASSIGNMENTS)
     found, near, answers, skipped = {}, [], [], []
 
     def attempt(what: str, evaluate: Callable[[], object]) -> object:
@@ -58,7 +57,7 @@ def main(dataset: str) -> None:
             return None
 
     for name in progress(names, f"study {dataset}", unit="embedding"):
-        vectors = embeddings.read(f"data/embeddings/{dataset}/{name}.parquet", clips["clip_id"].tolist())
+        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
         points = scaling.centre(vectors[scored], vectors[reference])
         near.append(_neighbours(points, clips[scored], name, options["n_neighbours"]))
         for column_name in targets:
@@ -79,7 +78,7 @@ def main(dataset: str) -> None:
             these = told[(told["target"] == target) & (told["probe"] == probe)]
             compared = attempt(f"{target}, {probe} probe, paired", lambda these=these: _paired(these, clips, options))
             parts["paired_probes"][probe] = compared
-    folder = Path("data/study") / dataset
+    folder = paths.study(dataset)
     write_json(folder / "scores.json", {"targets": found, "skipped": skipped})
     write_table(pd.concat(near, ignore_index=True), folder / "neighbours.parquet", NEIGHBOURS)
     write_table(told, folder / "answers.parquet", embeddings.ANSWERS)
@@ -230,6 +229,4 @@ def table(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset")
-    main(parser.parse_args().dataset)
+    command.run(main, __doc__)

@@ -1,35 +1,48 @@
-"""train: one tagger on the training dataset's tags; safetensors, config and history."""
+"""train: one tagger on the training dataset's tags, or with published weights; safetensors, config and history."""
 
-import argparse
 import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 
-from pipelines.core import chunks, params, training_clips
+from pipelines.core import chunks, params, paths, training_clips
 from pipelines.core.files import sha256
 from pipelines.core.manifest import usable_clips
 from pipelines.core.record import loaded_code, write_record
+from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.models import taggers
 from pipelines.training import fit, history, recipes
 
 
-def main(name: str) -> None:
-    log = start("train")
+def main(tagger: str) -> None:
     settings = params.read()
+    try:
+        entry = settings["taggers"][tagger]
+        module = taggers.load_module(entry["network"])
+    except KeyError as error:
+        raise SystemExit(
+            f"taggers.{tagger} is not whole in params.yaml: write there what its neighbours have (network, reads, recipe)"
+        ) from error
+    except ValueError as error:
+        raise SystemExit(f"train {tagger}: {error}") from error
+    chunks.check_input(tagger, entry["network"], entry["reads"], module.READS, settings)
+    if "weights" in entry:
+        _lay_out(tagger, entry, module, settings)
+    else:
+        _train(tagger, entry, module, settings)
+
+
+def _train(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
+    log = start("train")
     training = settings["training"]
     dataset = training["dataset"]
-    try:
-        module = taggers.load_module(name)
-    except ValueError as error:
-        raise SystemExit(f"train {name}: {error}") from error
-    options = recipes.resolve(settings, module.INPUT, name)
-    width = settings["taggers"][module.INPUT][name]["width"]
-    chunks.check_input(module, settings)
+    options = recipes.resolve(settings, name)
+    width = entry["width"]
     manifest = usable_clips(dataset)
     manifest = manifest[~training_clips.left_out(manifest, training.get("leave_out"))]
     train = manifest[manifest["split"] == "train"]
@@ -37,16 +50,17 @@ def main(name: str) -> None:
     tags = sorted({tag for present in train["tags"] for tag in present})
     if not tags or validation.empty:
         raise SystemExit(f"train {name}: training.dataset {dataset!r} needs tags, and a train and a validation split")
-    source = chunks.source(dataset, module.INPUT)
+    source = chunks.source(dataset, entry["reads"])
+    told = what_is_read(entry, module, settings)
     data = {
-        "clips": chunks.Clips(source, module.CHUNK),
+        "clips": chunks.Clips(source, told["chunk"], told["hop"]),
         "train_ids": train["clip_id"].tolist(),
         "train_tags": chunks.tag_matrix(train, tags),
         "validation_ids": validation["clip_id"].tolist(),
         "validation_tags": chunks.tag_matrix(validation, tags),
     }
     torch.manual_seed(options["seed"])
-    tagger = taggers.create(name, len(tags), width)
+    tagger = taggers.create(entry["network"], len(tags), width)
     # a killed run goes on only if it was the same run: same parameters, data and code
     identity = json.dumps(
         [
@@ -55,7 +69,7 @@ def main(name: str) -> None:
             tags,
             # the shards too: another fmin gives other values in the same places
             [sha256(path) for path in sorted(source.iterdir())],
-            sha256(f"data/manifests/{dataset}.parquet"),
+            sha256(paths.manifest(dataset)),
             loaded_code(),
         ]
     )
@@ -65,13 +79,12 @@ def main(name: str) -> None:
             shutil.rmtree(other)
     log.info("%s: %d train and %d validation clips, %d tags", name, len(train), len(validation), len(tags))
     found = fit.fit(name, tagger, data, options, checkpoints)
-    folder = Path("models/tagging") / name
+    folder = paths.trained(name)
     config = {
-        "name": name,
+        "name": entry["network"],
         "width": width,
         "tags": tags,
-        "input": module.INPUT,
-        "chunk": module.CHUNK,
+        **told,
         "dataset": dataset,
         "clips": {"train": len(train), "validation": len(validation)},
         "training": options | {"leave_out": training.get("leave_out") or {}},
@@ -88,13 +101,54 @@ def main(name: str) -> None:
                 found["validation ROC-AUC"] > 0.5,
                 f"validation macro ROC-AUC {found['validation ROC-AUC']:.3f} on {len(validation)} clips; chance is 0.5",
             ),
-            "finite weights": (
-                all(bool(np.isfinite(t.numpy()).all()) for t in tagger.state_dict().values()),
-                "no NaN or infinity in the weights",
-            ),
+            "finite weights": _finite(tagger),
         },
         plots={"training": _curve(history.read(folder / "history.csv"), name)},
     )
+
+
+def _lay_out(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
+    """Write models/tagging/<name>/ of published weights; nothing is trained."""
+    from pipelines.models import published  # here, so that no other tagger's record names it
+
+    log = start("train")
+    try:
+        tagger, tags, facts = published.load(entry["network"], entry["weights"])
+    except ValueError as error:
+        raise SystemExit(f"taggers.{name}.weights in params.yaml: {error}") from error
+    figures = {"precision": "as published", "parameters": sum(tensor.numel() for tensor in tagger.parameters())}
+    config = {
+        "name": entry["network"],
+        "width": 1.0,
+        "tags": tags,
+        **what_is_read(entry, module, settings),
+        "dataset": "",
+        "published": facts,
+        "figures": figures,
+    }
+    taggers.save(tagger, config, paths.trained(name))
+    checks = {
+        "better than chance": (None, "published weights name tags of their own: they have no score here"),
+        "finite weights": _finite(tagger),
+    }
+    write_record("train", name, figures={"tags": len(tags), **facts, **figures}, checks=checks)
+    log.info("%s: weights from %s, %d tags", name, entry["weights"]["path"], len(tags))
+
+
+def what_is_read(entry: dict, module: ModuleType, settings: dict) -> dict:
+    """What a tagger reads, for its config: the representation with its parameters, and how chunks are cut from it."""
+    reads = entry["reads"]
+    return {
+        "reads": reads,
+        "representation": settings["features"][reads] or {},
+        "chunk": module.CHUNK,
+        "hop": module.READS[reads].get("hop_length", 1),
+    }
+
+
+def _finite(tagger: torch.nn.Module) -> tuple[bool, str]:
+    finite = all(bool(np.isfinite(tensor.numpy()).all()) for tensor in tagger.state_dict().values())
+    return finite, "no NaN or infinity in the weights" if finite else "NaN or infinite weights"
 
 
 def _curve(rows: list[dict], name: str) -> dict:
@@ -104,6 +158,4 @@ def _curve(rows: list[dict], name: str) -> dict:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tagger")
-    main(parser.parse_args().tagger)
+    command.run(main, __doc__)

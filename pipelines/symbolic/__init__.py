@@ -3,8 +3,11 @@
 What belongs here takes notes and gives notes, labels or sound. Nothing here knows of clips on disk, manifests or
 splits (`datasets/`), nor learns anything (`models/`).
 
-    corpus.py      the scores that music21 carries: what there is, and how a piece is parsed
-    score.py       a music21 score as two arrays, notes and bars
+    corpus.py      the scores that music21 carries: what there is, and who reads a piece
+    musicxml.py    MusicXML to written bars; musicxml_measure.py one measure of it
+    humdrum.py     Humdrum to written bars
+    music21_score.py  music21's scores, and ABC, to written bars
+    score.py       written bars to two arrays, notes and bars as they are played
     selection.py   which pieces become clips
     excerpt.py     30 s of a piece: where it starts, how fast it goes, which notes sound when
     labels.py      what notes and bars say: texture, metre, mode, tempo band

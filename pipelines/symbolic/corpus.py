@@ -2,7 +2,7 @@
 
 A *piece* is what one parse gives: a chorale, a mass movement, a quartet movement (or a file with a whole quartet), a
 tune. Its *work* is what a person would call the same composition: the mass, the quartet. Nothing is parsed to list
-the pieces, and music21 does all the reading of MusicXML, Humdrum and ABC.
+the pieces. MusicXML and Humdrum are read here as music21 reads them, ABC is read by music21.
 
 Of 493 tunes without ornaments or slurs 421 have the same notes at the same times as abc2midi (inside symusic) gives
 them. Most others differ in a note or two: music21 drops ABC's notes under a fermata (`HB2`), and forgets a natural
@@ -17,7 +17,9 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.symbolic.score import Music, from_score
+from pipelines.symbolic import humdrum, musicxml
+from pipelines.symbolic.music21_score import from_score, tune_bars
+from pipelines.symbolic.score import Music, Unsupported, as_played
 
 # MusicXML files of these styles say "major" whatever the mode, because the notation program wrote so (48 of 49
 # Monteverdi madrigals, 41 of them with a minor Krumhansl-Schmuckler key); Humdrum key signatures say none
@@ -25,6 +27,9 @@ STATED_MODE = ("chorale", "quartet", "oneill", "aird", "ryan")
 
 # hymns and tunes are sung or played again from the top; longer music is not
 STROPHIC = ("chorale", "oneill", "aird", "ryan")
+
+# what these cannot read, music21 reads
+READERS = {".mxl": musicxml.read, ".xml": musicxml.read, ".krn": humdrum.read}
 
 STYLES = ("chorale", "palestrina", "madrigal", "trecento", "quartet", "oneill", "aird", "ryan")
 
@@ -185,7 +190,7 @@ def read(piece: Piece) -> Music:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # music21 on odd but harmless notation
             check(folder() / piece.path)
-            return from_score(_parse(piece), mode_stated=piece.style in STATED_MODE)
+            return _read(piece, mode_stated=piece.style in STATED_MODE)
     except ValueError:
         raise
     except Exception as error:  # music21 has no error of its own for most of what may be wrong with a file
@@ -217,12 +222,24 @@ def check(path: Path) -> None:
             )
 
 
-def _parse(piece: Piece):
-    from music21 import abcFormat, converter
-
+def _read(piece: Piece, mode_stated: bool) -> Music:
     path = folder() / piece.path
-    if piece.number < 0:
-        return converter.parse(path, forceSource=True, storePickle=False)
+    if piece.number >= 0:
+        return as_played(tune_bars(_tune(path, piece.number)), mode_stated)
+    if reader := READERS.get(path.suffix):
+        try:
+            parts = reader(path)
+        except (Unsupported, ValueError, ArithmeticError, AttributeError, LookupError, TypeError):
+            pass  # music21 has a rule for it, or says what is wrong with the file
+        else:
+            return as_played(parts, mode_stated)
+    from music21 import converter
+
+    return from_score(converter.parse(path, forceSource=True, storePickle=False), mode_stated)
+
+
+def _tune(path: Path, number: int) -> str:
+    from music21 import abcFormat
+
     text = path.read_text(encoding="utf-8", errors="replace")
-    tune = abcFormat.ABCFile.extractReferenceNumber(text, piece.number)
-    return abcFormat.translate.abcToStreamScore(abcFormat.ABCFile().readstr(tune))
+    return abcFormat.ABCFile.extractReferenceNumber(text, number)

@@ -42,9 +42,10 @@ def beats(music: Music) -> np.ndarray:
     onset = music.bars["onset"]
     metre = _around(music, onset, np.full(len(onset), WINDOW), onset)
     units = np.empty(len(onset))
+    one_metre = len(np.unique(music.bars[["numerator", "denominator"]])) == 1
     for i, (first, last) in enumerate(zip(*metre, strict=True)):
         # a pickup's bar may carry a metre of its own: what most of the bars around say counts
-        numerator, denominator = commonest_metre(music.bars[first:last])
+        numerator, denominator = commonest_metre(music.bars[:1] if one_metre else music.bars[first:last])
         units[i] = (12 if _is_compound(numerator, denominator) else 4) / denominator
     window, counts = WINDOW * units, np.zeros(len(onset), dtype=int)
     for voice in np.unique(music.notes["voice"]):

@@ -10,6 +10,8 @@ Settings (`recipes.<name>.augment` in params.yaml; what is not named is not done
 import torch
 from torch import Tensor
 
+from pipelines.core import torchaudio
+
 
 def sound(waveform: Tensor, settings: dict) -> Tensor:
     """`(batch, samples)` with another gain and sign each, and stretches of silence."""
@@ -37,8 +39,10 @@ def frames(features: Tensor, settings: dict) -> Tensor:
 
 def _masks(n: int, length: int, settings: dict, name: str, device: torch.device):
     """Yield masks `(n, length)`, each true over one stretch of 0 to `<name>_mask` of `length`, anywhere."""
-    places = torch.arange(length, device=device)
-    for _ in range(settings.get(f"{name}_masks", 0)):
-        size = settings.get(f"{name}_mask", 0.0) * length * torch.rand((n, 1), device=device)
-        first = (length - size) * torch.rand((n, 1), device=device)
-        yield (places >= first) & (places < first + size)
+    count, size = settings.get(f"{name}_masks", 0), settings.get(f"{name}_mask", 0.0) * length
+    if not count:
+        return
+    hide = torchaudio.load().functional.mask_along_axis_iid
+    for _ in range(count):
+        kept = hide(torch.ones((n, 1, length, 1), device=device), size, 0.0, axis=2)
+        yield kept[:, 0, :, 0] == 0

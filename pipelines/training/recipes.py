@@ -8,6 +8,8 @@ A recipe is a list of phases, each of which begins with the best weights so far,
 - `patience`: epochs without a better one that end a phase; 0: none do
 - `batch_size`, `chunks_per_clip` (random chunks of each clip an epoch), `precision` (`auto`, `32-true`, `bf16-mixed`)
 - `augment`: as in `pipelines/training/augment.py`; {}: none
+
+A recipe without phases trains nothing: a tagger of it has published weights (`weights` in its entry).
 """
 
 import math
@@ -31,26 +33,23 @@ SCHEDULES = {
 }
 MONITORS = {"roc_auc": ("validation_roc_auc", "max"), "loss": ("validation_loss", "min")}
 OF_A_PHASE = ("epochs", "learning_rate", "weight_decay")  # what a tagger may change of a recipe with one phase
+OF_THE_NETWORK = ("network", "reads", "recipe", "width")  # what else its entry says
 
 
-def resolve(settings: dict, group: str, name: str) -> dict:
-    """How tagger `name`, in `taggers.<group>` of params.yaml, is trained: its recipe with its changes, `seed` and `devices`.
+def resolve(settings: dict, name: str) -> dict:
+    """How tagger `name`, of `taggers` in params.yaml, is trained: its recipe with its changes, `seed` and `devices`.
 
-    The values were checked when params.yaml was loaded (`pipelines/ops/settings/learning.py`). Raises `SystemExit` for a tagger
-    without an entry, and for devices that are not here.
+    The values were checked when params.yaml was loaded (`pipelines/ops/settings/learning.py`). Raises `SystemExit` for devices
+    that are not here.
     """
-    where, entry = f"taggers.{group}.{name}", (settings["taggers"].get(group) or {}).get(name)
-    if entry is None:
-        raise SystemExit(
-            f"{where} is not in params.yaml: write what the training of {name} needs there, as its neighbours do"
-        )
+    entry = settings["taggers"][name]
     recipe = settings["recipes"][entry["recipe"]]
-    changes = {key: value for key, value in entry.items() if key not in ("recipe", "width")}
+    changes = {key: value for key, value in entry.items() if key not in OF_THE_NETWORK}
     of_phase = {key: changes.pop(key) for key in OF_A_PHASE if key in changes}
     chosen = {"recipe": entry["recipe"], **recipe, **changes}
     chosen["phases"] = [{**phase, **of_phase} for phase in recipe["phases"]]
     devices = settings["training"].get("devices", "auto")
-    _check_devices(devices, chosen["batch_size"], where)
+    _check_devices(devices, chosen["batch_size"], f"taggers.{name}")
     return {**chosen, "seed": settings["training"]["seed"], "devices": devices}
 
 

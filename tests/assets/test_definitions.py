@@ -20,12 +20,9 @@ CHECKS = {
     "labels_can_be_told_apart no_class_lost_every_clip",
     "audio": "schema every_clip_accounted_for nothing_quarantined no_class_lost_every_clip no_clip_clipped_throughout",
     "features": "schema every_clip finite",
-    "train_log_mel": "better_than_chance finite_weights",
-    "train_waveform": "better_than_chance finite_weights",
-    "export_log_mel": "equals_PyTorch",
-    "export_waveform": "equals_PyTorch",
-    "embed_log_mel": "schema every_clip finite not_collapsed",
-    "embed_waveform": "schema every_clip finite not_collapsed",
+    "train": "better_than_chance finite_weights",
+    "export": "equals_PyTorch",
+    "embed": "schema every_clip finite not_collapsed",
     "baseline": "schema every_clip finite not_collapsed",
     "copies": "schema near_copies_are_few",
     "cluster": "better_than_chance distances_tell_clips_apart",
@@ -35,12 +32,28 @@ CHECKS = {
     "ood": "every_clip_is_placed like_the_training_music",
     "degrade": "schema every_clip finite",
     "robustness": "what_clean_clips_show_is_shown_by_changed_ones",
-    "tagging": "better_than_chance",
-    "report": "every_figure_has_its_lineage",
+    "tagging": "better_than_the_baseline",
+    "page": "every_figure_has_its_lineage under_8_MB",
+    "task_page": "every_figure_has_its_lineage under_8_MB",
+    "report": "every_figure_has_its_lineage under_8_MB",
 }
-MODELS = {"train_log_mel", "train_waveform", "export_log_mel", "export_waveform"}
-EVALUATION = {"cluster", "study", "leaks", "space", "ood", "degrade", "robustness", "tagging", "metrics", "report"}
-TRAINED = MODELS | {"embed_log_mel", "embed_waveform"} | EVALUATION
+MODELS = {"train", "export"}
+EVALUATION = {
+    "cluster",
+    "study",
+    "leaks",
+    "space",
+    "ood",
+    "degrade",
+    "robustness",
+    "tagging",
+    "compare",
+    "metrics",
+    "page",
+    "task_page",
+    "report",
+}
+TRAINED = MODELS | {"embed"} | EVALUATION
 ASSETS = TRAINED | {"copies", "raw", "manifest", "audio", "features", "baseline"}
 
 
@@ -72,6 +85,7 @@ def test_everything_there_is(defs):
         "degrade",
         "robustness",
         "metrics",
+        "page",
         "report",
     }
     assert {(schedule.name, schedule.cron_schedule, schedule.job_name) for schedule in repository.schedule_defs} == {
@@ -101,7 +115,7 @@ def test_string_selections_resolve(defs):
     assert select('+key:"manifest"') == {"raw", "manifest"}
     assert select("group:models+") == TRAINED | {"champion"}
     assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
-    assert select("kind:html") == {"report"}
+    assert select("kind:html") == {"page", "report"}
     job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
     schedule = dg.ScheduleDefinition(name="y", target='key:"report"', cron_schedule="@daily")
     extended = dg.Definitions.merge(defs, dg.Definitions(jobs=[job], schedules=[schedule]))

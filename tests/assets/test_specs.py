@@ -26,7 +26,7 @@ def dvc(project, *arguments):
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
-    """The real recipe with three datasets, three features and two taggers a kind; nothing of it has run."""
+    """The real recipe with three datasets, four features and five taggers; nothing of it has run."""
     project = tmp_path_factory.mktemp("wide")
     (project / ".dvc").mkdir()
     (project / ".dvc/config").write_text("[core]\n    no_scm = true\n")
@@ -35,10 +35,11 @@ def wide(tmp_path_factory):
     folder = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
     settings["datasets"] |= {"mine": folder, "yours": folder}
     settings["features"]["chroma_stft"] = {}
-    for kind, name in (("log_mel", "short_res"), ("waveform", "se")):
-        settings["taggers"][kind][name] = {"recipe": "modern", "width": 0.25}
+    for reads, name in (("log_mel", "short_res"), ("waveform", "se")):
+        settings["taggers"][name] = {"network": name, "reads": reads, "recipe": "modern", "width": 0.25}
     weights = {"path": "x.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
-    settings["taggers"]["published"]["musicnn"] = weights
+    published = {"network": "musicnn", "reads": "waveform", "recipe": "weights", "weights": weights}
+    settings["taggers"]["musicnn_published"] = published
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
     return project
 
@@ -48,7 +49,7 @@ def test_groups_hold_dvcs_stages(wide):
     listed = dvc(wide, "stage", "list", "--name-only").split()
     assert sorted(stage.name for group in groups.values() for stage in group.stages) == sorted(listed)
     assert set(groups) == {name.partition("@")[0] for name in listed}
-    assert len({stage.values for stage in groups["features"].stages}) == 9
+    assert len({stage.values for stage in groups["features"].stages}) == 12
     for group in groups.values():
         for stage in group.stages:
             assert stage.record.startswith("data/records/") and not stage.data.startswith("data/records/")
@@ -64,7 +65,8 @@ def test_upstream_is_dvcs_graph(wide):
 
 
 def test_partitions_need_what_their_stages_need(wide):
-    """For every partition of every asset, Dagster finds upstream exactly the partitions that DVC's graph names."""
+    """For every partition of every asset, Dagster finds upstream exactly the partitions that DVC's graph names; what one tagger
+    reads it cannot tell from what another does."""
     groups = recipe.load(wide)
     graph = build(wide).resolve_asset_graph()
     for group in groups.values():
@@ -75,7 +77,8 @@ def test_partitions_need_what_their_stages_need(wide):
             found = graph.get_parent_partition_keys_for_child(
                 partitions.key(group, stage), dg.AssetKey(name), dg.AssetKey(group.name)
             )
-            names = {other for one, other in pairs if one == stage.name}
+            together = name == "features" and group.name in ("train", "export")
+            names = {other for one, other in pairs if one == stage.name or together}
             wanted = {str(partitions.key(up, other)) for other in up.stages if other.name in names}
             assert {str(key) for key in found.partitions_subset.get_partition_keys()} == wanted, (stage.name, name)
 
@@ -144,6 +147,6 @@ stages:
 
 def test_no_items_no_asset(tmp_path):
     project = tiny_project.create(tmp_path)
-    tiny_project.edit(project / "params.yaml", "  log_mel:\n    short: {recipe: quick}", "  log_mel: {}")
+    tiny_project.edit(project / "params.yaml", "taggers:\n  short: {recipe: quick}", "taggers: {}")
     assert set(recipe.load(project)) == {"raw", "features", "report"}
     assert build(project).resolve_job_def("retrain").nodes == []

@@ -35,12 +35,12 @@ stages:
     deps: [pipelines/step.py, "data/raw/${item.dataset}"]
     outs: ["data/features/${item.dataset}/${item.feature}", "data/records/features/${item.dataset}-${item.feature}.json"]
   train:
-    foreach: ${taggers.log_mel}
+    foreach: ${taggers}
     do:
       desc: Learnt from one of the ways of the first dataset.
       meta: {group: models, items: tagger, trains: true}
       cmd: python pipelines/step.py train ${key} models/${key}
-      params: ["taggers.log_mel.${key}"]
+      params: ["taggers.${key}"]
       deps: [data/features/one/sum]
       outs: ["models/${key}"]
   report:
@@ -60,8 +60,7 @@ features:
 recipes:
   quick: {}
 taggers:
-  log_mel:
-    short: {recipe: quick}
+  short: {recipe: quick}
 """
 STEP = """
 import json, sys

@@ -55,14 +55,12 @@ def _shrink(document: dict) -> None:
     document["datasets"] = {"chords": {"module": "chords", "imports": "pipelines/core"}}
     document["training"].update({"dataset": "chords", "leave_out": {"style": ["fourths"]}})
     document["max_quarantined"]["default"] = 0.5
-    document["taggers"]["waveform"] = {}
-    document["taggers"]["log_mel"] = {
-        "short": {"recipe": "modern", "width": 0.05, "epochs": 2, "chunks_per_clip": 1, "augment": {}}
-    }
+    short = {"width": 0.05, "epochs": 2, "chunks_per_clip": 1, "augment": {}}
+    document["taggers"] = {"short": {"network": "short", "reads": "log_mel", "recipe": "modern", **short}}
     document["baselines"] = {"pooled_pca": {"dimensions": 8, "seed": 2026}}
     document["export"]["n_chunks"] = 2
     document["clustering"].update({"n_bootstrap": 10, "n_permutations": 2, "n_init": 2, "n_repeats": 1, "maps": []})
-    document["tagging"]["n_bootstrap"] = 10
+    document["tasks"]["tagging"]["n_bootstrap"] = 10
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 10, "n_permutations": 2})
     document["study"].update({"n_init": 2, "clusterers": ["agglomerative"], "probes": ["knn"]})

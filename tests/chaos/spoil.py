@@ -25,7 +25,7 @@ HIT = {
 }
 HOW = ("a bit", "cut", "zeros")
 MAKERS = {
-    ".cache/training": ["train_log_mel@short"],
+    ".cache/training": ["train@short"],
     ".cache/clips": ["features@chords-log_mel", "features@mine-log_mel", "features@chords-pooled", "audio@chords"],
 }
 """Who reads what DVC does not watch."""

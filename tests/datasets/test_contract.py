@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 from helpers import some
+from test_notes import ENTRY as NOTES
 from test_scores import ENTRY as SCORES
 
 from pipelines import datasets
@@ -30,8 +31,13 @@ def make_scores(folder):
     return SCORES
 
 
+def make_notes(folder):
+    return NOTES | {"lowest": 60, "highest": 60}
+
+
 CASES = {
     "scores": (make_scores, {}),
+    "notes": (make_notes, {}),
     "folder": (make_folder, {}),
     "gtzan fault_filtered": (copies.make_gtzan, {}),
     "gtzan full clean": (copies.make_gtzan, {"split": "full", "variant": "clean"}),

@@ -11,7 +11,7 @@ from helpers import PROJECT, run_in
 
 from pipelines import datasets
 from pipelines.core import params
-from pipelines.stages.published import WANTED
+from pipelines.models.published import WANTED
 
 TEXT = (PROJECT / "params.yaml").read_text()
 OFF = re.compile(r"^  # (?=(?:\w+:(?:\s+#.*)?$|  (?!# )))", re.M)  # of `  # name:` and `  #   key: value`
@@ -19,7 +19,7 @@ NAMES = ("gtzan", "jamendo", "magnatagatune")
 OTHERS = ("scores_other_font",)
 
 
-SWITCHED_ON = OFF.sub("  ", TEXT.replace("  published: {}\n", "  published:\n"))
+SWITCHED_ON = OFF.sub("  ", TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def settings():
 def test_they_are_off(settings):
     assert not {*NAMES, *OTHERS} & set(yaml.safe_load(TEXT)["datasets"])
     assert {*NAMES, *OTHERS} <= set(settings["datasets"])
-    assert set(settings["taggers"]["published"]["fcn"]) == set(WANTED)
+    entry = settings["taggers"]["fcn_published"]
+    assert entry["network"] == "fcn" and set(entry["weights"]) == set(WANTED)
 
 
 def test_the_other_font_plays_the_same_works(settings):

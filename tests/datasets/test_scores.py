@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import datasets
+from pipelines.core import splits
 from pipelines.core.files import sha256
 from pipelines.core.manifest import NOTES
 from pipelines.core.tables import read_table
@@ -151,7 +152,7 @@ def test_few_clips_still_have_all_families_and_both_kinds():
 @given(st.lists(st.tuples(st.integers(0, 15), st.sampled_from(["a", "b", "c"])), min_size=4, max_size=120))
 def test_a_split_keeps_groups_whole_and_shares_close(members):
     groups, styles = [f"g{group}" for group, _ in members], [style for _, style in members]
-    sides = pd.DataFrame({"group": groups, "style": styles, "side": scores.split(groups, styles, ENTRY["split"], 1)})
+    sides = pd.DataFrame({"group": groups, "style": styles, "side": splits.assign(groups, styles, ENTRY["split"], 1)})
     assert (sides.groupby("group")["side"].nunique() == 1).all()
     largest = sides.groupby("group").size().max()
     share = sides["side"].value_counts()
@@ -161,10 +162,10 @@ def test_a_split_keeps_groups_whole_and_shares_close(members):
 
 def test_quartets_of_six_clips_and_single_works_get_their_shares():
     groups = [f"quartet {i // 6}" for i in range(96)] + [f"tune {i}" for i in range(96)]
-    sides = scores.split(groups, ["quartet"] * 96 + ["tune"] * 96, ENTRY["split"], 3)
+    sides = splits.assign(groups, ["quartet"] * 96 + ["tune"] * 96, ENTRY["split"], 3)
     assert Counter(sides[96:]) == {"train": 58, "validation": 14, "test": 24}
     assert Counter(sides[:96]) == {"train": 60, "validation": 12, "test": 24}
-    four = scores.split(list("abcd"), ["x"] * 4, ENTRY["split"], 0)
+    four = splits.assign(list("abcd"), ["x"] * 4, ENTRY["split"], 0)
     assert Counter(four) == {"train": 2, "validation": 1, "test": 1}
 
 

@@ -39,7 +39,7 @@ def test_pools_of_the_recipe_are_those_of_the_deployment(monkeypatch):
     monkeypatch.setenv(pools.VARIABLE, variables()[pools.VARIABLE])
     assert pools.limits() == {"gpu": 1, "heavy": 2}
     found = {group.name: pools.of(group.meta) for group in groups}
-    assert found["train_log_mel"] == "gpu" and found["features"] == "heavy" and found["manifest"] == "dvc"
+    assert found["train"] == "gpu" and found["features"] == "heavy" and found["manifest"] == "dvc"
     assert {group.meta.get("pool") for group in groups} == {"gpu", "heavy", None}
 
 

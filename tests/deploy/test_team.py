@@ -53,7 +53,7 @@ def changed(team, number):
     head, _, _ = text.partition("features:")
     (team.folder / "params.yaml").write_text(
         f"{head}features:\n  sum: {{v: {number}}}\n  product: {{v: {number}}}\nrecipes:\n  quick: {{}}\n"
-        f"taggers:\n  log_mel:\n    short: {{recipe: quick, v: {number}}}\n"
+        f"taggers:\n  short: {{recipe: quick, v: {number}}}\n"
     )
 
 

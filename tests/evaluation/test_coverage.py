@@ -8,7 +8,7 @@ from helpers import PROJECT
 
 from pipelines.evaluation import before_after, clustering
 from pipelines.metrics import tagging
-from pipelines.ops.registry.gate import _equal_passes
+from pipelines.metrics.intervals import equal_passes
 
 pytestmark = pytest.mark.system
 N_DRAWS = 100
@@ -89,7 +89,7 @@ def test_an_equal_challenger_passes_as_often_as_the_gate_says(correlation):
         right = {"champion": one, "challenger": np.where(shared, one, other)}
         low, high = before_after.accuracy(right, None, 200, seed)["challenger"]["difference_ci95"]
         passed += low > -margin
-        said.append(_equal_passes(high - low, margin))
+        said.append(equal_passes(high - low, margin))
     assert passed / N_DRAWS == pytest.approx(np.mean(said), abs=0.09)
 
 

@@ -26,7 +26,7 @@ RECORD = {
     "dataset": "music",
     "tags": ["style:a"],
     "leave_out": {},
-    "stage": "train_log_mel@short",
+    "stage": "train@short",
     "code": "c" * 12,
     "params": {"training": {"seed": 1}},
     "metrics": {"roc_auc": {"n": 9, "value": 0.9, "ci95": [0.8, 1]}},

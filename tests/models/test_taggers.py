@@ -159,8 +159,9 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
 def test_every_tagger_is_tested_and_stands_in_the_recipe_under_what_it_reads():
     folder = Path(taggers.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} - {"__init__", "layers"} == set(PUBLISHED)
-    for group, named in load_params()["taggers"].items():
-        assert group == "published" or {taggers.load_module(name).INPUT for name in named} == {group}
+    assert all(
+        entry["reads"] in taggers.load_module(entry["network"]).READS for entry in load_params()["taggers"].values()
+    )
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
@@ -201,7 +202,7 @@ def test_a_missing_tagger_names_the_file_to_write():
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["attention", "crnn", "fcn", "hcnn", "short", "short_res"])
+@pytest.mark.parametrize("name", ["attention", "crnn", "fcn", "hcnn", "sample", "short", "short_res"])
 def test_images_stay_channels_last(name, precision):
     """The layout is easily lost without a trace, and half of the speed with it."""
     module, found = taggers.load_module(name), []
@@ -215,6 +216,17 @@ def test_images_stay_channels_last(name, precision):
     with torch.autocast("cpu", precision, enabled=precision != torch.float32):
         model.classify(model.front(waveform))
     assert len(found) > 4 and all(found)
+
+
+def test_a_gradient_does_not_ask_whether_relu_or_pooling_comes_first():
+    torch.manual_seed(0)
+    block = taggers.create("short", 3, 0.1).layer1
+    x = torch.randn(2, 1, 16, 16)
+    block(x).square().sum().backward()
+    found = block.conv.weight.grad.clone()
+    block.zero_grad()
+    block.pool(torch.relu(block.bn(block.conv(x)))).square().sum().backward()
+    torch.testing.assert_close(found, block.conv.weight.grad, rtol=0, atol=0)
 
 
 def test_tall_filters_are_the_same_by_places():

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from pipelines import datasets
 from pipelines.evaluation.robustness import DEGRADATIONS
+from pipelines.models import published
 from pipelines.ops import settings as rules
 from pipelines.ops.retention import policy
 from pipelines.ops.settings import code, learning, load_params
 from pipelines.ops.settings import datasets as dataset_rules
-from pipelines.stages import published
 from pipelines.training import recipes
 
 TEXT = (PROJECT / "params.yaml").read_text()
@@ -27,6 +27,8 @@ RECIPE = yaml.safe_load(TEXT)
 GONE, NAN = object(), float("nan")
 MINE = {"module": "folder", "imports": "pipelines/datasets/listing.py", "path": "/music", "fingerprint": "0"}
 WEIGHTS = {"path": "/x.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
+FCN = {"network": "fcn", "reads": "waveform", "recipe": "weights", "weights": WEIGHTS}
+MODERN = {"recipe": "modern", "width": 1}
 GTZAN = {"module": "gtzan", "imports": "pipelines/datasets/sources"}
 GTZAN_MODUL = {"modul": "gtzan", "imports": "pipelines/datasets/sources"}
 JAMENDO, MAGNATAGATUNE = GTZAN | {"module": "jamendo"}, GTZAN | {"module": "magnatagatune"}
@@ -90,7 +92,8 @@ def loaded(tmp_path, **changes):
         ("clustering__n_init", GONE, "@ is missing in params.yaml, and must be a whole number"),
         ("clustering__maps", ["tsnee"], "@ in params.yaml is ['tsnee'], and must be a list of tsne, umap"),
         ("clustering__maps", "tsne", "@ in params.yaml is 'tsne', and must be a list"),
-        ("tagging", {}, "@.n_bootstrap is missing in params.yaml"),
+        ("tasks", {"tagging": {}}, "@.tagging.n_bootstrap is missing in params.yaml"),
+        ("tagging", {"n_bootstrap": 10}, "tagging in params.yaml is tasks.tagging now"),
         ("withdrawn", GONE, "@ is missing in params.yaml, and must be a table from SHA-256"),
         ("withdrawn", None, "@ in params.yaml is empty, and must be a table from SHA-256"),
         ("executor__workers", 1.5, "@ in params.yaml is 1.5"),
@@ -166,14 +169,15 @@ def loaded(tmp_path, **changes):
         ("baselines__poled_pca", {}, "there is no pipelines/models/baselines/poled_pca.py; do you mean pooled_pca?"),
         ("baselines__pooled_pca__seed", GONE, "@ is missing in params.yaml, and must be a whole number"),
         ("recipes", None, "@ in params.yaml is empty, and must be a table, {} for an empty one"),
-        ("taggers__log_mel__short__recipe", "modren", "@ in params.yaml is 'modren'; do you mean modern?"),
+        ("taggers__short__recipe", "modren", "@ in params.yaml is 'modren'; do you mean modern?"),
         ("recipes__modern", None, "@ in params.yaml is empty, and must be a table of phases"),
         ("recipes__modern__patiense", 3, "@ in params.yaml is not known; do you mean patience?"),
         ("recipes__modern__patience", -1, "@ in params.yaml is -1, and must be a whole number, 0 or more (0 for none)"),
         ("recipes__modern__monitor", "f1", "@ in params.yaml is 'f1', and must be roc_auc or loss"),
         ("recipes__modern__monitor", GONE, "@ is missing in params.yaml, and must be roc_auc or loss"),
         ("recipes__modern__precision", "bf16", "@ in params.yaml is 'bf16', and must be auto or 32-true or bf16-mixed"),
-        ("recipes__modern__phases", [], "@ in params.yaml is [], and must be a list of phases"),
+        ("recipes__modern__phases", [], "taggers.sample.recipe in params.yaml: recipe 'modern' has no phases"),
+        ("recipes__modern__phases", [3], "@ in params.yaml is [3], and must be a list of phases"),
         ("recipes__modern__phases", GONE, "@ is missing in params.yaml"),
         ("recipes__modern__phases", {"optimizer": "adam"}, "@ in params.yaml is {'optimizer': 'adam'}"),
         ("recipes__modern__phases__0__lr", 0.1, "recipes.modern.phases.lr in params.yaml is not known: there is optimizer"),
@@ -189,30 +193,43 @@ def loaded(tmp_path, **changes):
         ("recipes__modern__augment__polarity", 1, "@ in params.yaml is 1, and must be true or false"),
         ("recipes__modern__augment__time_masks", 1.5, "@ in params.yaml is 1.5"),
         ("recipes__modern__augment__time_mask", 2, "@ in params.yaml is 2, and must be a share"),
-        ("taggers__log_mel__short__epoch", 3, "@ in params.yaml is not known; do you mean epochs?"),
-        ("taggers__log_mel__short__epochs", 0, "@ in params.yaml is 0, and must be a whole number, 1 or more"),
-        ("taggers__log_mel__short__epochs", 2.5, "@ in params.yaml is 2.5"),
-        ("taggers__log_mel__short__epochs", True, "@ in params.yaml is True"),
-        ("taggers__log_mel__short__batch_size", 0, "@ in params.yaml is 0"),
-        ("taggers__log_mel__short__chunks_per_clip", "2", "@ in params.yaml is '2'"),
-        ("taggers__log_mel__short__learning_rate", "1e-3", "above 0 (YAML reads 1e-3 as a word: write 1.0e-3)"),
-        ("taggers__log_mel__short__learning_rate", NAN, "@ in params.yaml is nan"),
-        ("taggers__log_mel__short__weight_decay", -0.1, "@ in params.yaml is -0.1"),
-        ("taggers__log_mel__short__width", 0, "@ in params.yaml is 0, and must be a number above 0, at most 4"),
-        ("taggers__log_mel__short__width", GONE, "@ is missing in params.yaml"),
-        ("taggers__log_mel__short__recipe", "published", "short.epochs in params.yaml: recipe 'published' has 4 phases"),
-        ("taggers__log_mel__short__recipe", GONE, "@ in params.yaml is None: `recipes` has modern, published"),
-        ("taggers__log_mel", None, "@ in params.yaml is empty, and must be a table, {} for an empty one"),
-        ("taggers__published", None, "@ in params.yaml is empty"),
-        ("taggers__published", GONE, "@ is missing in params.yaml"),
-        ("taggers__waveform__sampel", {"recipe": "modern", "width": 1}, "taggers/sampel.py; do you mean sample?"),
-        ("taggers__waveform__layers", {"recipe": "modern", "width": 1}, "and must be a tagger: attention, crnn"),
-        ("taggers__log_mel__sample", {"recipe": "modern", "width": 1}, "reads waveform, so it stands under taggers.waveform"),
-        ("taggers__published__fcn", WEIGHTS | {"sha265": "x"}, "@.sha265 in params.yaml is not known; do you mean sha256?"),
-        ("taggers__published__fcn", WEIGHTS | {"sha256": "x"}, "@.sha256 in params.yaml is 'x', and must be a SHA-256"),
-        ("taggers__published__fcn", {"path": "/x.pth"}, "@.sha256 is missing in params.yaml"),
-        ("taggers__published__fnc", WEIGHTS, "there is no pipelines/models/taggers/fnc.py; do you mean fcn?"),
-        ("taggers__published__mine", WEIGHTS | {"architecture": "musicn"}, "taggers/musicn.py; do you mean musicnn?"),
+        ("taggers__short__epoch", 3, "@ in params.yaml is not known; do you mean epochs?"),
+        ("taggers__short__epochs", 0, "@ in params.yaml is 0, and must be a whole number, 1 or more"),
+        ("taggers__short__epochs", 2.5, "@ in params.yaml is 2.5"),
+        ("taggers__short__epochs", True, "@ in params.yaml is True"),
+        ("taggers__short__batch_size", 0, "@ in params.yaml is 0"),
+        ("taggers__short__chunks_per_clip", "2", "@ in params.yaml is '2'"),
+        ("taggers__short__learning_rate", "1e-3", "above 0 (YAML reads 1e-3 as a word: write 1.0e-3)"),
+        ("taggers__short__learning_rate", NAN, "@ in params.yaml is nan"),
+        ("taggers__short__weight_decay", -0.1, "@ in params.yaml is -0.1"),
+        ("taggers__short__width", 0, "@ in params.yaml is 0, and must be a number above 0, at most 4"),
+        ("taggers__short__width", GONE, "@ is missing in params.yaml"),
+        ("taggers__short__recipe", "published", "short.epochs in params.yaml: recipe 'published' has 4 phases"),
+        ("taggers__short__recipe", GONE, "@ in params.yaml is None: `recipes` has modern, published"),
+        ("taggers__short", None, "@ in params.yaml is None, and must be a table, {} for an empty one"),
+        ("taggers", GONE, "@ is missing in params.yaml"),
+        ("taggers", {"log_mel": {"short": MODERN}}, "@.log_mel in params.yaml: taggers stand directly under `taggers` now"),
+        ("taggers", {"log_mel": {"short": MODERN}}, "write `short: {network: short, reads: log_mel, recipe: ...}` there"),
+        ("taggers", {"waveform": {}, "published": {}}, "@.waveform in params.yaml: taggers stand directly under"),
+        ("taggers__published", {"mine": {"architecture": "fcn"}}, "write `mine_published: {network: fcn, reads: waveform"),
+        ("taggers__short__network", "shrot", "there is no pipelines/models/taggers/shrot.py; do you mean short"),
+        ("taggers__short__network", "layers", "@ in params.yaml is 'layers', and must be a tagger: attention, crnn"),
+        ("taggers__short__network", GONE, "@ is missing in params.yaml, and must be the name of a file in"),
+        ("taggers__short__netwrok", "short", "@ in params.yaml is not known; do you mean network?"),
+        ("taggers__short__reads", "log_mell", "@ in params.yaml is 'log_mell'; do you mean log_mel?"),
+        ("taggers__short__reads", "pooled", "and must be what the network short reads: log_mel or waveform"),
+        ("taggers__sample__reads", "log_mel", "and must be what the network sample reads: waveform"),
+        ("taggers__short__reads", GONE, "@ is missing in params.yaml, and must be the name of an entry of `features`"),
+        ("features__log_mel__n_mels", 96, "@ in params.yaml is 96, and must be 128, since taggers.short reads it"),
+        ("features__log_mel__hop_length", GONE, "@ in params.yaml is empty, and must be 256, since taggers.short reads it"),
+        ("taggers__fcn", FCN | {"weights": WEIGHTS | {"sha265": "x"}}, "@.weights.sha265 in params.yaml is not known; do you"),
+        ("taggers__fcn", FCN | {"weights": WEIGHTS | {"sha256": "x"}}, "@.weights.sha256 in params.yaml is 'x', and must be"),
+        ("taggers__fcn", FCN | {"weights": {"path": "/x.pth"}}, "@.weights.sha256 is missing in params.yaml"),
+        ("taggers__fcn", FCN | {"weights": "/x.pth"}, "@.weights in params.yaml is '/x.pth', and must be a table of path"),
+        ("taggers__fcn", FCN | {"network": "fnc"}, "there is no pipelines/models/taggers/fnc.py; do you mean fcn?"),
+        ("taggers__fcn", FCN | {"recipe": "modern"}, "recipe 'modern' trains, and published weights are taken as they are"),
+        ("taggers__fcn", FCN | {"width": 0.5}, "@.width in params.yaml is not known: there is network"),
+        ("taggers__fcn", FCN | {"reads": "log_mel"}, "n_mels in params.yaml is 128, and must be 96, since taggers.fcn reads"),
         ("report__excerpt", 6, "@ in params.yaml is not known; do you mean excerpt_s?"),
         ("report", GONE, "@ is missing in params.yaml, and must be a table of excerpt_s"),
     ],
@@ -245,15 +262,13 @@ def test_what_may_be_left_out(tmp_path):
     assert "devices" not in loaded(tmp_path, training__devices=GONE)["training"]
     assert loaded(tmp_path, alerts={"email": {"to": "a@example.org"}})["alerts"], "the environment names the server"
     mine = {"mine": MINE | {"follow_links": True}, "g": GTZAN, "j": JAMENDO | {"archives": [0, 99]}, "m": MAGNATAGATUNE}
-    assert set(
-        loaded(tmp_path, datasets=RECIPE["datasets"] | mine, taggers__published={"fcn": WEIGHTS})["datasets"]
-    ) > set(mine)
+    assert set(loaded(tmp_path, datasets=RECIPE["datasets"] | mine, taggers__fcn=FCN)["datasets"]) > set(mine)
 
 
 def test_a_file_of_ones_own_is_known(tmp_path, monkeypatch):
     """With one line for all constants, and a function that it has from another module."""
     for path, text in {
-        "models/taggers/mine.py": "INPUT, CHUNK = 'waveform', 16_000\ndef create(n_tags, width): ...",
+        "models/taggers/mine.py": "READS, CHUNK = {'waveform': {}}, 16_000\ndef create(n_tags, width): ...",
         "datasets/mine.py": "from pipelines.datasets.scores import build, clips\nOPTIONS = ('n',)",
         "datasets/sources/x.py": "",
         "features/mine.py": "def compute(y, sample_rate, hop): ...",
@@ -264,11 +279,11 @@ def test_a_file_of_ones_own_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "PROJECT", tmp_path)
     changes = {
         "datasets": {"scores": GTZAN | {"module": "mine", "n": [1]}},
-        "features": {"mine": {"hop": 3}, "pooled": {}, "log_mel": {}},
+        "features": {"mine": {"hop": 3}, "pooled": {}, "waveform": {}},
         "baselines": {"mine": {"anything": 1}},
-        "taggers": {"log_mel": {}, "waveform": {"mine": {"recipe": "modern", "width": 1}}, "published": {}},
+        "taggers": {"mine": MODERN | {"network": "mine", "reads": "waveform"}},
     }
-    for name in ("pooled", "log_mel"):
+    for name in ("pooled", "waveform"):
         (tmp_path / f"pipelines/features/{name}.py").touch()
     assert loaded(tmp_path, **changes)
     for key, value in (("datasets__scores__m", 1), ("features__mine__hopp", 1), ("features__mine", {})):
@@ -300,7 +315,8 @@ def test_rules_know_what_the_code_knows():
     ):
         assert rule[0].split(" or ") == list(known)
     assert recipes.OF_A_PHASE == learning.OF_A_PHASE
-    assert set(published.WANTED) | {"architecture"} == set(learning.PUBLISHED)
+    assert recipes.OF_THE_NETWORK == (*learning.NETWORK, "width")
+    assert set(published.WANTED) == set(learning.WEIGHTS)
     assert set(policy.DEFAULTS) == set(rules.LEFT_OUT["retention"])
     names = code.with_name(dataset_rules.FOLDER, "clips")
     assert set(names) == set(dataset_rules.OPTIONS)

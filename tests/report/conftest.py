@@ -23,8 +23,8 @@ from pipelines.core.tables import read_table, write_table
 from pipelines.evaluation import clustering
 from pipelines.features import log_mel
 from pipelines.metrics import tagging
-from pipelines.report import page, state
-from pipelines.stages import report
+from pipelines.report import dataset_page, front, state
+from pipelines.stages import page, report
 
 RATE = 16_000
 HOSTILE = "<script>alert(\"1\")</script> & 'Übung' ☃ </title>"
@@ -47,8 +47,8 @@ SETTINGS = {
         "modern": {"phases": [{"optimizer": "adamw", "learning_rate": 0.001, "epochs": 3}], "precision": "auto"}
     },
     "taggers": {
-        "log_mel": {"short": {"recipe": "modern", "width": 0.25, "epochs": 3}},
-        "waveform": {"sample": {"recipe": "modern", "width": 0.5, "epochs": 3}},
+        "short": {"network": "short", "reads": "log_mel", "recipe": "modern", "width": 0.25, "epochs": 3},
+        "sample": {"network": "sample", "reads": "waveform", "recipe": "modern", "width": 0.5, "epochs": 3},
     },
     "baselines": {"pooled_pca": {"dimensions": 4, "seed": 3}},
     "training": {"dataset": "scores", "seed": 5},
@@ -188,7 +188,7 @@ def _write_taggers(clips: pd.DataFrame) -> None:
             **{"epochs": 3, "best epoch": 2, "validation ROC-AUC": 0.71, "precision": "32-true", "parameters": 1234},
             **{"recipe": "modern", "device": "CPU"},
         }
-        config = {"name": name, "width": 0.25, "tags": tags, "input": "log_mel", "chunk": 59049, "dataset": "scores"}
+        config = {"name": name, "width": 0.25, "tags": tags, "reads": "log_mel", "chunk": 59049, "dataset": "scores"}
         config |= {"clips": {"train": 12, "validation": 8}, "training": {"monitor": "roc_auc"}, "figures": figures}
         write_json(folder / "config.json", config)
         rows = [f"{epoch},{0.7 / epoch:.6f},{0.6 + 0.05 * epoch:.6f},{0.3 + 0.05 * epoch:.6f}" for epoch in (1, 2, 3)]
@@ -317,24 +317,33 @@ def laid_out(tmp_path_factory):
     return folder
 
 
+def make_pages() -> dict[str, Path]:
+    """Run the stages that make pages in the working folder; "front" or the dataset -> its page."""
+    for name in ("scores", "mine"):
+        page.main(name)
+    report.main()
+    return {"front": Path(report.PAGE).absolute()} | {
+        name: (page.PAGES / f"{name}.html").absolute() for name in ("scores", "mine")
+    }
+
+
 @pytest.fixture(scope="session")
-def page_made(laid_out):
+def pages_made(laid_out):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(laid_out)
-        report.main()
-    return laid_out / report.PAGE
+        return make_pages()
 
 
 @pytest.fixture(scope="session")
-def page_read(page_made):
-    return read(page_made.read_text(encoding="utf-8"))
+def pages_read(pages_made):
+    return {name: read(path.read_text(encoding="utf-8")) for name, path in pages_made.items()}
 
 
 @pytest.fixture
-def seen(page_read, laid_out, monkeypatch):
-    """The page of the project as laid out, read; the project is the working folder, to be left as it is."""
+def seen(pages_read, laid_out, monkeypatch):
+    """The pages of the project as laid out, read; the project is the working folder, to be left as it is."""
     monkeypatch.chdir(laid_out)
-    return page_read
+    return pages_read
 
 
 @pytest.fixture
@@ -357,7 +366,14 @@ def lay_out_in(monkeypatch):
     return make
 
 
+def rendered(name: str = "scores") -> Reader:
+    """A page of the project in the working folder: of a dataset, or "front"."""
+    if name == "front":
+        return read(front.render(state.read())[0])
+    return read(dataset_page.render(state.read({name}), name)[0])
+
+
 @pytest.fixture
 def render():
-    """`render() -> Reader` of the page of the project in the working folder."""
-    return lambda: read(page.render(state.read())[0])
+    """`render(name) -> Reader`, as `rendered`."""
+    return rendered

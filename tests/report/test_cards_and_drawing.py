@@ -13,7 +13,7 @@ CONFIG = {
     "name": "short",
     "dataset": "scores",
     "width": 0.25,
-    "input": "log_mel",
+    "reads": "log_mel",
     "chunk": 59049,
     "tags": ["style:reel", "style:polka"],
     "clips": {"train": 350, "validation": 82},

@@ -1,4 +1,4 @@
-"""The report in a browser, where labels, file names, classes, reasons and parameters were chosen to be more than text."""
+"""A study's page in a browser, where labels, file names, classes, reasons and parameters were chosen to be more than text."""
 
 import pandas as pd
 import pyarrow as pa
@@ -9,7 +9,7 @@ import yaml
 
 from pipelines.core.manifest import MANIFEST, QUARANTINE
 from pipelines.core.tables import read_table, write_table
-from pipelines.stages import report
+from pipelines.stages import page as page_stage
 from report.test_browser import browser, look
 
 __all__ = ["browser", "look"]  # fixtures
@@ -53,16 +53,16 @@ def evil(project):
 
 @pytest.mark.system
 def test_words_stay_words(evil, look):
-    report.main()
-    page = look(evil / report.PAGE, viewport={"width": 1280, "height": 900})
+    page_stage.main("scores")
+    page = look(evil / "reports/pages/scores.html", viewport={"width": 1280, "height": 900})
     assert page.locator("img[src='x'], .planted").count() == 0
-    for button in page.locator("details summary").all()[:20]:
+    for button in page.locator("details summary:visible").all()[:20]:
         button.click()
     for play in page.locator("article button.play").all()[:3]:
         play.click()
-    box = page.locator(".dataset svg.map").first
+    box = page.locator("svg.map").first
     box.scroll_into_view_if_needed()
-    x, y = page.evaluate("document.querySelector('.dataset svg.map').pixels[5]")
+    x, y = page.evaluate("document.querySelector('svg.map').pixels[5]")
     place = box.bounding_box()
     page.mouse.move(place["x"] + x, place["y"] + y)
     assert EVIL in page.locator(".tip").inner_text()

@@ -7,7 +7,10 @@ from markupsafe import escape
 from pipelines.core.files import write_json
 from pipelines.core.tables import write_table
 from pipelines.evaluation import neighbours as nearest
-from pipelines.report import neighbours, page, state
+from pipelines.report import players, state
+from pipelines.report.context import Study
+from pipelines.report.sections import neighbours
+from report.conftest import rendered
 
 NAMES = ("short", "sample", "pooled_pca")
 
@@ -34,14 +37,12 @@ def write_neighbours():
 
 
 def section(n=4, max_players=100):
-    """(dataset, what the template draws, rows with a player)."""
-    from pipelines.report import players
-    from pipelines.report.lineage import Lineage
-
+    """(dataset, the panes, rows with a player)."""
     dataset = state.read().datasets["scores"]
-    queries = neighbours.queries(dataset, n)
-    audible = players.playable(dataset, max_players, neighbours.heard(dataset, queries))
-    return dataset, neighbours.section(dataset, list(NAMES), queries, audible, Lineage({})), audible
+    queries = players.queries(dataset, n)
+    audible = players.playable(dataset, max_players, players.near(dataset, queries))
+    study = Study(dataset, {}, list(NAMES), [], queries, audible)
+    return dataset, neighbours.panes(study), audible
 
 
 def test_cards_are_the_studys_nearest(project):
@@ -49,8 +50,8 @@ def test_cards_are_the_studys_nearest(project):
     dataset, found, _ = section()
     ids = dataset.clips.loc[dataset.scored, "clip_id"].tolist()
     clips = dataset.clips.set_index("clip_id")
-    assert [pane["name"] for pane in found["panes"]] == list(NAMES)
-    for pane in found["panes"]:
+    assert [pane["name"] for pane in found] == list(NAMES)
+    for pane in found:
         queries = [ids[card["clip"]] for card in pane["cards"]]
         assert clips.loc[queries, "target_style"].nunique() == 4  # one of each class
         for card, query in zip(pane["cards"], queries, strict=True):
@@ -72,9 +73,7 @@ def test_what_is_shown_can_be_heard(project):
         ids = dataset.clips.loc[dataset.scored, "clip_id"].tolist()
         heard = set(dataset.clips.loc[audible, "clip_id"])
         assert len(audible) == max_players
-        shown = [
-            n for pane in (found or {"panes": []})["panes"] for card in pane["cards"] for n in (card, *card["near"])
-        ]
+        shown = [n for pane in found for card in pane["cards"] for n in (card, *card["near"])]
         assert {ids[one["clip"]] for one in shown} <= heard
         assert shown or max_players < 8  # the four queries come first
 
@@ -84,8 +83,8 @@ def test_the_page_holds_them_and_no_study_no_section(project, render):
     write_neighbours()
     seen = render()
     assert "What sounds alike" in seen.text and "data/study/scores" in {mark.get("data-path") for mark in seen.marks}
-    html = page.render(state.read())[0]
-    for pane in section(n=2)[1]["panes"]:
+    html = rendered("scores").html
+    for pane in section(n=2)[1]:
         for card in pane["cards"]:
             for one in (card, *card["near"]):
                 assert f'<button data-clip="{one["clip"]}">{escape(one["title"])}</button>' in html

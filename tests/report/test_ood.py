@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.core import training_clips
 from pipelines.core.files import write_json
 from pipelines.core.tables import write_table
 from pipelines.evaluation import ood as measure
-from pipelines.report import ood, page, state
+from pipelines.report.sections import ood
 from pipelines.stages.ood import PLACES
-from report.conftest import HOSTILE, LABELS, STYLES, read
+from report.conftest import HOSTILE, LABELS, STYLES, rendered
 from report.test_page import shown, texts
 
 NAMES = ("short", "sample", "pooled_pca")
@@ -55,6 +56,9 @@ def write_ood(reason=""):
                 rows = {"clip_id": clips, "side": side, "embedding": name, "method": method, "x": x, "y": y}
                 places.append(pd.DataFrame(rows))
     write_json("data/ood/mine/scores.json", found)
+    clips = pd.DataFrame({"clip_id": [f"scores{i:02d}" for i in range(40)], "group": "work", "role": "reference"})
+    clips["target_style"] = [STYLES[i % 4] for i in range(40)]
+    write_table(clips, "data/space/clips.parquet", training_clips.CLIPS)
     empty = PLACES.empty_table().to_pandas()
     write_table(pd.concat(places) if places else empty, "data/ood/mine/places.parquet", PLACES)
     return found
@@ -63,7 +67,7 @@ def write_ood(reason=""):
 @pytest.fixture
 def seen_ood(project):
     found = write_ood()
-    return found, read(page.render(state.read())[0])
+    return found, rendered("mine")
 
 
 def test_tables_equal_the_file(seen_ood):
@@ -148,10 +152,10 @@ def test_many_classes_make_no_rainbow_and_no_wide_table(project):
 
 def test_nothing_to_place_is_a_sentence(project):
     write_ood(reason="nothing was left out of training")
-    seen = read(page.render(state.read())[0])
+    seen = rendered("mine")
     assert "Nothing is placed: nothing was left out of training." in " ".join(seen.text.split())
     assert not [table for table in seen.tables if table["attributes"].get("data-table") == "ood"]
 
 
 def test_before_the_stage_ran_there_is_no_section(project):
-    assert "Seen from" not in read(page.render(state.read())[0]).text
+    assert "Seen from" not in rendered("mine").text

@@ -125,10 +125,10 @@ def test_excerpts_are_the_middle_of_the_clip(project):
 
 
 def test_links_are_quoted():
-    assert players.link("data/raw/a b/#1?.wav") == "../data/raw/a%20b/%231%3F.wav"
-    assert players.link('/my "music"/ü.wav', outside=True) == "file:///my%20%22music%22/%C3%BC.wav"
-    assert players.link('/my "music"/ü.wav') == ""
-    assert players.link("javascript:alert(1)").startswith("../")
+    assert players.link("data/raw/a b/#1?.wav", "../../") == "../../data/raw/a%20b/%231%3F.wav"
+    assert players.link('/my "music"/ü.wav', "../", outside=True) == "file:///my%20%22music%22/%C3%BC.wav"
+    assert players.link('/my "music"/ü.wav', "../") == ""
+    assert players.link("javascript:alert(1)", "../").startswith("../")
 
 
 def test_piano_roll_draws_each_sounding_note():
@@ -163,6 +163,20 @@ def test_ticks_are_round_and_inside():
     assert charts.ticks(12.3, 18.3, 6) == [13, 14, 15, 16, 17, 18]
     assert charts.ticks(3, 3) == [3]
     assert charts.percent(2) == "100.00%"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 1, [0, 0.25, 0.5, 0.75, 1]),
+        (0, 2.08, [0, 1, 2, 3, 4]),
+        (-3.5, 0, [-4, -3, -2, -1, 0]),
+        (0, 0, [0, 1, 2, 3, 4]),
+        (-0.2, 9.7, [-5, 0, 5, 10, 15]),
+    ],
+)
+def test_quarters_are_round_and_hold_both_ends(low, high, wanted):
+    assert charts.quarters(low, high) == wanted
 
 
 def test_line_chart_escapes_and_survives_one_epoch():

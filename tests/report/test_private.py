@@ -53,7 +53,7 @@ def lies_in(project, folder, title):
 
 def _own(settings, folder):
     settings["datasets"]["mine"] = {"module": "folder", "path": str(folder)}
-    settings["taggers"]["published"] = {"fcn": {"path": str(Path.home() / "weights/fcn.pth")}}
+    settings["taggers"]["fcn_published"] = {"network": "fcn", "weights": {"path": str(Path.home() / "weights/fcn.pth")}}
     return settings
 
 
@@ -67,16 +67,19 @@ def spellings(place):
 @pytest.mark.parametrize("titled", ["relative", "absolute"])
 def test_no_private_folder_is_on_the_page(project, render, home, folder, titled):
     lies_in(project, home / folder, (lambda path: path) if titled == "absolute" else os.path.basename)
-    seen = render()
-    flowing = re.sub(r"\s+", " ", seen.html)
-    for place in (home / folder, home, project, folder.partition("/")[0]):
-        for spelt in spellings(place):
-            assert spelt not in flowing, flowing[flowing.index(spelt) - 200 :][:300]
-    name = os.path.basename(folder)
-    assert f"…/{name}/rock/bad.wav" in seen.text and f"3 of …/{name}, ~/elsewhere and …/project" in seen.text
-    assert f"path: …/{name}" in seen.text and "path: …/fcn.pth" in seen.text
-    assert not any("file:" in address for address in seen.addresses)
-    clips = json.loads(seen.scripts["data"])[1]["clips"]
+    pages = {name: render(name) for name in ("front", "mine")}
+    for seen in pages.values():
+        flowing = re.sub(r"\s+", " ", seen.html)
+        for place in (home / folder, home, project, folder.partition("/")[0]):
+            for spelt in spellings(place):
+                assert spelt not in flowing, flowing[flowing.index(spelt) - 200 :][:300]
+        assert not any("file:" in address for address in seen.addresses)
+    name, text = os.path.basename(folder), {page: seen.text for page, seen in pages.items()}
+    assert f"…/{name}/rock/bad.wav" in text["mine"] and f"3 of …/{name}, ~/elsewhere and …/project" in text["front"]
+    assert (
+        f"path: …/{name}" in text["mine"] and f"path: …/{name}" in text["front"] and "path: …/fcn.pth" in text["front"]
+    )
+    clips = json.loads(pages["mine"].scripts["data"])[0]["clips"]
     assert {clip["href"] for clip in clips} == {""}
     assert clips[0]["title"] == (f"…/{name}/rock/0.wav" if titled == "absolute" else "0.wav")
 
@@ -86,10 +89,10 @@ def test_whole_clips_are_linked_by_path_where_that_is_asked_for(project, render,
     settings = yaml.safe_load((project / "params.yaml").read_text())
     settings["report"]["link_clips"] = True
     (project / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    data = json.loads(render().scripts["data"])
+    data = [json.loads(render(name).scripts["data"])[0] for name in ("scores", "mine")]
     assert data[1]["clips"][0]["href"] == f"file://{quote(str(home / FOLDERS[0]))}/rock/0.wav"
     assert data[0]["clips"][0]["href"].startswith(
-        "../data/raw/scores/"
+        "../../data/raw/scores/"
     )  # of the project's own, with the option and without
 
 
@@ -117,7 +120,8 @@ def test_a_csv_of_files_on_other_disks(project, render, home):
     table = read_table(path, MANIFEST)
     table["path"] = table["title"] = [f"/disk{n % 2}/of ann/{n}.wav" for n in range(len(table))]
     write_table(table, path, MANIFEST)
-    seen = render()
-    assert "/disk0/" not in seen.html and "/disk1/" not in seen.html
-    assert json.loads(seen.scripts["data"])[1]["clips"][1]["title"] == "…/of ann/1.wav"
+    seen = render("mine")
+    for found in (seen, render("front")):
+        assert "/disk0/" not in found.html and "/disk1/" not in found.html
+    assert json.loads(seen.scripts["data"])[0]["clips"][1]["title"] == "…/of ann/1.wav"
     assert read_json("data/records/raw/mine.json")["figures"]["folder"] == str(home / "lists")  # records keep it

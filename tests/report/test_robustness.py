@@ -4,8 +4,7 @@ import numpy as np
 
 from pipelines.core.files import write_json
 from pipelines.evaluation import before_after
-from pipelines.report import page, state
-from report.conftest import HOSTILE, read
+from report.conftest import HOSTILE, rendered
 from report.test_page import shown, texts
 
 NAMES = ("short", "sample", "pooled_pca")
@@ -47,7 +46,7 @@ def signed(value):
 
 def test_tables_equal_the_file(project):
     found = write_robustness()
-    seen = read(page.render(state.read())[0])
+    seen = rendered("scores")
     for measure, records in found["targets"]["style"].items():
         head, *rows, trivial = seen.table(table="robustness", dataset="scores", target="style", measure=measure)
         assert texts(head) == ["embedding", "as they are", "noise, 10 dB", "MP3, 64 kbit/s", HOSTILE]
@@ -80,4 +79,4 @@ def test_tables_equal_the_file(project):
 
 def test_nothing_degraded_no_section(project):
     write_robustness(degradations=[], targets={}, tags={}, moved={}, skipped=[])
-    assert "What is left after" not in page.render(state.read())[0]
+    assert "Noise, MP3, pitch" not in rendered("scores").html

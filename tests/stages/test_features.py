@@ -20,8 +20,9 @@ from pipelines import features
 from pipelines.audio import shards as pcm_shards
 from pipelines.core import cache
 from pipelines.core.shards import Crops, open_shards
-from pipelines.stages import batches
-from pipelines.stages import features as stage
+from pipelines.representations import build as stage
+from pipelines.representations import gpu
+from pipelines.stages import features as command
 from pipelines.stages import manifest as manifest_stage
 
 AUDIO = {
@@ -138,8 +139,8 @@ def test_two_runs_at_once_share_and_agree(tunes, tmp_path):
     index = audio(tunes, tmp_path / "pcm")
     index.to_parquet(tmp_path / "index.parquet")
     code = (
-        "import sys\nfrom pathlib import Path\nimport pandas as pd\nfrom pipelines.stages import features\n"
-        f"features.build(pd.read_parquet(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'mfcc', {settings()!r})\n"
+        "import sys\nfrom pathlib import Path\nimport pandas as pd\nfrom pipelines.representations import build\n"
+        f"build.build(pd.read_parquet(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'mfcc', {settings()!r})\n"
     )
     outs = [tmp_path / "first", tmp_path / "second"]
     runs = [
@@ -157,7 +158,7 @@ def test_a_killed_run_goes_on_from_the_clips_it_had_finished(tunes, tmp_path):
     index.to_parquet(tmp_path / "index.parquet")
     code = (
         "import os, signal, sys\nfrom pathlib import Path\nimport pandas as pd\nfrom pipelines.features import tempo\n"
-        "from pipelines.stages import features\n"
+        "from pipelines.representations import build\n"
         "real, seen = tempo.compute, []\n"
         "def dying(*arguments, **parameters):\n"
         "    seen.append(0)\n"
@@ -165,7 +166,7 @@ def test_a_killed_run_goes_on_from_the_clips_it_had_finished(tunes, tmp_path):
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return real(*arguments, **parameters)\n"
         "tempo.compute = dying\n"
-        f"features.build(pd.read_parquet(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'tempo', {settings()!r})\n"
+        f"build.build(pd.read_parquet(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'tempo', {settings()!r})\n"
     )
     command = [sys.executable, "-c", code, tmp_path / "index.parquet", tmp_path / "pcm", tmp_path / "tempo"]
     assert subprocess.run(command, cwd=PROJECT).returncode == -signal.SIGKILL
@@ -183,10 +184,10 @@ DEVICES = [
 def test_batches_on_a_device_give_the_stages_numbers(device, tunes, tmp_path):
     index = audio(tunes, tmp_path / "pcm")
     entry = FEATURES["mfcc"]
-    computed = batches.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}")
+    computed = gpu.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}")
     assert computed == 10
-    assert batches.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}") == 0
-    assert batches.fill(index, tmp_path / "pcm", "tempo", {}, 16_000, device, lambda sha256: f"ab{sha256}") == 0
+    assert gpu.fill(index, tmp_path / "pcm", "mfcc", entry, 16_000, device, lambda sha256: f"ab{sha256}") == 0
+    assert gpu.fill(index, tmp_path / "pcm", "tempo", {}, 16_000, device, lambda sha256: f"ab{sha256}") == 0
     rows, _, _ = compute(index, tmp_path / "pcm", tmp_path / "mfcc", "mfcc", settings())
     read = Crops(tmp_path / "mfcc")
     for clip, row in zip(index.itertuples(), rows.itertuples(), strict=True):
@@ -269,4 +270,4 @@ def test_another_features_wrong_entry_stops_only_that(tunes, tmp_path):
         with pytest.raises(
             SystemExit, match=rf"features\.{name} in params\.yaml, at 16000 Hz: .*({name}|hop_lenght|n_fft)"
         ):
-            stage._checked(name, settings(**wrong))
+            command._checked(name, settings(**wrong))

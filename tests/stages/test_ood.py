@@ -1,5 +1,6 @@
 """Music from elsewhere: what is planted far stands out, what is drawn alike does not, and what is left out nobody heard."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipelines.core.manifest import COPIES, MANIFEST
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED
 from pipelines.report import cards
-from pipelines.stages import ood, space, tagging, train
+from pipelines.stages import compare, ood, score, space, train
 from pipelines.training import history
 
 pytestmark = pytest.mark.filterwarnings("ignore:The number of components is higher")  # of the few made features
@@ -240,9 +241,9 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
 
     def change(document):
         tiny(document)
-        document["taggers"] = {"waveform": {"sample": document["taggers"]["waveform"]["sample"]}}
-        document["taggers"]["waveform"]["sample"].update({"width": 0.05, "epochs": 1, "batch_size": 4})
-        document["tagging"]["n_bootstrap"] = 20
+        document["taggers"] = {"sample": document["taggers"]["sample"]}
+        document["taggers"]["sample"].update({"width": 0.05, "epochs": 1, "batch_size": 4})
+        document["tasks"]["tagging"]["n_bootstrap"] = 20
 
     edit(change)
     n, rng = 24, np.random.default_rng(0)
@@ -262,6 +263,7 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
             rows.append({"clip_id": clip_id, "shard": np.int32(0), "offset": offset, "length": length})
     index = pd.DataFrame(rows).assign(peak=0.5, clipped=0, sha256="x").astype({"shard": "int32"})
     write_table(index, "data/audio/scores/index.parquet", pcm.INDEX)
+    shutil.copytree("data/audio/scores", "data/features/scores/waveform")
     train.main("sample")
     folder = Path("models/tagging/sample")
     config = read_json(folder / "config.json")
@@ -273,6 +275,7 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     scores = pd.DataFrame({"clip_id": clips["clip_id"], "scores": list(rng.random((n, 3), dtype=np.float32))})
     write_table(scores, "data/predictions/tagging/scores/sample.parquet", embeddings.PREDICTIONS)
     write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
-    tagging.main()
+    score.main("sample")
+    compare.main()
     assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
     assert training_clips.left_out(clips, {"style": ["march"]}).sum() == 6

@@ -18,7 +18,7 @@ from pipelines.core.tables import read_table, write_table
 from pipelines.harness import executor
 from pipelines.models import taggers
 from pipelines.ops.settings import load_params
-from pipelines.stages import baseline, cluster, degrade, embed, export, features, robustness, study
+from pipelines.stages import baseline, cluster, degrade, embed, export, features, robustness, study, train
 
 RATE, N = 16_000, 64
 NAMES = ("short", "sample", "pooled_pca", "random_projection")
@@ -69,12 +69,13 @@ def laid_out(tmp_path_factory):
         ).astype({"sample_rate": "int32", "channels": "int32"})
         write_table(clips, "data/manifests/scores.parquet", MANIFEST)
         write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
-        for name in ("log_mel", "pooled"):
+        for name in ("waveform", "log_mel", "pooled"):
             features.main("scores", name)
         for number, name in enumerate(TAGGERS):
             torch.manual_seed(number)
             module, tags = taggers.load_module(name), [f"kind:{one}" for one in CLASSES]
-            told = {"name": name, "width": 0.05, "tags": tags, "input": module.INPUT, "chunk": module.CHUNK}
+            entry = load_params()["taggers"][name]
+            told = {"name": name, "width": 0.05, "tags": tags, **train.what_is_read(entry, module, load_params())}
             taggers.save(module.create(3, 0.05), told, f"models/tagging/{name}")
             export.main(name)
             embed.main("scores", name)

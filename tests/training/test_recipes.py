@@ -10,9 +10,9 @@ from pipelines.training import recipes
 
 def resolve(entry, **recipe):
     settings = load_params()
-    settings["taggers"] = {"log_mel": {"short": entry}}
+    settings["taggers"] = {"short": {"network": "short", "reads": "log_mel", **entry}}
     settings["recipes"]["other"] = {**settings["recipes"]["modern"], **recipe}
-    return recipes.resolve(settings, "log_mel", "short")
+    return recipes.resolve(settings, "short")
 
 
 def test_the_published_recipe():
@@ -53,7 +53,7 @@ def test_devices_share_a_batch_equally(monkeypatch):
     assert on_devices(4, 16)["devices"] == 4 and on_devices("auto", 15)["devices"] == "auto"
     with pytest.raises(SystemExit, match="training.devices in params.yaml is 8: here are 4 cores, and no GPU"):
         on_devices(8, 16)
-    with pytest.raises(SystemExit, match="log_mel.short has a batch_size of 16, which 3 does not divide"):
+    with pytest.raises(SystemExit, match="taggers.short has a batch_size of 16, which 3 does not divide"):
         on_devices(3, 16)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     with pytest.raises(SystemExit, match="training.devices in params.yaml is auto, 3 here, .* which 3 does not divide"):
@@ -62,15 +62,8 @@ def test_devices_share_a_batch_equally(monkeypatch):
         on_devices(4, 16)
 
 
-def test_a_tagger_that_has_no_entry():
-    with pytest.raises(SystemExit, match=r"taggers\.log_mel\.fcn is not in params\.yaml"):
-        recipes.resolve(load_params(), "log_mel", "fcn")
-    with pytest.raises(SystemExit, match=r"taggers\.waveform\.musicnn is not in params\.yaml"):
-        recipes.resolve({"taggers": {"log_mel": {}}}, "waveform", "musicnn")
-
-
 def on_devices(devices, batch_size):
     settings = load_params()
     settings["training"]["devices"] = devices
-    settings["taggers"] = {"log_mel": {"short": {"recipe": "modern", "width": 1.0, "batch_size": batch_size}}}
-    return recipes.resolve(settings, "log_mel", "short")
+    settings["taggers"] = {"short": {"recipe": "modern", "width": 1.0, "batch_size": batch_size}}
+    return recipes.resolve(settings, "short")

@@ -107,7 +107,7 @@ def test_crops_equal_slices_and_short_clips_repeat(tmp_path):
 
 def test_frames_of_a_chunk_are_the_front_ends(tmp_path):
     lay_out(tmp_path / "mel", [70_000], frames=True)
-    clips = chunks.Clips(tmp_path / "mel", 59_049)
+    clips = chunks.Clips(tmp_path / "mel", 59_049, hop=256)
     tagger = taggers.create("short", 2, 0.05)
     assert clips.crop("c0", 3).shape == tuple(tagger.front(torch.zeros(1, 59_049)).shape[1:])
 

@@ -1,4 +1,4 @@
-"""The spectral features in torch, on `(batch, samples)` float32 tensors: one front end for a GPU.
+"""The spectral features in torch and torchaudio, on `(batch, samples)` float32 tensors: one front end for a GPU.
 
 The same filters, padding and definitions as the features of the same names, with the same defaults, and the same
 numbers within 1e-4 of their maximum: the transform is in float32, so that bins 140 dB below a frame's loudest are
@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch.nn.functional import pad as torch_pad
 
+from pipelines.core import torchaudio
 from pipelines.features.kernels import cepstrum, mel
 from pipelines.features.kernels import chroma as chroma_kernel
 from pipelines.features.kernels import stft as stft_kernel
@@ -149,8 +150,9 @@ def _spectrum(
     """Complex `(batch, n_frames, 1 + n_fft // 2)`."""
     pad = n_fft // 2 if pad is None else pad
     window = torch.from_numpy(stft_kernel.window(n_fft)).to(y.device)
+    spectrogram = torchaudio.load().functional.spectrogram
     padded = _padded(y, pad, mode)
-    return torch.stft(padded, n_fft, hop_length, window=window, center=False, return_complex=True).transpose(1, 2)
+    return spectrogram(padded, 0, window, n_fft, hop_length, n_fft, power=None, normalized=False, center=False).mT
 
 
 def _power(
@@ -177,7 +179,7 @@ def _padded(y: torch.Tensor, pad: int, mode: str) -> torch.Tensor:
 
 
 def _decibel(power: torch.Tensor) -> torch.Tensor:
-    return 10 * power.clamp(min=1e-10).log10()
+    return torchaudio.load().functional.amplitude_to_DB(power, 10.0, 1e-10, 0.0)
 
 
 @lru_cache

@@ -5,15 +5,11 @@ dataset, `reference` the rows that may be fitted on (its train clips, or all whe
 where music from elsewhere is placed in its space). What a clip becomes follows from it and `reference` alone.
 """
 
-import importlib
 from types import ModuleType
+
+from pipelines.core import plugins
 
 
 def load(name: str) -> ModuleType:
-    """The file of baseline `name`. Raises `ValueError` naming the file to write where there is none."""
-    try:
-        return importlib.import_module(f"pipelines.models.baselines.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"pipelines.models.baselines.{name}":
-            raise
-        raise ValueError(f"no baseline {name!r}: write pipelines/models/baselines/{name}.py") from error
+    """The file of baseline `name`. Raises `ValueError` as `plugins.load` does."""
+    return plugins.load("baseline", "pipelines/models/baselines", name, "embed")

@@ -1,12 +1,13 @@
 """Music taggers of the literature, one file each (Won et al. 2020, arXiv 2006.00751, compares them).
 
-A tagger's file has `INPUT` (what is read from shards: "log_mel", the cached feature, or "waveform"), `FRONT` (what its front
-end makes of sound: "log_mel" of `N_MELS` bands, "power" or "waveform", see `models/fronts.py`), `CHUNK` (samples at 16 kHz it was
-designed for) and `create(n_tags, width)`, which returns an `nn.Module` with
+A tagger's file has `READS` (the representations it can be trained on -> the parameters they must have in params.yaml: features
+of frames, with their `hop_length`, and "waveform"), `FRONT` (what its front end makes of sound: a feature that it reads,
+"power" or "waveform", see `inference/fronts.py`), `CHUNK` (samples at 16 kHz it was designed for) and `create(n_tags, width)`,
+which returns an `nn.Module` (`layers.Tagger` has the first) with
 
 `forward(waveform (batch, samples) float32) -> (probabilities (batch, n_tags), embedding (batch, d))`
-`front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, which the log-mel in shards equals
-where `INPUT` is "log_mel", or the waveform itself
+`front(waveform) -> features`: the fixed front end; time-major `(batch, frames, bands)`, as shards of that representation hold
+them, or the waveform itself. A tagger that does not read the waveform has none, and `FRONT` is what it reads
 `classify(features) -> (logits (batch, n_tags), embedding (batch, d))`: everything that is trained
 
 so that training can start from cached features, users from sound, and `classify` can be exported for any batch (sizes are
@@ -15,7 +16,6 @@ so that training can start from cached features, users from sound, and `classify
 buffer with `persistent=False`.
 """
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -25,32 +25,32 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pipelines.core import files
+from pipelines.core import files, plugins
 
 SAMPLE_RATE = 16_000
 MAX_TAGS, MAX_WIDTH = 100_000, 4  # what a config may ask for: memory is taken by its word, before weights are seen
 
 
 def load_module(name: str) -> ModuleType:
-    """The file of tagger `name`. Raises `ValueError` naming the file to write where there is none, or none with a `create`."""
-    try:
-        module = importlib.import_module(f"pipelines.models.taggers.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"pipelines.models.taggers.{name}":
-            raise
-        module = None
-    if not hasattr(module, "create"):
-        raise ValueError(f"no tagger {name!r}: write pipelines/models/taggers/{name}.py (see its neighbours)")
-    return module
+    """The file of network `name`. Raises `ValueError` as `plugins.load` does."""
+    return plugins.load("tagger", "pipelines/models/taggers", name, "create")
 
 
 def create(name: str, n_tags: int = 50, width: float = 1.0) -> nn.Module:
     """An untrained tagger, randomly initialised by torch's global generator, its images stored channels last.
 
     The weights ask for that layout, because a spectrogram of one channel has both, and the layout asked of it is lost at the
-    first batch norm. CPUs convolve and pool it faster: a training step of fcn in bf16 takes two thirds of the time.
+    first batch norm. CPUs convolve and pool it faster: a training step of fcn in bf16 takes two thirds of the time, one of sample
+    half of it.
     """
-    return load_module(name).create(n_tags, width).to(memory_format=torch.channels_last)
+    network = load_module(name).create(n_tags, width).to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(
+            module, nn.Conv1d
+        ):  # `.to` leaves three dimensions as they are, and `contiguous` a single channel
+            last = module.weight.data.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+            module.weight.data = last.transpose(1, 2)
+    return network
 
 
 def load_published(name: str, path: str | os.PathLike) -> nn.Module:

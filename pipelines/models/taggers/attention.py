@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from pipelines.models.taggers.layers import MelSpectrogram, Residual2d, as_image, channels
+from pipelines.models.taggers.layers import MelSpectrogram, Residual2d, Tagger, as_image, channels
 
-INPUT = "log_mel"
+READS = {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 128}, "waveform": {}}
 FRONT = "log_mel"
 CHUNK = 240_000
-N_MELS = 128
+N_MELS = READS["log_mel"]["n_mels"]
 N_HEADS, N_LAYERS = 8, 2
 DROPOUT, ATTENTION_DROPOUT = 0.4, 0.5
 EPSILON = 1e-12  # of layer norm, BERT's
@@ -56,7 +56,7 @@ class TransformerLayer(nn.Module):
         return self.output(gelu(self.intermediate["dense"](x)), x)
 
 
-class Attention(nn.Module):
+class Attention(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         # a head's share of the channels is whole
@@ -86,10 +86,6 @@ class Attention(nn.Module):
             x = layer(x)
         embedding = torch.tanh(self.pooler["dense"](x[:, 0]))
         return self.dense(self.dropout(embedding)), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

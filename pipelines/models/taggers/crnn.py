@@ -3,18 +3,17 @@
 394,100 parameters at width 1 with 50 tags; the embedding is the GRU's last step (32).
 """
 
-import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
+from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, Tagger, as_image, channels
 
-INPUT = "waveform"
+READS = {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 96}, "waveform": {}}
 FRONT = "log_mel"
 CHUNK = 464_000
-N_MELS = 96
+N_MELS = READS["log_mel"]["n_mels"]
 
 
-class ConvolutionalRecurrent(nn.Module):
+class ConvolutionalRecurrent(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n, hidden = channels(64, width), channels(32, width)
@@ -37,10 +36,6 @@ class ConvolutionalRecurrent(nn.Module):
         steps, _ = self.layer5(x.squeeze(2).transpose(1, 2))
         embedding = steps[:, -1]
         return self.dense(self.dropout(embedding)), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

@@ -3,19 +3,18 @@
 447,732 parameters at width 1 with 50 tags; the embedding is layer5 (64), a single place in time and frequency.
 """
 
-import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
+from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, Tagger, as_image, channels
 
-INPUT = "waveform"
+READS = {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 96}, "waveform": {}}
 FRONT = "log_mel"
 CHUNK = 464_000
-N_MELS = 96
+N_MELS = READS["log_mel"]["n_mels"]
 POOLING = [(2, 4), (2, 4), (2, 4), (3, 5), (4, 4)]  # (bands, frames): 96 x 1813 becomes 1 x 1
 
 
-class FullyConvolutional(nn.Module):
+class FullyConvolutional(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n = channels(64, width)
@@ -36,10 +35,6 @@ class FullyConvolutional(nn.Module):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = x.amax(dim=(2, 3))
         return self.dense(self.dropout(embedding)), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

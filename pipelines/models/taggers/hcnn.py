@@ -7,9 +7,9 @@ quality `bw_Q`. 3,631,551 parameters at width 1 with 50 tags; the embedding is d
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import N_FFT, Conv2d, PooledResidual2d, Spectrogram, channels
+from pipelines.models.taggers.layers import N_FFT, Conv2d, PooledResidual2d, Spectrogram, Tagger, channels
 
-INPUT = "waveform"
+READS = {"waveform": {}}
 FRONT = "power"
 CHUNK = 80_000
 N_HARMONICS = 6
@@ -43,7 +43,7 @@ class HarmonicSpectrogram(nn.Module):
         return decibel.unflatten(2, (N_HARMONICS, -1)).permute(0, 2, 3, 1)
 
 
-class Harmonic(nn.Module):
+class Harmonic(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n = channels(128, width)
@@ -70,10 +70,6 @@ class Harmonic(nn.Module):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = self.dense1(x.amax(dim=(2, 3)))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, as_image, channels, over_time
+from pipelines.models.taggers.layers import Conv1d, MelSpectrogram, Tagger, as_image, channels, over_time
 
-INPUT = "waveform"
+READS = {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 96}, "waveform": {}}
 FRONT = "log_mel"
 CHUNK = 48_000
-N_MELS = 96
+N_MELS = READS["log_mel"]["n_mels"]
 
 
 class Tall(nn.Module):
@@ -48,7 +48,7 @@ class Long(nn.Module):
         return torch.relu(self.bn(over_time(self.conv, x.mean(dim=2, keepdim=True))))
 
 
-class Musicnn(nn.Module):
+class Musicnn(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         tall, long, n, dense = (channels(published, width) for published in (204, 51, 64, 200))
@@ -78,10 +78,6 @@ class Musicnn(nn.Module):
         x = torch.cat([heard, first, second, third], dim=1)
         embedding = self.dense1(torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

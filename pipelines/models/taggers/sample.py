@@ -3,17 +3,16 @@
 1,869,874 parameters at width 1 with 50 tags; the embedding is layer11 (512).
 """
 
-import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import Conv1d, channels
+from pipelines.models.taggers.layers import Conv1d, Tagger, channels
 
-INPUT = "waveform"
+READS = {"waveform": {}}
 FRONT = "waveform"
 CHUNK = 59_049
 
 
-class SampleLevel(nn.Module):
+class SampleLevel(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n = channels(128, width)
@@ -34,10 +33,6 @@ class SampleLevel(nn.Module):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = x.amax(dim=(2, 3))
         return self.dense(self.dropout(embedding)), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

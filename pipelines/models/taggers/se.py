@@ -6,9 +6,9 @@
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import channels, over_time
+from pipelines.models.taggers.layers import Tagger, channels, over_time
 
-INPUT = "waveform"
+READS = {"waveform": {}}
 FRONT = "waveform"
 CHUNK = 59_049
 
@@ -38,7 +38,7 @@ class Block(nn.Module):
         return self.pool(torch.relu(around + y * weight[:, :, None, None]))
 
 
-class SqueezeExcitation(nn.Module):
+class SqueezeExcitation(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n = channels(128, width)
@@ -61,10 +61,6 @@ class SqueezeExcitation(nn.Module):
             x = self.get_submodule(f"layer{layer}")(x)
         embedding = self.dense1(x.amax(dim=(2, 3)))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

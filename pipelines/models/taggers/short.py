@@ -6,15 +6,15 @@
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, as_image, channels
+from pipelines.models.taggers.layers import Conv2d, MelSpectrogram, Tagger, as_image, channels
 
-INPUT = "log_mel"
+READS = {"log_mel": {"n_fft": 512, "hop_length": 256, "n_mels": 128}, "waveform": {}}
 FRONT = "log_mel"
 CHUNK = 59_049
-N_MELS = 128
+N_MELS = READS["log_mel"]["n_mels"]
 
 
-class ShortChunk(nn.Module):
+class ShortChunk(Tagger):
     def __init__(self, n_tags: int, width: float):
         super().__init__()
         n = channels(128, width)
@@ -38,10 +38,6 @@ class ShortChunk(nn.Module):
         embedding = self.dense1(x.amax(dim=(2, 3)))
         logits = self.dense2(self.dropout(torch.relu(self.bn(embedding))))
         return logits, embedding
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        logits, embedding = self.classify(self.front(waveform))
-        return torch.sigmoid(logits), embedding
 
 
 def create(n_tags: int = 50, width: float = 1.0) -> nn.Module:

@@ -16,6 +16,7 @@ from pipelines.ops.lineage.revision import LineageError, Revision, listing
 from pipelines.report import cards
 
 SCORES = ("reports/tagging.json", "reports/clustering.json")
+RUN_SCORES, RUNS = ("reports/scores.json",), "models/runs/"
 USE = """To tag and to embed music like what it was trained on, for study, teaching and search in a collection, where a person
 looks at what comes out. Not to decide about people, their rights or their pay; and on other music only beside the figures of
 `reports/ood.json` and `reports/robustness.json`, which say how far it can be trusted there."""
@@ -43,6 +44,11 @@ def _training(revision: Revision, path: str, name: str) -> str:
     if text := revision.data(f"{path}/README.md"):
         return text.decode().strip()
     try:
+        if path.startswith(RUNS):
+            about, scores = (
+                json.loads(revision.data(f"data/scores/{name}/{part}.json")) for part in ("about", "scores")
+            )
+            return cards.of_run(name, about, scores).strip()
         config = json.loads(revision.data(f"{path}/config.json") or b"null")
         history = (revision.data(f"{path}/history.csv") or b"").decode().splitlines()
         return cards.written(name, config, list(csv.DictReader(history))).strip()
@@ -71,7 +77,8 @@ def _data(revision: Revision, found: dict, stage: dict) -> Iterator[str]:
 
 def _metrics(revision: Revision, path: str) -> Iterator[str]:
     """The scores of the model at `path` in the reports made from it; other reports are named."""
-    name, there = PurePosixPath(path).name, [file for file in SCORES if file in revision.graph.maker]
+    name, files = PurePosixPath(path).name, RUN_SCORES if path.startswith(RUNS) else SCORES
+    there = [file for file in files if file in revision.graph.maker]
     own = [file for file in there if revision.graph.made_from(file, path, listing)]
     contents = {file: revision.data(file) for file in own}
     away = [file for file in own if contents[file] is None]
@@ -91,14 +98,18 @@ def _metrics(revision: Revision, path: str) -> Iterator[str]:
 
 
 def _scores(value, name: str, prefix: str = "") -> Iterator[tuple[str, float, list, int]]:
-    """(key path, value, interval, n) of each score of a model that has an interval: `<score>_ci95`, or `ci95` right after it."""
+    """(key path, value, interval, n) of each score of a model that has an interval: `<score>_ci95`, `ci95` right after it, or
+    beside `value` in a table of its own."""
     for key, inner in value.items() if isinstance(value, dict) else ():
         path = f"{prefix}{key}"
         if key == name and isinstance(inner, dict):
             names = list(inner)
             for place, field in enumerate(names):
                 score = names[place - 1] if field == "ci95" else field.removesuffix("_ci95")
-                if field.endswith("ci95") and inner[field] and isinstance(inner.get(score), int | float):
+                own = inner[field]
+                if isinstance(own, dict) and own.get("ci95") and "value" in own:
+                    yield f"{path}.{field}.value", own["value"], own["ci95"], own["n"]
+                elif field.endswith("ci95") and inner[field] and isinstance(inner.get(score), int | float):
                     yield f"{path}.{score}", inner[score], inner[field], inner.get("n", "")
         else:
             yield from _scores(inner, name, f"{path}.")

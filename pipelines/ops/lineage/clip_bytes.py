@@ -28,12 +28,11 @@ def places(revision: Revision, rows: list[tuple[str, dict]]) -> list[dict]:
             if files:
                 found.append(_place(f"samples or frames in {folder}", [*files, *_objects(files.values())], purge))
     found += _caches(revision, rows)
-    if "reports/index.html" in revision.graph.maker:
-        excerpt = ["reports/index.html", *_objects([revision.hash("reports/index.html")])]
+    if pages := sorted({page for dataset, _ in rows for page in _pages(revision, dataset)}):
         found.append(
             _place(
                 "perhaps an excerpt to play in the report",
-                excerpt,
+                [*pages, *_objects(map(revision.hash, pages))],
                 "the next run makes a new one; `conservatory prune --withdrawn --yes` then deletes this one from DVC's cache; "
                 "copies elsewhere remain",
             )
@@ -66,15 +65,15 @@ def _former(revision: Revision, rows: list[tuple[str, dict]]) -> tuple[dict[str,
             folders = [(folder, row["clip_id"]) for dataset, row in rows for folder in _sharded(then, dataset)]
         except LineageError:  # its dvc.lock is damaged
             continue
-        trained = False
+        trained = set()
         for folder, clip_id in folders:
             key = (then.hash(folder), clip_id)
             if key not in seen:
                 seen[key] = list(_shards_with(then, folder, clip_id).values())
                 shards_of.setdefault(folder, []).extend(seen[key])
-            trained = trained or bool(seen[key])
-        if trained and "reports/index.html" in then.graph.maker:
-            excerpts.append(then.hash("reports/index.html"))
+            if seen[key]:
+                trained.add(folder.split("/")[2])
+        excerpts += [then.hash(page) for dataset in sorted(trained) for page in _pages(then, dataset)]
     return {folder: list(dict.fromkeys(files)) for folder, files in shards_of.items()}, list(dict.fromkeys(excerpts))
 
 
@@ -135,6 +134,18 @@ def _place(what: str, paths: list[str], purge: str) -> dict:
 
 def _objects(hashes) -> list[str]:
     return [str(object_path(md5)) for md5 in hashes if md5 and object_path(md5).exists()]
+
+
+def _pages(revision: Revision, dataset: str) -> list[str]:
+    """The pages of the report that were made from the dataset's audio."""
+    graph = revision.graph
+    return [
+        out
+        for out, stage in graph.maker.items()
+        if out.startswith("reports/")
+        and out.endswith(".html")
+        and any(f"data/audio/{dataset}" in graph.outputs(dep["path"]) for dep in graph.inputs(stage))
+    ]
 
 
 def _sharded(revision: Revision, dataset: str) -> list[str]:

@@ -12,7 +12,7 @@ from pipelines.ops.lineage.revision import LOCK, Revision, git
 from pipelines.ops.runs import made_by
 
 CHANGED = ("pipelines", "params.yaml", "dvc.yaml", "dvc.lock", "constraints.txt", "reports")
-RAW = "data/raw/"
+RAW, NOTES = "data/raw/", "data/notes/"
 
 
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]
     """(stages that made the target, stage -> the one input of it to follow)."""
     graph = revision.graph
     if target["kind"] == "clip":
-        return [graph.maker[out] for out in graph.outputs(RAW + target["dataset"])], {}
+        return [graph.maker[out] for folder in (RAW, NOTES) for out in graph.outputs(folder + target["dataset"])], {}
     if target["kind"] in ("code", "parameter"):
         return [], {}
     roots = list(dict.fromkeys(graph.maker[out] for out in graph.outputs(target["path"])))
@@ -187,9 +187,9 @@ def _hash(revision: Revision, target: dict) -> str | None:
 
 
 def _datasets(stages: dict[str, dict]) -> list[str]:
-    """The datasets whose raw music the trace leads to."""
+    """The datasets whose raw music, and the corpora whose notes the trace leads to."""
     outs = [out["path"] for stage in stages.values() for out in stage["outputs"]]
-    return [path[len(RAW) :] for path in outs if path.startswith(RAW)]
+    return [path[len(folder) :] for folder in (RAW, NOTES) for path in outs if path.startswith(folder)]
 
 
 def _source(revision: Revision, dataset: str) -> dict:

@@ -55,12 +55,14 @@ def list_models(
 
 @app.command()
 def register(
-    names: Annotated[list[str] | None, typer.Argument(help="Taggers; by default all that are trained here.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Taggers and runs; by default all that are trained here.")
+    ] = None,
     revision: Annotated[str, typer.Option(help="The commit whose models are registered.")] = "HEAD",
 ) -> None:
     """Register the models of a commit as challengers; `models promote` then decides. Registered versions do not change."""
     with _said(), history.alone(HERE):
-        added, failed, wanted = [], [], names or params.trained_names(load_params())
+        added, failed, wanted = [], [], names or params.model_names(load_params())
         for name in wanted:
             try:
                 version, new = versions.register(HERE, name, revision)

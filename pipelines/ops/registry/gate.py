@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pipelines.core import embeddings, shards, training_clips
 from pipelines.core.chunks import tag_matrix
@@ -20,8 +19,8 @@ from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import read_table
 from pipelines.evaluation import before_after, drift, probes
 from pipelines.metrics import tagging
-from pipelines.metrics.intervals import FEWEST
-from pipelines.ops.registry import objects
+from pipelines.metrics.intervals import FEWEST, equal_passes
+from pipelines.ops.registry import objects, run_gate
 from pipelines.ops.registry.errors import Incomparable, RegistryError
 
 FEW = 5  # clip ids named in a message
@@ -39,6 +38,8 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
     "margin", "holds"}`, unmeasured (guarded metrics that cannot be measured there, or have no interval: see
     `intervals.bootstrap`), drift (`drift.compare` of training clips), or why there is none. Raises `Incomparable` if the test
     sets differ or the challenger's predictions are invalid, and `RegistryError` if files are missing or cannot be read."""
+    if champion.get("task"):
+        return run_gate.compare(project, champion, challenger, options["task_margins"])
     before, after = _clips(project, champion), _clips(project, challenger)
     test = _frozen(before, after, champion, challenger)
     truth, groups = tag_matrix(test, champion["tags"]), test["group"].to_numpy()
@@ -253,15 +254,8 @@ def _judged(name: str, found: dict, margins: dict) -> dict:
         "difference_ci95": [low, high],
         "margin": margin,
         "holds": bool(low > -margin),
-        "equal_passes": _equal_passes(high - low, margin),
+        "equal_passes": equal_passes(high - low, margin),
     }
-
-
-def _equal_passes(width: float, margin: float) -> float:
-    """The probability that an equally good model passes: its difference is about normal around 0, with a deviation from the width
-    of the interval, and the interval's lower end is 1.96 deviations below it."""
-    deviation = width / (2 * 1.96)
-    return float(norm.cdf(margin / deviation - 1.96)) if deviation > 0 else 1.0
 
 
 def _drift(

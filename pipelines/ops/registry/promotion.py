@@ -106,7 +106,7 @@ def _said(reason: str) -> None:
 
 def _at_hand(project: Path, name: str, record: dict) -> None:
     """Raise `RegistryError` unless every file of a version's model is here, or can be fetched, with its registered hash."""
-    out, gone = f"{versions.MODELS}/{name}", cache_references.purged(project)
+    out, gone = versions.model_path(record), cache_references.purged(project)
     folder = record["hashes"][out]
     files = {} if folder in gone else objects.listing(project, folder, out)
     if folder in gone or any(md5 in gone for md5 in files.values()):

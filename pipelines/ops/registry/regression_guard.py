@@ -8,7 +8,7 @@ from pipelines.ops.registry import gate, history
 
 
 def best(events: list[dict], comparison: dict) -> dict[str, dict]:
-    """Metric -> `{"version", "value", "difference"}`: the highest value of any champion, the present one included, on this test
+    """Metric -> `{"version", "value", "difference"}`: the best value of any champion, the present one included, on this test
     set (by its hash), and the challenger's difference to it, as a point estimate.
 
     Only champions since the last decision by a person count (without the gate, or a rollback), which accepts a lower value.
@@ -24,7 +24,7 @@ def best(events: list[dict], comparison: dict) -> dict[str, dict]:
             known.append((then["champion"], event["comparison"]["champion"]))
             if event["event"] == "promoted":
                 known.append((then["challenger"], event["version"]))
-        value, version = max(known, key=lambda pair: pair[0])
+        value, version = max(known, key=lambda pair: _sign(figures) * pair[0])
         found[name] = {"version": version, "value": value, "difference": figures["challenger"] - value}
     return found
 
@@ -38,7 +38,7 @@ def decide(comparison: dict, events: list[dict]) -> tuple[bool, str]:
         f"{name} {comparison['metrics'][name]['challenger']:.4f} against {found['value']:.4f} of version {found['version']}, "
         f"difference {found['difference']:+.4f}, margin {comparison['metrics'][name]['margin']:g}"
         for name, found in comparison["best"].items()
-        if found["difference"] < -comparison["metrics"][name]["margin"]
+        if _sign(comparison["metrics"][name]) * found["difference"] < -comparison["metrics"][name]["margin"]
     ]
     if passed and fallen:
         return False, (
@@ -47,6 +47,10 @@ def decide(comparison: dict, events: list[dict]) -> tuple[bool, str]:
             f"decide yourself: conservatory models promote NAME {comparison['challenger']} --no-gate --reason '...'"
         )
     return passed, why
+
+
+def _sign(figures: dict) -> int:
+    return 1 if figures.get("higher_is_better", True) else -1
 
 
 def _begin(events: list[dict]) -> int:

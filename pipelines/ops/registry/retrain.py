@@ -199,7 +199,7 @@ def _work(project: Path, name: str, lock, say: Callable) -> dict:
     _same_branch(project, plan)  # the branch may have changed meanwhile
     _withdrawn(project, path)
     try:
-        decided = judge(project, params.trained_names(found), commit, options, f"retraining {name}", say)
+        decided = judge(project, params.model_names(found), commit, options, f"retraining {name}", say)
         # after a kill that followed the decision, only the registry has the result
         registered = other_branches.commits(project)
     except RegistryError as error:

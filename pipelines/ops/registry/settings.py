@@ -43,7 +43,7 @@ def options(settings: dict) -> dict:
         raise RegistryError(f"registry.drift in params.yaml names {unknown[0]!r}; known settings: {', '.join(DRIFT)}")
     _numbers(found, NUMBERS, "registry")
     _numbers(drift, DRIFT, "registry.drift")
-    return found
+    return {"task_margins": {}} | found
 
 
 def _numbers(table: dict, least: dict[str, int], where: str) -> None:

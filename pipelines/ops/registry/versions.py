@@ -22,6 +22,7 @@ from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.runs import made_by
 
 MODELS = "models/tagging"
+RUNS = "models/runs"
 NUMBER = Any(int, float)
 MD5 = Match(r"[0-9a-f]{32}(\.dir)?\Z", "should be DVC's hash")
 HASH = Any("", MD5, msg=MD5.msg)
@@ -58,8 +59,13 @@ def load(project: Path, name: str, version: int) -> dict:
     return _record(project, name, version)
 
 
+def model_path(record: dict) -> str:
+    """Where the project keeps the model of a version's record: a tagger, or a run of another task."""
+    return f"{RUNS if record.get('task') else MODELS}/{record['name']}"
+
+
 def _record(project: Path, name: str, version: int) -> dict:
-    hashes = {f"{MODELS}/{name}": MD5, Optional(str): HASH}
+    hashes = Any(*({f"{folder}/{name}": MD5, Optional(str): HASH} for folder in (MODELS, RUNS)))
     schema = Schema({"version": version, "name": name, **RECORD, "hashes": hashes}, required=True, extra=ALLOW_EXTRA)
     file = path(project, name, version)
     return json_files.read(
@@ -87,28 +93,30 @@ def register(project: Path, name: str, revision: str = "HEAD") -> tuple[int, boo
         if stage == DROPPED:
             continue
         known = load(project, name, version)["hashes"]
-        if all(known.get(out) == record["hashes"][out] for out in (f"{MODELS}/{name}", _predictions(record))):
+        if all(known.get(out) == record["hashes"][out] for out in (model_path(record), _predictions(record))):
             return version, False
     version = max(history.stages(events), default=0) + 1
     with atomic(path(project, name, version).with_suffix(".md")) as temporary:
-        if not _card(project, name, record["commit"], temporary):
+        if not _card(project, record, temporary):
             temporary.write_text(
-                f"# {name}\n\nconservatory trace {MODELS}/{name} --rev {record['commit']} --card FILE\n"
+                f"# {name}\n\nconservatory trace {model_path(record)} --rev {record['commit']} --card FILE\n"
             )
     write_json(path(project, name, version), {"version": version, **record})
     history.append(project, name, "registered", version, f"from commit {record['commit'][:12]}")
     return version, True
 
 
-def _card(project: Path, name: str, commit: str, to: Path) -> bool:
+def _card(project: Path, record: dict, to: Path) -> bool:
     """Write the model's card, with licences, metrics and lineage. Returns False if that fails."""
-    trace = ["trace", f"{MODELS}/{name}", "--rev", commit, "--card", str(to.absolute())]
+    trace = ["trace", model_path(record), "--rev", record["commit"], "--card", str(to.absolute())]
     # a separate process: lineage reads the project in the current folder
     done = subprocess.run([sys.executable, "-m", "pipelines.cli", *trace], cwd=project, capture_output=True)
     return done.returncode == 0
 
 
 def _predictions(record: dict) -> str:
+    if record.get("task"):
+        return f"data/scores/{record['name']}"
     return f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
 
 
@@ -122,10 +130,12 @@ def describe(project: Path, name: str, revision: str) -> dict:
     except yaml.YAMLError as error:
         raise RegistryError(f"dvc.lock of {commit[:12]} cannot be read: {' '.join(str(error).split())}") from error
     graph = recipe.Graph(stages)
+    if f"{RUNS}/{name}" in graph.maker:
+        return _described_run(project, name, commit, stages)
     model = f"{MODELS}/{name}"
     trained = recipe.origin(model, stages)
     if trained is None:
-        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith(f"{MODELS}/"))
+        known = sorted(out.split("/")[-1] for out in graph.maker if out.startswith((f"{MODELS}/", f"{RUNS}/")))
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {model}; it has {', '.join(known) or 'no model'}. Train it "
             "(conservatory run) and commit dvc.lock first"
@@ -156,11 +166,41 @@ def describe(project: Path, name: str, revision: str) -> dict:
     }
 
 
+def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict]) -> dict:
+    """The same of a run; `task` is its family, and it has no tags."""
+    graph, model, scored = recipe.Graph(stages), f"{RUNS}/{name}", f"data/scores/{name}"
+    if scored not in graph.maker:
+        raise RegistryError(f"dvc.lock of commit {commit[:12]} has no {scored}: conservatory run, then commit dvc.lock")
+    fitted = recipe.origin(model, stages)
+    config = json.loads(objects.file(project, {model: fitted["data"]}, f"{model}/config.json").read_bytes())
+    return {
+        "name": name,
+        "commit": commit,
+        "task": config["task"],
+        "dataset": config["dataset"],
+        "tags": [],
+        "leave_out": {},
+        "stage": fitted["stage"],
+        "code": fitted["code"],
+        "params": fitted["params"],
+        "metrics": {
+            metric: {"n": found["n"], "value": found["value"], "ci95": found["ci95"]}
+            for metric, found in _report(project, commit, graph, "reports/scores.json", model)
+            .get(config["task"], {})
+            .get(name, {})
+            .items()
+            if found["value"] is not None
+        },
+        "hashes": lineage(stages, [model, scored]),
+        "runs": _runs(project, stages, [model, scored]),
+    }
+
+
 def export(project: Path, record: dict, to: Path) -> None:
     """Copy a version's model into the new folder `to`. `RegistryError` if that exists, or files are missing."""
     if to.exists():
         raise RegistryError(f"{to} exists already; name a new folder")
-    model = f"{MODELS}/{record['name']}"
+    model = model_path(record)
     found = objects.listing(project, record["hashes"][model], model)
     sources = {inside: objects.find(project, md5, f"{model}/{inside}") for inside, md5 in found.items()}
     for inside, source in sources.items():
@@ -188,13 +228,15 @@ def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str,
 
 def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
     """Metric -> n, value, ci95, from the reports in the commit that were made from this model."""
-    scores = _report(project, commit, graph, "reports/tagging.json", name).get(dataset, {}).get(name, {})
+    scores = _report(project, commit, graph, "reports/tagging.json", f"{MODELS}/{name}").get(dataset, {}).get(name, {})
     found = {
         metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
         for metric in ("roc_auc", "pr_auc")
         if metric in scores
     }
-    study = _report(project, commit, graph, "reports/study.json", name).get(dataset, {}).get("targets", {})
+    study = (
+        _report(project, commit, graph, "reports/study.json", f"{MODELS}/{name}").get(dataset, {}).get("targets", {})
+    )
     for target, parts in study.items():
         for probe, records in parts.get("probes", {}).items():
             if name in records:
@@ -207,7 +249,7 @@ def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name
     return found
 
 
-def _report(project: Path, commit: str, graph: recipe.Graph, path: str, name: str) -> dict:
+def _report(project: Path, commit: str, graph: recipe.Graph, path: str, model: str) -> dict:
     """A report of a commit; empty if it has none, or if the figures are of another model: a retraining of some stages leaves the
     other reports of the commit it started from."""
 
@@ -218,7 +260,7 @@ def _report(project: Path, commit: str, graph: recipe.Graph, path: str, name: st
             return {}  # it cannot be checked
 
     text = git.show(project, commit, path)
-    if text is None or not graph.made_from(path, f"{MODELS}/{name}", listing):
+    if text is None or not graph.made_from(path, model, listing):
         return {}
     locked = recipe.data_version(graph.stages[graph.maker[path]], path)
     return json.loads(text) if hashlib.md5(text.encode()).hexdigest() == locked else {}

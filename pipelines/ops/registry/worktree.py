@@ -78,7 +78,7 @@ def create(project: Path, name: str, revision: str, plan: dict) -> Path:
     path = project / FOLDER / name
     with _one_at_a_time(project):
         git.run(project, "worktree", "add", "--quiet", "-b", BRANCH + name, str(path.absolute()), base)
-    _share(project, path)
+    share(project, path)
     write_json(_plan(project, name), {"base": base, **plan})
     return path
 
@@ -156,7 +156,7 @@ def has_remote(folder: Path) -> bool:
     return bool(config.read(folder).get("core", {}).get("remote"))
 
 
-def _share(project: Path, path: Path) -> None:
+def share(project: Path, path: Path) -> None:
     """Configure the worktree's DVC with the project's cache and remotes, and share the project's downloads."""
     given = project / ".dvc" / "config.local"
     if given.exists():
@@ -172,7 +172,8 @@ def _share(project: Path, path: Path) -> None:
     (path / ".cache").mkdir(exist_ok=True)
     downloads = (project / ".cache" / "downloads").absolute()
     downloads.mkdir(parents=True, exist_ok=True)
-    (path / ".cache" / "downloads").symlink_to(downloads)
+    if not (path / ".cache" / "downloads").is_symlink():
+        (path / ".cache" / "downloads").symlink_to(downloads)
     hashes = project / ".cache" / "hashes.json"
     if hashes.exists():
         shutil.copyfile(hashes, path / ".cache" / "hashes.json")

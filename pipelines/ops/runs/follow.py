@@ -34,7 +34,7 @@ class Running:
     """The stage whose command is running."""
 
     name: str
-    began: float = field(default_factory=time.monotonic)
+    began: float
     pace: progress.Pace = field(default_factory=progress.Pace)
     main: progress.Main = field(default_factory=progress.Main)
     tail: deque = field(default_factory=lambda: deque(maxlen=TAIL))
@@ -54,7 +54,8 @@ class Follower:
         self.as_locked = as_locked
         self.project, self.id = project, run or os.environ.get(ID) or log.new_id()
         self.door = f"{door}, for {os.environ[made_by.FOR]}" if os.environ.get(made_by.FOR) else door
-        self.began = time.monotonic()
+        self.clock = time.monotonic
+        self.began = self.clock()
         self.log = log.Log(self.id, project)
         self.running: Running | None = None
         self.tail: deque[str] = deque(maxlen=TAIL)
@@ -75,7 +76,7 @@ class Follower:
             text = COLOURS.sub("", text)
         if found := RUNNING.match(text):
             self._finish()
-            self.running = Running(found[1])
+            self.running = Running(found[1], self.clock())
             self.log.begin(found[1])
             self.log.event("started", text)
         elif found := UNCHANGED.match(text) or RESTORED.match(text):
@@ -144,12 +145,24 @@ class Follower:
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self.began
+        return self.clock() - self.began
+
+    def replay(self, lines: Iterable[tuple[float, str, bool]], status: int) -> None:
+        """Take the whole output of one stage that ran beside others, once it has ended with `status`: (when, by the monotonic
+        clock; a line; is it of standard error?)."""
+        now = self.clock()
+        for when, text, is_error in [*lines]:
+            self.clock = lambda when=when: when
+            (self.error if is_error else self.line)(text)
+        self.clock = lambda: now
+        if status == 0:
+            self._finish()
+        self.clock = time.monotonic
 
     def _progress(self, found: progress.Progress) -> str:
         running = self.running
         running.main.add(found)
-        if not running.pace.due(found, time.monotonic()):
+        if not running.pace.due(found, self.clock()):
             return ""
         shown = f"{running.name}: {found.sentence()}"
         self.log.event("progress", shown, done=found.done, total=found.total, unit=found.unit)
@@ -162,7 +175,7 @@ class Follower:
             return
         running, self.running = self.running, None
         self.counts["ran"] += 1
-        seconds = time.monotonic() - running.began
+        seconds = self.clock() - running.began
         figures = measured(running.main.longest)
         made_by.add(
             self.project, running.name, self.id, self.door, round(seconds, 1)
@@ -182,7 +195,7 @@ class Follower:
             self.failed = self.failures[0]
             self.log.event("failed", reason, "error")
             if stage:
-                seconds = round(time.monotonic() - self.running.began, 1) if self.running else None
+                seconds = round(self.clock() - self.running.began, 1) if self.running else None
                 self._record(record.STAGE, stage=stage, state=record.FAILED, seconds=seconds, reason=reason[:500])
         if self.running and self.running.name == stage:
             self.running = None

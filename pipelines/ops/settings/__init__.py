@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.core import params
 from pipelines.ops.alerts import settings as alerts
-from pipelines.ops.settings import code, datasets, learning, recipe
+from pipelines.ops.settings import code, corpora, datasets, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -40,6 +40,10 @@ DRAWS = {"n_bootstrap": COUNT, "n_permutations": COUNT, "seed": SEED}
 
 def _classes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(names, list) and names for names in value.values())
+
+
+def _margins(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(number(0, above=True)[1], value.values()))
 
 
 def _contents(value: Any) -> bool:
@@ -92,9 +96,9 @@ SECTIONS = {
         **dict.fromkeys(("k", "min_clips", "max_classes", "map_clips", "n_init"), COUNT),
         **DRAWS,
     },
-    "tagging": {"n_bootstrap": COUNT, "seed": SEED},
     "registry": {
         "margins": dict.fromkeys(("roc_auc", "pr_auc", "probe"), number(0, 1, above=True)),
+        "task_margins": ("margins by family of tasks, as in {notes: 0.03}", _margins),
         "probe": one_of("linear", "knn"),
         "drift": {"bins": whole(2), "max_clips": whole(2), "n_permutations": COUNT, "seed": SEED},
         "n_bootstrap": COUNT,
@@ -130,6 +134,7 @@ LEFT_OUT = {
 OPTIONAL = {
     "executor": ("kind", "workers", "address", "device"),
     "training": ("devices", "leave_out"),
+    "registry": ("task_margins",),
 }
 """Keys that stages do without."""
 
@@ -140,10 +145,10 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "features", "recipes", "taggers", "baselines")
+ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "tasks", "runs")
 """Sections whose keys are names."""
 
-MOVED = {"audio.max_quarantined": "max_quarantined.default"}
+MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}
 
 OF_A_FUNCTION = {
     **dict.fromkeys(
@@ -173,6 +178,8 @@ def check(settings: dict, project: Path) -> None:
     missing though the recipe of `project` reads it."""
     known = [*SECTIONS, *TABLES, *ENTRIES, *LEFT_OUT]
     for section in settings:
+        if section in MOVED:
+            _moved(section)
         if section not in known:
             unknown(section, "", known)
     reads = recipe.reads(project / "dvc.yaml")
@@ -198,12 +205,12 @@ def check(settings: dict, project: Path) -> None:
         raise SystemExit(f"training.dataset in params.yaml is {named!r}{meant}")
     _check_alerts(settings.get("alerts"))
     for name, share in settings.get("max_quarantined", {}).items():
-        if name not in {"default", *there}:
-            unknown(name, "max_quarantined", ["default", *there])
+        if name not in {"default", *there, *(settings.get("corpora") or {})}:
+            unknown(name, "max_quarantined", ["default", *there, *(settings.get("corpora") or {})])
         if not SHARE[1](share):
             wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
-    learning.check(settings, reads)
+    corpora.check(settings, reads)
     audio = settings.get("audio") or {}
     shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
     if shortest is not None and longest is not None and longest < shortest:
@@ -215,6 +222,8 @@ def check(settings: dict, project: Path) -> None:
                 _check_spectrum(f"features.{name}", entry, sample_rate)
     for name in reads.features - set(settings.get("features", {})):
         raise SystemExit(f"features.{name} is missing in params.yaml: stages of dvc.yaml read data/features/*/{name}")
+    learning.check(settings, reads)
+    tasks.check(settings, reads)
 
 
 def _there(key: str, settings: dict) -> None:

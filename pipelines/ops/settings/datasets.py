@@ -19,6 +19,7 @@ from pipelines.ops.settings.kinds import (
     some_of,
     table,
     unknown,
+    whole,
     wrong,
 )  # fmt: skip
 from pipelines.ops.settings.recipe import Reads
@@ -34,17 +35,37 @@ def _shares(value: Any) -> bool:
     return math.isclose(sum(value.values()), 1, abs_tol=1e-6)
 
 
+SHARES = ("shares of train, validation and test that add up to 1", _shares)
+KEY = ("a MIDI note number, 0 to 127", lambda value: whole(0)[1](value) and value < 128)
 OPTIONS = {
     "folder": {"path": WORD, "fingerprint": WORD, "follow_links": YES_OR_NO},
     "scores": {
         "clips_per_style": COUNT,
         "duration_s": number(0, above=True),
         "sample_rate": RATE,
-        "split": ("shares of train, validation and test that add up to 1", _shares),
+        "split": SHARES,
         "seed": SEED,
         "soundfont": WORD,
         "soundfont_sha256": HASH,
         "splits": some_of(*SIDES, none=False),
+    },
+    "notes": {
+        "lowest": KEY,
+        "highest": KEY,
+        "step": COUNT,
+        "velocities": (
+            "a list of whole numbers from 1 to 127",
+            lambda value: (
+                isinstance(value, list) and bool(value) and all(COUNT[1](each) and each < 128 for each in value)
+            ),
+        ),
+        "duration_s": number(0, above=True),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+        "silence_dbfs": number(-180, 0),
+        "soundfont": WORD,
+        "soundfont_sha256": HASH,
     },
     "gtzan": {
         "split": one_of("fault_filtered", "full", "artist_folds"),
@@ -70,6 +91,7 @@ OPTIONS = {
 REQUIRED = {
     "folder": ("path", "fingerprint"),
     "scores": ("clips_per_style", "duration_s", "sample_rate", "split", "seed"),
+    "notes": ("lowest", "highest", "step", "velocities", "duration_s", "sample_rate", "split", "seed", "silence_dbfs"),
 }
 OF_ALL = {"module": WORD, "imports": WORD}
 """`params.read` has looked at them."""

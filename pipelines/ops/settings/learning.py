@@ -21,7 +21,8 @@ from pipelines.ops.settings.kinds import (
 from pipelines.ops.settings.recipe import Reads
 
 FOLDER = "pipelines/models/taggers"
-GROUPS = ("log_mel", "waveform", "published")
+FORMER = ("log_mel", "waveform", "published")
+"""Taggers once stood under these in `taggers`."""
 AUGMENT = {
     "gain_db": number(0),
     "polarity": YES_OR_NO,
@@ -47,50 +48,63 @@ WHOLE = {
     "precision": one_of("auto", "32-true", "bf16-mixed"),
 }
 PHASES = (
-    "a list of phases, at least one, as in {optimizer: adamw, learning_rate: 0.001, epochs: 60}",
-    lambda value: isinstance(value, list) and bool(value) and all(isinstance(phase, dict) for phase in value),
+    "a list of phases, as in {optimizer: adamw, learning_rate: 0.001, epochs: 60}, or [] to take published weights as they are",
+    lambda value: isinstance(value, list) and all(isinstance(phase, dict) for phase in value),
 )
 RECIPE = {"phases": PHASES, **WHOLE}
+NETWORK = {
+    "network": (f"the name of a file in {FOLDER}/", WORD[1]),
+    "reads": ("the name of an entry of `features`", WORD[1]),
+    "recipe": ("the name of an entry of `recipes`", WORD[1]),
+}
 TAGGER = {
-    "recipe": WORD,
+    **NETWORK,
     "width": number(0, 4, above=True),
     **WHOLE,
     **{key: PHASE[key] for key in OF_A_PHASE},
 }
-PUBLISHED = {
-    "path": WORD,
-    "sha256": HASH,
-    "tags": WORD,
-    "source": WORD,
-    "licence": WORD,
-    "architecture": WORD,
-}
+WEIGHTS = {"path": WORD, "sha256": HASH, "tags": WORD, "source": WORD, "licence": WORD}
 
 
 def check(settings: dict, reads: Reads) -> None:
     """Raise `SystemExit` for the first that is wrong. A recipe (dvc.yaml) that reads no `recipes` trains in its own way."""
-    recipes, groups = settings.get("recipes", {}), settings.get("taggers", {})
-    for group, members in groups.items():
-        if group not in GROUPS:
-            raise SystemExit(
-                f"taggers.{group} in params.yaml: taggers stand under {', '.join(GROUPS)}, by what they read"
-            )
-        if not isinstance(members, dict):
-            wrong(f"taggers.{group}", members, "a table, {} for an empty one")
-        for name, entry in members.items() if group != "published" else ():
-            _has_recipe(f"taggers.{group}.{name}.recipe", entry.get("recipe"), recipes)
+    recipes, taggers = settings.get("recipes", {}), settings.get("taggers", {})
+    _check_form(taggers)
+    for name, entry in taggers.items():
+        _has(f"taggers.{name}.recipe", entry.get("recipe"), "recipes", recipes)
     if not reads.section("recipes"):
         return
     for name, recipe in recipes.items():
         _check_recipe(f"recipes.{name}", recipe)
-    for group in ("log_mel", "waveform"):
-        for name, entry in groups.get(group, {}).items():
-            _check_tagger(group, name, entry, recipes)
-    for name, entry in groups.get("published", {}).items():
-        where = f"taggers.published.{name}"
-        table(where, entry, PUBLISHED, [key for key in PUBLISHED if key != "architecture"])
-        given = "architecture" in entry
-        _has_file(f"{where}.architecture" if given else where, entry.get("architecture", name))
+    for name, entry in taggers.items():
+        where = f"taggers.{name}"
+        if "weights" in entry:
+            _check_weights(where, entry, recipes[entry["recipe"]])
+        else:
+            _check_tagger(where, entry, recipes[entry["recipe"]])
+        _has_file(f"{where}.network", entry["network"])
+        _can_read(where, entry, settings.get("features", {}))
+
+
+def _check_form(taggers: dict) -> None:
+    """Raise `SystemExit` where taggers stand under what they read, as they once did: it says how to write them now."""
+    for group in FORMER:
+        members = taggers.get(group)
+        if (
+            not isinstance(members, dict)
+            or "recipe" in members
+            or not all(isinstance(e, dict) for e in members.values())
+        ):
+            continue
+        name = next(iter(members), "short")
+        now = f"{name}: {{network: {name}, reads: {group}, recipe: ...}}"
+        if group == "published":
+            network = (members.get(name) or {}).get("architecture", name)
+            now = f"{name}_published: {{network: {network}, reads: waveform, recipe: weights, weights: {{path: ..., ...}}}}"
+        raise SystemExit(
+            f"taggers.{group} in params.yaml: taggers stand directly under `taggers` now, each with what it reads: write `{now}` "
+            "there" + (", and `weights: {phases: []}` under `recipes`" if group == "published" else "")
+        )
 
 
 def _check_recipe(where: str, recipe: Any) -> None:
@@ -113,14 +127,13 @@ def _check_recipe(where: str, recipe: Any) -> None:
             )
 
 
-def _check_tagger(group: str, name: str, entry: dict, recipes: dict) -> None:
-    where = f"taggers.{group}.{name}"
-    table(where, entry, TAGGER, ("recipe", "width"))
-    _has_file(where, name)
-    reads = code.constant(f"{FOLDER}/{name}.py", "INPUT")
-    if reads in GROUPS and reads != group:
-        raise SystemExit(f"{where} in params.yaml: {name} reads {reads}, so it stands under taggers.{reads}")
-    recipe = recipes[entry["recipe"]]
+def _check_tagger(where: str, entry: dict, recipe: dict) -> None:
+    table(where, entry, TAGGER, (*NETWORK, "width"))
+    if not recipe["phases"]:
+        raise SystemExit(
+            f"{where}.recipe in params.yaml: recipe {entry['recipe']!r} has no phases, so nothing would be trained; name "
+            f"another, or published `weights`: {{{', '.join(WEIGHTS)}}}"
+        )
     changed = [key for key in OF_A_PHASE if key in entry]
     if changed and len(recipe["phases"]) > 1:
         raise SystemExit(
@@ -136,10 +149,34 @@ def _check_tagger(group: str, name: str, entry: dict, recipes: dict) -> None:
                 missing(f"{key} of a phase of recipes.{entry['recipe']}", PHASE[key])
 
 
-def _has_recipe(where: str, named: Any, recipes: dict) -> None:
-    if not (isinstance(named, str) and named in recipes):
-        near = nearest(str(named), list(recipes))
-        meant = f"; do you mean {near}?" if near else f": `recipes` has {', '.join(map(str, recipes)) or 'none'}"
+def _check_weights(where: str, entry: dict, recipe: dict) -> None:
+    table(where, entry, {**NETWORK, "weights": WEIGHTS}, NETWORK)
+    table(f"{where}.weights", entry["weights"], WEIGHTS, WEIGHTS)
+    if recipe["phases"]:
+        raise SystemExit(
+            f"{where}.recipe in params.yaml: recipe {entry['recipe']!r} trains, and published weights are taken as they are; "
+            "name one with phases: []"
+        )
+
+
+def _can_read(where: str, entry: dict, features: dict) -> None:
+    """What the entry reads is among the features, and its network reads it, with these parameters."""
+    network, reads = entry["network"], entry["reads"]
+    _has(f"{where}.reads", reads, "features", features)
+    can_read = code.constant(f"{FOLDER}/{network}.py", "READS")
+    if not isinstance(can_read, dict):
+        return  # not written out on a line: the train stage looks
+    if reads not in can_read:
+        wrong(f"{where}.reads", reads, f"what the network {network} reads: {' or '.join(can_read)}")
+    for key, value in can_read[reads].items():
+        if features[reads].get(key) != value:
+            wrong(f"features.{reads}.{key}", features[reads].get(key), f"{value}, since {where} reads it")
+
+
+def _has(where: str, named: Any, section: str, entries: dict) -> None:
+    if not (isinstance(named, str) and named in entries):
+        near = nearest(str(named), list(entries))
+        meant = f"; do you mean {near}?" if near else f": `{section}` has {', '.join(map(str, entries)) or 'none'}"
         raise SystemExit(f"{where} in params.yaml is {named!r:.200}{meant}")
 
 

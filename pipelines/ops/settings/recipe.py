@@ -45,7 +45,9 @@ def reads(path: Path) -> Reads:
     for stage in ours:
         written = json.dumps(stage)
         for key in stage.get("do", stage).get("params") or ():
-            if isinstance(key, str):
+            if isinstance(key, str) and key.startswith("features.") and "$" not in key:
+                found.features.add(key.removeprefix("features.").partition(".")[0])
+            elif isinstance(key, str):
                 keys[key.partition(".$")[0]] = None
         for key in re.findall(r"\$\{([a-z_]+(?:\.[a-z_]+)*)\}", written):
             if key.partition(".")[0] not in ("item", "key"):

@@ -39,10 +39,10 @@ stages:
     deps: [pipelines/step.py, "data/audio/${item.dataset}"]
     outs: ["data/features/${item.dataset}/${item.feature}"]
   train:
-    foreach: ${taggers.log_mel}
+    foreach: ${taggers}
     do:
       cmd: python pipelines/step.py train ${key}
-      params: ["taggers.log_mel.${key}", training, export]
+      params: ["taggers.${key}", training, export]
       deps:
         - pipelines/kit
         - pipelines/step.py
@@ -50,7 +50,7 @@ stages:
         - data/manifests/${training.dataset}.parquet
       outs: ["models/tagging/${key}"]
   embed:
-    matrix: {dataset: "${datasets}", tagger: "${taggers.log_mel}"}
+    matrix: {dataset: "${datasets}", tagger: "${taggers}"}
     cmd: python pipelines/step.py embed ${item.dataset} ${item.tagger}
     deps: [pipelines/step.py, "data/features/${item.dataset}/sum", "models/tagging/${item.tagger}"]
     outs: ["data/embeddings/${item.dataset}/${item.tagger}.json"]
@@ -79,8 +79,7 @@ datasets:
 recipes:
   modern: {}
 taggers:
-  log_mel:
-    short: {recipe: modern}
+  short: {recipe: modern}
 training:
   dataset: one
   leave_out: {style: [odd]}

@@ -90,8 +90,8 @@ def test_what_dvc_lock_cannot_tell_is_put_down_to_the_environment_or_left_open(p
 def test_stages_that_came_and_went(project):
     audit_project.edit(
         project / "params.yaml",
-        "    short: {recipe: modern}",
-        "    short: {recipe: modern}\n    long: {recipe: modern}",
+        "  short: {recipe: modern}",
+        "  short: {recipe: modern}\n  long: {recipe: modern}",
     )
     audit_project.repro(project)
     audit_project.commit(project, "Another tagger")

@@ -51,7 +51,7 @@ CHANGES = {
     ),
     "parameter gone": (
         lambda: audit_project.edit(Path("params.yaml"), "short: {recipe", "long: {recipe"),
-        {("parameter", "params.yaml#taggers.log_mel.short")},
+        {("parameter", "params.yaml#taggers.short")},
     ),
     "lock": (
         lambda: swap_in_lock("models/tagging/short"),

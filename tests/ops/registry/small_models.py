@@ -28,15 +28,15 @@ stages:
     params: [datasets.music]
     deps: [steps.py, data/manifests/music.parquet]
     outs: [data/features/music/pooled]
-  train_log_mel:
-    foreach: ${taggers.log_mel}
+  train:
+    foreach: ${taggers}
     do:
       cmd: python steps.py train ${key}
-      params: ["taggers.log_mel.${key}", training]
+      params: ["taggers.${key}", training]
       deps: [steps.py, data/manifests/music.parquet, data/features/music/pooled, data/audio/music/index.parquet]
       outs: ["models/tagging/${key}"]
-  embed_log_mel:
-    foreach: ${taggers.log_mel}
+  embed:
+    foreach: ${taggers}
     do:
       cmd: python steps.py embed ${key}
       deps: [steps.py, data/manifests/music.parquet, "models/tagging/${key}"]
@@ -51,8 +51,7 @@ PARAMS = """
 datasets:
   music: {works: 60, shift: 0.0, seed: 1}
 taggers:
-  log_mel:
-    short: {recipe: quick, skill: 2.0}
+  short: {recipe: quick, skill: 2.0}
 recipes:
   quick: {}
 training: {dataset: music, leave_out: {}, seed: 1}
@@ -108,7 +107,7 @@ if stage == "features":
     folder.mkdir(parents=True)
     pd.DataFrame(values, columns=["x", "y", "z"]).assign(clip_id=manifest["clip_id"]).to_parquet(folder / "pooled.parquet")
 elif stage == "train":
-    skill = settings["taggers"]["log_mel"][name]["skill"]
+    skill = settings["taggers"][name]["skill"]
     if "STOP_AT" in os.environ:  # two named pipes: say that training has begun, and wait until it may go on
         open(os.environ["STOP_AT"] + ".begun", "w").close()
         open(os.environ["STOP_AT"] + ".go").read()
@@ -130,7 +129,7 @@ elif stage == "embed":
     write_table(table, f"data/predictions/tagging/music/{name}.parquet", embeddings.PREDICTIONS)
 else:
     found = {}
-    for name in settings["taggers"]["log_mel"]:
+    for name in settings["taggers"]:
         tags = json.loads((Path("models/tagging") / name / "config.json").read_text())["tags"]
         test = manifest[manifest["split"] == "test"]
         table = read_table(f"data/predictions/tagging/music/{name}.parquet", embeddings.PREDICTIONS).set_index("clip_id")

@@ -55,10 +55,10 @@ def test_settings_that_the_gate_could_not_go_by(change):
 def test_they_are_looked_at_before_anything_is_trained(project):
     before = small.git(project, "for-each-ref")
     with pytest.raises(RegistryError, match=r"registry.probe in params.yaml is 'foo'"):
-        retrain.begin(project, "HEAD", ["registry.probe=foo", "taggers.log_mel.short.skill=3.0"], [])
+        retrain.begin(project, "HEAD", ["registry.probe=foo", "taggers.short.skill=3.0"], [])
     assert worktree.waiting(project) == [] and small.git(project, "for-each-ref") == before
     # one that was begun before that was looked at
-    plan = {"changes": ["registry.drift={bins: 10}", "taggers.log_mel.short.skill=3.0"], "stages": []}
+    plan = {"changes": ["registry.drift={bins: 10}", "taggers.short.skill=3.0"], "stages": []}
     path = worktree.create(project, "a", "HEAD", plan)
     with pytest.raises(RegistryError, match=r"registry.drift.max_clips in params.yaml is None"):
         retrain.resume(project, "a")
@@ -68,13 +68,13 @@ def test_they_are_looked_at_before_anything_is_trained(project):
 @pytest.mark.parametrize(
     ("changes", "stages", "said"),
     [
-        ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; known stages: manifest, features, train_log_mel, "),
+        ([], ["tagging", "nosuchstage"], r"no stage 'nosuchstage'; known stages: manifest, features, train, "),
         ([], [""], "no stage ''"),
-        ([], ["train_log_mel@shrot"], "no stage 'train_log_mel@shrot'; known stages: train_log_mel@short$"),
+        ([], ["train@shrot"], "no stage 'train@shrot'; known stages: train@short$"),
         (["training.seed=abc"], [], "training.seed must be a number, as in params.yaml"),
         (["training.dataset=mine"], [], "training.dataset in params.yaml is 'mine'"),
-        (["taggers.log_mel.short.recipe=slow"], [], "taggers.log_mel.short.recipe"),
-        (["taggers.log_mel={}"], ["train_log_mel@short"], "no stage 'train_log_mel@short'"),
+        (["taggers.short.recipe=slow"], [], "taggers.short.recipe"),
+        (["taggers={}"], ["train@short"], "no stage 'train@short'"),
     ],
 )
 def test_a_stage_or_value_that_there_is_not_is_refused_and_leaves_nothing(project, changes, stages, said):
@@ -92,7 +92,7 @@ def test_it_is_a_sentence_and_one_begun_before_can_only_be_given_up(project):
     worktree.create(project, "a", "HEAD", {"changes": [], "stages": ["nosuchstage"]})
     with pytest.raises(RegistryError, match="nosuchstage.*conservatory retrain --clean"):
         retrain.resume(project, "a")
-    overrides.check(project, ["tagging", "train_log_mel", "train_log_mel@short", "manifest@music"])
+    overrides.check(project, ["tagging", "train", "train@short", "manifest@music"])
 
 
 def test_a_commit_without_the_remote_of_config_local_can_be_trained_from(project):
@@ -119,7 +119,7 @@ def test_a_stage_that_the_recipe_has_no_more_is_not_run_for_drift(project):
     assert retrain._wanted(project, plan) == ["tagging", "features@music"]
     assert retrain._wanted(project, {"stages": []}) == []
     text = (project / "dvc.yaml").read_text()
-    begin, end = text.index("  features:\n"), text.index("  train_log_mel:\n")
+    begin, end = text.index("  features:\n"), text.index("  train:\n")
     (project / "dvc.yaml").write_text(text[:begin] + text[end:])
     assert retrain._wanted(project, plan) == ["tagging"]
     (project / "dvc.yaml").write_text("stages: [")
@@ -129,7 +129,7 @@ def test_a_stage_that_the_recipe_has_no_more_is_not_run_for_drift(project):
 @pytest.mark.fault
 @pytest.mark.cold
 def test_who_works_on_it_is_named_and_an_interrupt_says_how_to_go_on(project, stop):
-    arguments = ("retrain", "--set", "taggers.log_mel.short.skill=3.0")
+    arguments = ("retrain", "--set", "taggers.short.skill=3.0")
     process = small.start(project, *arguments, STOP_AT=stop)
     Path(f"{stop}.begun").read_text()  # training has begun
     (name,) = worktree.waiting(project)

@@ -58,7 +58,7 @@ def test_a_version_says_what_it_was_made_from(project):
     commit = small.git(project, "log", "--reverse", "--format=%H", "--", "dvc.lock").split()[0]
     lock = yaml.safe_load(small.git(project, "show", f"{commit}:dvc.lock"))["stages"]
     assert record["commit"] == commit
-    for stage in ("manifest@music", "train_log_mel@short", "embed_log_mel@short"):
+    for stage in ("manifest@music", "train@short", "embed@short"):
         for out in lock[stage]["outs"]:
             assert record["hashes"][out["path"]] == out["md5"]
     assert not any(path.startswith("reports") for path in record["hashes"])

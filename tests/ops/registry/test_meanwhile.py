@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.ops.registry import history, pending_alerts, worktree
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 
 
 @pytest.fixture

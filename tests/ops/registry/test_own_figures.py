@@ -6,7 +6,7 @@ import small_models as small
 from pipelines import recipe
 from pipelines.ops.registry import history, retrain, versions
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 STUDY = """  study:
     cmd: python study.py
     deps: [study.py, data/embeddings/music]
@@ -52,7 +52,7 @@ def test_what_other_stages_made_of_the_champion_is_no_figure_of_the_challenger(p
 
 @pytest.mark.system
 def test_the_card_says_which_report_is_of_another_model(project):
-    small.conservatory(project, "retrain", "--set", f"{SKILL}=4.0", "--stage", "embed_log_mel@short")
+    small.conservatory(project, "retrain", "--set", f"{SKILL}=4.0", "--stage", "embed@short")
     version = max(history.stages(history.read(project, "short")))
     assert versions.load(project, "short", version)["metrics"] == {}
     card = (project / f"registry/short/{version}.md").read_text()

@@ -15,7 +15,7 @@ from helpers import run_in
 from pipelines.ops.registry import history, retrain, versions, worktree
 from pipelines.ops.runs import parent
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 
 
 def tree(project):
@@ -273,4 +273,4 @@ def test_a_kill_between_registering_and_deciding_is_made_good(project):
     (project / "registry/short/3.json").write_text("{")
     small.edit(project, "skill: 3.0", "skill: 3.1")
     assert versions.register(project, "short", small.repro(project)) == (3, True)
-    assert versions.load(project, "short", 3)["params"]["taggers.log_mel.short"]["skill"] == 3.1
+    assert versions.load(project, "short", 3)["params"]["taggers.short"]["skill"] == 3.1

@@ -57,7 +57,7 @@ def test_what_was_registered_is_committed_though_a_later_name_fails(project):
 
 
 def test_a_tagger_that_is_not_trained_yet_holds_up_no_other(project):
-    small.edit(project, "    short: {", "    long: {recipe: quick, skill: 1.0}\n    short: {")
+    small.edit(project, "  short: {", "  long: {recipe: quick, skill: 1.0}\n  short: {")
     done = small.conservatory(project, "models", "register", check=False)
     assert done.returncode == 2 and "has no models/tagging/long" in done.stderr
     assert head(project) == "Registry: short 1 registered" and changed(project) == ""

@@ -16,7 +16,7 @@ from pipelines.ops.registry import gate, history, promotion, retrain, saving, ve
 from pipelines.ops.registry.errors import Incomparable, RegistryError
 from pipelines.ops.remotes import local_cache
 
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 SCORES = "data/predictions/tagging/music/short.parquet"
 OPTIONS = small.options()
 

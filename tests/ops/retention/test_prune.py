@@ -18,7 +18,7 @@ from pipelines.ops.retention import dvc_cache, experiments, prune
 from pipelines.ops.status import gather, page, text
 
 DVC = (sys.executable, "-m", "dvc")
-SKILL = "taggers.log_mel.short.skill"
+SKILL = "taggers.short.skill"
 NOTHING = (
     "\nretention: {experiments: {keep_days: 0, keep_last: 0}, retrainings: {keep_days: 0}, cache: {keep_days: 0}}\n"
 )

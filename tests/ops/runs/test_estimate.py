@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ops import estimate, run
+from pipelines.ops import due, estimate
 from pipelines.ops.runs import record
 
 KNOWN = {
     "cluster@small": 10.0,
     "cluster@large": 100.0,
-    "embed_log_mel@large-short": 50.0,
+    "embed@large-short": 50.0,
     "report": 3.0,
     "cluster@odd": 7.0,
 }
@@ -28,11 +28,10 @@ SIZES = {"small": (10, 100.0), "large": (100, 5_000.0), "mine": (40, None), "new
         ("report", 3.0, ""),
         ("cluster@new", 16.0, "cluster@small"),  # by seconds of music; the nearest in size
         ("cluster@mine", 64.0, "cluster@large"),  # by clips: 0.4 is nearer than 4, and 100 s times .4 + .6 x 0.4
-        ("embed_log_mel@new-short", 50 * (0.4 + 0.6 * 200 / 5000), "embed_log_mel@large-short"),
-        ("embed_log_mel@new-fcn", None, ""),  # another tagger is no like
-        ("embed_waveform@new-short", None, ""),
+        ("embed@new-short", 50 * (0.4 + 0.6 * 200 / 5000), "embed@large-short"),
+        ("embed@new-fcn", None, ""),  # another tagger is no like
         ("cluster@away", None, ""),  # a dataset of unknown size
-        ("train_log_mel@short", None, ""),
+        ("train@short", None, ""),
         ("space", None, ""),
     ],
 )
@@ -86,15 +85,15 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
     planned = [
         ("raw@a", "code changed", estimate.Estimate(90.0, "")),
         ("raw@b", "", estimate.Estimate(45.0, "raw@a")),
-        ("train_log_mel@fcn", "", estimate.Estimate(None, "")),
+        ("train@fcn", "", estimate.Estimate(None, "")),
     ]
-    monkeypatch.setattr(run, "plan", lambda dataset: planned)
+    monkeypatch.setattr(due, "plan", lambda dataset: planned)
     cli._say_plan([], "")
     lines = [re.sub(" +", " ", line).strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "raw@a 1 min 30 s code changed",
         "raw@b about 45 s by raw@a",
-        "train_log_mel@fcn unknown",
+        "train@fcn unknown",
         "3 stages, about 2 min 15 s plus unknown times: 1 of them took 1 min 30 s in their last run here; 1 takes about "
         "45 s, by the same stages of other datasets; the time of 1 is unknown.",
     ]

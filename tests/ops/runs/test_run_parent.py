@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_takes_its_dvc_and_its_stage_along(tmp_path):
     process = subprocess.Popen(command, cwd=project, env=environment, **quiet)
     assert (tmp_path / "begun").read_text() == "\n"
     begun = psutil.Process(process.pid).children(recursive=True)
-    assert any("pipelines.ops.dvc.lock" in one.cmdline() for one in begun) and len(begun) >= 3
+    assert any("pipelines.ops.dvc.lock" in one.cmdline() for one in begun) and len(begun) >= 2
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert ended(begun)

@@ -5,7 +5,7 @@ import sys
 import pytest
 from helpers import PROJECT, run_in
 
-from pipelines.ops import run
+from pipelines.ops import due
 from pipelines.ops.runs import record
 
 RECIPE = """
@@ -79,7 +79,7 @@ def test_what_taggers_are_trained_on_stops_the_run(project):
 
 
 def test_the_dataset_of_a_stage():
-    assert [run.dataset_of(name) for name in ("cluster@mine", "features@mine-log_mel", "report")] == [
+    assert [due.dataset_of(name) for name in ("cluster@mine", "features@mine-log_mel", "report")] == [
         "mine",
         "mine",
         "",

@@ -1,0 +1,108 @@
+"""Where the outputs of stages are, relative to the project's folder. dvc.yaml names the same paths as text."""
+
+from pathlib import Path
+
+
+def raw(dataset: str) -> Path:
+    """The published files of a dataset, or files built from installed packages."""
+    return Path("data/raw") / dataset
+
+
+def manifest(dataset: str) -> Path:
+    """One row per clip (`core.manifest.MANIFEST`); of a corpus, one per piece (`PIECES`)."""
+    return Path("data/manifests") / f"{dataset}.parquet"
+
+
+def manifest_quarantine(dataset: str) -> Path:
+    """The files that the manifest stage, or for a corpus the notes stage, refused (`core.manifest.QUARANTINE`)."""
+    return Path("data/manifests") / f"{dataset}.quarantine.parquet"
+
+
+def audio(dataset: str) -> Path:
+    """int16 PCM shards, their `index.parquet`, and the `quarantine.parquet` of the manifest and audio stages."""
+    return Path("data/audio") / dataset
+
+
+def notes(corpus: str) -> Path:
+    """The note table of a corpus and its maps (`notes.tables.TABLES`)."""
+    return Path("data/notes") / corpus
+
+
+def features(dataset: str, representation: str) -> Path:
+    """One representation: shards and their `index.parquet`, or for a pooled one `pooled.parquet`."""
+    return Path("data/features") / dataset / representation
+
+
+def pooled(dataset: str) -> Path:
+    """The pooled features, one row per clip (`features.POOLED`)."""
+    return features(dataset, "pooled") / "pooled.parquet"
+
+
+def copies(dataset: str) -> Path:
+    """The group of each clip once near copies share one (`core.manifest.COPIES`)."""
+    return Path("data/copies") / f"{dataset}.parquet"
+
+
+def embeddings(dataset: str, name: str) -> Path:
+    """The embedding of each clip by a tagger or baseline (`core.embeddings.EMBEDDINGS`)."""
+    return Path("data/embeddings") / dataset / f"{name}.parquet"
+
+
+def predictions(dataset: str, tagger: str) -> Path:
+    """The tag scores of each clip (`core.embeddings.PREDICTIONS`)."""
+    return Path("data/predictions/tagging") / dataset / f"{tagger}.parquet"
+
+
+def clusters(dataset: str) -> Path:
+    """Scores, confusions, assignments and maps of clusterings."""
+    return Path("data/clusters") / dataset
+
+
+def study(dataset: str) -> Path:
+    """Other clusterings, probes, neighbours and comparisons."""
+    return Path("data/study") / dataset
+
+
+def leaks(dataset: str) -> Path:
+    """Test clips that are also in the training data, and the scores without them."""
+    return Path("data/leaks") / f"{dataset}.json"
+
+
+def space() -> Path:
+    """The training dataset in every embedding."""
+    return Path("data/space")
+
+
+def ood(dataset: str) -> Path:
+    """Other music in the space of the training dataset."""
+    return Path("data/ood") / dataset
+
+
+def degraded(dataset: str) -> Path:
+    """Outputs for degraded clips (`core.embeddings.DEGRADED`)."""
+    return Path("data/degraded") / f"{dataset}.parquet"
+
+
+def robustness(dataset: str) -> Path:
+    """The change of scores under each degradation."""
+    return Path("data/robustness") / f"{dataset}.json"
+
+
+def trained(tagger: str = "") -> Path:
+    """The weights (safetensors), config and training history of a tagger; without a name, the folder of all."""
+    return Path("models/tagging") / tagger
+
+
+def exported(tagger: str = "") -> Path:
+    """The ONNX model of a tagger and its config; without a name, the folder of all."""
+    return Path("models/onnx") / tagger
+
+
+def fitted(run: str) -> Path:
+    """The models of a run, one for each of its trainings, and its `config.json`."""
+    return Path("models/runs") / run
+
+
+def scores(run: str) -> Path:
+    """Scores (`scores.json`, `details.json`, `about.json`), predictions of each training and resampled scores of a run."""
+    return Path("data/scores") / run

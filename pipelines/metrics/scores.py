@@ -1,0 +1,138 @@
+"""Scores of runs in one schema, with an interval over groups, the spread over trainings, and what a trivial baseline gets.
+
+A family of tasks states its metrics as functions of **columns**: name -> array with a row for each scored unit (a clip, a piece,
+a stem). The columns `unit` (its name) and `group` (work, artist) are always there.
+
+Every run of one set of units is resampled with the same draws of groups. So the difference of two runs' resampled scores is a
+paired bootstrap, without a further look at the predictions.
+"""
+
+import hashlib
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.metrics.intervals import FEWEST, reflected
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`compute(columns)` returns the score, NaN where these units have none; `chance(columns)` what random answers get on
+    average, where that is known. reflected: of a score that resampling itself raises or lowers (`intervals.reflected`)."""
+
+    compute: Callable[[Columns], float]
+    unit: str = "share"
+    higher_is_better: bool = True
+    chance: Callable[[Columns], float] | None = None
+    reflected: bool = False
+
+
+def fingerprint(columns: Columns) -> str:
+    """16 hex digits of the scored units, their groups and, where there is one, the column `actual`: two runs with the same may
+    be compared."""
+    named = [columns[name].tolist() for name in ("unit", "group", "actual") if name in columns]
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:16]
+
+
+def score(
+    metrics: Mapping[str, Metric],
+    trainings: Sequence[Columns],
+    baseline: Columns,
+    split: str,
+    n_bootstrap: int,
+    seed: int,
+) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """(scores, resampled scores) of one run.
+
+    trainings: the columns of each training, all of the same units in the same order; a score is their mean. baseline: the same
+    units, answered without a model. Scores: metric -> `value`, `ci95`, `n`, `n_groups`, `chance`, `baseline`, `unit`, `split`,
+    `higher_is_better`, `trainings` (the score of each), `sd_trainings` (their standard deviation; None of one) and `gain_ci95`
+    (of the score minus the baseline's; its variance contains that over trainings). Resampled: metric -> `(n_bootstrap,)`, and
+    `<metric> baseline`. Intervals are percentiles of a bootstrap of whole groups (Efron 1979), None below four groups. A metric
+    that these units have no score of has None for every number.
+    """
+    for columns in (*trainings[1:], baseline):
+        if fingerprint(columns) != fingerprint(trainings[0]):
+            raise ValueError("trainings and baseline must answer for the same units, in the same order")
+    names, group = np.unique(trainings[0]["group"], return_inverse=True)
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    scores, resampled = {}, {}
+    for name, metric in metrics.items():
+        each = [float(metric.compute(columns)) for columns in trainings]
+        reference = float(metric.compute(baseline))
+        value, spread = float(np.mean(each)), statistics.stdev(each) if len(each) > 1 else None
+        interval = gain = None
+        defined = math.isfinite(value) and math.isfinite(reference)
+        if defined and len(names) >= FEWEST:
+            rng = np.random.default_rng(seed)  # anew for each metric and run: the same draws
+            draws = [
+                np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
+                for _ in range(n_bootstrap)
+            ]
+            runs = np.array(
+                [
+                    np.mean([metric.compute({key: c[rows] for key, c in columns.items()}) for columns in trainings])
+                    for rows in draws
+                ]
+            )
+            trivial = np.array([metric.compute({key: c[rows] for key, c in baseline.items()}) for rows in draws])
+            resampled |= {name: runs, f"{name} baseline": trivial}
+            interval = reflected(percentiles(runs), value) if metric.reflected else percentiles(runs)
+            gain = widened(percentiles(runs - trivial), value - reference, _variance(spread, len(each)))
+        scores[name] = {
+            "value": value if defined else None,
+            "ci95": interval,
+            "n": len(group),
+            "n_groups": len(names),
+            "chance": None if metric.chance is None else float(metric.chance(trainings[0])),
+            "baseline": reference if defined else None,
+            "unit": metric.unit,
+            "split": split,
+            "higher_is_better": metric.higher_is_better,
+            "trainings": each if defined else [],
+            "sd_trainings": spread if defined else None,
+            "gain_ci95": gain,
+        }
+    return scores, resampled
+
+
+def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np.ndarray | None) -> dict:
+    """`{"value", "ci95", "n", "better"}` of score `a` minus score `b`, two runs of one fingerprint and metric.
+
+    `better`: "a" or "b", where the interval excludes zero, else None. The interval contains the variance over trainings, where
+    both runs have several; `over_trainings` says if it does.
+    """
+    if a["value"] is None or b["value"] is None:
+        return {"value": None, "ci95": None, "n": a["n"], "better": None, "over_trainings": False}
+    value = a["value"] - b["value"]
+    known = a["sd_trainings"] is not None and b["sd_trainings"] is not None
+    variance = sum(_variance(each["sd_trainings"], len(each["trainings"])) for each in (a, b)) if known else 0.0
+    interval = None
+    if resampled_a is not None and resampled_b is not None:
+        interval = widened(percentiles(resampled_a - resampled_b), value, variance)
+    better = None
+    if interval and (interval[0] > 0 or interval[1] < 0):
+        better = "a" if (value > 0) == a["higher_is_better"] else "b"
+    return {"value": value, "ci95": interval, "n": a["n"], "better": better, "over_trainings": known}
+
+
+def percentiles(values: np.ndarray) -> list[float]:
+    """The central 95% of resampled scores; those that could not be computed (NaN) do not count."""
+    return [float(edge) for edge in np.nanpercentile(values, [2.5, 97.5])]
+
+
+def widened(interval: list[float], value: float, variance: float) -> list[float]:
+    """`interval` around `value`, each side lengthened by an independent error of this variance."""
+    return [
+        value + math.copysign(math.hypot(edge - value, 1.96 * math.sqrt(variance)), edge - value) for edge in interval
+    ]
+
+
+def _variance(spread: float | None, n: int) -> float:
+    """Of the mean of `n` trainings with standard deviation `spread`."""
+    return spread**2 / n if spread else 0.0

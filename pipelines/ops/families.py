@@ -1,0 +1,100 @@
+"""`conservatory tasks`, `enable` and `disable`: what families of tasks there are, and their presets."""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.core.plain import plain
+from pipelines.ops import estimate, presets
+from pipelines.ops.runs import record
+from pipelines.ops.settings import load_params
+from pipelines.ops.settings.kinds import nearest
+
+
+def tasks() -> None:
+    """List the families of tasks, their runs in params.yaml, and their presets with what they need and how long they take.
+
+    `conservatory enable PRESET` adds a preset, `conservatory run NAME` runs a preset or a single run.
+    """
+    settings, found = load_params(), presets.presets()
+    took = estimate.took(record.read(Path()))
+    for path in sorted(presets.FOLDER.glob("[!_]*/__init__.py")):
+        family = path.parent.name
+        about = (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
+        print(f"{family}: {about}")
+        runs = [name for name, entry in (settings.get("runs") or {}).items() if entry["task"] == family]
+        if runs:
+            print(f"  runs: {', '.join(runs)}")
+        for preset in (each for each in found.values() if each.task == family):
+            state = "enabled" if presets.is_enabled(preset, settings) else "not enabled"
+            print(f"  preset {preset.name} ({state}): {preset.about}")
+            print(f"      needs: {preset.needs or 'nothing more'}; takes {_time(preset, took)}")
+
+
+def _time(preset: presets.Preset, took: dict[str, float]) -> str:
+    """How long its own stages took when they last ran here; before that, what the preset states."""
+    from pipelines.ops.runs.progress import duration
+
+    stages = [f"{kind}@{name}" for name in preset.entries.get("runs", {}) for kind in ("fit", "score")]
+    stages += [f"train@{name}" for name in preset.entries.get("taggers", {})]
+    if stages and all(stage in took for stage in stages):
+        return f"{duration(sum(took[stage] for stage in stages))}, as measured here, once its inputs are there"
+    return f"about {preset.minutes:g} min on two cores"
+
+
+def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
+    """Add a preset's datasets, features and runs to params.yaml. Entries that are there already stay as they are."""
+    added = presets.enable(_preset(preset))
+    if not added:
+        print(f"{preset} is enabled already.")
+        return
+    print(f"Added to params.yaml: {', '.join(added)}.")
+    print(f"`conservatory run {preset}` runs it with what it needs; `conservatory disable {preset}` removes it.")
+
+
+def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
+    """Remove a preset's entries from params.yaml. What you changed, or something else needs, stays.
+
+    What was computed goes to DVC's cache, from where it comes back if you enable the preset again.
+    """
+    try:
+        removed, kept = presets.disable(_preset(preset))
+    except presets.PresetError as error:
+        _fail(str(error))
+    print(f"Removed from params.yaml: {', '.join(removed) or 'nothing'}.")
+    for name, why in kept.items():
+        print(f"Kept {name}: {why}.")
+
+
+def named(name: str, settings: dict) -> tuple[list[str], list[str]]:
+    """The stages that `conservatory run NAME` means by a run or an enabled preset: (stages to run with what they need, summaries
+    to make again of what is there). None for any other name."""
+    preset = presets.presets().get(name)
+    entries = preset.entries if preset and presets.is_enabled(preset, settings) else {}
+    runs = [name] if name in (settings.get("runs") or {}) else list(entries.get("runs", {}))
+    taggers = list(entries.get("taggers", {}))
+    stages = [f"score@{run}" for run in runs] + [f"tagging@{tagger}" for tagger in taggers]
+    tasks = {settings["runs"][run]["task"] for run in runs} | ({"tagging"} if taggers else set())
+    return stages, ["compare", *(f"task_page@{task}" for task in sorted(tasks))] if stages else []
+
+
+def _preset(name: str) -> presets.Preset:
+    found = presets.presets()
+    if name not in found:
+        near = nearest(name, found)
+        meant = f" (do you mean {near}?)" if near else f"; there is {', '.join(found) or 'none'}"
+        _fail(f"There is no preset {name!r}{meant}.")
+    return found[name]
+
+
+def _fail(message: str) -> None:
+    print(plain(message), file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def register(app: typer.Typer) -> None:
+    for command in (tasks, enable, disable):
+        app.command()(command)

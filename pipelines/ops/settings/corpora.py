@@ -1,0 +1,57 @@
+"""`corpora` and `symbols` in params.yaml: collections of notes, and representations of them."""
+
+from pipelines.ops.settings import code
+from pipelines.ops.settings.datasets import SHARES
+from pipelines.ops.settings.kinds import COUNT, SEED, WORD, YES_OR_NO, missing, one_of, table, unknown, wrong
+from pipelines.ops.settings.recipe import Reads
+
+FOLDER = "pipelines/corpora"
+REPRESENTATIONS = "pipelines/notes/representations"
+FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
+OPTIONS = {"folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")}, "chorales": {}}
+"""Module -> option -> rule."""
+REQUIRED = {"folder": ("path", "fingerprint")}
+OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
+PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
+"""Parameters of representations by name; others may be anything."""
+
+
+def check(settings: dict, reads: Reads) -> None:
+    """Raise `SystemExit` for the first entry that is wrong."""
+    for name, entry in (settings.get("corpora") or {}).items():
+        where = f"corpora.{name}"
+        if name in (settings.get("datasets") or {}):
+            raise SystemExit(
+                f"{where} in params.yaml has the name of a dataset: both would be data/manifests/{name}.parquet"
+            )
+        for key in ("module", "imports"):
+            if key not in entry:
+                missing(f"{where}.{key}", WORD)
+        module = entry["module"]
+        if not (code.PROJECT / FOLDER / f"{module}.py").exists():
+            if reads.files(FOLDER):
+                code.no_file(f"{where}.module", FOLDER, module)
+            continue
+        if not (code.PROJECT / entry["imports"]).exists():
+            wrong(f"{where}.imports", entry["imports"], "a file or folder below pipelines/ that is there")
+        if module in OPTIONS:
+            table(where, entry, OPTIONS[module] | OF_ALL, REQUIRED.get(module, ()))
+        if "split" in entry and "seed" not in entry:
+            missing(f"{where}.seed", SEED)
+    for name, entry in (settings.get("symbols") or {}).items():
+        where = f"symbols.{name}"
+        if name in (settings.get("features") or {}):
+            raise SystemExit(f"{where} in params.yaml has the name of a feature: a run could mean either")
+        if not (code.PROJECT / REPRESENTATIONS / f"{name}.py").exists():
+            if reads.files(REPRESENTATIONS):
+                code.no_file(where, REPRESENTATIONS, name)
+            continue
+        known, required = code.parameters(f"{REPRESENTATIONS}/{name}.py", "compute") or (list(entry), [])
+        for key, value in entry.items():
+            if key not in known:
+                unknown(key, where, known)
+            if key in PARAMETERS and not PARAMETERS[key][1](value):
+                wrong(f"{where}.{key}", value, PARAMETERS[key][0])
+        for key in required:
+            if key not in entry:
+                missing(f"{where}.{key}", PARAMETERS.get(key, ("given", None)))

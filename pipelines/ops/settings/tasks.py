@@ -1,0 +1,104 @@
+"""`tasks` and `runs` in params.yaml: families of tasks, and a model each (pipelines/tasks/__init__.py)."""
+
+from collections.abc import Collection
+from typing import Any
+
+from pipelines.core import params
+from pipelines.ops.settings import code
+from pipelines.ops.settings.kinds import (
+    COUNT,
+    SEED,
+    SHARE,
+    WORD,
+    YES_OR_NO,
+    missing,
+    nearest,
+    number,
+    one_of,
+    table,
+    whole,
+    wrong,
+)  # fmt: skip
+from pipelines.ops.settings.recipe import Reads
+
+FOLDER = "pipelines/tasks"
+KINDS = {
+    "word": WORD,
+    "words": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
+    "count": COUNT,
+    "whole": whole(0),
+    "number": number(),
+    "positive": number(0, above=True),
+    "share": SHARE,
+    "yes_or_no": YES_OR_NO,
+    "table": ("a table", lambda value: isinstance(value, dict)),
+}
+"""What a family's `OPTIONS` may call an option; a list instead of a word names the values it may have."""
+SHARED = {"n_bootstrap": COUNT, "seed": SEED}
+RUN = {
+    "task": WORD,
+    "dataset": WORD,
+    "from": one_of("features", "embeddings"),
+    "reads": WORD,
+    "model": WORD,
+    "seeds": COUNT,
+}
+
+
+def check(settings: dict, reads: Reads) -> None:
+    """Raise `SystemExit` for the first entry that is wrong, with the nearest name where one is not known."""
+    tasks, runs = settings.get("tasks") or {}, settings.get("runs") or {}
+    families = sorted(path.parent.name for path in (code.PROJECT / FOLDER).glob("[!_]*/__init__.py"))
+    if not reads.section("runs") or not families:  # a recipe of one's own, over code of one's own
+        return
+    for name, entry in tasks.items():
+        _known(name, families, f"tasks.{name}", f"families in {FOLDER}/")
+        table(f"tasks.{name}", entry, SHARED, SHARED)
+    taggers = settings.get("taggers") or {}
+    for name, entry in runs.items():
+        where = f"runs.{name}"
+        if name in taggers:
+            raise SystemExit(f"{where} in params.yaml has the name of a tagger: both would be data/scores/{name}")
+        for key, rule in RUN.items():
+            if key not in entry:
+                missing(f"{where}.{key}", rule)
+        task = entry["task"]
+        _known(task, families, f"{where}.task", f"families in {FOLDER}/")
+        if task not in tasks:
+            raise SystemExit(
+                f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}"
+            )
+        table(where, entry, RUN | _rules(task), _required(task))
+        corpora, dataset = settings.get("corpora") or {}, entry["dataset"]
+        _known(dataset, [*settings.get("datasets", {}), *corpora], f"{where}.dataset", "`datasets` and `corpora`")
+        models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
+        _known(entry["model"], models, f"{where}.model", f"models in {FOLDER}/{task}/models/")
+        if dataset in corpora:
+            if entry["from"] != "features":
+                wrong(f"{where}.from", entry["from"], f"features: {dataset} is a corpus of notes and has no embeddings")
+            _known(entry["reads"], settings.get("symbols") or {}, f"{where}.reads", "`symbols`")
+        elif entry["from"] == "features":
+            _known(entry["reads"], settings.get("features", {}), f"{where}.reads", "`features`")
+        else:
+            embeddings = [f"{name}.parquet" for name in params.embedding_names(settings)]
+            _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
+
+
+def _known(value: str, known: Collection[str], where: str, what: str) -> None:
+    if value not in known:
+        near = nearest(value, known)
+        meant = f"; do you mean {near}?" if near else f"; {what}: {', '.join(known) or 'none'}"
+        raise SystemExit(f"{where} in params.yaml is {value!r:.60}, which is not there{meant}")
+
+
+def _options(task: str) -> dict[str, tuple]:
+    return code.constant(f"{FOLDER}/{task}/__init__.py", "OPTIONS") or {}
+
+
+def _rules(task: str) -> dict[str, Any]:
+    options = _options(task)
+    return {option: KINDS[kind] if isinstance(kind, str) else one_of(*kind) for option, (_, kind) in options.items()}
+
+
+def _required(task: str) -> list[str]:
+    return [option for option, (default, _) in _options(task).items() if default is None]

@@ -1,0 +1,188 @@
+"""The page of a family of tasks: every run's scores from reports/scores.json, and the family's own section where it has one."""
+
+import importlib
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from markupsafe import Markup
+
+from pipelines.core.files import read_json
+from pipelines.report import charts, headline, private, sections, shell
+from pipelines.report.context import Context, Task
+from pipelines.report.lineage import Lineage
+from pipelines.report.state import State
+from pipelines.report.templates import filler
+
+SCORES, DIFFERENCES = "reports/scores.json", "reports/differences.json"
+FAMILIES = "pipelines.tasks"
+KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
+
+
+def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]:
+    """(HTML, its lineage, figures: runs, sections) of one family. The same state gives the same bytes."""
+    hide = private.hider(state)
+    state = replace(state, settings=hide(state.settings))
+    task = read(name)
+    context = Context(state, Lineage(state.stages), filler(hide), task=task)
+    own = section_of(name)
+    drawn = [{"id": "scores", "title": "The runs", "html": _runs(context)}] if task.scores else []
+    if task.differences:
+        drawn.append({"id": "differences", "title": "Which differences are real", "html": _differences(context)})
+    drawn += sections.render([own] if own else [], context)
+    heading = context.fill("task_heading.html.j2", name=name, sentence=sentence(task), not_scored=task.not_scored)
+    title = f"{headline.words(name)}: the runs"
+    html = shell.page(
+        context.fill, title, drawn, context.lineage, heading=heading, back="../index.html", **_played(context)
+    )
+    return html, context.lineage, {"runs": len(task.scores), "sections": ", ".join(one["title"] for one in drawn)}
+
+
+def _played(context: Context) -> dict[str, list]:
+    """What the page's player needs of the clips that sections have given it."""
+    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.heard)]
+    of_the_page = {"name": headline.words(context.task.name), "page": "", "clips": clips, "targets": [], "maps": []}
+    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.heard]]}
+
+
+def read(name: str) -> Task:
+    """The family's part of reports/scores.json and reports/differences.json; empty where no run of it was scored yet. A metric
+    that the scored units have no value of is left out."""
+    scores = {
+        run: {metric: record for metric, record in found.items() if record["value"] is not None}
+        for run, found in _json(SCORES).get(name, {}).items()
+    }
+    pairs = [pair for pair in _json(DIFFERENCES).get(name, []) if pair["value"] is not None]
+    return Task(name, {run: found for run, found in scores.items() if found}, pairs, _not_scored(name))
+
+
+def _not_scored(name: str) -> dict[str, str]:
+    """Run -> why it has no scores, of the family's runs."""
+    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/about.json"))}
+    return {run: one["not_scored"] for run, one in found.items() if one["task"] == name and "not_scored" in one}
+
+
+def _json(path: str) -> dict:
+    return read_json(path) if Path(path).exists() else {}
+
+
+def section_of(name: str) -> ModuleType | None:
+    """The family's own section, pipelines/tasks/<name>/section.py, if there is one."""
+    if not importlib.util.find_spec(FAMILIES) or not importlib.util.find_spec(f"{FAMILIES}.{name}"):
+        return None
+    place = f"{FAMILIES}.{name}.section"
+    return importlib.import_module(place) if importlib.util.find_spec(place) else None
+
+
+def cards(state: State, lineage: Lineage) -> list[dict]:
+    """`{"name", "n_runs", "best", "source"}` of each family of the recipe, for the front page."""
+    tasks = [read(name) for name in state.settings.get("tasks", {})]
+    return [
+        {"name": task.name, "n_runs": len(task.scores), "best": best(task), "source": lineage.mark(SCORES)}
+        for task in tasks
+    ]
+
+
+def best(task: Task) -> dict | None:
+    """The run with the best value of the family's first metric, `{"run", "metric", ...}` with its record; None without runs."""
+    for metric in _metrics(task)[:1]:
+        runs = {run: records[metric] for run, records in task.scores.items() if metric in records}
+        sign = 1 if next(iter(runs.values())).get("higher_is_better", True) else -1
+        run = max(runs, key=lambda one: sign * runs[one]["value"])
+        return {"run": run, "metric": metric, **_whole(runs[run])}
+    return None
+
+
+def sentence(task: Task) -> str:
+    """The verdict on the best run, by its interval alone."""
+    if not (found := best(task)):
+        return "No run of this family has been scored yet."
+    metric = headline.words(found["metric"])
+    told = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
+    if len(task.scores) == 1:
+        told = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
+    floors = [
+        (found[key], what)
+        for key, what in (("baseline", "the baseline"), ("chance", "chance"))
+        if found[key] is not None
+    ]
+    if not floors or not found["ci95"]:
+        return f"{told}."
+    higher = found["higher_is_better"]
+    floor, what = max(floors, key=lambda pair: pair[0] if higher else -pair[0])
+    low, high = found["ci95"]
+    better = low > floor if higher else high < floor
+    return f"{told}: {'better than' if better else 'not told apart from'} {what} ({floor:.3f})."
+
+
+def _metrics(task: Task) -> list[str]:
+    return list(dict.fromkeys(metric for records in task.scores.values() for metric in records))
+
+
+def _whole(record: dict) -> dict:
+    """A record of scores.json with what it may leave out."""
+    return {"ci95": None, "chance": None, "baseline": None, "unit": "", "split": "", "higher_is_better": True} | record
+
+
+def _runs(context: Context) -> Markup:
+    task, metrics = context.task, _metrics(context.task)
+    scores = {run: {metric: _whole(one) for metric, one in found.items()} for run, found in task.scores.items()}
+    charted = [
+        _chart(metric, {run: found[metric] for run, found in scores.items() if metric in found}) for metric in metrics
+    ]
+    rows = [(run, [found.get(metric) for metric in metrics]) for run, found in scores.items()]
+    exported = [[run, metric, *_exported(one)] for run, found in scores.items() for metric, one in found.items()]
+    return context.fill(
+        "task.html.j2",
+        task=task.name,
+        metrics=metrics,
+        charts=charted,
+        rows=rows,
+        table={"columns": ["run", "metric", *KEYS], "rows": exported},
+        source=context.lineage.mark(SCORES),
+    )
+
+
+def _exported(record: dict) -> list:
+    low, high = record["ci95"] or (None, None)
+    known = record | {"low": low, "high": high}
+    return [known.get(key) for key in KEYS]
+
+
+def _chart(metric: str, records: dict[str, dict]) -> dict:
+    """A chart of intervals, a row a run, on an axis that holds all of them: 0 to 1 where they lie there."""
+    numbers = [
+        number
+        for record in records.values()
+        for number in (record["value"], record["chance"], record["baseline"], *(record["ci95"] or ()))
+        if number is not None
+    ]
+    ticks = charts.quarters(min(0.0, *numbers), max(0.0, *numbers))
+    if max(numbers) <= 1 and min(numbers) >= 0:
+        ticks = charts.quarters(0, 1)
+    first = next(iter(records.values()))
+    return {
+        "metric": metric,
+        "unit": first["unit"],
+        "better": "higher" if first["higher_is_better"] else "lower",
+        "rows": list(records.items()),
+        "axis": (ticks[0], ticks[-1]),
+        "ticks": [(25 * n, f"{tick:g}") for n, tick in enumerate(ticks)],
+    }
+
+
+def _differences(context: Context) -> Markup:
+    rows = [{"ci95": None, "n": None} | one for one in context.task.differences]
+    columns = ["a", "b", "metric", "value", "low", "high", "n"]
+    exported = [
+        [one["a"], one["b"], one["metric"], one["value"], *(one["ci95"] or (None, None)), one["n"]] for one in rows
+    ]
+    return context.fill(
+        "differences.html.j2",
+        task=context.task.name,
+        rows=rows,
+        real=sum(bool(one["ci95"]) and (one["ci95"][0] > 0 or one["ci95"][1] < 0) for one in rows),
+        table={"columns": columns, "rows": exported},
+        source=context.lineage.mark(DIFFERENCES),
+    )

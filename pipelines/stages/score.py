@@ -1,0 +1,112 @@
+"""score: what the model of a run answers for test clips, and the scores of its task, against a trivial baseline."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import tasks
+from pipelines.core import params, paths
+from pipelines.core.files import atomic, sha256, write_json
+from pipelines.core.record import write_record
+from pipelines.harness import command
+from pipelines.harness.logging import start
+from pipelines.metrics import scores
+from pipelines.metrics.intervals import written
+
+CHECK = "better than the baseline"
+GUARDS = "guards"
+
+
+def main(run: str) -> None:
+    log = start(f"score {run}")
+    entry = tasks.run(params.read(), run)
+    module = tasks.part(entry.task, "score")
+    folder = paths.scores(run)
+    shutil.rmtree(folder, ignore_errors=True)
+    stage = "tagging" if entry.task == tasks.TAGGING else "score"
+    try:
+        answers = [module.predict(entry, path) for _, path in entry.trainings]
+        found, resampled = scores.score(
+            module.METRICS,
+            answers,
+            module.baseline(entry),
+            getattr(module, "SPLIT", "test"),
+            entry.shared["n_bootstrap"],
+            entry.shared["seed"],
+        )
+    except tasks.NotScored as error:
+        write_json(folder / "about.json", {"task": entry.task, "not_scored": str(error)})
+        write_record(stage, run, checks=dict.fromkeys((CHECK, GUARDS), (None, f"not scored: {error}")))
+        log.info("not scored: %s", error)
+        return
+    except ValueError as error:
+        raise SystemExit(f"score {run}: {error}") from error
+    lead = next(iter(found))
+    for (seed, _), columns in zip(entry.trainings, answers, strict=True):
+        _write(folder / f"predictions-{seed}.parquet", columns)
+    _write(folder / "resampled.parquet", resampled)
+    about = {
+        "task": entry.task,
+        "dataset": entry.dataset,
+        "model": entry.model,
+        "reads": str(entry.input),
+        "options": dict(entry.options),
+        "fingerprint": scores.fingerprint(answers[0]),
+        "draws": dict(entry.shared),
+        "models": {str(seed): _digest(path) for seed, path in entry.trainings},
+        "lead": lead,
+    }
+    details = module.details(entry, answers) if hasattr(module, "details") else {}
+    # files of their own, whose keys are those of reports/scores.json and reports/tagging.json: a trace finds the one it needs
+    for name, value in {"about": about, "scores": found, "details": details}.items():
+        write_json(folder / f"{name}.json", value)
+    for metric, each in found.items():
+        interval, trivial = written(each["ci95"], ".4f"), _number(each["baseline"])
+        log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)
+    figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
+    plots = module.plots(details) if hasattr(module, "plots") else {}
+    checks = {CHECK: _better(lead, found[lead])} | _guards(module, entry, answers)
+    write_record(stage, run, figures={"n": found[lead]["n"]} | figures, checks=checks, plots=plots)
+
+
+def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
+    """Does the interval of the gain over the trivial baseline exclude zero, on the right side?"""
+    gain = entry["gain_ci95"]
+    text = f"{metric} {_number(entry['value'])} 95% {written(entry['ci95'])}; baseline {_number(entry['baseline'])}"
+    if gain is None:
+        return None, text
+    return (gain[0] > 0 if entry["higher_is_better"] else gain[1] < 0), f"{text}; gain 95% {written(gain)}"
+
+
+def _guards(module: ModuleType, entry: tasks.Run, answers: list[scores.Columns]) -> dict[str, tuple[bool | None, str]]:
+    """The family's own checks of the run, each with a name that begins with `GUARDS`."""
+    if not hasattr(module, "checks"):
+        return {GUARDS: (None, "this family has none")}
+    return {f"{GUARDS}: {name}": check for name, check in module.checks(entry, answers).items()}
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"
+
+
+def _digest(folder: Path) -> str:
+    """16 hex digits of the files of a fitted model."""
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+
+
+def _write(path: Path, columns: dict[str, np.ndarray]) -> None:
+    """Columns as a Parquet table; of two dimensions, a list in each row."""
+    table = pa.table({name: list(values) if values.ndim > 1 else values for name, values in columns.items()})
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__)

@@ -1,0 +1,109 @@
+"""Families of tasks, a folder each; a run is an entry of `runs` in params.yaml that names its family.
+
+    runs:
+      notes_svm: {task: classification, dataset: notes, from: features, reads: pooled, model: svm, seeds: 1, target: family}
+
+`task` is the family. The run reads `data/<from>/<dataset>/<reads>`: `from: features, reads: pooled` a representation, `from:
+embeddings, reads: short.parquet` an embedding. `model` is a file of the family, and `seeds` the number of trainings, whose spread
+the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) stands in
+`tasks.<family>` of params.yaml. A tagger is a run too, of the family `tagging` (pipelines/tasks/tagging/__init__.py).
+
+A family has the same files as every other:
+
+| file | contains |
+| --- | --- |
+| `__init__.py` | a docstring, whose first line describes the family; `OPTIONS`, option of a run -> (default, what it may be) |
+| `models/<name>.py` | a model each |
+| `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
+| `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
+| `section.py` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
+| `presets.yaml` | what `conservatory enable` can add; a family may have none |
+
+`score.py` may also have `details(run, answers)`, which become data/scores/<run>/details.json, and `plots(details)` and
+`checks(run, answers)` for the record. Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a
+dependency of both, without `models/`, `score.py`, `section.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a
+run uses, `score.py` for the stage `score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and
+one of a section refits nothing.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pipelines.core import paths
+
+FOLDER = Path(__file__).parent
+TAGGING = "tagging"
+KEYS = ("task", "dataset", "from", "reads", "model", "seeds")
+"""Keys that every run has, because dvc.yaml reads them."""
+
+
+class NotScored(ValueError):
+    """The run has no scores; the message says why. No error: the report names the run with the reason."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An entry of `runs`, or a tagger. `options` are the family's; `shared` is its entry of `tasks`.
+
+    input: the file or folder that the run reads. trainings: (seed, folder of the fitted model) of each training.
+    """
+
+    name: str
+    task: str
+    dataset: str
+    model: str
+    input: Path
+    trainings: tuple[tuple[int, Path], ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(settings: Mapping[str, Any], name: str) -> Run:
+    """The run or tagger `name` of params.yaml, with the family's defaults for the options it leaves out. Raises `KeyError`."""
+    if name in settings["runs"]:
+        entry = settings["runs"][name]
+        shared = settings["tasks"][entry["task"]]
+        defaults = {key: default for key, (default, _) in family(entry["task"]).OPTIONS.items()}
+        return Run(
+            name=name,
+            task=entry["task"],
+            dataset=entry["dataset"],
+            model=entry["model"],
+            input=Path("data") / entry["from"] / entry["dataset"] / entry["reads"],
+            # seeds count up from the family's
+            trainings=tuple(
+                (seed, paths.fitted(name) / str(seed))
+                for seed in range(shared["seed"], shared["seed"] + entry["seeds"])
+            ),
+            options=defaults | {key: value for key, value in entry.items() if key not in KEYS},
+            shared=shared,
+        )
+    dataset = settings["training"]["dataset"]
+    return Run(
+        name=name,
+        task=TAGGING,
+        dataset=dataset,
+        model=settings["taggers"][name]["network"],
+        input=paths.predictions(dataset, name),
+        trainings=((settings["training"]["seed"], paths.trained(name)),),
+        shared=settings["tasks"][TAGGING],
+    )
+
+
+def families() -> list[str]:
+    """The names of all families."""
+    return sorted(path.parent.name for path in FOLDER.glob("[!_]*/__init__.py"))
+
+
+def family(task: str) -> ModuleType:
+    """The package of a family."""
+    return importlib.import_module(f"pipelines.tasks.{task}")
+
+
+def part(task: str, name: str) -> ModuleType:
+    """A module of a family: `fit`, `score`, `section`, or `models.<name>`."""
+    return importlib.import_module(f"pipelines.tasks.{task}.{name}")

@@ -1,0 +1,20 @@
+"""Classify clips by one of their labels with scikit-learn: scaling, selection of features, a model, and its hyperparameters.
+
+target: the label. split: `published` is the dataset's; `grouped` draws one that keeps groups whole, for a dataset without one;
+`random` ignores groups and shows by how much a score rises when clips of one group stand on two sides.
+scaling: `zscore`, `minmax` or `unit` (each clip's vector has length 1). selection: `variance` drops constant features,
+`mutual_information` and `l1` keep `keep` of them. imbalance: `class_weights`, or `subsampling` of the larger classes.
+parameters: hyperparameter -> value, or a list of values from which validation chooses, in place of the model's own `GRID`.
+
+Scaling, selection and model are fitted on training clips alone. Hyperparameters are those of the best macro F1 on validation.
+"""
+
+OPTIONS = {
+    "target": (None, "word"),
+    "split": ("published", ("published", "grouped", "random")),
+    "scaling": ("zscore", ("zscore", "minmax", "unit")),
+    "selection": ("none", ("none", "variance", "mutual_information", "l1")),
+    "keep": (50, "count"),
+    "imbalance": ("none", ("none", "class_weights", "subsampling")),
+    "parameters": ({}, "table"),
+}

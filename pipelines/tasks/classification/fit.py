@@ -1,0 +1,72 @@
+"""Fit scaling, selection and model on the training clips, with the hyperparameters that are best on the validation clips."""
+
+from itertools import product
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+from sklearn.metrics import f1_score
+from sklearn.pipeline import Pipeline
+
+from pipelines.core.files import write_json
+from pipelines.tasks import part
+from pipelines.tasks.classification import answers, kept, labelled, preparation
+
+
+def fit(run, seed, folder):
+    """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature."""
+    data, options = labelled.read(run), run.options
+    module = part(run.task, f"models.{run.model}")
+    rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
+    classes, weights = data.classes[rows], preparation.weights(data.classes[rows], options["imbalance"])
+    # fitted once: preparation does not depend on the model's hyperparameters
+    before = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], classes)
+    values, held = before.transform(data.values[rows]), data.of("validation")
+    there = before.transform(data.values[held]) if len(held) else values[:0]
+    tried, best = [], None
+    for choice in choices(module.GRID | options["parameters"], len(held)):
+        model = _fitted(module, seed, choice, values, classes, weights, run.model)
+        f1 = f1_score(data.classes[held], model.predict(there), average="macro") if len(held) else None
+        tried.append({"validation_macro_f1": f1, **choice})
+        if best is None or f1 > best[0]:  # of equal ones the first
+            best = f1, choice, model
+    f1, chosen, model = best
+    temperature = _temperature(model, there, data.classes[held])
+    kept.save(Pipeline([*before.steps, ("model", model)]), folder / "model.skops")
+    config = {"classes": model.classes_.tolist(), "parameters": chosen, "temperature": temperature}
+    write_json(folder / "config.json", config | {"tried": tried, "features": int(values.shape[1])})
+    figures = {"clips": len(rows), "classes": len(model.classes_), "features": int(values.shape[1])} | chosen
+    return figures | ({} if f1 is None else {"validation macro F1": round(f1, 4)})
+
+
+def choices(grid: dict, n_validation: int) -> list[dict]:
+    """Every combination of the grid's values, a value alone being the only one. Raises `ValueError` where there is a choice and
+    no validation clip to make it."""
+    values = [value if isinstance(value, list) else [value] for value in grid.values()]
+    found = [dict(zip(grid, combination, strict=True)) for combination in product(*values)]
+    if len(found) > 1 and not n_validation:
+        several = ", ".join(name for name, each in zip(grid, values, strict=True) if len(each) > 1)
+        raise ValueError(f"no validation clips to choose {several} with: state one value of each under `parameters`")
+    return found
+
+
+def _fitted(module, seed, choice, values, classes, weights, name):
+    try:
+        model = module.create(seed, **choice)
+        return model.fit(values, classes) if weights is None else model.fit(values, classes, sample_weight=weights)
+    except TypeError as error:
+        raise ValueError(f"model {name} with {choice or 'no parameters'}: {error}") from error
+
+
+def _temperature(model, values: np.ndarray, classes: np.ndarray) -> float:
+    """Of the softmax that makes probabilities of a model's scores: the likeliest on validation clips (Guo et al. 2017,
+    arXiv 1706.04599). 1.0 for a model that has probabilities, or without validation clips."""
+    known = np.isin(classes, model.classes_)
+    if hasattr(model, "predict_proba") or not known.any():
+        return 1.0
+    scores = answers.decisions(model, values[known])
+    own = scores[np.arange(len(scores)), np.searchsorted(model.classes_, classes[known])]
+    loss = minimize_scalar(
+        lambda log: float(np.mean(logsumexp(scores * np.exp(log), axis=1) - own * np.exp(log))), bounds=(-5, 5)
+    )
+    return float(np.exp(-loss.x))

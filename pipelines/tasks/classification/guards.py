@@ -1,0 +1,104 @@
+"""Mistakes that make a classifier's score wrong, each a check of the run's record: (passed, sentence).
+
+passed is None where it cannot be known. A probe is a small tree that sees one trivial property of the clips, their level for
+instance, and nothing of their sound. Where it tells the classes of test clips, a model may have learned that property alone.
+"""
+
+from collections import Counter
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from pipelines.core import splits
+from pipelines.tasks.classification import preparation
+from pipelines.tasks.classification.labelled import Labelled
+
+Check = tuple[bool | None, str]
+FEWEST = 5  # clips of a class on a side
+TELLS = 0.2
+"""A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
+
+
+def all_of(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> dict[str, Check]:
+    """Name -> check, of a run's data and its fitted pipeline."""
+    return {
+        "no group on two sides": groups(data),
+        "enough clips of each class": few(data),
+        "preparation saw training clips only": fitted_on_train(data, pipeline, options, seed),
+        "level does not tell the class": level(data),
+        "duration does not tell the class": duration(data),
+        "encoding does not tell the class": encoding(data),
+    }
+
+
+def groups(data: Labelled) -> Check:
+    """Is each group on one side?"""
+    if not splits.is_grouped(data.clips):
+        return None, splits.NO_GROUPS
+    found = data.clips.assign(side=data.sides).groupby("group")["side"].nunique()
+    torn = found[found > 1].index.tolist()
+    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{_some(torn)}"
+
+
+def few(data: Labelled) -> Check:
+    """Has each class enough clips to learn from and to be scored on?"""
+    names = sorted(set(data.classes))
+    thin = []
+    for side in ("train", "test"):
+        counts = Counter(data.classes[data.of(side)])
+        thin += [f"{name} ({counts[name]} {side})" for name in names if counts[name] < FEWEST]
+    return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{_some(thin)}"
+
+
+def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
+    """Do scaling and selection equal those fitted on the training clips alone?"""
+    rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
+    again = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], data.classes[rows])
+    found, wanted = pipeline[:-1].transform(data.values), again.transform(data.values)
+    same = found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-6, atol=1e-9)
+    return same, f"{'equal' if same else 'differ from'} a fit on the {len(rows)} training clips"
+
+
+def level(data: Labelled) -> Check:
+    """Does the RMS, which the features have, tell the class?"""
+    columns = [n for n, name in enumerate(data.names) if name.startswith("rms_")]
+    if not columns:
+        return None, "the run reads no feature of level"
+    return _probe(data, data.values[:, columns])
+
+
+def duration(data: Labelled) -> Check:
+    """Does the length of a clip tell its class?"""
+    return _probe(data, data.clips[["duration_s"]].to_numpy(float))
+
+
+def encoding(data: Labelled) -> Check:
+    """Do file type, sampling rate or number of channels tell the class?"""
+    types = {suffix: n for n, suffix in enumerate(sorted(set(map(_suffix, data.clips["path"]))))}
+    kinds = [types[_suffix(path)] for path in data.clips["path"]]
+    return _probe(data, np.column_stack([kinds, data.clips[["sample_rate", "channels"]].to_numpy(float)]))
+
+
+def _probe(data: Labelled, properties: np.ndarray) -> Check:
+    train, test = data.of("train"), data.of("test")
+    names = set(data.classes[test])
+    if len(names) < 2:
+        return None, "the test clips have one class"
+    tree = DecisionTreeClassifier(
+        max_leaf_nodes=8 * len(names), min_samples_leaf=3, class_weight="balanced", random_state=0
+    )
+    predicted = tree.fit(properties[train], data.classes[train]).predict(properties[test])
+    actual = data.classes[test]
+    found = float(np.mean([np.mean(predicted[actual == name] == name) for name in sorted(names)]))
+    chance = 1 / len(names)
+    share = (found - chance) / (1 - chance)
+    return share < TELLS, f"a tree that sees nothing else has a balanced accuracy of {found:.3f}; chance {chance:.3f}"
+
+
+def _suffix(path: str) -> str:
+    return path.rpartition(".")[2].lower()
+
+
+def _some(names: list[str]) -> str:
+    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

@@ -1,0 +1,67 @@
+"""The labelled clips of a run: their vectors, classes and sides."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core import splits
+from pipelines.tasks import Run, inputs
+
+SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
+"""Of `split: grouped`."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """clips: rows of the manifest that have a class. values: `(clips, d)`. classes, sides: of each clip. names: of dimensions."""
+
+    clips: pd.DataFrame
+    values: np.ndarray
+    classes: np.ndarray
+    sides: np.ndarray
+    names: list[str]
+
+    def of(self, side: str) -> np.ndarray:
+        """The rows of a side."""
+        return np.flatnonzero(self.sides == side)
+
+
+def read(run: Run) -> Labelled:
+    """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not."""
+    clips, values, names = inputs.vectors(run)
+    classes = inputs.labels(run, clips, run.options["target"])
+    known = classes != ""
+    clips, values, classes = clips[known].reset_index(drop=True), values[known], classes[known]
+    found = Labelled(clips, values, classes, sides(clips, classes, run.options["split"], run.shared["seed"]), names)
+    _check(run, found)
+    return found
+
+
+def sides(clips: pd.DataFrame, classes: np.ndarray, split: str, seed: int) -> np.ndarray:
+    """The side of each clip. `random` has as many clips on each side as `published`, drawn from all of them."""
+    published = clips["split"].to_numpy(str)
+    if split == "published":
+        return published
+    if split == "random":
+        return np.random.default_rng(seed).permutation(published)
+    return np.array(splits.assign(clips["group"], classes, SHARES, seed))
+
+
+def _check(run: Run, found: Labelled) -> None:
+    target = run.options["target"]
+    missing = [side for side in ("train", "test") if not len(found.of(side))]
+    if missing:
+        raise ValueError(
+            f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips with a {target}: `split: grouped` draws a split"
+        )
+    train, test = (set(found.classes[found.of(side)].tolist()) for side in ("train", "test"))
+    if len(train) < 2:
+        raise ValueError(
+            f"target {target!r} has one class in the train split, {train.pop()!r}; at least two are needed"
+        )
+    if unknown := sorted(test - train):
+        counts = Counter(found.classes[found.of("test")].tolist())
+        told = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
+        raise ValueError(f"{len(unknown)} classes of target {target!r} have test clips but no training clip: {told}")

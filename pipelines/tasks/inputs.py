@@ -1,0 +1,59 @@
+"""What a run reads: clips of the manifest with their labels, groups and splits, and a vector for each."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipelines.core import paths
+from pipelines.core.embeddings import EMBEDDINGS
+from pipelines.core.manifest import LABELLED
+from pipelines.core.tables import read_table
+from pipelines.tasks import Run
+
+
+def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """(clips, values, names): rows of the manifest that the run's input has, `(clips, d)` float64, and what each dimension is.
+
+    The input is a folder with one Parquet table, a statistic a column (`pooled`), or a table of embeddings. Raises `ValueError`
+    where it is neither, or a value is not finite.
+    """
+    path = _table(run.input)
+    manifest = read_table(paths.manifest(run.dataset), LABELLED)
+    table = pq.read_table(path).to_pandas()
+    if "clip_id" not in table:
+        raise ValueError(f"{path} has no column clip_id: a run reads a table with a row for each clip")
+    table = table.set_index("clip_id")
+    clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
+    rows = table.loc[clips["clip_id"]]
+    if "embedding" in EMBEDDINGS.names and list(rows.columns) == ["embedding"]:
+        values = np.stack(rows["embedding"].to_list()).astype(np.float64)
+        names = [f"dimension {number}" for number in range(values.shape[1])]
+    else:
+        values, names = rows.to_numpy(np.float64), list(rows.columns)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        titles = ", ".join(clips.loc[bad, "title"].head(3))
+        raise ValueError(f"{path}: {bad.sum()} clips have NaN or infinite values, for instance {titles}")
+    return clips, values, names
+
+
+def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:
+    """The class of each clip, "" where it has none. Raises `ValueError` that names the dataset's targets for an unknown one."""
+    known = [name.removeprefix("target_") for name in clips.columns if name.startswith("target_")]
+    if target not in known:
+        there = f"its targets are {', '.join(known)}" if known else "it has no labels"
+        raise ValueError(f"dataset {run.dataset!r} has no target {target!r}: {there}")
+    return clips[f"target_{target}"].fillna("").to_numpy(str)
+
+
+def _table(path: Path) -> Path:
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.parquet"))
+    if len(found) != 1:
+        raise ValueError(
+            f"{path} holds {len(found)} Parquet tables: a run on vectors reads one with a row for each clip, as `pooled` is"
+        )
+    return found[0]

@@ -1,0 +1,182 @@
+"""The page of a family of tasks says what reports/scores.json says, and holds the family's own section where there is one."""
+
+import json
+import re
+import sys
+from types import ModuleType
+
+import pytest
+import yaml
+
+from pipelines.core.files import write_json
+from pipelines.report import front, sections, state, task_page
+from pipelines.report.context import Context
+from pipelines.report.lineage import Lineage
+from pipelines.report.sections import taggers
+from pipelines.report.templates import filler
+from pipelines.stages import task_page as stage
+from report.conftest import HOSTILE, read
+from report.test_page import flowing, shown, texts
+
+
+def score(value, ci95, **changed):
+    record = {
+        "value": value,
+        "ci95": ci95,
+        "n": 192,
+        "n_groups": 96,
+        "chance": 0.125,
+        "baseline": 0.4,
+        "unit": "share of clips",
+    }
+    return record | {"split": "test", "higher_is_better": True} | changed
+
+
+RUNS = {
+    "svm_pooled": {
+        "accuracy": score(0.61, [0.55, 0.67]),
+        "error_hz": score(-3.5, None, chance=None, baseline=None, unit="Hz"),
+    },
+    "short_probe": {"accuracy": score(0.42, [0.35, 0.49])},
+    HOSTILE: {"accuracy": score(0.13, None)},
+}
+DIFFERENCES = [
+    {"a": "svm_pooled", "b": "short_probe", "metric": "accuracy", "value": 0.19, "ci95": [0.1, 0.28], "n": 192},
+    {"a": "svm_pooled", "b": HOSTILE, "metric": "accuracy", "value": 0.48, "ci95": [-0.02, 0.6], "n": 192},
+]
+
+
+def write_scores(runs=RUNS, differences=DIFFERENCES):
+    write_json("reports/scores.json", {"notes": runs})
+    write_json("reports/differences.json", {"notes": differences})
+
+
+@pytest.fixture
+def made(project):
+    write_scores()
+    stage.main("notes")
+    return read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
+
+
+def test_tables_equal_the_scores(made):
+    head, *rows = made.table(table="runs", task="notes")
+    assert texts(head) == ["run", "accuracy", "chance", "baseline", "error hz", "chance", "baseline"]
+    assert texts(rows[0]) == ["svm_pooled", "0.610[0.550, 0.670]", "0.125", "0.400", "-3.500–", "–", "–"]
+    assert texts(rows[1])[4:] == ["–"] * 3 and texts(rows[2])[:2] == [HOSTILE, "0.130–"]
+    rows = made.table(table="differences", task="notes")[1:]
+    assert texts(rows[0]) == ["svm_pooled − short_probe", "accuracy", "+0.190", "[+0.100, +0.280]", "192"]
+    assert "1 of 2 here" in flowing(made.text)
+    assert "svm_pooled has the best accuracy of three runs, 0.610: better than the baseline (0.400)." in flowing(
+        made.text
+    )
+    assert HOSTILE not in made.html
+
+
+def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):
+    figures = re.findall(r"<figure>.*?</figure>", made.html, re.DOTALL)
+    assert len(figures) == 2
+    accuracy, error = figures
+    assert accuracy.count('class="dot tagger" style') == 3 and accuracy.count('class="span tagger"') == 2
+    assert "left:61.00%" in accuracy and "left:55.00%;right:calc(100% - 67.00%)" in accuracy
+    assert accuracy.count('class="ref" style="left:12.50%"') == accuracy.count('class="base" style="left:40.00%"') == 3
+    assert 'class="ref" style' not in error and "-2" in error and "Hz" in error
+
+
+def test_every_figure_has_a_mark(made):
+    assert {mark["data-path"] for mark in made.marks} == {"reports/scores.json", "reports/differences.json"}
+    assert all("mark" in block for block in made.blocks[:-1] if {"figure", "table"} & set(block))
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (score(0.45, [0.39, 0.5]), "0.450: not told apart from the baseline (0.400)."),
+        (score(0.45, [0.41, 0.5]), "0.450: better than the baseline (0.400)."),
+        (score(0.3, [0.2, 0.35], higher_is_better=False), "0.300: not told apart from chance (0.125)."),
+        (score(0.05, [0.01, 0.1], higher_is_better=False), "0.050: better than chance (0.125)."),
+        (score(0.45, None), "0.450."),
+        (score(0.45, [0.4, 0.5], chance=None, baseline=None), "0.450."),
+    ],
+)
+def test_the_verdict_rests_on_the_interval(project, record, said):
+    write_scores({"one": {"loss": record}}, [])
+    assert task_page.sentence(task_page.read("notes")) == f"one, the one run, has a loss of {said}"
+
+
+def test_the_front_page_has_a_card_of_the_family(project):
+    assert "task_notes.html" not in front.render(state.read())[0]
+    settings = yaml.safe_load((project / "params.yaml").read_text()) | {"tasks": {"notes": {}, "empty": {}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    write_scores()
+    seen = read(front.render(state.read())[0])
+    assert {"pages/task_notes.html", "pages/task_empty.html"} <= set(seen.addresses)
+    assert "svm_pooled: accuracy 0.61, chance 0.12, baseline 0.40" in flowing(seen.text)
+
+
+def test_before_the_first_run_the_page_says_so(project):
+    write_json("data/scores/odd/about.json", {"task": "notes", "not_scored": f"two {HOSTILE}"})
+    write_json("data/scores/other/about.json", {"task": "others", "not_scored": "of another family"})
+    stage.main("notes")
+    seen = read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
+    assert "No run of this family has been scored yet." in seen.text
+    assert f"odd has no scores: two {HOSTILE}." in flowing(seen.text) and "another family" not in seen.text
+
+
+SECTION = """
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.report import players
+
+TITLE, ORDER = "What notes are", 10
+
+
+def render(context):
+    if not context.task.scores:
+        return None
+    number = players.hear(context, "a tone", np.full(16_000, 99, np.int16), 16_000)
+    return context.fill(Path(__file__).with_suffix(".html.j2"), n=len(context.task.scores), number=number)
+"""
+TEMPLATE = """{% from "macros.html.j2" import hear %}
+<p>{{ n }} runs {{ hear(number, "a tone") }}</p>
+"""
+
+
+def test_a_familys_own_section_is_found_and_plays(project, monkeypatch, tmp_path):
+    family = tmp_path / "kin" / "notes"
+    family.mkdir(parents=True)
+    (family / "section.html.j2").write_text(TEMPLATE)
+    (family / "section.py").write_text(SECTION)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(task_page, "FAMILIES", "kin")
+    write_scores()
+    seen = read(task_page.render(state.read(()), "notes")[0])
+    assert '<p>3 runs <button class="hear" data-clip="0">a tone</button></p>' in seen.html
+    assert '<a href="#section">What notes are</a>' in seen.html
+    assert json.loads(seen.scripts["data"])[0]["clips"] == [{"title": "a tone", "href": "", "sound": 0}]
+    assert len(seen.scripts["sound-0-0"]) > 1000
+    assert task_page.section_of("others") is None
+    write_scores({})
+    assert "What notes are" not in task_page.render(state.read(()), "notes")[0]
+    for name in [name for name in sys.modules if name.split(".")[0] == "kin"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_sections_keep_their_order_and_leave_out_what_is_empty():
+    modules = [ModuleType(f"a.{name}") for name in ("one", "two")]
+    modules[0].render, modules[0].TITLE = lambda context: None, "One"
+    modules[1].render, modules[1].TITLE = lambda context: "text", "Two"
+    assert sections.render(modules, None) == [{"id": "two", "title": "Two", "html": "text"}]
+    found = sections.found()
+    assert [module.ORDER for module in found] == sorted({module.ORDER for module in found}), "no two have one place"
+    assert all(module.TEMPLATE.exists() and module.TITLE for module in found)
+
+
+def test_the_taggers_section_can_stand_on_the_page_of_a_family(project):
+    found = state.read(())
+    context = Context(found, Lineage(found.stages), filler(lambda value: value), task=task_page.read("tagging"))
+    seen = read(str(taggers.render(context)))
+    records = found.tagging["scores"]
+    row = texts(seen.table(table="tagging", dataset="scores")[1])
+    assert row[3:5] == [shown(records["short"]["roc_auc"]), shown(records["short"]["roc_auc_ci95"])]
