@@ -181,7 +181,7 @@ def test_a_retraining_is_left_alone_while_it_works_and_its_training_ends_with_it
     assert [event["event"] for event in history.read(project, "short")] == ["registered", "promoted"] * 2
     assert killed["hashes"]["models/tagging/short"].endswith(".dir")
     done = small.conservatory(project, "retrain", "--resume", name, check=False)
-    assert done.returncode == 2 and "no retraining" in done.stderr
+    assert done.returncode == 2 and "no unfinished retraining" in done.stderr
 
 
 @pytest.mark.fault
@@ -199,7 +199,7 @@ def test_told_to_end_it_ends_its_children_and_clean_takes_it_away(project, stop)
     assert "Removed: 20" in small.conservatory(project, "retrain", "--clean").stdout
     assert left(project) == [] == branches(project) and small.git(project, "worktree", "list").count("\n") == 0
     assert (project / "registry/short/history.jsonl").read_bytes() == before
-    assert "nothing" in small.conservatory(project, "retrain", "--clean").stdout
+    assert "Nothing to remove" in small.conservatory(project, "retrain", "--clean").stdout
 
 
 @pytest.mark.system
