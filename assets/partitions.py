@@ -71,14 +71,20 @@ def key(group: StageGroup, stage: Stage) -> str | None:
 def mapping(down: StageGroup, up: StageGroup) -> dg.PartitionMapping | None:
     """The mapping from partitions of `down` to the partitions of `up` that they read. None if `up` has no partitions.
 
-    If no mapping equals DVC's graph, each partition needs all of `up`, which may be too many but never too few: a tagger of one
-    dimension and a representation of two have no mapping.
+    If no mapping equals DVC's graph, one with more partitions is taken, never one with fewer: those of the same dataset, or those
+    that any partition of `down` needs. A tagger of one dimension and a representation of two have no exact mapping.
     """
     if not up.dimensions:
         return None
     needed = _needed(down, up)
-    for candidate in _candidates(down, up, needed):
-        if _means(candidate, down, up, needed):
+    candidates = list(_candidates(down, up, needed))
+    for candidate in candidates:
+        if _mapped(candidate, down, up, needed) == needed:
+            return candidate
+    for candidate in candidates:
+        found = _mapped(candidate, down, up, needed)
+        by_dimension = isinstance(candidate, dg.MultiToSingleDimensionPartitionMapping)
+        if by_dimension and found and all(needed[one] <= found[one] for one in needed):
             return candidate
     any_needs = set().union(*needed.values())
     if any_needs < {str(key(up, stage)) for stage in up.stages}:
@@ -136,16 +142,16 @@ def _static(pairs) -> dg.StaticPartitionMapping:
     return dg.StaticPartitionMapping({other: sorted(ones) for other, ones in sorted(found.items())})
 
 
-def _means(candidate: dg.PartitionMapping, down: StageGroup, up: StageGroup, needed: dict) -> bool:
-    """Does Dagster compute the partitions in `needed` from `candidate`?"""
+def _mapped(candidate: dg.PartitionMapping, down: StageGroup, up: StageGroup, needed: dict) -> dict | None:
+    """Partition of `down` -> partitions of `up` that Dagster computes from `candidate`; None if that does not suit the two."""
     up_keys, down_keys = definition(up), definition(down)
+    mapped = {}
     try:
         candidate.validate_partition_mapping(up_keys, down_keys)
-        for one, others in needed.items():
+        for one in needed:
             subset = down_keys.subset_with_partition_keys([one]) if down_keys else None
             found = candidate.get_upstream_mapped_partitions_result_for_partitions(subset, down_keys, up_keys)
-            if {str(name) for name in found.partitions_subset.get_partition_keys()} != others:
-                return False
+            mapped[one] = {str(name) for name in found.partitions_subset.get_partition_keys()}
     except Exception:  # Dagster raises several exceptions for a mapping that does not suit two definitions
-        return False
-    return True
+        return None
+    return mapped

@@ -21,7 +21,7 @@ def main() -> None:
     for name, config in found.taggers.items():
         with atomic(CARDS / f"{name}.md") as temporary:
             temporary.write_text(cards.written(name, config, found.histories.get(name, [])), encoding="utf-8")
-    for name in found.settings["runs"]:
+    for name in found.settings.get("runs") or {}:
         if (paths.scores(name) / "scores.json").exists():
             about, scores = (read_json(paths.scores(name) / f"{part}.json") for part in ("about", "scores"))
             with atomic(CARDS / f"{name}.md") as temporary:

@@ -32,12 +32,13 @@ CHECKS = {
     "ood": "every_clip_is_placed like_the_training_music",
     "degrade": "schema every_clip finite",
     "robustness": "what_clean_clips_show_is_shown_by_changed_ones",
-    "tagging": "better_than_the_baseline",
+    "tagging": "better_than_the_baseline guards",
+    "score": "better_than_the_baseline guards",
     "page": "every_figure_has_its_lineage under_8_MB",
     "task_page": "every_figure_has_its_lineage under_8_MB",
     "report": "every_figure_has_its_lineage under_8_MB",
 }
-MODELS = {"train", "export"}
+MODELS = {"train", "export", "fit"}
 EVALUATION = {
     "cluster",
     "study",
@@ -47,6 +48,7 @@ EVALUATION = {
     "degrade",
     "robustness",
     "tagging",
+    "score",
     "compare",
     "metrics",
     "page",
@@ -115,7 +117,7 @@ def test_string_selections_resolve(defs):
     assert select('+key:"manifest"') == {"raw", "manifest"}
     assert select("group:models+") == TRAINED | {"champion"}
     assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
-    assert select("kind:html") == {"page", "report"}
+    assert select("kind:html") == {"page", "task_page", "report"}
     job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
     schedule = dg.ScheduleDefinition(name="y", target='key:"report"', cron_schedule="@daily")
     extended = dg.Definitions.merge(defs, dg.Definitions(jobs=[job], schedules=[schedule]))
