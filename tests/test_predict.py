@@ -103,7 +103,7 @@ def test_the_command(folder, tmp_path):
     tags = written["files"][0]["tags"]
     likeliest = sorted(tags, key=tags.get)[::-1][:2]
     said = f"y.wav  {likeliest[0]} {tags[likeliest[0]]:.2f}, {likeliest[1]} {tags[likeliest[1]]:.2f}"
-    assert f"{said}  (heard 3.7 of 4.4 s)\n" in done.output and done.output.count("heard") == 1
+    assert f"{said}  (decoded 3.7 of 4.4 s)\n" in done.output and done.output.count("decoded") == 1
     assert [(entry["duration_s"], entry["heard_s"]) for entry in written["files"]] == [(4.375, 3.691), (3.691, 3.691)]
     weights = folder / "model.safetensors"
     assert written["architecture"] == "sample" and written["weights"] == {

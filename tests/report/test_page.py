@@ -224,8 +224,8 @@ def test_taggers_without_maps(project, render):
         ("data/features", "scores", "Listen"),
         ("data/records", "front", "none was recorded"),
         ("models/tagging/short/history.csv", "scores", "validation ROC-AUC"),
-        ("dvc.lock", "front", "There is no dvc.lock here"),
-        ("dvc.lock", "mine", "There is no dvc.lock here"),
+        ("dvc.lock", "front", "There is no dvc.lock"),
+        ("dvc.lock", "mine", "There is no dvc.lock"),
     ],
 )
 def test_a_page_without_it(project, render, gone, page, said):
@@ -251,7 +251,7 @@ def test_without_intervals_there_is_no_verdict(project, render):
     for path in ("data/clusters/scores/scores.json", "data/clusters/mine/scores.json", "reports/tagging.json"):
         write_json(path, withheld(read_json(path)))
     front, scores = (flowing(render(page).text) for page in ("front", "scores"))
-    assert front.count("of too few clips for a verdict") == 3 and scores.count("of too few clips for a verdict") == 2
+    assert front.count("too few clips for a verdict") == 3 and scores.count("too few clips for a verdict") == 2
     for text in (front, scores):
         assert "no interval: fewer than 4 groups" in text
         assert not re.search(r"\b(nan|None|better than|above chance)\b", text)
@@ -274,7 +274,7 @@ def test_works_are_spoken_of_where_clips_share_them(project, render, grouped):
         "A bootstrap over groups",
     }
     assert {words for words in of_groups if words in html} == (of_groups if grouped else set())
-    assert ("One half of the clips names" in html and "the other half of the clips" in html) != grouped
+    assert ("One half of the clips gives" in html and "the other half of the clips" in html) != grouped
     assert render("front").html.count("<td>none shared</td>") == (0 if grouped else 2)
 
 

@@ -49,7 +49,7 @@ def test_tables_equal_the_file(project):
     seen = rendered("scores")
     for measure, records in found["targets"]["style"].items():
         head, *rows, trivial = seen.table(table="robustness", dataset="scores", target="style", measure=measure)
-        assert texts(head) == ["embedding", "as they are", "noise, 10 dB", "MP3, 64 kbit/s", HOSTILE]
+        assert texts(head) == ["embedding", "original", "noise, 10 dB", "MP3, 64 kbit/s", HOSTILE]
         assert [texts(row)[0] for row in rows] == [name for name in NAMES if name in records]
         for row in rows:
             name, clean, *cells = texts(row)

@@ -217,7 +217,7 @@ def test_nothing_left_out_is_nothing_to_place(made):
     space.main()
     ood.main("scores")
     found = read_json("data/ood/scores/scores.json")
-    assert "nothing was left out" in found["reason"] and found["targets"] == {}
+    assert "no class was left out" in found["reason"] and found["targets"] == {}
     assert read_table("data/ood/scores/places.parquet", ood.PLACES).empty
     record = read_json("data/records/ood/scores.json")
     assert all(check["passed"] for check in record["checks"].values()) and not record["plots"]
