@@ -7,13 +7,14 @@ from helpers import PROJECT
 
 from pipelines import recipe
 from pipelines.core import paths
+from pipelines.ops.patches import resolver
 
 NAMES = {"dataset": "scores", "representation": "log_mel", "name": "short", "tagger": "short"}
 INSIDE = {"pooled": "data/features/scores/pooled"}  # a file in an output
 
 
 def test_every_path_is_an_output_of_the_recipe():
-    stages = recipe.resolver(PROJECT).resolve()["stages"]
+    stages = resolver.stages(PROJECT)
     outs = {out for stage in stages.values() for out in recipe.paths(stage, *recipe.OUTS)}
     functions = [value for name, value in vars(paths).items() if inspect.isfunction(value)]
     assert len(functions) > 15
