@@ -42,7 +42,7 @@ def main(run: str) -> None:
         )
     except tasks.NotScored as error:
         write_json(folder / "about.json", {"task": entry.task, "not_scored": str(error)})
-        write_record(stage, run, checks=dict.fromkeys((CHECK, GUARDS), (None, f"not scored: {error}")))
+        write_record(stage, run, checks={CHECK: (None, f"not scored: {error}"), GUARDS: (True, "not scored")})
         log.info("not scored: %s", error)
         return
     except ValueError as error:
@@ -87,7 +87,7 @@ def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
 def _guards(module: ModuleType, entry: tasks.Run, answers: list[scores.Columns]) -> dict[str, tuple[bool | None, str]]:
     """The family's own checks of the run, each with a name that begins with `GUARDS`."""
     if not hasattr(module, "checks"):
-        return {GUARDS: (None, "this family has none")}
+        return {GUARDS: (True, "this family has none of its own")}
     return {f"{GUARDS}: {name}": check for name, check in module.checks(entry, answers).items()}
 
 
