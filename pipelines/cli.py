@@ -175,12 +175,17 @@ def run_stages(
         _fail("--force needs the names of stages, for instance: conservatory run --force report")
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        meant = {stage: families.named(stage, settings) for stage in stages if stage.partition("@")[0] not in known}
+        meant = {stage: families.named(stage, settings) for stage in stages}
+        # a run or an enabled preset comes before a kind of stage of the same name
+        meant = {stage: found for stage, found in meant.items() if found[0] or stage.partition("@")[0] not in known}
         if unknown := [stage for stage, (found, _) in meant.items() if not found]:
             there = [*known, *(settings.get("runs") or {})]
             _fail(
                 f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
             )
+        for stage in stages:
+            if stage not in meant and (section := due.empty(known[stage.partition("@")[0]], settings)):
+                _fail(f"Stage {stage} has no items: `{section}` in params.yaml is empty.")
         targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
         after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
@@ -219,10 +224,8 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     from pipelines.ops.dvc.freshness import StatusError
     from pipelines.ops.runs.progress import duration
 
-    if targets:
-        _fail("--dry-run takes no stages: it lists a whole run, or with --dataset the run of one dataset.")
     try:
-        planned = due.plan(dataset)
+        planned = due.plan(dataset, targets)
     except StatusError as error:
         _fail(str(error))
     for stage, why, (seconds, like) in planned:

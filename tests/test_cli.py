@@ -74,6 +74,7 @@ def test_a_relative_path_is_written_down_whole(project, songs):
         (("run", "--dataset", "mine"), "no dataset 'mine'"),
         (("run", "--dataset", "score"), "no dataset 'score' (do you mean scores?); there is scores"),
         (("run", "--force"), "needs the names of stages"),
+        (("run", "notes"), "Stage notes has no items: `corpora` in params.yaml is empty."),
         (
             ("run", "clusters"),
             "no stage, run or enabled preset 'clusters' (do you mean cluster?); there is raw, manifest",

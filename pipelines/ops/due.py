@@ -1,5 +1,7 @@
 """Which stages a run has to run, in which order, and what it leaves alone."""
 
+import re
+from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -23,11 +25,7 @@ def needs(targets: list[str], dataset: str) -> tuple[dict[str, tuple[str, ...]],
         found = freshness.states()
     except freshness.StatusError as error:
         raise SystemExit(str(error)) from error
-    if targets:
-        wanted = {name for name in found if name in targets or name.partition("@")[0] in targets}
-        for name in reversed(found):
-            wanted.update(found[name].needs if name in wanted else ())
-        found = {name: state for name, state in found.items() if name in wanted}
+    found = _with_inputs(found, targets) if targets else found
     fresh, due = _sorted_out(found, dataset)
     return {name: found[name].needs for name in due}, fresh
 
@@ -66,15 +64,32 @@ def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
     return fresh, due
 
 
-def plan(dataset: str = "") -> list[tuple[str, str, estimate.Estimate]]:
-    """(stage, why it is not up to date, how long it takes) for the stages that a run would run."""
+def _with_inputs(found: dict, targets: Iterable[str]) -> dict:
+    """The targets (stages, or kinds of stages) among `found`, and the stages whose outputs they need."""
+    wanted = {name for name in found if name in targets or name.partition("@")[0] in targets}
+    for name in reversed(found):
+        wanted.update(found[name].needs if name in wanted else ())
+    return {name: state for name, state in found.items() if name in wanted}
+
+
+def plan(dataset: str = "", targets: Collection[str] = ()) -> list[tuple[str, str, estimate.Estimate]]:
+    """(stage, why it is not up to date, how long it takes) for the stages that a run of the targets would run."""
     from pipelines.ops.dvc import freshness
 
     found = freshness.states()
+    found = _with_inputs(found, targets) if targets else found
     _, due = _sorted_out(found, dataset)
     known = estimate.took(record.read(Path()))
     sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
     return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]
+
+
+def empty(stage: Mapping, settings: Mapping) -> str:
+    """The section of params.yaml that should give the stage its items, if it is empty; else "". (DVC takes the name of a stage
+    without items to mean all stages.)"""
+    loops = [stage.get("foreach", ""), *stage.get("matrix", {}).values()]
+    sections = re.findall(r"\$\{(\w+)\}", " ".join(map(str, loops)))
+    return next((section for section in sections if not settings.get(section)), "")
 
 
 def is_summary(stage: str) -> bool:

@@ -10,7 +10,7 @@ import typer
 from pipelines.core.plain import plain
 from pipelines.ops import estimate, presets
 from pipelines.ops.runs import record
-from pipelines.ops.settings import load_params
+from pipelines.ops.settings import code, load_params
 from pipelines.ops.settings.kinds import nearest
 
 
@@ -25,6 +25,12 @@ def tasks() -> None:
         family = path.parent.name
         about = (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
         print(f"{family}: {about}")
+        options = code.constant(f"pipelines/tasks/{family}/__init__.py", "OPTIONS") or {}
+        told = [
+            f"{option} ({kind if isinstance(kind, str) else ', '.join(kind)})" for option, (_, kind) in options.items()
+        ]
+        if told:
+            print(f"  options: {', '.join(told)}")
         runs = [name for name, entry in (settings.get("runs") or {}).items() if entry["task"] == family]
         if runs:
             print(f"  runs: {', '.join(runs)}")
@@ -70,12 +76,12 @@ def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservato
 
 
 def named(name: str, settings: dict) -> tuple[list[str], list[str]]:
-    """The stages that `conservatory run NAME` means by a run or an enabled preset: (stages to run with what they need, summaries
-    to make again of what is there). None for any other name."""
+    """The stages that `conservatory run NAME` means by a run, a tagger or an enabled preset: (stages to run with their inputs,
+    summaries to make again afterwards). Empty lists for any other name."""
     preset = presets.presets().get(name)
     entries = preset.entries if preset and presets.is_enabled(preset, settings) else {}
     runs = [name] if name in (settings.get("runs") or {}) else list(entries.get("runs", {}))
-    taggers = list(entries.get("taggers", {}))
+    taggers = [name] if name in settings["taggers"] else list(entries.get("taggers", {}))
     stages = [f"score@{run}" for run in runs] + [f"tagging@{tagger}" for tagger in taggers]
     tasks = {settings["runs"][run]["task"] for run in runs} | ({"tagging"} if taggers else set())
     return stages, ["compare", *(f"task_page@{task}" for task in sorted(tasks))] if stages else []

@@ -67,12 +67,12 @@ def enable(preset: Preset) -> list[str]:
     """
     added = []
     with params.editing() as document:
-        for section, name, entry in preset.each():
+        for section, name, entry in reversed(list(preset.each())):  # each is inserted first in its section
             if name not in (document.get(section) or {}):
                 _insert(document, section, name, entry)
                 added.append(f"{section}.{name}")
         settings.check(_plain(document), Path())
-    return added
+    return added[::-1]
 
 
 def disable(preset: Preset) -> tuple[list[str], dict[str, str]]:
@@ -83,7 +83,7 @@ def disable(preset: Preset) -> tuple[list[str], dict[str, str]]:
         there = [
             (section, name, entry) for section, name, entry in preset.each() if name in (document.get(section) or {})
         ]
-        if not there:
+        if not [section for section, *_ in there if section != "tasks"]:  # which several presets share
             raise PresetError(f"Preset {preset.name} is not enabled: params.yaml has none of its entries.")
         others = [other for other in presets().values() if other.name != preset.name]
         others = [other for other in others if is_enabled(other, document)]

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from pipelines import cli
-from pipelines.ops import presets
+from pipelines.ops import families, presets
 from pipelines.ops.settings import check
 
 FAMILY = PROJECT / "tests/tasks/notes_family"
@@ -73,12 +73,26 @@ def test_disable_undoes_enable(project):
     assert conservatory("disable", "notes").exit_code == 2, "nothing is there any more"
 
 
+def test_a_name_means_the_run_the_tagger_or_the_enabled_preset(project):
+    """`notes` is a kind of stage too: an enabled preset comes first."""
+    assert families.named("notes", params()) == ([], [])
+    conservatory("enable", "notes")
+    assert families.named("notes", params())[0] == families.named("notes_svm", params())[0] == ["score@notes_svm"]
+    assert families.named("short", params()) == (["tagging@short"], ["compare", "task_page@tagging"])
+
+
+def test_what_several_presets_share_does_not_make_one_enabled(project):
+    change(lambda document: document["tasks"].update(notes={"n_bootstrap": 100, "seed": 2026}))
+    done = conservatory("disable", "notes")
+    assert done.exit_code == 2 and "is not enabled" in done.stderr and "notes" in params()["tasks"]
+
+
 def test_comments_stay(project):
     before = (project / "params.yaml").read_text()
     conservatory("enable", "notes")
     after = (project / "params.yaml").read_text()
     added = set(after.splitlines()) - set(before.splitlines())
-    assert {line.split(":")[0].strip() for line in added} == {"mfcc", "notes", "notes_svm", "runs"}
+    assert {line.split(":")[0].strip() for line in added} == {"mfcc", "notes", "notes_svm"}
 
 
 def test_what_the_user_changed_stays(project):
@@ -96,7 +110,7 @@ def test_what_another_run_reads_stays(project):
     own = {"task": "notes", "dataset": "scores", "from": "features", "reads": "mfcc", "model": "svm", "seeds": 1}
     change(lambda document: document["runs"].update(mine=own | {"target": "style"}))
     assert "Kept features.mfcc: runs.mine needs it" in conservatory("disable", "notes").stdout
-    assert set(params()["runs"]) == {"mine"} and "mfcc" in params()["features"]
+    assert "mine" in params()["runs"] and "notes_svm" not in params()["runs"] and "mfcc" in params()["features"]
 
 
 def test_unknown_presets_name_the_nearest(project):

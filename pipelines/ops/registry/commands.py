@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="List, compare and promote model versions. The registry is plain files in registry/, in git.",
 )
-Name = Annotated[str, typer.Argument(help="A tagger of params.yaml, for instance short.")]
+Name = Annotated[str, typer.Argument(help="A tagger or a run of params.yaml, for instance short.")]
 Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Reason = Annotated[str, typer.Option(help="The reason, in a sentence; it is recorded.")]
