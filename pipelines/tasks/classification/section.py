@@ -19,7 +19,7 @@ TEMPLATE = """<div class="classes">
 </p>
 <p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 {% endif %}
-<div class="tabs">
+<div class="tabs" data-label="run">
 {% for part in parts %}
 <div class="pane" data-tab="{{ part.name }}">
   {% if parts|length > 1 %}<h4>{{ part.name }}</h4>{% endif %}
