@@ -184,7 +184,8 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
 
 def _first_look() -> Callable[[], None]:
     """Returns a function that names a page with some clips, once the training dataset has a new manifest."""
-    dataset = (load_params().get("training") or {}).get("dataset")
+    settings = load_params() if params.PARAMS.exists() else {}
+    dataset = (settings.get("training") or {}).get("dataset")
     manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
 
     def made() -> float:

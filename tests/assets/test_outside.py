@@ -172,7 +172,7 @@ def test_it_waits_while_stages_run(tiny):
         assert sensor.evaluate_tick(context).skip_message == "dvc.lock is being written"
     job = build(project).resolve_job_def("demo")
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert tick(project, instance)[0].startswith("Dagster itself is running stages")
+    assert tick(project, instance)[0].startswith("a Dagster run is in progress")
     instance.report_run_failed(run)
     assert tick(project, instance)[0].startswith("reported 8")
 

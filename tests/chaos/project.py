@@ -61,6 +61,7 @@ def _shrink(document: dict) -> None:
     document["export"]["n_chunks"] = 2
     document["clustering"].update({"n_bootstrap": 10, "n_permutations": 2, "n_init": 2, "n_repeats": 1, "maps": []})
     document["tasks"]["tagging"]["n_bootstrap"] = 10
+    document["runs"] = {}
     for part in ("study", "leaks", "ood", "robustness"):
         document[part].update({"n_bootstrap": 10, "n_permutations": 2})
     document["study"].update({"n_init": 2, "clusterers": ["agglomerative"], "probes": ["knn"]})

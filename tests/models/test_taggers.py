@@ -149,7 +149,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
             taggers.load_published("crnn", tmp_path / "other.pth")
     with pytest.raises(
         ValueError,
-        match=r"no checkpoint of fcn: \d+ tensors differ, the first of them dense\.weight, \(50, 32\) in the file",
+        match=r"is not a checkpoint of fcn: \d+ tensors differ, the first of them dense\.weight, \(50, 32\) in the file",
     ):
         taggers.load_published("fcn", tmp_path / "good.pth")
     with pytest.raises(FileNotFoundError):

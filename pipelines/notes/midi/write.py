@@ -40,7 +40,7 @@ def _in_ticks(notes: np.ndarray, division: int) -> tuple[list[int], list[int], n
     """(starts, ends, notes, exchanged) of a track's notes, sorted by start; so are the ends of each channel and pitch."""
     starts = np.rint(notes["onset"] * division).astype(np.int64)
     ends = np.rint((notes["onset"] + notes["duration"]) * division).astype(np.int64)
-    order = np.lexsort([ends, starts])
+    order = np.lexsort([notes["velocity"], notes["pitch"], notes["channel"], ends, starts])
     starts, ends, notes = starts[order], ends[order], notes[order]
     places, place = np.unique(notes[["channel", "pitch"]], return_inverse=True)
     in_order = ends.copy()

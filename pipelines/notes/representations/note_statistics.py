@@ -33,6 +33,6 @@ def compute(notes: np.ndarray, length: float) -> dict[str, float]:
     small, size = (float((steps <= 2).mean()), float(steps.mean())) if len(steps) else (0.0, 0.0)
     values = [
         *classes, pitch.mean(), pitch.std(), pitch.min(), pitch.max(), duration.mean(), duration.std(),
-        len(notes) / length if length else 0.0, notes["velocity"].mean(), size, small,
+        len(notes) / max(length, 1e-3) if length else 0.0, notes["velocity"].mean(), size, small,
     ]  # fmt: skip
     return dict(zip(names, map(float, values), strict=True))

@@ -157,7 +157,9 @@ def test_figures_that_are_at_no_hand_are_not_gone(project, call):
         == said
     )
     audit_project.git(project, "checkout", "HEAD", "--", "reports")
-    assert "as dvc.lock of the working tree has it (`conservatory run` makes it)" in words("second")[1]
+    assert (
+        "the file in dvc.lock of the working tree is not available (`conservatory run` makes it)" in words("second")[1]
+    )
 
 
 @pytest.mark.system

@@ -186,7 +186,7 @@ def test_an_older_commit_lacks_what_was_purged_and_nothing_else(trained, tmp_pat
     mine.unlink()
     command(project, "run", remote=remote)
     assert all((project / path).exists() for path in purged)
-    assert "were withdrawn" in command(project, "pull", remote=remote).stdout
+    assert "contain withdrawn clips" in command(project, "pull", remote=remote).stdout
 
 
 def test_a_pull_that_fetched_nothing_says_nothing_of_it(trained, tmp_path):
