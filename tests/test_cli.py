@@ -165,7 +165,7 @@ def test_a_full_disk_is_a_sentence(project, monkeypatch, capsys, error, free, fu
 
 def test_outside_a_project(in_tmp):
     status, text = call("list")
-    assert status == 2 and "params.yaml is not here" in text
+    assert status == 2 and "params.yaml does not exist" in text
 
 
 def test_refresh_sees_changes_and_forgives_a_folder_that_is_away(project, songs, capsys):

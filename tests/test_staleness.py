@@ -11,7 +11,7 @@ from pipelines import recipe
 from pipelines.ops.patches import resolver
 
 PAGES = r"page@\w+|report"
-SCORED = rf"tagging@\w+|compare|metrics|task_page@\w+|{PAGES}"
+SCORED = rf"(fit|score|tagging)@\w+|compare|metrics|task_page@\w+|{PAGES}"
 EVALUATED = r"degrade@\w+|robustness@\w+|cluster@\w+|study@\w+|leaks@\w+|space|ood@\w+"  # what reads embeddings
 
 

@@ -42,6 +42,7 @@ def test_two_clips_of_each_class_and_their_notes(dataset):
 
 def test_a_run_names_the_page_once_and_only_for_a_new_manifest(dataset, monkeypatch, capsys):
     monkeypatch.setattr(run, "load_params", lambda: {"training": {"dataset": dataset}})
+    run.Path("params.yaml").touch()  # read by the function above
     look = run._first_look()
     look()
     assert capsys.readouterr().out == ""
