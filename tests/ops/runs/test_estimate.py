@@ -87,7 +87,7 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
         ("raw@b", "", estimate.Estimate(45.0, "raw@a")),
         ("train@fcn", "", estimate.Estimate(None, "")),
     ]
-    monkeypatch.setattr(due, "plan", lambda dataset: planned)
+    monkeypatch.setattr(due, "plan", lambda dataset, targets: planned)
     cli._say_plan([], "")
     lines = [re.sub(" +", " ", line).strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
