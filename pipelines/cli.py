@@ -20,6 +20,7 @@ from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
+from pipelines.ops.failing import fail
 from pipelines.ops.lineage import commands as audit
 from pipelines.ops.patches import config
 from pipelines.ops.registry import commands as registry
@@ -57,7 +58,7 @@ def add(
     """
     settings = _settings()
     if not params.is_name(name):
-        _fail(
+        fail(
             f"{name!r} is not a valid dataset name: use a-z, 0-9 and _, and begin with a letter; yes, no, on, off, true, "
             "false and null have another meaning in params.yaml."
         )
@@ -65,14 +66,14 @@ def add(
         entry = settings["datasets"][name]
         where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
         first = "" if name == settings["training"]["dataset"] else f", or `conservatory remove {name}` first"
-        _fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
+        fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
     from pipelines.datasets import listing  # imports pandas, which takes most of a second
     from pipelines.ops import adding
 
     try:
         entry, files = adding.entry(path, follow_links)
     except listing.SourceError as error:
-        _fail(str(error))
+        fail(str(error))
     lines = list(adding.summary(name, files))
     params.set_dataset(name, entry)
     for line in lines:
@@ -102,11 +103,11 @@ def remove(
     if name not in settings["datasets"]:
         there = Path("dvc.lock").exists()
         sought = f"and no clip {name!r}" if there else f"{name!r}, and clips are known only after the first run"
-        _fail(f"There is no dataset {sought}{_meant(name, settings['datasets'], 'datasets are')}.")
+        fail(f"There is no dataset {sought}{_meant(name, settings['datasets'], 'datasets are')}.")
     if why or whole_group:
-        _fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")
+        fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")
     if name == settings["training"]["dataset"]:
-        _fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); set another one there first.")
+        fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); set another one there first.")
     params.set_dataset(name, None)
     if name in (settings.get("max_quarantined") or {}):  # the dataset's own limit, which is no longer read
         with params.editing() as document:
@@ -168,11 +169,11 @@ def run_stages(
     targets, after = list(stages or []), []
     if dataset:
         if dataset not in settings["datasets"]:
-            _fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
+            fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
         if stages:
-            _fail("Give stages or --dataset, not both; a stage of a dataset is written cluster@mine.")
+            fail("Give stages or --dataset, not both; a stage of a dataset is written cluster@mine.")
     if force and not targets:
-        _fail("--force needs the names of stages, for instance: conservatory run --force report")
+        fail("--force needs the names of stages, for instance: conservatory run --force report")
     if stages:
         known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         meant = {stage: families.named(stage, settings) for stage in stages}
@@ -180,12 +181,12 @@ def run_stages(
         meant = {stage: found for stage, found in meant.items() if found[0] or stage.partition("@")[0] not in known}
         if unknown := [stage for stage, (found, _) in meant.items() if not found]:
             there = [*known, *(settings.get("runs") or {})]
-            _fail(
+            fail(
                 f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
             )
         for stage in stages:
             if stage not in meant and (section := due.empty(known[stage.partition("@")[0]], settings)):
-                _fail(f"Stage {stage} has no items: `{section}` in params.yaml is empty.")
+                fail(f"Stage {stage} has no items: `{section}` in params.yaml is empty.")
         targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
         after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
@@ -193,7 +194,7 @@ def run_stages(
     try:
         run.refresh()
     except listing.SourceError as error:
-        _fail(str(error))
+        fail(str(error))
     if dry_run:
         _say_plan(targets, dataset)
         return
@@ -211,13 +212,13 @@ def _run_profile(name: str, alone: bool) -> None:
     from pipelines.ops import profiles
 
     if not alone:
-        _fail("--profile runs the whole demo; it takes no stages and no other option.")
+        fail("--profile runs the whole demo; it takes no stages and no other option.")
     if name not in profiles.names():
-        _fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
+        fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
     try:
         profiles.start(name)
     except RegistryError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _say_plan(targets: list[str], dataset: str) -> None:
@@ -227,7 +228,7 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     try:
         planned = due.plan(dataset, targets)
     except StatusError as error:
-        _fail(str(error))
+        fail(str(error))
     for stage, why, (seconds, like) in planned:
         long = f"{'about ' if like else ''}{duration(seconds)}" if seconds is not None else "unknown"
         print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
@@ -258,7 +259,7 @@ def refresh() -> None:
     try:
         changed = run.refresh()
     except listing.SourceError as error:
-        _fail(str(error))
+        fail(str(error))
     if not changed:
         print("No folder has changed.")
 
@@ -268,7 +269,7 @@ def report() -> None:
     """Open the report in a browser."""
     _settings()
     if not run.REPORT.exists():
-        _fail("There is no report yet; `conservatory run` makes it.")
+        fail("There is no report yet; `conservatory run` makes it.")
     print(run.REPORT.absolute())
     webbrowser.open(run.REPORT.absolute().as_uri())
 
@@ -287,10 +288,10 @@ def show_cache(
 
     limit = _settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
     if not prune and (only or limit_gb is not None):
-        _fail("--only and --limit-gb need --prune.")
+        fail("--only and --limit-gb need --prune.")
     if prune:
         if only and only not in cache.usage():
-            _fail(f"The cache has no kind {only!r}{_meant(only, cache.usage())}.")
+            fail(f"The cache has no kind {only!r}{_meant(only, cache.usage())}.")
         removed, freed = cache.prune(limit * 1e9, only or None)
         print(f"Removed {removed} entries, {freed / 1e9:.3f} GB.")
     kinds = cache.usage()
@@ -338,18 +339,13 @@ def _settings() -> dict:
     try:
         return load_params()
     except FileNotFoundError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _meant(word: str, known: Collection[str], there: str = "there is") -> str:
     """A suggestion for an unknown word, and the known ones."""
     near = nearest(word, known)
     return f"{f' (do you mean {near}?)' if near else ''}; {there} {', '.join(known) or 'none'}"
-
-
-def _fail(message: str) -> None:
-    print(plain(message), file=sys.stderr)
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.core.plain import one_line, plain
+from pipelines.core.plain import one_line
+from pipelines.ops.failing import fail
 from pipelines.ops.settings.kinds import nearest
 
 
@@ -44,10 +45,10 @@ def predict_files(
     try:
         tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
     except (ValueError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     if pictures:
         if pictures.exists() and not pictures.is_dir():
-            _fail(f"--pictures {pictures}: that is a file; name a folder.")
+            fail(f"--pictures {pictures}: that is a file; name a folder.")
         pictures.mkdir(parents=True, exist_ok=True)
     found_files, failed, n_passed_over = music(files)
     for entry in failed:
@@ -142,8 +143,3 @@ def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int
         f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "
         f"of {dataset}): {their} guesses."
     )
-
-
-def _fail(message: str) -> None:
-    print(plain(message), file=sys.stderr)
-    raise typer.Exit(2)

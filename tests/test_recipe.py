@@ -32,7 +32,7 @@ OPS = [
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},
-    {"parallel", "patches", "registrations"},
+    {"failing", "patches", "registrations"},
 ]
 
 

@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 
+def place(path: str | os.PathLike) -> Path:
+    """Where a user's folder or file lies that params.yaml names. A relative path is meant from the project's folder, also in a
+    retraining's worktree: the files stay where they are, and manifests name them in the same words."""
+    return Path(os.environ.get("CONSERVATORY_PROJECT", ""), path).absolute()
+
+
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without error.

@@ -23,8 +23,8 @@ from types import ModuleType
 import pandas as pd
 
 from pipelines.core import plugins
+from pipelines.core.splits import SIDES
 
-SIDES = ("train", "validation", "test")
 PIECE_COLUMNS = {
     "path": "the file, absolute",
     "title": "what a person calls the piece",

@@ -20,13 +20,7 @@ from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, Unreadabl
 from pipelines.symbolic import corpus, similarity
 from pipelines.symbolic.score import NOTE, Music
 
-BIBTEX = """@inproceedings{cuthbert2010music21,
-  author = {Cuthbert, Michael Scott and Ariza, Christopher},
-  title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},
-  booktitle = {Proceedings of the 11th International Society for Music Information Retrieval Conference},
-  pages = {637--642},
-  year = {2010}
-}"""
+BIBTEX = corpus.BIBTEX
 LICENSE_INFO = (
     "files: (c) 2003, 2004 Margaret Greentree, used by permission; distributed with music21, whose licence for its corpus says "
     "that encodings may be under copyright and restricted in commercial use"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.core import max_quarantined
-from pipelines.core.files import sha256
+from pipelines.core.files import place, sha256
 from pipelines.notes.midi import read as midi
 from pipelines.notes.midi import tracks
 from pipelines.notes.tables import Piece
@@ -57,11 +57,6 @@ def pieces(entry: dict) -> pd.DataFrame:
 
 def read(path: Path, content: bytes) -> Piece:
     return midi.read(content)
-
-
-def place(path: str | os.PathLike) -> Path:
-    """Where the folder lies. A relative path is meant from the project's folder, also in a retraining's worktree."""
-    return Path(os.environ.get("CONSERVATORY_PROJECT", ""), path).absolute()
 
 
 def scan(root: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.core.files import place
 from pipelines.core.tables import read_table, write_table
 from pipelines.datasets import listing
 
@@ -17,7 +18,7 @@ LICENSE_INFO = "the user's own"
 
 def build(raw_dir: Path, entry: dict) -> dict:
     """List the files of `entry["path"]`. Raises `SourceError` if they do not match `entry["fingerprint"]`."""
-    files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
+    files = listing.scan(place(entry["path"]), entry.get("follow_links", False))
     found = listing.fingerprint(files)
     if found != entry["fingerprint"]:
         raise listing.SourceError(
@@ -32,7 +33,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
 def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     """A row a file; `problem` tells the manifest stage what the listing already found wrong."""
     files = read_table(raw_dir / "files.parquet", listing.LISTING)
-    source = listing.place(entry["path"])
+    source = place(entry["path"])
     root = source.parent if source.suffix.lower() == ".csv" and not source.is_dir() else source
     table = pd.DataFrame(
         {

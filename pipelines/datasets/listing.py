@@ -87,12 +87,6 @@ class SourceError(ValueError):
     """A folder or CSV that cannot be a dataset; the message says what to do."""
 
 
-def place(path: str | os.PathLike) -> Path:
-    """Where a dataset's folder or CSV lies. A relative path is meant from the project's folder, also in a retraining's worktree:
-    the files stay where they are, and the manifest says so in the same words."""
-    return Path(os.environ.get("CONSERVATORY_PROJECT", ""), path).absolute()
-
-
 def scan(path: str | os.PathLike, follow_links: bool = False) -> pd.DataFrame:
     """List a folder `<label>/<audio file>` (any depth below the label) or a CSV path,label[,split,group].
 

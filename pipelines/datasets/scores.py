@@ -36,13 +36,7 @@ from pipelines.harness.progress import progress
 from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity, soundfonts
 from pipelines.symbolic.score import Music
 
-BIBTEX = """@inproceedings{cuthbert2010music21,
-  author = {Cuthbert, Michael Scott and Ariza, Christopher},
-  title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},
-  booktitle = {Proceedings of the 11th International Society for Music Information Retrieval Conference},
-  pages = {637--642},
-  year = {2010}
-}"""
+BIBTEX = corpus.BIBTEX
 
 MUSIC21 = (
     "distributed with music21 by permission of the encoders; music21's licence for its corpus says that encodings may "

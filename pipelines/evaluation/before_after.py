@@ -9,10 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pipelines.evaluation import probes
-from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import tagging
 from pipelines.metrics.checks import embedding, numbered
-from pipelines.metrics.intervals import bootstrap
+from pipelines.metrics.intervals import bootstrap, by_group
 
 
 def compare(score: Callable, names: list[str], groups: np.ndarray | None, n: int, n_bootstrap: int, seed: int) -> dict:

@@ -15,9 +15,8 @@ from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 from pipelines.evaluation.neighbours import BLOCK, nearest, unit
-from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import checks
-from pipelines.metrics.intervals import bootstrap
+from pipelines.metrics.intervals import bootstrap, by_group
 
 FINEST = 1e-6  # cosine distances below this are those of equal vectors in float32
 LEAST = 0.9  # cosine

@@ -9,9 +9,8 @@ from sklearn.covariance import LedoitWolf
 
 from pipelines.evaluation.clustering import kmeans
 from pipelines.evaluation.neighbours import search
-from pipelines.evaluation.resampling import by_group
 from pipelines.metrics import checks
-from pipelines.metrics.intervals import FEWEST, above, bootstrap
+from pipelines.metrics.intervals import FEWEST, above, bootstrap, by_group
 from pipelines.metrics.tagging import roc_auc
 
 

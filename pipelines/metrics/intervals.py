@@ -9,6 +9,26 @@ FEWEST = 4  # of fewer, resamples are nearly all alike: an interval would say th
 WITHHELD = f"no interval: fewer than {FEWEST} groups"
 
 
+def by_group(score: Callable, groups: np.ndarray) -> tuple[Callable, int]:
+    """(score of drawn groups, number of groups), for `bootstrap`: a drawn group (a work, an artist) brings all of its rows.
+    groups: `(rows,)` numbers from 0."""
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
+    return lambda drawn: score(np.concatenate([members[group] for group in drawn])), len(members)
+
+
+def resampled(score: Callable, n: int, n_bootstrap: int, seed: int) -> np.ndarray:
+    """`score(rows)`, a number or several, of `n_bootstrap` resamples with replacement of `n` rows (Efron 1979)."""
+    generator = np.random.default_rng(seed)
+    return np.array([score(generator.integers(0, n, n)) for _ in range(n_bootstrap)])
+
+
+def percentiles(scores: np.ndarray, level: float = 0.95) -> list:
+    """The central interval of resampled scores `(n_bootstrap,)`, or one for each column. Those that could not be computed (NaN)
+    are left out."""
+    tail = 100 * (1 - level) / 2
+    return np.nanpercentile(scores, [tail, 100 - tail], axis=0).T.tolist()
+
+
 def bootstrap(score: Callable, n: int, n_bootstrap: int, seed: int, level: float = 0.95) -> list | None:
     """Percentile interval of `score(rows)` over `n_bootstrap` resamples with replacement of `n` rows (Efron 1979).
 
@@ -18,10 +38,7 @@ def bootstrap(score: Callable, n: int, n_bootstrap: int, seed: int, level: float
     if n < FEWEST:
         values = score(np.arange(n))
         return [None] * len(values) if np.ndim(values) else None
-    generator = np.random.default_rng(seed)
-    scores = np.array([score(generator.integers(0, n, n)) for _ in range(n_bootstrap)])
-    tail = 100 * (1 - level) / 2
-    return np.nanpercentile(scores, [tail, 100 - tail], axis=0).T.tolist()
+    return percentiles(resampled(score, n, n_bootstrap, seed), level)
 
 
 def above(interval: list[float] | None, reference: float) -> bool | None:

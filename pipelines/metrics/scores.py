@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.metrics.intervals import FEWEST, reflected
+from pipelines.metrics.intervals import FEWEST, by_group, percentiles, reflected, resampled
 
 Columns = dict[str, np.ndarray]
 
@@ -56,41 +56,37 @@ def score(
     `<metric> baseline`. Intervals are percentiles of a bootstrap of whole groups (Efron 1979), None below four groups. A metric
     that these units have no score of has None for every number.
     """
-    for columns in (*trainings[1:], baseline):
-        if fingerprint(columns) != fingerprint(trainings[0]):
-            raise ValueError(
-                "predictions of all trainings and of the baseline must have the same units in the same order"
-            )
-    names, group = np.unique(trainings[0]["group"], return_inverse=True)
-    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    scores, resampled = {}, {}
-    for name, metric in metrics.items():
+    if len({fingerprint(columns) for columns in (*trainings, baseline)}) > 1:
+        raise ValueError("predictions of all trainings and of the baseline must have the same units in the same order")
+
+    def of_rows(rows: np.ndarray) -> list[tuple[float, float]]:
+        """For each metric the score, a mean over trainings, and the baseline's."""
+        *answers, trivial = ({key: c[rows] for key, c in columns.items()} for columns in (*trainings, baseline))
+        return [
+            (np.mean([metric.compute(answer) for answer in answers]), metric.compute(trivial))
+            for metric in metrics.values()
+        ]
+
+    _, group = np.unique(trainings[0]["group"], return_inverse=True)
+    of_groups, n_groups = by_group(of_rows, group)
+    drawn = resampled(of_groups, n_groups, n_bootstrap, seed) if n_groups >= FEWEST else None
+    scores, kept = {}, {}
+    for place, (name, metric) in enumerate(metrics.items()):
         each = [float(metric.compute(columns)) for columns in trainings]
         reference = float(metric.compute(baseline))
         value, spread = float(np.mean(each)), statistics.stdev(each) if len(each) > 1 else None
         interval = gain = None
         defined = math.isfinite(value) and math.isfinite(reference)
-        if defined and len(names) >= FEWEST:
-            rng = np.random.default_rng(seed)  # anew for each metric and run: the same draws
-            draws = [
-                np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
-                for _ in range(n_bootstrap)
-            ]
-            runs = np.array(
-                [
-                    np.mean([metric.compute({key: c[rows] for key, c in columns.items()}) for columns in trainings])
-                    for rows in draws
-                ]
-            )
-            trivial = np.array([metric.compute({key: c[rows] for key, c in baseline.items()}) for rows in draws])
-            resampled |= {name: runs, f"{name} baseline": trivial}
+        if defined and drawn is not None:
+            runs, trivial = drawn[:, place].T
+            kept |= {name: runs, f"{name} baseline": trivial}
             interval = reflected(percentiles(runs), value) if metric.reflected else percentiles(runs)
             gain = widened(percentiles(runs - trivial), value - reference, _variance(spread, len(each)))
         scores[name] = {
             "value": value if defined else None,
             "ci95": interval,
             "n": len(group),
-            "n_groups": len(names),
+            "n_groups": n_groups,
             "chance": None if metric.chance is None else float(metric.chance(trainings[0])),
             "baseline": reference if defined else None,
             "unit": metric.unit,
@@ -100,7 +96,7 @@ def score(
             "sd_trainings": spread if defined else None,
             "gain_ci95": gain,
         }
-    return scores, resampled
+    return scores, kept
 
 
 def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np.ndarray | None) -> dict:
@@ -121,11 +117,6 @@ def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np
     if interval and (interval[0] > 0 or interval[1] < 0):
         better = "a" if (value > 0) == a["higher_is_better"] else "b"
     return {"value": value, "ci95": interval, "n": a["n"], "better": better, "over_trainings": known}
-
-
-def percentiles(values: np.ndarray) -> list[float]:
-    """The central 95% of resampled scores; those that could not be computed (NaN) do not count."""
-    return [float(edge) for edge in np.nanpercentile(values, [2.5, 97.5])]
 
 
 def widened(interval: list[float], value: float, variance: float) -> list[float]:

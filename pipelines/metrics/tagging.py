@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pipelines.metrics.checks import numbered
-from pipelines.metrics.intervals import bootstrap, reflected
+from pipelines.metrics.intervals import bootstrap, by_group, reflected
 
 
 def roc_auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -29,9 +29,15 @@ def pr_auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return values
 
 
+def both_classes(truth: np.ndarray) -> np.ndarray:
+    """Which columns of `(clips, tags)` some clips have and others have not."""
+    positives = truth.sum(axis=0)
+    return (positives > 0) & (positives < len(truth))
+
+
 def macro_scores(truth: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     """Means over the tags that have both classes; 0.5 and 0 where none has."""
-    usable = (truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))
+    usable = both_classes(truth)
     if not usable.any():
         return {"roc_auc": 0.5, "pr_auc": 0.0}
     truth, scores = truth[:, usable], scores[:, usable]
@@ -61,7 +67,7 @@ def evaluate(
     always too high.
     """
     macro = macro_scores(truth, scores)
-    both = (truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))
+    both = both_classes(truth)
     per_roc, per_pr = roc_auc(truth, scores), pr_auc(truth, scores)
     kept = np.flatnonzero(both)
 
@@ -79,16 +85,11 @@ def evaluate(
         )
         return [*macro, *roc, *pr]
 
-    group = numbered(groups, len(truth))
-    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-
-    def of_groups(drawn: np.ndarray) -> list[float]:
-        return resampled(np.concatenate([members[number] for number in drawn]))
-
-    roc_ci95, pr_ci95, *of_tags = bootstrap(of_groups, len(members), n_bootstrap, seed)
+    of_groups, n_groups = by_group(resampled, numbered(groups, len(truth)))
+    roc_ci95, pr_ci95, *of_tags = bootstrap(of_groups, n_groups, n_bootstrap, seed)
     return {
         "n": len(truth),
-        "n_groups": len(members),
+        "n_groups": n_groups,
         "n_tags": int(both.sum()),
         "roc_auc": macro["roc_auc"],
         "roc_auc_ci95": roc_ci95,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.audio import probe
 from pipelines.core import max_quarantined, splits
+from pipelines.core.files import place
 from pipelines.core.plain import one_line
 from pipelines.datasets import listing
 
@@ -20,7 +21,7 @@ def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
 
     The listing also has a row (`EMPTY`) for the folder of each label without a file. Of each label, one file's header was read.
     """
-    source = listing.place(path)
+    source = place(path)
     files = listing.scan(source, follow_links)
     fingerprint = listing.fingerprint(files)
     files = _with_empty(_with_unreadable(files, source if source.is_dir() else source.parent), source)

@@ -116,9 +116,7 @@ def forced(targets: list[str]) -> tuple[list[Call], list[str]]:
     if not all(named.values()):
         return [(FORCED, targets)], []  # DVC reports the unknown stage
     forced = {name for names in named.values() for name in names}
-    wanted, after = set(forced), set[str]()
-    for name in reversed(found):
-        wanted.update(found[name].needs if name in wanted else ())
+    wanted, after = set(_with_inputs(found, forced)), set[str]()
     for name, state in found.items():
         if not (forced | after).isdisjoint(state.needs):
             after.add(name)

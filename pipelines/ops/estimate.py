@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.core.files import place
+
 Size = tuple[int, float | None]
 """Clips of a dataset, and seconds of music if known."""
 
@@ -79,7 +81,7 @@ def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
             found[name] = (len(durations), math.fsum(durations))
         elif "fingerprint" in entry:
             try:
-                files = listing.scan(listing.place(entry["path"]), entry.get("follow_links", False))
+                files = listing.scan(place(entry["path"]), entry.get("follow_links", False))
             except listing.SourceError:  # missing, or no longer a dataset
                 continue
             found[name] = (int((files["problem"] == "").sum()), None)

@@ -1,14 +1,13 @@
 """`conservatory tasks`, `enable` and `disable`: what families of tasks there are, and their presets."""
 
 import ast
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.core.plain import plain
 from pipelines.ops import estimate, presets
+from pipelines.ops.failing import fail
 from pipelines.ops.runs import record
 from pipelines.ops.settings import code, load_params
 from pipelines.ops.settings.kinds import nearest
@@ -69,7 +68,7 @@ def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservato
     try:
         removed, kept = presets.disable(_preset(preset))
     except presets.PresetError as error:
-        _fail(str(error))
+        fail(str(error))
     print(f"Removed from params.yaml: {', '.join(removed) or 'nothing'}.")
     for name, why in kept.items():
         print(f"Kept {name}: {why}.")
@@ -92,13 +91,8 @@ def _preset(name: str) -> presets.Preset:
     if name not in found:
         near = nearest(name, found)
         meant = f" (do you mean {near}?)" if near else f"; there is {', '.join(found) or 'none'}"
-        _fail(f"There is no preset {name!r}{meant}.")
+        fail(f"There is no preset {name!r}{meant}.")
     return found[name]
-
-
-def _fail(message: str) -> None:
-    print(plain(message), file=sys.stderr)
-    raise typer.Exit(2)
 
 
 def register(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.core import params
+from pipelines.core.files import place
 from pipelines.core.plain import plain
 from pipelines.ops import due, side_by_side
 from pipelines.ops.due import ALONE
@@ -31,19 +32,19 @@ def refresh(say=print) -> list[str]:
     from pipelines.datasets import listing  # imports pandas, which takes most of a second
 
     def of_sound(entry: dict) -> str:
-        return listing.fingerprint(listing.scan(listing.place(entry["path"]), entry.get("follow_links", False)))
+        return listing.fingerprint(listing.scan(place(entry["path"]), entry.get("follow_links", False)))
 
     def of_notes(entry: dict) -> str:
         from pipelines.corpora import folder  # only for a project that has one: imports mido
 
-        return folder.fingerprint(folder.scan(folder.place(entry["path"])))
+        return folder.fingerprint(folder.scan(place(entry["path"])))
 
     changed, settings = [], load_params()
     for section, fingerprint in (("datasets", of_sound), ("corpora", of_notes)):
         for name, entry in (settings.get(section) or {}).items():
             if "fingerprint" not in entry:
                 continue
-            if not listing.place(entry["path"]).exists():
+            if not place(entry["path"]).exists():
                 say(f"{name}: {entry['path']} is missing; continuing with what was read from it before")
                 continue
             try:

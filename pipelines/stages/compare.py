@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import tasks
@@ -22,12 +23,13 @@ def main() -> None:
     ]
     about = {name: read_json(paths.scores(name) / "about.json") for name in names}
     scores = {name: read_json(paths.scores(name) / "scores.json") for name in names}
+    resampled = {name: pq.read_table(paths.scores(name) / "resampled.parquet") for name in names}
     by_task: dict[str, dict] = {}
     for name in names:
         by_task.setdefault(about[name]["task"], {})[name] = scores[name]
     differences = {
         task: [
-            {"a": a, "b": b, "metric": about[a]["lead"]} | _difference(a, b, about[a]["lead"], scores)
+            {"a": a, "b": b, "metric": about[a]["lead"]} | _difference(a, b, about[a]["lead"], scores, resampled)
             for a, b in combinations(runs, 2)
             if all(about[a][key] == about[b][key] for key in ("fingerprint", "draws", "lead"))
         ]
@@ -49,14 +51,9 @@ def main() -> None:
     log.info("%d runs of %d tasks, %d differences", len(names), len(by_task), sum(map(len, differences.values())))
 
 
-def _difference(a: str, b: str, metric: str, scores: dict[str, dict]) -> dict:
-    resampled = (_resampled(name, metric) for name in (a, b))
-    return difference(scores[a][metric], scores[b][metric], *resampled)
-
-
-def _resampled(name: str, metric: str):
-    table = pq.read_table(paths.scores(name) / "resampled.parquet")
-    return table[metric].to_numpy() if metric in table.column_names else None
+def _difference(a: str, b: str, metric: str, scores: dict[str, dict], resampled: dict[str, pa.Table]) -> dict:
+    drawn = (resampled[name][metric].to_numpy() if metric in resampled[name].column_names else None for name in (a, b))
+    return difference(scores[a][metric], scores[b][metric], *drawn)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,14 @@ from pipelines.symbolic import humdrum, musicxml
 from pipelines.symbolic.music21_score import from_score, tune_bars
 from pipelines.symbolic.score import Music, Unsupported, as_played
 
+BIBTEX = """@inproceedings{cuthbert2010music21,
+  author = {Cuthbert, Michael Scott and Ariza, Christopher},
+  title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},
+  booktitle = {Proceedings of the 11th International Society for Music Information Retrieval Conference},
+  pages = {637--642},
+  year = {2010}
+}"""
+
 # MusicXML files of these styles say "major" whatever the mode, because the notation program wrote so (48 of 49
 # Monteverdi madrigals, 41 of them with a minor Krumhansl-Schmuckler key); Humdrum key signatures say none
 STATED_MODE = ("chorale", "quartet", "oneill", "aird", "ryan")

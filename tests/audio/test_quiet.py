@@ -15,7 +15,8 @@ HEAR = {
     "libsndfile": "import soundfile; soundfile.info(path); soundfile.read(path)",
     "decode": "from pipelines.audio import decode; list(decode.blocks(path, 16_000))",
     "predict": "from pipelines import predict; predict.predict(lambda x: (x[:, :1], x[:, :1]), {'chunk': 16_000}, path)",
-    "listing": "from pipelines.datasets import listing; listing.scan(listing.place(os.path.dirname(path)))",
+    "listing": "from pipelines.core.files import place; from pipelines.datasets import listing; "
+    "listing.scan(place(os.path.dirname(path)))",
 }
 
 

@@ -50,7 +50,7 @@ def compare(project: Path, champion: dict, challenger: dict, options: dict) -> d
         for side, record in (("champion", champion), ("challenger", challenger))
     }
     draws = options["n_bootstrap"], options["seed"]
-    n_tags = int(((truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))).sum())
+    n_tags = int(tagging.both_classes(truth).sum())
     measured = {
         name: before_after.compare(
             functools.partial(_macro, measure, truth, scores), [*scores], groups, len(test), *draws

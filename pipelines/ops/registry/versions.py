@@ -157,12 +157,8 @@ def describe(project: Path, name: str, revision: str) -> dict:
         "dataset": config["dataset"],
         "tags": config["tags"],
         "leave_out": config.get("training", {}).get("leave_out", {}),
-        "stage": trained["stage"],
-        "code": trained["code"],
-        "params": trained["params"],
         "metrics": _metrics(project, commit, graph, config["dataset"], name),
-        "hashes": lineage(stages, needed),
-        "runs": _runs(project, stages, needed),
+        **_made(project, stages, trained, needed),
     }
 
 
@@ -180,9 +176,6 @@ def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict
         "dataset": config["dataset"],
         "tags": [],
         "leave_out": {},
-        "stage": fitted["stage"],
-        "code": fitted["code"],
-        "params": fitted["params"],
         "metrics": {
             metric: {"n": found["n"], "value": found["value"], "ci95": found["ci95"]}
             for metric, found in _report(project, commit, graph, "reports/scores.json", model)
@@ -191,9 +184,14 @@ def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict
             .items()
             if found["value"] is not None
         },
-        "hashes": lineage(stages, [model, scored]),
-        "runs": _runs(project, stages, [model, scored]),
+        **_made(project, stages, fitted, [model, scored]),
     }
+
+
+def _made(project: Path, stages: dict[str, dict], origin: dict, outputs: list[str]) -> dict:
+    """Where a model comes from (`recipe.origin`): stage, code, params, and hashes and runs of `outputs` and all their inputs."""
+    made = {key: origin[key] for key in ("stage", "code", "params")}
+    return made | {"hashes": lineage(stages, outputs), "runs": _runs(project, stages, outputs)}
 
 
 def export(project: Path, record: dict, to: Path) -> None:

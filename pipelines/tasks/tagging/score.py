@@ -61,14 +61,14 @@ def _columns(test, actual, scores):
 def _macro(measure, columns) -> float:
     """Mean over the tags that some clips have and others have not; NaN where there is none."""
     actual, scores = columns["actual"], columns["scores"]
-    both = (actual.sum(axis=0) > 0) & (actual.sum(axis=0) < len(actual))
+    both = tagging.both_classes(actual)
     return float(measure(actual[:, both], scores[:, both]).mean()) if both.any() else float("nan")
 
 
 def _prevalence(columns) -> float:
     """The expected average precision of random scores is a tag's share of clips."""
     actual = columns["actual"]
-    both = (actual.sum(axis=0) > 0) & (actual.sum(axis=0) < len(actual))
+    both = tagging.both_classes(actual)
     return float(actual[:, both].mean()) if both.any() else 0.0
 
 

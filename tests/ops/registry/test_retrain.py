@@ -209,7 +209,10 @@ def test_a_relative_path_of_a_dataset_is_meant_from_the_project(project):
     (project / "music/rock/a.wav").write_bytes(b"sound")
     (project / ".git/info/exclude").write_text("/music\n")
     small.edit(project, "datasets:\n", "datasets:\n  mine: {path: music, fingerprint: x}\n")
-    read = "from pipelines.datasets import listing; assert len(listing.scan(listing.place('music'))) == 1\n"
+    read = (
+        "from pipelines.core.files import place; from pipelines.datasets import listing; "
+        "assert len(listing.scan(place('music'))) == 1\n"
+    )
     small.edit(project, 'if stage == "manifest":\n', f'{read}if stage == "manifest":\n', "steps.py")
     small.commit(project)
     done = small.conservatory(project, "retrain", "--set", f"{SKILL}=3.0")

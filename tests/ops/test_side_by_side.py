@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ops import parallel
-from pipelines.ops.parallel import Ended
+from pipelines.ops import side_by_side
 from pipelines.ops.runs import follow, record
+from pipelines.ops.side_by_side import Ended
 
 
 @st.composite
@@ -37,7 +37,7 @@ def run(needs, jobs, fails=(), **options):
         return Ended(1 if stage in fails else 0, [])
 
     told = []
-    failed = parallel.schedule(needs, jobs, start, lambda stage, result: told.append(stage), **options)
+    failed = side_by_side.schedule(needs, jobs, start, lambda stage, result: told.append(stage), **options)
     assert sorted(told) == sorted(ends)
     return starts, ends, failed, at_once[1]
 
@@ -73,7 +73,7 @@ def test_stages_do_run_at_once():
         both.wait()
         return Ended(0, [])
 
-    assert parallel.schedule({"a": (), "b": ()}, 2, start, lambda *_: None) == []
+    assert side_by_side.schedule({"a": (), "b": ()}, 2, start, lambda *_: None) == []
 
 
 def test_each_gpu_has_one_training():
@@ -91,21 +91,21 @@ def test_each_gpu_has_one_training():
 
     needs = {f"train@{number}": () for number in range(8)} | {f"cluster@{number}": () for number in range(4)}
     trains = [stage for stage in needs if stage.startswith("train")]
-    assert parallel.schedule(needs, 6, start, lambda *_: None, trains, ["0", "1"]) == []
+    assert side_by_side.schedule(needs, 6, start, lambda *_: None, trains, ["0", "1"]) == []
     assert set(most.values()) == {1}
 
 
 def test_gpus_are_those_that_may_be_seen(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 3")
-    assert parallel.gpus() == ["1", "3"]
+    assert side_by_side.gpus() == ["1", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert parallel.gpus() == []
+    assert side_by_side.gpus() == []
 
 
 def test_output_and_errors_are_kept_with_their_channel():
     said = []
     script = "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); sys.exit(3)"
-    ended = parallel.here([sys.executable, "-c", script], {}, said.append)
+    ended = side_by_side.here([sys.executable, "-c", script], {}, said.append)
     assert ended.status == 3 and sorted(said) == ["one", "two"]
     assert {(text, is_error) for _, text, is_error in ended.lines} == {("one", False), ("two", True)}
 
