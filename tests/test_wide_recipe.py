@@ -31,4 +31,5 @@ def test_a_changed_dataset_runs_its_own_branch_alone(wide):
     ran = {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
     assert ran == due
     assert "Data and pipelines are up to date" in run_in(wide, sys.executable, "-m", "dvc", "status").stdout
-    assert "Nothing to do: all 113 stages" in run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout
+    stages = len(freshness.states(wide))
+    assert f"Nothing to do: all {stages} stages" in run_in(wide, sys.executable, "-m", "pipelines.cli", "run").stdout
