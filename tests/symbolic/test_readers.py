@@ -1,5 +1,6 @@
 """The readers of MusicXML, Humdrum and ABC give what music21 gives, note for note and bar for bar."""
 
+import os
 import re
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def test_a_score_is_what_music21_makes_of_it(name):
 
 
 @pytest.mark.system
-def test_every_score_of_the_demo_is_what_music21_makes_of_it(monkeypatch):
-    """Two minutes: music21 reads 684 scores."""
+def test_every_tenth_score_of_the_demo_is_what_music21_makes_of_it(monkeypatch):
+    """music21 takes two to four minutes for all 684 scores: `CONSERVATORY_FUZZ=1` compares them all."""
+    step = 1 if os.environ.get("CONSERVATORY_FUZZ") else 10
     entry = yaml.safe_load(Path(PARAMS).read_text(encoding="utf-8"))["datasets"]["scores"]
     read = []
     monkeypatch.setattr(
@@ -54,7 +56,7 @@ def test_every_score_of_the_demo_is_what_music21_makes_of_it(monkeypatch):
     )
     selection.choose(entry, {})
     assert len(read) > 600
-    for piece in read:
+    for piece in read[::step]:
         path = corpus.folder() / piece.path
         try:
             expected = by_music21(path) if piece.number < 0 else tune_by_music21(path, piece.number)
