@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.core import params
 from pipelines.ops import due, run
+from pipelines.ops.dvc.freshness import FRESH, NEVER, State
 from pipelines.ops.settings import load_params
 from pipelines.report import corpora
 from pipelines.report.lineage import Lineage
@@ -106,3 +107,17 @@ def test_its_card_has_its_counts(project):
     assert sum(n for _, n in card["splits"]) == 3 and card["licences"] == ["the user's own"]
     html = filler(lambda value: value)("tiles.html.j2", studies=[], corpora=[card], tasks=[])
     assert "notes of 3 pieces" in html and "2 files quarantined: 1 " in html and "licence: the user" in html
+
+
+def test_a_first_run_of_a_corpus_leaves_out_summaries_of_what_never_ran(project):
+    """In dvc.yaml `metrics` reads data/clusters, which only stages of sound make."""
+    call("add", project / "midi", "--name", "tunes")
+    found = {
+        "cluster@scores": State(NEVER),
+        "notes@tunes": State(NEVER),
+        "metrics": State(NEVER, needs=("cluster@scores",)),
+        "report": State(NEVER, needs=("metrics", "notes@tunes")),
+    }
+    assert due.sorted_out(found, "tunes") == ([], ["notes@tunes"])
+    shown = {**found, "cluster@scores": State(FRESH), "metrics": State(FRESH, needs=("cluster@scores",))}
+    assert due.sorted_out(shown, "tunes") == (["metrics"], ["notes@tunes", "report"])
