@@ -28,7 +28,7 @@ WINGS = [  # may import itself and what stands after it
 ]
 OPS = [
     {"profiles", "registry", "retention", "status"},
-    {"adding", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
+    {"adding", "adding_notes", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},
