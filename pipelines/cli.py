@@ -43,18 +43,26 @@ app = typer.Typer(
 
 @app.command()
 def add(
-    path: Annotated[Path, typer.Argument(help="A folder <label>/<audio file>, or a CSV path,label[,split][,group].")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="A folder <label>/<audio or MIDI file>, or a CSV path,label[,split][,group] of audio."),
+    ],
     name: Annotated[str, typer.Option(help="Name of the new dataset: a-z, 0-9 and _.")],
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also follow symbolic links that lead out of the folder.")
     ] = False,
+    folders: Annotated[
+        str, typer.Option(help="For MIDI files, what the folders in PATH are: label, or group (work, composer).")
+    ] = "label",
 ) -> None:
-    """Add a folder or CSV of your own audio as a dataset. The files stay where they are and are never changed.
+    """Add a folder or CSV of your own audio, or a folder of MIDI files. The files stay where they are and are never changed.
 
     All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Labels are the
     classes that clusters are compared with; a folder of files without labels has maps, tags and neighbours. In
     <label>/<artist>/<file> the artists are groups; a group is never divided between training and test. If the CSV has a split
     column (train, validation, test), only test clips are scored, otherwise all clips.
+
+    A folder of MIDI files becomes a corpus of notes (`corpora` in params.yaml) with a split by groups.
     """
     settings = _settings()
     if not params.is_name(name):
@@ -67,28 +75,39 @@ def add(
         where = entry.get("path", f"built by pipelines/datasets/{entry['module']}.py")
         first = "" if name == settings["training"]["dataset"] else f", or `conservatory remove {name}` first"
         fail(f"There is a dataset {name!r} already ({where}). Choose another name{first}.")
+    if name in (settings.get("corpora") or {}):
+        fail(f"There is a corpus {name!r} already. Choose another name, or `conservatory remove {name}` first.")
+    if folders not in ("label", "group"):
+        fail(f"--folders is {folders!r}, and may be label or group.")
     from pipelines.datasets import listing  # imports pandas, which takes most of a second
-    from pipelines.ops import adding
+    from pipelines.ops import adding, adding_notes
 
+    section = "datasets"
     try:
-        entry, files = adding.entry(path, follow_links)
+        if adding_notes.is_collection(path):
+            section, (entry, files) = "corpora", adding_notes.entry(path, folders)
+            lines = list(adding_notes.summary(name, entry, files))
+        else:
+            entry, files = adding.entry(path, follow_links)
+            lines = list(adding.summary(name, files))
     except listing.SourceError as error:
         fail(str(error))
-    lines = list(adding.summary(name, files))
-    params.set_dataset(name, entry)
+    params.set_dataset(name, entry, section)
     for line in lines:
         print(line)
 
 
 @app.command()
 def remove(
-    name: Annotated[str, typer.Argument(help="A dataset's name; or a clip: its id, path, title or SHA-256.")],
+    name: Annotated[
+        str, typer.Argument(help="The name of a dataset or corpus; or a clip: its id, path, title or SHA-256.")
+    ],
     why: Annotated[str, typer.Option(help="For a clip: why it must not be used. Recorded in params.yaml.")] = "",
     whole_group: Annotated[
         bool, typer.Option(help="For a clip: also withdraw all clips of its group (work, artist).")
     ] = False,
 ) -> None:
-    """Remove a dataset from the recipe, or withdraw a clip from all datasets.
+    """Remove a dataset or corpus from the recipe, or withdraw a clip from all of them.
 
     Files of a removed dataset stay where they are. DVC's cache keeps its results, which are restored if you add the same dataset
     again.
@@ -97,18 +116,23 @@ def remove(
     makes features, models and figures without them. `conservatory impact CLIP` lists these beforehand.
     """
     settings = _settings()
+    known = [*settings["datasets"], *(settings.get("corpora") or {})]
     # a dataset's name wins over a file of the same name
-    if name not in settings["datasets"] and audit.withdraw_clip(project_root.meant(name), why, whole_group):
+    if name not in known and audit.withdraw_clip(project_root.meant(name), why, whole_group):
         return
-    if name not in settings["datasets"]:
+    if name not in known:
         there = Path("dvc.lock").exists()
         sought = f"and no clip {name!r}" if there else f"{name!r}, and clips are known only after the first run"
-        fail(f"There is no dataset {sought}{_meant(name, settings['datasets'], 'datasets are')}.")
+        fail(f"There is no dataset {sought}{_meant(name, known, 'datasets are')}.")
     if why or whole_group:
         fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")
     if name == settings["training"]["dataset"]:
         fail(f"The taggers are trained on {name!r} (training.dataset in params.yaml); set another one there first.")
-    params.set_dataset(name, None)
+    if used := [run for run, entry in (settings.get("runs") or {}).items() if entry["dataset"] == name]:
+        fail(
+            f"{name!r} is the dataset of the run{'s' * (len(used) > 1)} {', '.join(used)} in params.yaml: remove them first."
+        )
+    params.set_dataset(name, None, "datasets" if name in settings["datasets"] else "corpora")
     if name in (settings.get("max_quarantined") or {}):  # the dataset's own limit, which is no longer read
         with params.editing() as document:
             del document["max_quarantined"][name]
@@ -117,17 +141,19 @@ def remove(
 
 @app.command("list")
 def list_datasets() -> None:
-    """List the datasets: clips, hours, quarantined files, and where they come from."""
-    for name, entry in _settings()["datasets"].items():
-        record = Path("data/records/audio") / f"{name}.json"
-        state = "not read yet"
-        if record.exists():
-            from pipelines.core.files import read_json
+    """List the datasets and the corpora of notes: clips or pieces, hours, quarantined files, and where they come from."""
+    from pipelines.core.files import read_json
 
-            figures = read_json(record)["figures"]
-            state = f"{figures['clips']} clips, {figures['hours']:.2f} h, {figures['quarantined']} quarantined"
-        where = entry.get("path", f"pipelines/datasets/{entry['module']}.py")
-        print(f"{name:20s} {state:44s} {plain(where)}")
+    settings = _settings()
+    for section, stage, told in (
+        ("datasets", "audio", "{clips} clips, {hours:.2f} h, {quarantined} quarantined"),
+        ("corpora", "notes", "{pieces} pieces, {notes:,} notes, {quarantined} quarantined"),
+    ):
+        for name, entry in (settings.get(section) or {}).items():
+            record = Path("data/records") / stage / f"{name}.json"
+            state = told.format(**read_json(record)["figures"]) if record.exists() else "not read yet"
+            where = entry.get("path", f"pipelines/{section}/{entry['module']}.py")
+            print(f"{name:20s} {state:44s} {plain(where)}")
 
 
 @app.command("run")
@@ -138,7 +164,9 @@ def run_stages(
             help="Stages, runs or presets to bring up to date, with their inputs: cluster, cluster@mine, notes_svm."
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Only the stages of this dataset, their inputs, and the report.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="Only the stages of this dataset or corpus, their inputs, and the report.")
+    ] = "",
     force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
     dry_run: Annotated[
         bool,
@@ -168,8 +196,9 @@ def run_stages(
         _run_profile(profile, alone=not (stages or dataset or force or dry_run))
     targets, after = list(stages or []), []
     if dataset:
-        if dataset not in settings["datasets"]:
-            fail(f"There is no dataset {dataset!r}{_meant(dataset, settings['datasets'])}.")
+        known = [*settings["datasets"], *(settings.get("corpora") or {})]
+        if dataset not in known:
+            fail(f"There is no dataset {dataset!r}{_meant(dataset, known)}.")
         if stages:
             fail("Give stages or --dataset, not both; a stage of a dataset is written cluster@mine.")
     if force and not targets:

@@ -36,8 +36,6 @@ def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
         return None
     from pipelines.core import embeddings, training_clips
     from pipelines.core.tables import read_table
-    from pipelines.evaluation import ood
-    from pipelines.metrics import scaling
 
     clips = read_table(SPACE / "clips.parquet", training_clips.CLIPS)
     targets = [key for key in clips if key.startswith("target_")]
@@ -45,22 +43,40 @@ def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
     target = next((key for key in targets if reference[key].notna().any()), None)
     if target:
         reference = reference[reference[target].notna()]
-    if reference.empty or len(held_out) < MIN_HELD_OUT:
+    if reference.empty:
         return None
     labels = reference[target].astype("category").cat.codes.to_numpy() if target else np.zeros(len(reference), int)
     known, other = (
         embeddings.read(SPACE / f"{name}.parquet", part["clip_id"].tolist()) for part in (reference, held_out)
     )
 
+    is_outside = outside(known, labels, other)
+    return (lambda embedding: bool(is_outside(embedding[np.newaxis])[0]), dataset) if is_outside else None
+
+
+def outside(
+    reference: np.ndarray, labels: np.ndarray, held_out: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """A function that says of vectors `(m, d)` whether each lies outside the training music `(m,)`: whether its Mahalanobis
+    distance to the nearest class mean of `reference` `(n, d)` exceeds that of `PERCENTILE` per cent of `held_out` `(k, d)`.
+
+    labels: class number of each row of `reference`. None where fewer than `MIN_HELD_OUT` are held out, or distances have no unit.
+    """
+    from pipelines.evaluation import ood
+    from pipelines.metrics import scaling
+
+    if len(held_out) < MIN_HELD_OUT:
+        return None
+
     def distance(points: np.ndarray) -> np.ndarray:
-        centred = (scaling.centre(part, known) for part in (points, known))
+        centred = (scaling.centre(part, reference) for part in (points, reference))
         return ood.mahalanobis(*centred, labels, int(labels.max()) + 1).min(axis=1)
 
     try:
-        limit = np.percentile(distance(other), PERCENTILE)
+        limit = np.percentile(distance(held_out), PERCENTILE)
     except ValueError:  # no clip differs from another
         return None
-    return lambda embedding: bool(distance(embedding[np.newaxis])[0] > limit), dataset
+    return lambda points: distance(points) > limit
 
 
 def _is_of(name: str, dataset: str) -> bool:

@@ -57,9 +57,10 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
             return _by_onnx(exported)
     if not (given / "config.json").exists():
         trained = sorted(path.parent.name for path in TRAINED.glob("*/config.json"))
+        trained += sorted(path.parent.name for path in paths.fitted("").glob("*/config.json"))
         near = nearest(name, trained)
         raise ValueError(
-            f"no trained tagger {name!r}{f' (do you mean {near}?)' if near else ''}: there is "
+            f"no trained tagger {name!r}, and no fitted run{f' (do you mean {near}?)' if near else ''}: there is "
             f"{', '.join(trained) or 'none yet; `conservatory run` trains them'}"
         )
     from pipelines.models import taggers

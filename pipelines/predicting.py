@@ -1,23 +1,32 @@
-"""`conservatory predict`: tag files and folders of music."""
+"""`conservatory predict`: what a tagger, or a fitted run, says of files and folders of music."""
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.core import params
 from pipelines.core.plain import one_line
 from pipelines.ops.failing import fail
 from pipelines.ops.settings.kinds import nearest
 
 
 def predict_files(
-    model: Annotated[str, typer.Argument(help="A trained tagger (short), a folder with one, or a published .pth.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
-    top: Annotated[int, typer.Option(help="Number of tags to print per file.", min=1)] = 5,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A trained tagger (short), a folder with one, a published .pth, or a fitted run (style_pooled)."
+        ),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files of any length (MIDI files for a run that reads notes), and folders of them."),
+    ],
+    top: Annotated[int, typer.Option(help="Number of tags or classes to print per file.", min=1)] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write all results to this JSON file.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="A folder for one picture per file: tags over time.")] = None,
     architecture: Annotated[str, typer.Option(help="For a .pth: its network, for instance fcn.")] = "",
@@ -26,16 +35,22 @@ def predict_files(
         typer.Option(help="For a .pth: jamendo, or a text file with one tag per line, in the order of its outputs."),
     ] = "",
 ) -> None:
-    """Tag your own files: the most likely tags with their probabilities.
+    """Tag your own files, or classify them with a fitted run: the most likely tags or classes.
 
     Folders are searched recursively for audio files, in alphabetical order; other files are ignored and counted.
 
-    A file is divided into chunks of the model's length (3.7 s of short, 29 s of fcn). The rest after the last whole chunk is not
-    used, and the file's line then says how much was decoded. A file shorter than a chunk is repeated.
+    A run's features are computed from the whole file, as in the pipeline.
+
+    For a tagger, a file is divided into chunks of the model's length (3.7 s of short, 29 s of fcn). The rest after the last
+    whole chunk is not used, and the file's line then says how much was decoded. A file shorter than a chunk is repeated.
 
     If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. A message names music
     that is farther from the tagger's training music than 95% of the training dataset's held-out clips.
     """
+    if settings := _with_run(model):
+        if pictures or architecture or tags:
+            fail(f"{model} is a run; --pictures, --architecture and --tags are for taggers.")
+        return _predict_by_run(model, files, top, json_file, settings)
     from pipelines import novelty, predict
     from pipelines.audio.probe import Unreadable
     from pipelines.core.files import write_json
@@ -83,8 +98,56 @@ def predict_files(
         write_json(json_file, {**told, "files": heard, "failed": failed, "passed_over": n_passed_over})
     if strange:
         print(_told(strange, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
+    _end(found_files, failed, n_passed_over, "audio")
+
+
+def _with_run(name: str) -> dict | None:
+    """The settings of the project if it has a run of this name, and no folder here has."""
+    if not params.is_name(name) or not params.PARAMS.exists() or Path(name).exists():
+        return None
+    settings = params.read()
+    return settings if name in (settings.get("runs") or {}) else None
+
+
+def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | None, settings: dict) -> None:
+    from pipelines import novelty, predict_run, tasks
+    from pipelines.core.files import write_json
+
+    try:
+        run = predict_run.load(name, settings)
+        of_notes = predict_run.reads_notes(run, settings)
+        found_files, failed, n_passed_over = (midi if of_notes else music)(files)
+        found, bad = predict_run.predict(run, found_files, settings) if found_files else ([], [])
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    bad = [entry | {"reason": f"{entry['reason']}{_near_missing(entry['path'])}"} for entry in bad]
+    failed += bad
+    for entry in failed:
+        print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
+    line = tasks.part(run.task, "predict").line
+    strange = [Path(answer["path"]) for answer in found if answer.get("outside_training_music")]
+    for answer in found:
+        outside = "  (outside)" if Path(answer["path"]) in strange and len(found_files) > 1 else ""
+        print(f"{one_line(answer['path'])}  {line(answer, top)}{outside}")
+    if json_file:
+        about = {"model": name, "task": run.task, "dataset": run.dataset, "reads": str(run.input)}
+        fitted = {"folder": str(run.trainings[0][1]), "sha256": predict_run.digest(run)}
+        write_json(
+            json_file, {**about, "fitted": fitted, "files": found, "failed": failed, "passed_over": n_passed_over}
+        )
+    if strange:
+        print(_told(strange, len(found_files), name, run.dataset, novelty.PERCENTILE, "predictions"), file=sys.stderr)
+    _end(found_files, failed, n_passed_over, "MIDI" if of_notes else "audio")
+
+
+def _end(found_files: list[Path], failed: list[dict], n_passed_over: int, kind: str) -> None:
+    """Say how many files were ignored or could not be used; the exit status is 1 if any could not."""
     if n_passed_over:
-        was = "1 file that is not audio was" if n_passed_over == 1 else f"{n_passed_over} files that are not audio were"
+        was = (
+            f"1 file that is not {kind} was"
+            if n_passed_over == 1
+            else f"{n_passed_over} files that are not {kind} were"
+        )
         print(f"{was} ignored.", file=sys.stderr)
     if failed:
         n = len(found_files) + sum(entry["path"] not in set(map(str, found_files)) for entry in failed)
@@ -100,6 +163,23 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
     """
     from pipelines.datasets import listing
 
+    def bad(file: Path) -> str:
+        return listing.foreign(file) if file.suffix.lower() in listing.FOREIGN_SUFFIXES else ""
+
+    return _searched(paths, listing.is_music, bad, "music")
+
+
+def midi(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
+    """As `music`, of MIDI files."""
+    from pipelines.corpora.folder import SUFFIXES
+
+    return _searched(paths, lambda file: file.suffix.lower() in SUFFIXES, lambda file: "", "MIDI file")
+
+
+def _searched(
+    paths: Iterable[Path], wanted: Callable[[Path], bool], bad: Callable[[Path], str], kind: str
+) -> tuple[list[Path], list[dict], int]:
+    """As `music`. bad: why a file that is not wanted is named as unusable; "" for one that is ignored."""
     found: dict[str, Path] = {}
     failed, n_passed_over = [], 0
     for path in paths:
@@ -114,17 +194,21 @@ def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
         for folder, folders, names in os.walk(path, onerror=unreadable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-                if listing.is_music(file):
+                if wanted(file):
                     repeated |= os.path.realpath(file) in found
                     found.setdefault(os.path.realpath(file), file)
-                elif file.suffix.lower() in listing.FOREIGN_SUFFIXES:
-                    failed.append({"path": str(file), "reason": listing.foreign(file)})
+                elif reason := bad(file):
+                    failed.append({"path": str(file), "reason": reason})
                 else:
                     n_passed_over += 1
         if len(found) + len(failed) == n_before:
             more = " that was not named before" if repeated else ""
-            failed.append({"path": str(path), "reason": f"the folder contains no music{more}"})
+            failed.append({"path": str(path), "reason": f"the folder contains no {kind}{more}"})
     return list(found.values()), failed, n_passed_over
+
+
+def _near_missing(path: str) -> str:
+    return "" if Path(path).exists() else _near(Path(path))
 
 
 def _near(path: Path) -> str:
@@ -136,8 +220,8 @@ def _near(path: Path) -> str:
     return f"; do you mean {path.parent / near}?" if near else ""
 
 
-def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int) -> str:
-    lie, their = ("lies", "its tags are") if len(strange) == 1 else ("lie", "their tags are")
+def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int, answers: str = "tags") -> str:
+    lie, their = ("lies", f"its {answers} are") if len(strange) == 1 else ("lie", f"their {answers} are")
     what = one_line(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
     return (
         f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "

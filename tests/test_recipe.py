@@ -14,7 +14,7 @@ from pipelines.report import provenance
 
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
-    {"cli", "predict", "predicting", "precompile"},
+    {"cli", "predict", "predict_run", "predicting", "precompile"},
     {"ops", "stages"},
     {"tasks"},
     {"corpora", "datasets", "novelty", "report", "training"},
@@ -28,7 +28,7 @@ WINGS = [  # may import itself and what stands after it
 ]
 OPS = [
     {"profiles", "registry", "retention", "status"},
-    {"adding", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
+    {"adding", "adding_notes", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
     {"dvc", "remotes", "settings"},
     {"alerts", "project_root"},
     {"runs"},

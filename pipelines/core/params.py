@@ -121,6 +121,10 @@ def editing(path: Path = PARAMS) -> Iterator[Any]:
 
 def set_dataset(name: str, entry: dict[str, Any] | None, section: str = "datasets") -> None:
     """Write `<section>.<name>`, or with None remove it; the rest of the file, comments too, stays as it is."""
+    if entry is None and (text := _without(PARAMS.read_text(encoding="utf-8"), section, name)):
+        with atomic(PARAMS) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return
     with editing() as document:
         if entry is None:
             del document[section][name]
@@ -129,6 +133,36 @@ def set_dataset(name: str, entry: dict[str, Any] | None, section: str = "dataset
         else:
             # first, because a comment before the next section hangs on the last entry
             document[section].insert(0, name, entry)
+
+
+def _without(text: str, section: str, name: str) -> str:
+    """The text of a params.yaml without the lines of an entry; "" where the entry has no lines of its own.
+
+    ruamel stores a comment with the entry before it, and would remove both.
+    """
+    lines, wanted = text.splitlines(keepends=True), yaml.safe_load(text)
+    del wanted[section][name]
+    heads = [n for n, line in enumerate(lines) if re.match(rf"{section}:\s*(#.*)?$", line)]
+    starts = [n for n, line in enumerate(lines) if heads and n > heads[0] and re.match(rf" +{name}:", line)]
+    if not starts:
+        return ""
+    start = starts[0]
+    depth = _depth(lines[start])
+    end = start + 1
+    for n in range(start + 1, len(lines)):
+        if lines[n].strip() and _depth(lines[n]) > depth:
+            end = n + 1
+        elif lines[n].strip() and not lines[n].lstrip().startswith("#"):
+            break
+    del lines[start:end]
+    if not wanted[section]:
+        lines[heads[0]] = f"{section}: {{}}\n"
+    found = "".join(lines)
+    return found if yaml.safe_load(found) == wanted else ""
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def trained_names(settings: dict) -> list[str]:

@@ -18,6 +18,11 @@ def manifest_quarantine(dataset: str) -> Path:
     return Path("data/manifests") / f"{dataset}.quarantine.parquet"
 
 
+def events(dataset: str) -> Path:
+    """Targets aligned to time (`core.events.EVENTS`); empty where the dataset has none."""
+    return Path("data/events") / f"{dataset}.parquet"
+
+
 def audio(dataset: str) -> Path:
     """int16 PCM shards, their `index.parquet`, and the `quarantine.parquet` of the manifest and audio stages."""
     return Path("data/audio") / dataset

@@ -8,6 +8,9 @@ A module has, in this order: a docstring that says what the music is, `BIBTEX`, 
 `clips(raw_dir: Path, entry: dict) -> pandas.DataFrame`
     One row per clip: `CLIP_COLUMNS`, and one `target_<name>` column (string, may be null) per clustering target.
 
+A module may have a third, `events(raw_dir: Path, entry: dict) -> pandas.DataFrame`: targets aligned to time (core/events.py), a
+row an event, with the columns `core.events.GIVEN` and perhaps `value`. Messages call the table by its `attrs["file"]`.
+
 A module never decodes audio and never drops a clip: unreadable files are rows like any other, and the
 manifest and audio stages move them to the quarantine table with the reason. It may leave
 `notes.parquet` (schema `core.manifest.NOTES`) in `raw_dir`: the exact notes of its clips.

@@ -47,6 +47,8 @@ BEGINNINGS = re.compile(
 """First bytes of what libsndfile knows, whether it can read the rest or not: FLAC, CAF, AU, MP3 with a tag, W64, WAV, AIFF, IFF,
 and Ogg with sound."""
 CLUTTER = {"thumbs.db", "desktop.ini"}  # left by desktops beside music; like hidden files not worth a line
+EVENTS, OF_EVENTS = "events.csv", "the table of events, not audio"
+"""A file beside the audio with targets aligned to time, and the `problem` of its row, by which its hash is in the fingerprint."""
 CSV_COLUMNS = {"path", "label", "split", "group"}
 CSV_SPLITS = ("train", "validation", "test", "")
 CSV_ALSO = {
@@ -105,7 +107,9 @@ def scan(path: str | os.PathLike, follow_links: bool = False) -> pd.DataFrame:
         rows = _scan_folder(path, follow_links) if path.is_dir() else _scan_csv(path)
     except PermissionError as error:
         raise SourceError(f"{error.filename} is not readable: give yourself permission, then try again") from error
-    _hash(path if path.is_dir() else path.parent, rows)
+    root = path if path.is_dir() else path.parent
+    _hash(root, rows)
+    rows += _events(root, path)
     if all(row["problem"] for row in rows):
         found = "; ".join(f"{n} x {problem}" for problem, n in Counter(row["problem"] for row in rows).most_common(3))
         raise SourceError(
@@ -119,6 +123,14 @@ def fingerprint(listing: pd.DataFrame) -> str:
     """16 hex digits over every row: changes when a file is added, changed, removed, renamed or relabelled."""
     rows = json.dumps(listing[LISTING.names].to_numpy().tolist(), ensure_ascii=True)
     return hashlib.sha256(rows.encode()).hexdigest()[:16]
+
+
+def _events(root: Path, listed: Path) -> list[dict]:
+    """The row of the table of events, where there is one."""
+    table = root / EVENTS
+    if table == listed or not table.is_file():
+        return []
+    return [_row(EVENTS, "", problem=OF_EVENTS) | {"sha256": sha256(table)}]
 
 
 def _row(path: str, label: str, split: str = "all", group: str = "", problem: str = "") -> dict:
@@ -158,7 +170,7 @@ def _scan_folder(root: Path, follow_links: bool) -> list[dict]:
                 relative = (place / name).relative_to(root)
                 rows.append(_row(str(relative), relative.parts[0], problem="a folder, not an audio file"))
         for name in names:
-            if name.startswith(".") or name.lower() in CLUTTER:
+            if name.startswith(".") or name.lower() in CLUTTER or (place == root and name == EVENTS):
                 continue
             relative = (place / name).relative_to(root)
             label = relative.parts[0] if len(relative.parts) > 1 else ""
@@ -215,7 +227,7 @@ def _raise(error: OSError) -> None:
 
 def _scan_csv(path: Path) -> list[dict]:
     rows, seen = [], {}
-    text, separator, first = _read_csv(path)
+    text, separator, first = read_csv(path)
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=separator, strict=True)
         reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
@@ -261,7 +273,7 @@ def _scan_csv(path: Path) -> list[dict]:
     return rows
 
 
-def _read_csv(path: Path) -> tuple[str, str, int]:
+def read_csv(path: Path) -> tuple[str, str, int]:
     """(text, separator, lines taken off) of a CSV. Excel writes UTF-16 with a mark, and `sep=;` into a first line of its own."""
     content = path.read_bytes()
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

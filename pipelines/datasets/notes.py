@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
+from pipelines.core import events as time_events
 from pipelines.core import splits
 from pipelines.core.files import atomic
 from pipelines.core.manifest import NOTES
@@ -126,6 +127,13 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     """The contract's columns, from the table that `build` left."""
     table = read_table(raw_dir / "clips.parquet", CLIPS)
     return table[CLIPS.names[: CLIPS.names.index("program")]]
+
+
+def events(raw_dir: Path, entry: dict) -> pd.DataFrame:
+    """Target `instrument`: the family, while the key is held; the release that follows is not part of the event."""
+    notes = read_table(raw_dir / "notes.parquet", NOTES)
+    ends = notes["onset_s"] + notes["duration_s"]
+    return time_events.activity(notes.assign(label=notes["program"].map(FAMILY), offset_s=ends), "instrument")
 
 
 def plan(entry: dict, font: Path) -> pd.DataFrame:

@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 
+from pipelines.core import events as time_events
 from pipelines.core import splits
 from pipelines.core.files import atomic
 from pipelines.core.manifest import NOTES
@@ -133,6 +134,14 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
     """The contract's columns, from the table that `build` left."""
     table = read_table(raw_dir / "clips.parquet", CLIPS)
     return table[CLIPS.names[: CLIPS.names.index("work")]]
+
+
+def events(raw_dir: Path, entry: dict) -> pd.DataFrame:
+    """Target `instrument`: the families of instruments, while a note of theirs is held; what rings on after it does not count."""
+    notes = read_table(raw_dir / "notes.parquet", NOTES)
+    ends = notes["onset_s"] + notes["duration_s"]
+    families = notes["program"].map(instruments.FAMILY)
+    return time_events.activity(notes.assign(label=families, offset_s=ends), "instrument")
 
 
 def draws(style: str, n: int, seed: int) -> list[Draw]:

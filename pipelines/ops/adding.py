@@ -10,7 +10,7 @@ from pipelines.audio import probe
 from pipelines.core import max_quarantined, splits
 from pipelines.core.files import place
 from pipelines.core.plain import one_line
-from pipelines.datasets import listing
+from pipelines.datasets import folder, listing
 
 EMPTY = "no file is in it"
 MAX_NAMED = 5
@@ -25,6 +25,8 @@ def entry(path: Path, follow_links: bool = False) -> tuple[dict, pd.DataFrame]:
     files = listing.scan(source, follow_links)
     fingerprint = listing.fingerprint(files)
     files = _with_empty(_with_unreadable(files, source if source.is_dir() else source.parent), source)
+    if (files["problem"] == listing.OF_EVENTS).any():
+        folder.read_events((source if source.is_dir() else source.parent) / listing.EVENTS)
     labels = files.loc[files["problem"] == "", "label"].drop_duplicates()
     if len(labels) == 0:
         kinds = Counter(files["problem"]).most_common(3)
@@ -87,7 +89,10 @@ def summary(name: str, files: pd.DataFrame) -> Iterator[str]:
     yield f"Added {name}: {len(usable)} file{'s' * (len(usable) != 1)}, {f'{len(counts)} labels' if labelled else 'no labels'}."
     for label, count in counts.items() if labelled else ():
         yield f"  {count:6d}  {one_line(label)}"
-    for problem, count in Counter(files.loc[~files["problem"].isin(["", EMPTY]), "problem"]).items():
+    if (files["problem"] == listing.OF_EVENTS).any():
+        yield f"  {listing.EVENTS} gives the files events, which are targets aligned to time."
+    known = ["", EMPTY, listing.OF_EVENTS]
+    for problem, count in Counter(files.loc[~files["problem"].isin(known), "problem"]).items():
         yield f"  {count:6d}  {'ignored' if problem == max_quarantined.NOT_MUSIC else 'will be quarantined'}: {problem}"
     if not labelled:
         yield "Without labels the report has maps, neighbours, tags and out-of-distribution scores, but no clustering scores."

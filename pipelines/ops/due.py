@@ -26,7 +26,7 @@ def needs(targets: list[str], dataset: str) -> tuple[dict[str, tuple[str, ...]],
     except freshness.StatusError as error:
         raise SystemExit(str(error)) from error
     found = _with_inputs(found, targets) if targets else found
-    fresh, due = _sorted_out(found, dataset)
+    fresh, due = sorted_out(found, dataset)
     return {name: found[name].needs for name in due}, fresh
 
 
@@ -39,23 +39,31 @@ def stale(dataset: str = "") -> tuple[list[Call], list[str]]:
     from pipelines.ops.dvc import freshness
 
     try:
-        fresh, due = _sorted_out(freshness.states(), dataset)
+        fresh, due = sorted_out(freshness.states(), dataset)
     except freshness.StatusError:
         return [([], [])], []
     return [(ALONE, due)] if due else [], fresh
 
 
-def _sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
+def sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
     """(up to date, to run) from the result of `freshness.states`, for all stages, or those of one dataset as in `stale`."""
     from pipelines.ops.dvc import freshness
 
     if dataset:
-        runs = load_params().get("runs") or {}
+        settings = load_params()
+        runs = settings.get("runs") or {}
         of_it = {dataset, *(name for name, entry in runs.items() if entry["dataset"] == dataset)}
         wanted = {name for name in found if dataset_of(name) in of_it or is_summary(name)}
         for name in reversed(found):
             if name in wanted and not is_summary(name):
                 wanted.update(found[name].needs)
+        if dataset in (
+            settings.get("corpora") or {}
+        ):  # whose stages need no other dataset's, so a first run lacks those
+            for name, state in found.items():
+                lacking = any(found[need].state == freshness.NEVER and need not in wanted for need in state.needs)
+                if is_summary(name) and state.state == freshness.NEVER and lacking:
+                    wanted.discard(name)
         found = {name: state for name, state in found.items() if name in wanted}
     fresh = [name for name, state in found.items() if state.state == freshness.FRESH]
     due = [name for name, state in found.items() if state.state != freshness.FRESH]
@@ -78,7 +86,7 @@ def plan(dataset: str = "", targets: Collection[str] = ()) -> list[tuple[str, st
 
     found = freshness.states()
     found = _with_inputs(found, targets) if targets else found
-    _, due = _sorted_out(found, dataset)
+    _, due = sorted_out(found, dataset)
     known = estimate.took(record.read(Path()))
     sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
     return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.core.files import read_json
 from pipelines.evaluation.crossed import lead
-from pipelines.report import cautions, headline, maps, players, private, provenance, shell, task_page
+from pipelines.report import cautions, corpora, headline, maps, players, private, provenance, shell, task_page
 from pipelines.report.lineage import Lineage
 from pipelines.report.sections.clustering import scored
 from pipelines.report.state import Dataset, State, ordered, tagger_names
@@ -30,10 +30,12 @@ def render(state: State) -> tuple[str, Lineage, dict[str, int]]:
     hero, data, sounds = _hero(state, findings, lineage)
     tasks = task_page.cards(state, lineage)
     studies = [_card(state, dataset, findings, lineage) for dataset in state.datasets.values()]
+    collections = corpora.cards(state, lineage)
+    tiles = fill("tiles.html.j2", studies=studies, corpora=collections, tasks=tasks)
     table = _table(state)
     run = _run(state, lineage)
     sections = [
-        {"id": "pages", "title": "Studies and runs", "html": fill("tiles.html.j2", studies=studies, tasks=tasks)},
+        {"id": "pages", "title": "Studies and runs", "html": tiles},
         {"id": "run", "title": "What was run", "html": fill("run.html.j2", run=run)},
     ]
     if table["rows"]:

@@ -37,7 +37,7 @@ def main(dataset: str, feature: str) -> None:
     else:
         table, computed = build(index, audio_dir, out_dir, feature, settings, f"{feature} {dataset}")
         finite = "no NaN and no infinity: each clip was checked when it was computed"
-        path, n_values, figures = _write(table, out_dir, module)
+        path, n_values, figures = write(table, out_dir, module)
         log.info("%d clips, %d values; %d clips computed, the others were in the cache", len(table), n_values, computed)
     write_record(
         "features",
@@ -53,7 +53,7 @@ def main(dataset: str, feature: str) -> None:
     cache.prune(settings["cache"]["limit_gb"] * 1e9)
 
 
-def _write(table: pd.DataFrame, folder: Path, module: ModuleType) -> tuple[Path, int, dict]:
+def write(table: pd.DataFrame, folder: Path, module: ModuleType) -> tuple[Path, int, dict]:
     """Write the rows that `build` returned; (the file, values per clip or frame, figures of the record)."""
     if module.KIND == "pooled":
         path = folder / "pooled.parquet"

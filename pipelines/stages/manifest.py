@@ -5,12 +5,13 @@ import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
 from pipelines import datasets
 from pipelines.audio import headers, probe
-from pipelines.core import max_quarantined, params, paths, splits
+from pipelines.core import events, max_quarantined, params, paths, splits
 from pipelines.core.files import sha256
 from pipelines.core.manifest import MANIFEST, QUARANTINE, identify, withdraw
 from pipelines.core.plain import one_line
@@ -107,7 +108,8 @@ def main(dataset: str) -> None:
     settings = params.read()
     entry = settings["datasets"][dataset]
     raw_dir = paths.raw(dataset)
-    clips = datasets.load(entry).clips(raw_dir, entry)
+    module = datasets.load(entry)
+    clips = module.clips(raw_dir, entry)
     manifest, quarantine = build(clips, raw_dir, settings["executor"], f"manifest {dataset}")
     unread = len(quarantine)
     try:
@@ -121,6 +123,8 @@ def main(dataset: str) -> None:
     max_quarantined.refuse(
         "manifest", dataset, max_quarantined.faults(quarantine), len(manifest), settings, listed.as_posix()
     )
+    aligned = events_of(module, raw_dir, entry, manifest, quarantine, dataset)
+    write_table(aligned, paths.events(dataset), events.EVENTS)
     targets = [column for column in manifest if column.startswith("target_")]
     counts = {column: manifest[column].value_counts(sort=False).sort_index() for column in targets}
     lost = splits.lost_classes(clips, manifest)
@@ -135,6 +139,7 @@ def main(dataset: str) -> None:
             **{f"{split} clips": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
             "groups": int(manifest["group"].nunique()) if splits.is_grouped(manifest) else "no two clips share one",
             "exact copies": int(manifest["duplicate_of"].notna().sum()),
+            **{f"{target} events": int(n) for target, n in aligned["target"].value_counts().sort_index().items()},
         },
         table=path,
         checks=splits.audit(manifest)
@@ -151,6 +156,21 @@ def main(dataset: str) -> None:
         log.warning("no clip is left of these classes: %s", one_line(", ".join(lost)))
     for row in quarantine.head(20).itertuples():
         log.warning("quarantined %s: %s", one_line(row.path), one_line(row.reason))
+
+
+def events_of(
+    module: ModuleType, raw_dir: Path, entry: dict, manifest: pd.DataFrame, quarantine: pd.DataFrame, dataset: str
+) -> pd.DataFrame:
+    """The dataset's events, if it has any, of the clips of its manifest."""
+    if not hasattr(module, "events"):
+        return events.none()
+    given = module.events(raw_dir, entry)
+    where = given.attrs.get("file", f"events of {dataset}")
+    given["path"] = [path if os.path.isabs(path) else (raw_dir / path).as_posix() for path in given["path"]]
+    try:
+        return events.of_clips(given, manifest, where, quarantine["path"])
+    except ValueError as error:
+        raise SystemExit(f"manifest {dataset}: {error}") from error
 
 
 if __name__ == "__main__":

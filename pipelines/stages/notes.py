@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines import corpora
-from pipelines.core import max_quarantined, params, paths, splits
+from pipelines.core import events, max_quarantined, params, paths, splits
 from pipelines.core.manifest import PIECES, QUARANTINE, identify, withdraw
 from pipelines.core.plain import one_line
 from pipelines.core.record import write_record
@@ -124,6 +124,7 @@ def main(corpus: str) -> None:
     refused = paths.manifest_quarantine(corpus)
     write_table(quarantine, refused, QUARANTINE)
     write_table(manifest, paths.manifest(corpus), PIECES)
+    write_table(events.none(), paths.events(corpus), events.EVENTS)  # the notes themselves are in notes.parquet
     faults = max_quarantined.faults(quarantine)
     max_quarantined.refuse("notes", corpus, faults, len(manifest), settings, refused.as_posix())
     remarks = Counter()

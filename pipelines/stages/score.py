@@ -59,7 +59,7 @@ def main(run: str) -> None:
         "options": dict(entry.options),
         "fingerprint": scores.fingerprint(answers[0]),
         "draws": dict(entry.shared),
-        "models": {str(seed): _digest(path) for seed, path in entry.trainings},
+        "models": {str(seed): digest(path) for seed, path in entry.trainings},
         "lead": lead,
     }
     details = module.details(entry, answers) if hasattr(module, "details") else {}
@@ -95,7 +95,7 @@ def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
 
 
-def _digest(folder: Path) -> str:
+def digest(folder: Path) -> str:
     """16 hex digits of the files of a fitted model."""
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]

@@ -44,7 +44,6 @@ def main(corpus: str, representation: str) -> None:
     try:
         module = representations.load(representation)
         found = list(pieces(corpus))
-        write = _write_pooled if module.KIND == "pooled" else _write_frames
         path, n_rows, figures = write(module, found, entry, folder)
     except (TypeError, ValueError) as error:
         raise SystemExit(f"symbols {corpus}: {representation}: {error}") from error
@@ -59,6 +58,11 @@ def main(corpus: str, representation: str) -> None:
         },
     )
     log.info("%d pieces, %s", n_rows, ", ".join(f"{value} {name}" for name, value in figures.items()))
+
+
+def write(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:
+    """Write a representation of pieces; (its table or index, its rows, figures of the record)."""
+    return (_write_pooled if module.KIND == "pooled" else _write_frames)(module, found, entry, folder)
 
 
 def _write_frames(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:

@@ -17,13 +17,19 @@ A family has the same files as every other:
 | `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
 | `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
 | `section.py` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
+| `predict.py` | what `conservatory predict` says of new files by a run; a family may have none (see below) |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
 `score.py` may also have `details(run, answers)`, which become data/scores/<run>/details.json, and `plots(details)` and
 `checks(run, answers)` for the record. Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a
-dependency of both, without `models/`, `score.py`, `section.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a
-run uses, `score.py` for the stage `score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and
-one of a section refits nothing.
+dependency of both, without `models/`, `score.py`, `section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names
+the one model a run uses, `score.py` for the stage `score`, and `section.py` for the page. So an edit of a model refits the runs
+that use it, and one of a section refits nothing.
+
+`predict.py` has `predict(run, folder, new, clip_ids)`: an answer for each of `clip_ids`, by the fitted model in `folder`. `new`
+has the form of `run.input`, but is of files in no dataset (pipelines/predict_run.py computes it). An answer is a table of
+plain numbers and words, which `conservatory predict --json` writes; `outside_training_music` (true or false) is optional.
+`line(answer, top)` is the answer for a person, in one line with at most `top` items.
 """
 
 import importlib

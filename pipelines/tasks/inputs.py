@@ -7,7 +7,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.core import paths
-from pipelines.core.embeddings import EMBEDDINGS
 from pipelines.core.manifest import LABELLED
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run
@@ -21,22 +20,19 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """
     path = _table(run.input)
     manifest = read_table(paths.manifest(run.dataset), LABELLED)
-    table = pq.read_table(path).to_pandas()
-    if "clip_id" not in table:
-        raise ValueError(f"{path} has no column clip_id: a run reads a table with one row per clip")
-    table = table.set_index("clip_id")
+    table = _rows(path)
     clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
-    rows = table.loc[clips["clip_id"]]
-    if "embedding" in EMBEDDINGS.names and list(rows.columns) == ["embedding"]:
-        values = np.stack(rows["embedding"].to_list()).astype(np.float64)
-        names = [f"dimension {number}" for number in range(values.shape[1])]
-    else:
-        values, names = rows.to_numpy(np.float64), list(rows.columns)
+    values, names = _values(table.loc[clips["clip_id"]])
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         titles = ", ".join(clips.loc[bad, "title"].head(3))
         raise ValueError(f"{path}: {bad.sum()} clips have NaN or infinite values, for instance {titles}")
     return clips, values, names
+
+
+def new_vectors(path: Path, clip_ids: list[str]) -> np.ndarray:
+    """`(clips, d)` float64 of clips in no dataset, in the order of `clip_ids`; `path` is in the form of a run's input."""
+    return _values(_rows(_table(path)).loc[clip_ids])[0]
 
 
 def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:
@@ -46,6 +42,21 @@ def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:
         there = f"its targets are {', '.join(known)}" if known else "it has no labels"
         raise ValueError(f"dataset {run.dataset!r} has no target {target!r}: {there}")
     return clips[f"target_{target}"].fillna("").to_numpy(str)
+
+
+def _rows(path: Path) -> pd.DataFrame:
+    table = pq.read_table(path).to_pandas()
+    if "clip_id" not in table:
+        raise ValueError(f"{path} has no column clip_id: a run reads a table with one row per clip")
+    return table.set_index("clip_id")
+
+
+def _values(rows: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """(values `(clips, d)`, what each dimension is)."""
+    if list(rows.columns) == ["embedding"]:
+        values = np.stack(rows["embedding"].to_list()).astype(np.float64)
+        return values, [f"dimension {number}" for number in range(values.shape[1])]
+    return rows.to_numpy(np.float64), list(rows.columns)
 
 
 def _table(path: Path) -> Path:

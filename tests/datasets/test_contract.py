@@ -12,7 +12,7 @@ from test_notes import ENTRY as NOTES
 from test_scores import ENTRY as SCORES
 
 from pipelines import datasets
-from pipelines.core import splits
+from pipelines.core import events, splits
 from pipelines.core.files import write_json
 from pipelines.core.manifest import MANIFEST, QUARANTINE, SPLITS
 from pipelines.core.tables import write_table
@@ -107,6 +107,23 @@ def test_no_group_stands_on_two_sides(case):
     passed, sentence = splits.audit(good)["no group in two splits"]
     assert passed is not False, sentence
     assert splits.audit(good)["no exact copy in two splits"][0]
+
+
+def test_events_are_of_its_clips(case):
+    module, entry, raw_dir, _ = case
+    if not hasattr(module, "events"):
+        pytest.skip("this module has no events")
+    good, bad = manifest.build(module.clips(raw_dir, entry), raw_dir, {"workers": 1})
+    found = manifest.events_of(module, raw_dir, entry, good, bad, "case")
+    write_table(found, raw_dir.parent / "e.parquet", events.EVENTS)
+    if entry["module"] == "folder":
+        assert found.empty
+        return
+    assert set(found["clip_id"]) == set(good["clip_id"]) and set(found["target"]) == {"instrument"}
+    # the families that the tags name are those that play
+    tagged = [{tag.removeprefix("family:") for tag in tags if tag.startswith("family:")} for tags in good["tags"]]
+    played = found.groupby("clip_id")["label"].agg(set)
+    assert [played[clip_id] for clip_id in good["clip_id"]] == tagged
 
 
 def test_figures_are_json(case):

@@ -313,3 +313,53 @@ def test_a_relative_path_is_of_the_project_in_its_worktrees_too(songs, in_tmp, m
         monkeypatch.setenv("CONSERVATORY_PROJECT", str(in_tmp))  # as `conservatory retrain` has it
     assert found[0] == found[1]
     assert len(good) and all(os.path.isabs(path) and os.path.exists(path) for path in good["path"])
+
+
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_events_beside_the_audio_are_part_of_the_dataset(songs, in_tmp, as_csv):
+    root, _ = songs
+    name, other = 'Übung/a "quoted" näme 0.wav', "rock 'n' roll/a \"quoted\" näme 1.flac"
+    source = root
+    if as_csv:
+        source = root / "mine.csv"
+        pd.DataFrame({"path": [name, other], "label": ["x", "y"]}).to_csv(source, index=False)
+    without = listing.fingerprint(listing.scan(source))
+    table = pd.DataFrame({"path": name, "label": ["drums", "voice"], "onset_s": [0.5, 0], "offset_s": [1.25, 4]})
+    table.to_csv(root / "events.csv", index=False)
+    files = listing.scan(source)
+    entry = {"module": "folder", "path": str(source), "fingerprint": listing.fingerprint(files)}
+    assert entry["fingerprint"] != without and (files["problem"] == listing.OF_EVENTS).sum() == 1
+    (raw := in_tmp / "raw").mkdir()
+    n_files = len(files) - 1
+    assert folder.build(raw, entry)["files"] == n_files
+    clips = folder.clips(raw, entry)
+    assert len(clips) == n_files and "events.csv" not in set(clips["title"])
+    good, bad = manifest.build(clips, raw)
+    found = manifest.events_of(folder, raw, entry, good, bad, "mine")
+    wanted = [["event", "voice", 0.0, 4.0], ["event", "drums", 0.5, 1.25]]
+    assert found[["target", "label", "onset_s", "offset_s"]].to_numpy().tolist() == wanted
+    assert good.set_index("clip_id")["title"][found["clip_id"][0]] == name
+    with (root / "events.csv").open("a") as file:
+        file.write("nowhere.wav,drums,0,1\n")
+    entry["fingerprint"] = listing.fingerprint(listing.scan(source))
+    folder.build(raw, entry)
+    with pytest.raises(
+        SystemExit, match=r"manifest mine: .*events.csv, row 4: .*nowhere.wav is no file of the dataset"
+    ):
+        manifest.events_of(folder, raw, entry, good, bad, "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("path,label,onset_s\na.wav,x,1\n", "must name the columns path,label,onset_s,offset_s"),
+        ("path,label,onset_s,offset_s,colour\na.wav,x,1,2,red\n", "must name the columns"),
+        ("path,label,onset_s,offset_s\na.wav,x,1\n", "line 2: not as many fields as columns"),
+        ("path,label,onset_s,offset_s\na.wav,x,1,2,3\n", "line 2: not as many fields as columns"),
+        ("", "is empty"),
+    ],
+)
+def test_a_table_of_events_that_is_none_is_refused(in_tmp, text, reason):
+    (in_tmp / "events.csv").write_text(text)
+    with pytest.raises(listing.SourceError, match=reason):
+        folder.read_events(in_tmp / "events.csv")

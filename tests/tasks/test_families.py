@@ -40,6 +40,10 @@ def test_its_parts_have_the_functions_that_stages_call(family):
     assert [*inspect.signature(score.baseline).parameters] == ["run"]
     if family != tasks.TAGGING:
         assert [*inspect.signature(tasks.part(family, "fit").fit).parameters] == ["run", "seed", "folder"]
+    if (tasks.FOLDER / family / "predict.py").exists():
+        served = tasks.part(family, "predict")
+        assert [*inspect.signature(served.predict).parameters] == ["run", "folder", "new", "clip_ids"]
+        assert [*inspect.signature(served.line).parameters] == ["answer", "top"]
     section = tasks.part(family, "section")
     assert section.TITLE and isinstance(section.ORDER, int)
     assert [*inspect.signature(section.render).parameters] == ["context"]

@@ -97,10 +97,11 @@ def _now(project: Path, run: str) -> str:
 
 
 def _quarantine(project: Path) -> list[dict]:
-    """Quarantined files, by dataset and kind of reason."""
+    """Quarantined files, by dataset or corpus and kind of reason."""
     rows = []
     try:
-        datasets = load_params(project / params.PARAMS).get("datasets") or {}
+        settings = load_params(project / params.PARAMS)
+        datasets = [*(settings.get("datasets") or {}), *(settings.get("corpora") or {})]
     except FileNotFoundError:
         return []
     except SystemExit as error:  # an invalid value
@@ -121,7 +122,7 @@ def _quarantine(project: Path) -> list[dict]:
 
 def _n_quarantined(project: Path, name: str) -> int | None:
     """The number in the dataset's record; None before the dataset was read."""
-    for stage in ("audio", "manifest"):
+    for stage in ("audio", "manifest", "notes"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return int(read_json(project / f"data/records/{stage}/{name}.json")["figures"]["quarantined"])
     return None

@@ -74,10 +74,11 @@ def duration(data: Labelled) -> Check:
 
 
 def encoding(data: Labelled) -> Check:
-    """Do file type, sampling rate or number of channels tell the class?"""
+    """Do file type, sampling rate or number of channels (of notes: the ticks a quarter) tell the class?"""
     types = {suffix: n for n, suffix in enumerate(sorted(set(map(_suffix, data.clips["path"]))))}
     kinds = [types[_suffix(path)] for path in data.clips["path"]]
-    return _probe(data, np.column_stack([kinds, data.clips[["sample_rate", "channels"]].to_numpy(float)]))
+    there = [name for name in ("sample_rate", "channels", "division") if name in data.clips]
+    return _probe(data, np.column_stack([kinds, data.clips[there].to_numpy(float)]))
 
 
 def _probe(data: Labelled, properties: np.ndarray) -> Check:

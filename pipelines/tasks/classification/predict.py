@@ -1,0 +1,49 @@
+"""Probabilities of the classes for files that are in no dataset."""
+
+import numpy as np
+
+from pipelines import novelty
+from pipelines.core.files import read_json
+from pipelines.tasks import inputs
+from pipelines.tasks.classification import answers, kept, labelled
+
+
+def predict(run, folder, new, clip_ids):
+    """Of each clip: `predicted`, `probabilities` of all classes, and `outside_training_music` where that can be told."""
+    config, pipeline = read_json(folder / "config.json"), kept.load(folder / "model.skops")
+    values, wanted = inputs.new_vectors(new, clip_ids), pipeline.n_features_in_
+    if values.shape[1] != wanted:
+        raise ValueError(
+            f"run {run.name!r} was fitted on vectors of {wanted} values, and {run.input} now has {values.shape[1]}: "
+            f"`conservatory run {run.name}` fits it again"
+        )
+    prepared = pipeline[:-1].transform(values)
+    found = answers.probabilities(pipeline[-1], prepared, config["temperature"])
+    strange = _outside(run, pipeline, prepared)
+    return [
+        {
+            "predicted": config["classes"][row.argmax()],
+            "probabilities": {name: round(float(p), 6) for name, p in zip(config["classes"], row, strict=True)},
+            **({} if strange is None else {"outside_training_music": bool(strange[n])}),
+        }
+        for n, row in enumerate(found)
+    ]
+
+
+def line(answer, top):
+    """ "reed 0.81, brass 0.12": the likeliest classes, of equal ones the first."""
+    likeliest = sorted(answer["probabilities"].items(), key=lambda each: -each[1])[:top]
+    return ", ".join(f"{name} {p:.2f}" for name, p in likeliest)
+
+
+def _outside(run, pipeline, prepared):
+    """Whether each clip lies outside the training clips, in the space the model sees. None where the dataset is not here."""
+    try:
+        data = labelled.read(run)
+    except (OSError, ValueError):
+        return None
+    values, train = pipeline[:-1].transform(data.values), data.of("train")
+    numbers = np.unique(data.classes[train], return_inverse=True)[1]
+    held_out = np.setdiff1d(np.arange(len(values)), train)
+    is_outside = novelty.outside(values[train], numbers, values[held_out])
+    return is_outside and is_outside(prepared)
