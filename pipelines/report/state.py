@@ -77,9 +77,9 @@ class Dataset:
 
 @dataclass
 class State:
-    """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories, and the taggers' scores
-    (dataset -> tagger -> record). absent: datasets of the recipe that could not be read. space: the training dataset's clips with
-    their roles and classes, as in data/space; empty before that stage ran."""
+    """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories. absent: datasets of the recipe
+    that could not be read. space: the training dataset's clips with their roles and classes, as in data/space; empty before that
+    stage ran."""
 
     settings: dict
     stages: dict
@@ -87,7 +87,6 @@ class State:
     absent: list[str]
     taggers: dict[str, dict]
     histories: dict[str, list[dict]]
-    tagging: dict
     space: pd.DataFrame
 
 
@@ -98,7 +97,6 @@ def read(only: Collection[str] | None = None) -> State:
     entries = {name: entry for name, entry in settings["datasets"].items() if only is None or name in only}
     names = params.tagger_names(settings)
     configs = {name: Path("models/tagging") / name / "config.json" for name in names}
-    tagging = Path("reports/tagging.json")
     space = Path("data/space/clips.parquet")
     absent = [name for name in entries if not (Path("data/audio") / name / "index.parquet").exists()]
     return State(
@@ -108,7 +106,6 @@ def read(only: Collection[str] | None = None) -> State:
         absent=absent,
         taggers={name: read_json(path) for name, path in configs.items() if path.exists()},
         histories={name: read_history(path.with_name("history.csv")) for name, path in configs.items()},
-        tagging=read_json(tagging) if tagging.exists() else {},
         space=(
             read_table(space, training_clips.CLIPS)
             if space.exists()

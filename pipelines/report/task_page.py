@@ -9,7 +9,7 @@ from types import ModuleType
 from markupsafe import Markup
 
 from pipelines.core.files import read_json
-from pipelines.report import charts, headline, private, sections, shell
+from pipelines.report import charts, headline, metric_names, private, sections, shell
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import State
@@ -98,7 +98,7 @@ def sentence(task: Task) -> str:
     """The verdict on the best run, by its interval alone."""
     if not (found := best(task)):
         return "No run of this family has been scored yet."
-    metric = headline.words(found["metric"])
+    metric = metric_names.name(found["metric"])
     told = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
     if len(task.scores) == 1:
         told = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"

@@ -9,7 +9,6 @@ from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
 from pipelines.harness import command
 from pipelines.harness.logging import start
-from pipelines.tasks import TAGGING
 
 PLOTS = Path("reports/plots")
 # reports/<name>.json: what these stages found, of all datasets
@@ -34,7 +33,7 @@ def main() -> None:
         write_json(f"reports/{part}.json", found)
     scores = found_by["clustering"]
     confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in scores}
-    tagging = read_json("reports/tagging.json")
+    tasks = read_json("reports/scores.json")
     # per-class figures would bury what `dvc metrics diff` is asked for
     write_json(
         "reports/summary.json",
@@ -60,19 +59,12 @@ def main() -> None:
                 }
                 for dataset, found in found_by["study"].items()
             },
-            "tagging": {
-                dataset: {
-                    name: {key: round(found[key], 4) for key in ("roc_auc", "pr_auc")} for name, found in names.items()
-                }
-                for dataset, names in tagging.items()
-            },
             "tasks": {
                 task: {
                     name: {metric: round(one["value"], 4) for metric, one in found.items() if one["value"] is not None}
                     for name, found in runs.items()
                 }
-                for task, runs in read_json("reports/scores.json").items()
-                if task != TAGGING
+                for task, runs in tasks.items()
             },
         },
     )
@@ -98,7 +90,7 @@ def main() -> None:
         for name, found in names.items()
     ]
     write_record("metrics", figures={label: round(value, 4) for label, value in accuracies})
-    log.info("%d datasets, %d clusterings, %d taggers", len(scores), len(accuracies), sum(map(len, tagging.values())))
+    log.info("%d datasets, %d clusterings, %d runs", len(scores), len(accuracies), sum(map(len, tasks.values())))
 
 
 def _write_csv(path: Path, header: list[str], rows: list) -> None:

@@ -277,5 +277,5 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
     score.main("sample")
     compare.main()
-    assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
+    assert read_json("reports/scores.json")["tagging"]["sample"]["roc_auc"]["n"] == 6
     assert training_clips.left_out(clips, {"style": ["march"]}).sum() == 6

@@ -15,8 +15,8 @@ from pipelines.ops.lineage import clips, text
 from pipelines.ops.lineage.revision import LineageError, Revision, listing
 from pipelines.report import cards
 
-SCORES = ("reports/tagging.json", "reports/clustering.json")
 RUN_SCORES, RUNS = ("reports/scores.json",), "models/runs/"
+SCORES = (*RUN_SCORES, "reports/clustering.json")
 USE = """To tag and to embed music like what it was trained on, for study, teaching and search in a collection, where a person
 looks at what comes out. Not to decide about people, their rights or their pay; and on other music only beside the figures of
 `reports/ood.json` and `reports/robustness.json`, which say how far it can be trusted there."""

@@ -226,12 +226,8 @@ def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str,
 
 def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
     """Metric -> n, value, ci95, from the reports in the commit that were made from this model."""
-    scores = _report(project, commit, graph, "reports/tagging.json", f"{MODELS}/{name}").get(dataset, {}).get(name, {})
-    found = {
-        metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
-        for metric in ("roc_auc", "pr_auc")
-        if metric in scores
-    }
+    scores = _report(project, commit, graph, "reports/scores.json", f"{MODELS}/{name}").get("tagging", {}).get(name, {})
+    found = {metric: {key: one[key] for key in ("n", "value", "ci95")} for metric, one in scores.items()}
     study = (
         _report(project, commit, graph, "reports/study.json", f"{MODELS}/{name}").get(dataset, {}).get("targets", {})
     )
