@@ -54,7 +54,7 @@ def predict_files(
     for entry in failed:
         print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
     detector = novelty.detector(config) if found_files else None
-    heard, strange, drawn = [], [], Counter()
+    entries, outside, drawn = [], [], Counter()
     for path in progress(found_files, "predict", unit="file"):
         try:
             found = predict.predict(tagger, config, path)
@@ -63,26 +63,26 @@ def predict_files(
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
-        part = f"  (decoded {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        part = f"  (decoded {found['decoded_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
-        strange += [path] if is_outside else []
+        outside += [path] if is_outside else []
         print(
-            f"{one_line(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}"
+            f"{one_line(str(path))}  {likeliest}{part if found['decoded_s'] < found['duration_s'] else ''}"
             f"{'  (outside)' if is_outside and len(found_files) > 1 else ''}"
         )
         if json_file:
             known = {} if is_outside is None else {"outside_training_music": is_outside}
-            heard.append(predict.as_json(found, config["tags"]) | known)
+            entries.append(predict.as_json(found, config["tags"]) | known)
         if pictures:
             drawn[path.name] += 1  # two files of one name from two folders
             number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
             predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
     if json_file:
         weights = {"file": config["file"], "sha256": config["sha256"]}
-        told = {"model": model, "architecture": config["name"], "weights": weights}
-        write_json(json_file, {**told, "files": heard, "failed": failed, "passed_over": n_passed_over})
-    if strange:
-        print(_told(strange, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
+        about = {"model": model, "architecture": config["name"], "weights": weights}
+        write_json(json_file, {**about, "files": entries, "failed": failed, "passed_over": n_passed_over})
+    if outside:
+        print(_warning(outside, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
     if n_passed_over:
         was = "1 file that is not audio was" if n_passed_over == 1 else f"{n_passed_over} files that are not audio were"
         print(f"{was} ignored.", file=sys.stderr)
@@ -136,9 +136,9 @@ def _near(path: Path) -> str:
     return f"; do you mean {path.parent / near}?" if near else ""
 
 
-def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int) -> str:
-    lie, their = ("lies", "its tags are") if len(strange) == 1 else ("lie", "their tags are")
-    what = one_line(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
+def _warning(outside: list[Path], n: int, model: str, dataset: str, percentile: int) -> str:
+    lie, their = ("lies", "its tags are") if len(outside) == 1 else ("lie", "their tags are")
+    what = one_line(str(outside[0])) if n == 1 else f"{len(outside)} of {n} files"
     return (
         f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "
         f"of {dataset}): {their} guesses."

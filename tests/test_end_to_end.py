@@ -146,11 +146,11 @@ def test_study_and_leak_audit(project):
 
 def test_other_music_has_a_place(project):
     found = json.loads((project / "data/ood/scores/scores.json").read_text())
-    assert found["left_out"] == "style trecento, ryan" and found["n"]["outside"] + found["n"]["heard"] == 12
+    assert found["left_out"] == "style trecento, ryan" and found["n"]["outside"] + found["n"]["in_training"] == 12
     names = {"short", "sample", "pooled_pca", "random_projection"}
     assert set(found["targets"]) == {"style", "instrument_family"} and set(found["targets"]["style"]) == names
     mine = json.loads((project / "data/ood/mine/scores.json").read_text())
-    assert (mine["n"]["outside"], mine["n"]["heard"]) == (8, 0)
+    assert (mine["n"]["outside"], mine["n"]["in_training"]) == (8, 0)
     assert mine["targets"]["style"]["pooled_pca"]["all"]["detection"]["mahalanobis"]["auroc"] == 1.0, (
         "sines are no music"
     )

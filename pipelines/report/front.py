@@ -113,9 +113,9 @@ def _table(state: State) -> dict:
         for target, records in scored(dataset, ordered(state, _embeddings(dataset))).items():
             probes = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get("linear", {})
             for name, record in records.items():
-                told, probed = lead(record), probes.get(name)
+                leading, probed = lead(record), probes.get(name)
                 row = [dataset.name, target, name, record["n"], record["k"]]
-                row += [told["accuracy"], *(told["ci95"] or (None, None)), told["chance"]]
+                row += [leading["accuracy"], *(leading["ci95"] or (None, None)), leading["chance"]]
                 if probed:
                     row += [probed["accuracy"], *(probed["accuracy_ci95"] or (None, None)), probed["trivial"]]
                 rows.append(row + [None] * (5 + len(EXPORTED) - len(row)))

@@ -120,8 +120,8 @@ def mp3(samples: np.ndarray, sample_rate: int) -> str:
 
 def hear(context: Context, title: str, samples: np.ndarray, sample_rate: int) -> int:
     """Let a family's page play int16 samples; returns their number, for the macro `hear` of macros.html.j2."""
-    context.heard.append((title, mp3(faded(samples, sample_rate), sample_rate)))
-    return len(context.heard) - 1
+    context.played.append((title, mp3(faded(samples, sample_rate), sample_rate)))
+    return len(context.played) - 1
 
 
 def link(path: str, base: str, outside: bool = False) -> Markup:

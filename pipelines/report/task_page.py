@@ -41,9 +41,9 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
 
 def _played(context: Context) -> dict[str, list]:
     """What the page's player needs of the clips that sections have given it."""
-    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.heard)]
+    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.played)]
     of_the_page = {"name": headline.words(context.task.name), "page": "", "clips": clips, "targets": [], "maps": []}
-    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.heard]]}
+    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.played]]}
 
 
 def read(name: str) -> Task:
@@ -99,21 +99,21 @@ def sentence(task: Task) -> str:
     if not (found := best(task)):
         return "No run of this family has been scored yet."
     metric = metric_names.name(found["metric"])
-    told = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
+    text = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
     if len(task.scores) == 1:
-        told = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
+        text = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
     floors = [
         (found[key], what)
         for key, what in (("baseline", "the baseline"), ("chance", "chance"))
         if found[key] is not None
     ]
     if not floors or not found["ci95"]:
-        return f"{told}."
+        return f"{text}."
     higher = found["higher_is_better"]
     floor, what = max(floors, key=lambda pair: pair[0] if higher else -pair[0])
     low, high = found["ci95"]
     better = low > floor if higher else high < floor
-    return f"{told}: {'better than' if better else 'not significantly different from'} {what} ({floor:.3f})."
+    return f"{text}: {'better than' if better else 'not significantly different from'} {what} ({floor:.3f})."
 
 
 def _metrics(task: Task) -> list[str]:

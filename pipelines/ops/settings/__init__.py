@@ -129,7 +129,7 @@ LEFT_OUT = {
         "automatic": YES_OR_NO,
     },
 }
-"""Sections of the same form that may be left out or empty: nobody is told, and the defaults hold."""
+"""Sections of the same form that may be left out or empty: the defaults hold, and no alert is sent."""
 
 OPTIONAL = {
     "executor": ("kind", "workers", "address", "device"),

@@ -54,9 +54,9 @@ def scored(dataset: Dataset, embeddings: list[str]) -> dict[str, dict[str, dict]
 
 
 def _exported(record: dict) -> list[float | None]:
-    told = lead(record)
+    leading = lead(record)
     return [
-        *(told["accuracy"], *(told["ci95"] or (None, None)), told["chance"]),
+        *(leading["accuracy"], *(leading["ci95"] or (None, None)), leading["chance"]),
         *(record["hungarian_accuracy"], *(record["ci95"] or (None, None)), record["chance"]),
         *(record[key] for key in ("macro_f1", "nmi", "ari", "v_measure", "silhouette")),
     ]

@@ -68,8 +68,8 @@ def _target(name: str, parts: dict, embeddings: list[str], grouped: bool) -> dic
         about = f"of the {k} nearest {others}, the share with the clip's own class"
         columns.append((f"nearest {k}", about, "random", "the same for clips drawn at random"))
         values.append({n: (r["precision"], r["ci95"], r["chance"], r["n"]) for n, r in parts["neighbours"].items()})
-    told = [("k-means", parts["paired"])]
-    told += [(PROBES.get(probe, (probe,))[0], found) for probe, found in parts["paired_probes"].items()]
+    compared = [("k-means", parts["paired"])]
+    compared += [(PROBES.get(probe, (probe,))[0], found) for probe, found in parts["paired_probes"].items()]
     return {
         "name": name,
         "columns": [
@@ -95,7 +95,7 @@ def _target(name: str, parts: dict, embeddings: list[str], grouped: bool) -> dic
         ],
         "compared": [
             {"how": how, "pairs": found["pairs"], "real": sum(pair["p_holm"] < 0.05 for pair in found["pairs"])}
-            for how, found in told
+            for how, found in compared
             if found
         ],
     }
