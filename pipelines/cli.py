@@ -51,9 +51,9 @@ def add(
 ) -> None:
     """Add a folder or CSV of your own audio as a dataset. The files stay where they are and are never changed.
 
-    All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Labels are the
-    classes that clusters are compared with; a folder of files without labels has maps, tags and neighbours. In
-    <label>/<artist>/<file> the artists are groups; a group is never divided between training and test. If the CSV has a split
+    All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Clusters are
+    compared with the labels; without labels there are still maps, tags and neighbours. In <label>/<artist>/<file> each artist is
+    a group; all clips of a group are on the same side of the split. If the CSV has a split
     column (train, validation, test), only test clips are scored, otherwise all clips.
     """
     settings = _settings()
@@ -148,7 +148,7 @@ def run_stages(
     ] = False,
     jobs: Annotated[
         int,
-        typer.Option("--jobs", "-j", min=1, help="How many stages may run at once; each uses all cores it is given."),
+        typer.Option("--jobs", "-j", min=1, help="Maximum number of stages that run at the same time."),
     ] = 1,
     profile: Annotated[
         str,

@@ -33,8 +33,8 @@ def predict_files(
     A file is divided into chunks of the model's length (3.7 s of short, 29 s of fcn). The rest after the last whole chunk is not
     used, and the file's line then says how much was decoded. A file shorter than a chunk is repeated.
 
-    If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. A message names music
-    that is farther from the tagger's training music than 95% of the training dataset's held-out clips.
+    If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. Files that
+    are farther from the tagger's training music than 95% of the training dataset's held-out clips are reported as outside it.
     """
     from pipelines import novelty, predict
     from pipelines.audio.probe import Unreadable

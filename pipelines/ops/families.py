@@ -63,7 +63,7 @@ def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservator
 def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
     """Remove a preset's entries from params.yaml. What you changed, or something else needs, stays.
 
-    What was computed goes to DVC's cache, from where it comes back if you enable the preset again.
+    The results stay in DVC's cache and are restored if you enable the preset again.
     """
     try:
         removed, kept = presets.disable(_preset(preset))

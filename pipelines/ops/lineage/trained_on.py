@@ -1,4 +1,4 @@
-"""The role of a clip in registered models of any stage: were they trained on a clip that has been withdrawn since?
+"""Find the registered models, of any stage, that were trained on a clip that has been withdrawn since.
 
 The registry's files are JSON in git; they name a version's inputs by hash, which are read from DVC's cache. The version's commit
 is not needed."""

@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 Name = Annotated[str, typer.Argument(help="A tagger or a run of params.yaml, for instance short.")]
 Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option(help="The reason, in a sentence; it is recorded.")]
 HERE = Path()
 
@@ -100,7 +100,7 @@ def promote(
     name: Name,
     version: Version,
     gated: Annotated[
-        bool, typer.Option("--gate/--no-gate", help="Decide by the gate, or yourself with a --reason.")
+        bool, typer.Option("--gate/--no-gate", help="--no-gate promotes without the test, and needs a --reason.")
     ] = True,
     reason: Annotated[str | None, typer.Option(help="The reason, in a sentence; it is recorded.")] = None,
 ) -> None:

@@ -1,8 +1,8 @@
-"""What params.yaml may hold: every key with its allowed values, checked before anything is run. An unknown key is an error that
-names the nearest known one.
+"""The keys of params.yaml and their allowed values, checked before anything is run. The error for an unknown key names the nearest
+known one.
 
-What the recipe beside it (dvc.yaml) reads must be there (`recipe.py`). The parameters of a feature or baseline are those of its
-function. No stage loads this (they read what was checked), so that a rule that is changed makes none stale.
+Everything that dvc.yaml reads must be present (`recipe.py`). The parameters of a feature or baseline are those of its function.
+No stage imports this package, so a changed rule makes no stage stale.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Class by class: the confusions of every run, the F1 of each class, and whether probabilities mean what they say."""
+"""Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
 
 from pipelines.core.files import read_json
 from pipelines.report import charts
