@@ -42,9 +42,9 @@ def prune(
 ) -> None:
     """Free disk space: old experiments, interrupted retrainings, unreferenced files of the DVC cache, old Dagster runs.
 
-    `retention` in params.yaml defines what is old. Files of registered models, branches, tags, worktrees and kept experiments stay.
-    Only --withdrawn --remote NAME changes a remote: it deletes there the files that --withdrawn has purged here. If the command is
-    killed, run it again.
+    `retention` in params.yaml defines what is old. Files of registered models, branches, tags, worktrees and kept experiments
+    stay. Only --withdrawn --remote NAME changes a remote: it deletes there the files that --withdrawn has purged here. If the
+    command is killed, run it again.
     """
     from pipelines.ops.retention import prune as pruning  # imports pandas, which takes most of a second
 

@@ -1,5 +1,5 @@
-"""The keys of params.yaml and their allowed values, checked before anything is run. The error for an unknown key names the nearest
-known one.
+"""The keys of params.yaml and their allowed values, checked before anything is run. The error for an unknown key names the
+nearest known one.
 
 Everything that dvc.yaml reads must be present (`recipe.py`). The parameters of a feature or baseline are those of its function.
 No stage imports this package, so a changed rule makes no stage stale.
