@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from pipelines import predicting
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
@@ -119,7 +119,7 @@ def remove(
 def list_datasets() -> None:
     """List the datasets: clips, hours, quarantined files, and where they come from."""
     for name, entry in _settings()["datasets"].items():
-        record = Path("data/records/audio") / f"{name}.json"
+        record = paths.record("audio", name)
         state = "not read yet"
         if record.exists():
             from pipelines.core.files import read_json
@@ -200,7 +200,7 @@ def run_stages(
         return
     ended = run.repro(targets, force, dataset, jobs, after)
     pending_alerts.send(Path())
-    pages = [Path("reports/pages") / f"{name.replace('_page@', '_')}.html" for name in after if "_page@" in name]
+    pages = [paths.page(name.replace("_page@", "_")) for name in after if "_page@" in name]
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         pages = [run.REPORT]
     for page in pages if ended == 0 else []:

@@ -1,6 +1,6 @@
 """Warnings at the top of a page: unusable files, and music unlike the taggers' training music."""
 
-from pipelines.core import max_quarantined
+from pipelines.core import max_quarantined, paths
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import State, tagger_names
 
@@ -19,7 +19,7 @@ def of(state: State, lineage: Lineage) -> list[dict]:
                 (
                     name,
                     f"{bad} of {bad + len(dataset.clips)} files could not be used, its page lists the reasons",
-                    f"data/audio/{name}",
+                    paths.audio(name),
                 )
             )
         aurocs = auroc_by_tagger(state, dataset.ood) if name != state.settings["training"]["dataset"] else {}
@@ -29,7 +29,7 @@ def of(state: State, lineage: Lineage) -> list[dict]:
                 (
                     name,
                     f"this music is unlike the taggers' training music (AUROC: {how}), so their tags are unreliable",
-                    f"data/ood/{name}",
+                    paths.ood(name),
                 )
             )
     for name in state.absent:
@@ -51,7 +51,7 @@ def distances(state: State, lineage: Lineage) -> list[dict]:
         if aurocs:
             far = max(aurocs.values())
             how = "unlike" if far >= UNLIKE else "partly like" if far >= BETWEEN else "like"
-            found.append({"dataset": name, "how": how, "taggers": aurocs, "source": lineage.mark(f"data/ood/{name}")})
+            found.append({"dataset": name, "how": how, "taggers": aurocs, "source": lineage.mark(paths.ood(name))})
     return found
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ def log_mel(dataset: Dataset, clip_id: str, start_s: float, length_s: float, set
 
     settings: all of params.yaml. None where the recipe has no log_mel feature, or it was not computed.
     """
-    folder = Path("data/features") / dataset.name / "log_mel"
+    folder = paths.features(dataset.name, "log_mel")
     parameters = settings["features"].get("log_mel")
     if parameters is None or not (folder / "index.parquet").exists():
         return None

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.core.files import read_json
 from pipelines.report import charts, headline, metric_names, private, sections, shell
 from pipelines.report.context import Context, Task
@@ -15,7 +16,7 @@ from pipelines.report.lineage import Lineage
 from pipelines.report.state import State
 from pipelines.report.templates import filler
 
-SCORES, DIFFERENCES = "reports/scores.json", "reports/differences.json"
+SCORES, DIFFERENCES = paths.report("scores"), paths.report("differences")
 FAMILIES = "pipelines.tasks"
 KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
 
@@ -59,12 +60,12 @@ def read(name: str) -> Task:
 
 def _not_scored(name: str) -> dict[str, str]:
     """Run -> why it has no scores, of the family's runs."""
-    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/about.json"))}
+    found = {path.parent.name: read_json(path) for path in sorted(paths.scores().glob("*/about.json"))}
     return {run: one["not_scored"] for run, one in found.items() if one["task"] == name and "not_scored" in one}
 
 
-def _json(path: str) -> dict:
-    return read_json(path) if Path(path).exists() else {}
+def _json(path: Path) -> dict:
+    return read_json(path) if path.exists() else {}
 
 
 def section_of(name: str) -> ModuleType | None:

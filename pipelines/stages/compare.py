@@ -34,8 +34,8 @@ def main() -> None:
         ]
         for task, runs in by_task.items()
     }
-    write_json("reports/scores.json", by_task)
-    write_json("reports/differences.json", differences)
+    write_json(paths.report("scores"), by_task)
+    write_json(paths.report("differences"), differences)
     leading = {name: scores[name][about[name]["lead"]]["value"] for name in names}
     write_record(
         "compare",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
 from pipelines.report.context import Context
@@ -41,7 +42,7 @@ def render(context: Context) -> Markup:
         targets=targets,
         unclustered=_why_unclustered(study.dataset),
         flat=FLAT,
-        source=context.lineage.mark(f"data/clusters/{study.dataset.name}"),
+        source=context.lineage.mark(paths.clusters(study.dataset.name)),
     )
 
 

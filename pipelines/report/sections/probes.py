@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report import drawing
 from pipelines.report.context import Context
 
@@ -49,7 +50,7 @@ def render(context: Context) -> Markup | None:
         skipped=found["skipped"],
         grouped=grouped,
         no_groups=IN_STUDY,
-        source=context.lineage.mark(f"data/study/{study.dataset.name}"),
+        source=context.lineage.mark(paths.study(study.dataset.name)),
     )
 
 

@@ -108,7 +108,7 @@ def render(context):
         left_out=training_clips.in_words(training.get("leave_out")),
         tags=[{"name": tag, "scores": [per_tag.get(tag) for per_tag in scores.values()]} for tag in tags],
         missing=len(learned - set(tags)),
-        sources=[context.lineage.mark(paths.scores(name).as_posix()) for name in names],
+        sources=[context.lineage.mark(paths.scores(name)) for name in names],
         trained=[{"name": name, **one["config"]} for name, one in found.items()],
         curves=_curves(found),
         table=_table(scores, tags),
