@@ -29,8 +29,8 @@ PACKAGES = [  # may import itself and what stands after it
 OPS = [
     {"profiles", "registry", "retention", "status"},
     {"adding", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
-    {"dvc", "remotes", "settings"},
-    {"alerts", "project_root"},
+    {"alerts", "dvc", "remotes", "settings"},
+    {"project_root"},
     {"runs"},
     {"failing", "patches", "registrations"},
 ]
