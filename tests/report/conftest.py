@@ -16,7 +16,7 @@ import soundfile
 import yaml
 
 from pipelines.audio.shards import build
-from pipelines.core import pcm, shards
+from pipelines.core import paths, pcm, shards
 from pipelines.core.files import sha256, write_json
 from pipelines.core.manifest import MANIFEST, NOTES, QUARANTINE
 from pipelines.core.tables import read_table, write_table
@@ -338,9 +338,7 @@ def make_pages() -> dict[str, Path]:
     for name in ("scores", "mine"):
         page.main(name)
     report.main()
-    return {"front": Path(report.PAGE).absolute()} | {
-        name: (page.PAGES / f"{name}.html").absolute() for name in ("scores", "mine")
-    }
+    return {"front": paths.page().absolute()} | {name: paths.page(name).absolute() for name in ("scores", "mine")}
 
 
 @pytest.fixture(scope="session")
