@@ -35,7 +35,7 @@ def wanted(project: Path) -> bool:
 
 
 def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefinition:
-    """The sensor. Its cursor: the time of the last event it sent (`since`), the events it sent within WINDOW of that (`told`:
+    """The sensor. Its cursor: the time of the last event it sent (`since`), the events it sent within WINDOW of that (`sent`:
     id -> time), and the time of its first tick (`began`), before which it ignores everything."""
 
     @dg.sensor(
@@ -74,13 +74,13 @@ def sensor(project: Path, groups: Mapping[str, StageGroup]) -> dg.SensorDefiniti
 def _position(cursor: str) -> tuple[float, float, dict[str, float]]:
     found = json.loads(cursor)
     if isinstance(found, dict):
-        return found["began"], found["since"], found["told"]
+        return found["began"], found["since"], found.get("sent", found.get("told", {}))  # told: of an older version
     return found, found, {}  # the cursor of an older version: the time alone
 
 
 def _cursor(began: float, since: float, reported: Mapping[str, float]) -> str:
     kept = {id: when for id, when in reported.items() if when > since - WINDOW}
-    return json.dumps({"began": began, "since": since, "told": kept})
+    return json.dumps({"began": began, "since": since, "sent": kept})
 
 
 def events(

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from assets import lock
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.ops.patches import resolver
-
-RECORDS = "data/records/"
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Stage:
     @property
     def data(self) -> str:
         """The output whose hash is the data version: the first that is not a record."""
-        return next((out for out in self.outs if not out.startswith(RECORDS)), self.outs[0])
+        return next((out for out in self.outs if not out.startswith(paths.RECORDS)), self.outs[0])
 
     @property
     def record(self) -> str | None:
         """Where the stage leaves its record, or None if it leaves none."""
-        return next((out for out in self.outs if out.startswith(RECORDS)), None)
+        return next((out for out in self.outs if out.startswith(paths.RECORDS)), None)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from pipelines import predicting
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
 from pipelines.ops.alerts import commands as alerts
@@ -57,9 +57,9 @@ def add(
 ) -> None:
     """Add a folder or CSV of your own audio, or a folder of MIDI files. The files stay where they are and are never changed.
 
-    All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Labels are the
-    classes that clusters are compared with; a folder of files without labels has maps, tags and neighbours. In
-    <label>/<artist>/<file> the artists are groups; a group is never divided between training and test. If the CSV has a split
+    All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Clusters are
+    compared with the labels; without labels there are still maps, tags and neighbours. In <label>/<artist>/<file> each artist is
+    a group; all clips of a group are on the same side of the split. If the CSV has a split
     column (train, validation, test), only test clips are scored, otherwise all clips.
 
     A folder of MIDI files becomes a corpus of notes (`corpora` in params.yaml) with a split by groups.
@@ -145,13 +145,13 @@ def list_datasets() -> None:
     from pipelines.core.files import read_json
 
     settings = _settings()
-    for section, stage, told in (
+    for section, stage, summary in (
         ("datasets", "audio", "{clips} clips, {hours:.2f} h, {quarantined} quarantined"),
         ("corpora", "notes", "{pieces} pieces, {notes:,} notes, {quarantined} quarantined"),
     ):
         for name, entry in (settings.get(section) or {}).items():
-            record = Path("data/records") / stage / f"{name}.json"
-            state = told.format(**read_json(record)["figures"]) if record.exists() else "not read yet"
+            record = paths.record(stage, name)
+            state = summary.format(**read_json(record)["figures"]) if record.exists() else "not read yet"
             where = entry.get("path", f"pipelines/{section}/{entry['module']}.py")
             print(f"{name:20s} {state:44s} {plain(where)}")
 
@@ -176,7 +176,7 @@ def run_stages(
     ] = False,
     jobs: Annotated[
         int,
-        typer.Option("--jobs", "-j", min=1, help="How many stages may run at once; each uses all cores it is given."),
+        typer.Option("--jobs", "-j", min=1, help="Maximum number of stages that run at the same time."),
     ] = 1,
     profile: Annotated[
         str,
@@ -229,7 +229,7 @@ def run_stages(
         return
     ended = run.repro(targets, force, dataset, jobs, after)
     pending_alerts.send(Path())
-    pages = [Path("reports/pages") / f"{name.replace('_page@', '_')}.html" for name in after if "_page@" in name]
+    pages = [paths.page(name.replace("_page@", "_")) for name in after if "_page@" in name]
     if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
         pages = [run.REPORT]
     for page in pages if ended == 0 else []:

@@ -19,7 +19,7 @@ MIN_HELD_OUT = 20
 
 def detector(config: dict) -> tuple[Callable[[np.ndarray], bool], str] | None:
     """(is an embedding `(d,)` of this model outside, name of the dataset that it was trained on), for a config of
-    `predict.load_model`. None where that cannot be told: no space was made, or by another model of that name, or the training
+    `predict.load_model`. None where that cannot be known: no space was made, or by another model of that name, or the training
     music is not in it (published weights), or too little of it was held out.
 
     The distance is Mahalanobis' to the nearest class mean (`evaluation/ood.py`), of the first target that has labels.

@@ -104,33 +104,33 @@ def _by_torch(model) -> Callable:
 def predict(hear: Callable, config: dict, path: str | os.PathLike) -> dict:
     """Tags and embedding of one file by a model (`load_model`):
 
-    {"path", "duration_s", "heard_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`: likewise,
-    "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; the rest after the last whole
+    {"path", "duration_s", "decoded_s" (from the start), "probabilities" `(tags,)`: means over chunks, "embedding" `(d,)`:
+    likewise, "start_s" `(chunks,)`, "timeline" `(chunks, tags)`}; float32. Chunks do not overlap; the rest after the last whole
     one is not used; a file shorter than a chunk is repeated. Raises `Unreadable` with the reason for a file that cannot be
     used, or is silent.
 
     A chunk's log-mel is made of the chunk alone. The embed stage cuts chunks from the log-mel of the whole clip, on whole
     frames, and sees across their edges: its figures of a file may differ in the third decimal.
     """
-    chunk, heard, found = config["chunk"], [], {}
+    chunk, outputs, found = config["chunk"], [], {}
     waiting = np.zeros(0, np.int16)
     for block in level.measure(decode.blocks(path, SAMPLE_RATE), SAMPLE_RATE, found):
         waiting = np.concatenate([waiting, block])
         while len(waiting) >= BATCH_SIZE * chunk:
-            heard.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
+            outputs.append(hear(waiting[: BATCH_SIZE * chunk].reshape(-1, chunk)))
             waiting = waiting[BATCH_SIZE * chunk :]
     if not (n_samples := found["n_samples"]):
         raise probe.Unreadable("it contains no samples")
     level.refuse(found, SAMPLE_RATE, {"min_duration_s": 0, "silence_dbfs": SILENCE_DBFS})
     if whole := len(waiting) // chunk:
-        heard.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))
-    elif not heard:
-        heard.append(hear(np.resize(waiting, (1, chunk))))
-    timeline, embeddings = (np.concatenate(values) for values in zip(*heard, strict=True))
+        outputs.append(hear(waiting[: whole * chunk].reshape(-1, chunk)))
+    elif not outputs:
+        outputs.append(hear(np.resize(waiting, (1, chunk))))
+    timeline, embeddings = (np.concatenate(values) for values in zip(*outputs, strict=True))
     return {
         "path": str(path),
         "duration_s": n_samples / SAMPLE_RATE,
-        "heard_s": min(n_samples, len(timeline) * chunk) / SAMPLE_RATE,
+        "decoded_s": min(n_samples, len(timeline) * chunk) / SAMPLE_RATE,
         "probabilities": timeline.mean(axis=0),
         "embedding": embeddings.mean(axis=0),
         "start_s": np.arange(len(timeline)) * chunk / SAMPLE_RATE,
@@ -149,7 +149,7 @@ def as_json(found: dict, tags: list[str]) -> dict:
     return {
         "path": found["path"],
         "duration_s": round(found["duration_s"], 3),
-        "heard_s": round(found["heard_s"], 3),
+        "decoded_s": round(found["decoded_s"], 3),
         "tags": {tag: round(float(p), 6) for tag, p in zip(tags, found["probabilities"], strict=True)},
         "embedding": [round(float(value), 6) for value in found["embedding"]],
         "timeline": {
@@ -171,7 +171,7 @@ def picture(found: dict, tags: list[str], path: str | os.PathLike, n: int = 12) 
     rows = found["timeline"].T[[tags.index(name) for name in names]]
     figure = Figure(figsize=(9, 1.2 + 0.28 * len(names)), layout="constrained")
     axes = figure.add_subplot()
-    step = found["start_s"][1] if len(found["start_s"]) > 1 else found["heard_s"]
+    step = found["start_s"][1] if len(found["start_s"]) > 1 else found["decoded_s"]
     ends = (0, step * rows.shape[1], len(names) - 0.5, -0.5)
     image = axes.imshow(rows, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=ends, interpolation="nearest")
     axes.set_yticks(range(len(names)), names)

@@ -44,8 +44,8 @@ def predict_files(
     For a tagger, a file is divided into chunks of the model's length (3.7 s of short, 29 s of fcn). The rest after the last
     whole chunk is not used, and the file's line then says how much was decoded. A file shorter than a chunk is repeated.
 
-    If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. A message names music
-    that is farther from the tagger's training music than 95% of the training dataset's held-out clips.
+    If a file cannot be read, the reason is printed, the other files are tagged, and the exit status is 1. Files that
+    are farther from the tagger's training music than 95% of the training dataset's held-out clips are reported as outside it.
     """
     if settings := _with_run(model):
         if pictures or architecture or tags:
@@ -69,7 +69,7 @@ def predict_files(
     for entry in failed:
         print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
     detector = novelty.detector(config) if found_files else None
-    heard, strange, drawn = [], [], Counter()
+    entries, outside, drawn = [], [], Counter()
     for path in progress(found_files, "predict", unit="file"):
         try:
             found = predict.predict(tagger, config, path)
@@ -78,26 +78,26 @@ def predict_files(
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
-        part = f"  (decoded {found['heard_s']:.1f} of {found['duration_s']:.1f} s)"
+        part = f"  (decoded {found['decoded_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
-        strange += [path] if is_outside else []
+        outside += [path] if is_outside else []
         print(
-            f"{one_line(str(path))}  {likeliest}{part if found['heard_s'] < found['duration_s'] else ''}"
+            f"{one_line(str(path))}  {likeliest}{part if found['decoded_s'] < found['duration_s'] else ''}"
             f"{'  (outside)' if is_outside and len(found_files) > 1 else ''}"
         )
         if json_file:
             known = {} if is_outside is None else {"outside_training_music": is_outside}
-            heard.append(predict.as_json(found, config["tags"]) | known)
+            entries.append(predict.as_json(found, config["tags"]) | known)
         if pictures:
             drawn[path.name] += 1  # two files of one name from two folders
             number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
             predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
     if json_file:
         weights = {"file": config["file"], "sha256": config["sha256"]}
-        told = {"model": model, "architecture": config["name"], "weights": weights}
-        write_json(json_file, {**told, "files": heard, "failed": failed, "passed_over": n_passed_over})
-    if strange:
-        print(_told(strange, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
+        about = {"model": model, "architecture": config["name"], "weights": weights}
+        write_json(json_file, {**about, "files": entries, "failed": failed, "passed_over": n_passed_over})
+    if outside:
+        print(_warning(outside, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
     _end(found_files, failed, n_passed_over, "audio")
 
 
@@ -125,18 +125,20 @@ def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | No
     for entry in failed:
         print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
     line = tasks.part(run.task, "predict").line
-    strange = [Path(answer["path"]) for answer in found if answer.get("outside_training_music")]
+    outside = [Path(answer["path"]) for answer in found if answer.get("outside_training_music")]
     for answer in found:
-        outside = "  (outside)" if Path(answer["path"]) in strange and len(found_files) > 1 else ""
-        print(f"{one_line(answer['path'])}  {line(answer, top)}{outside}")
+        mark = "  (outside)" if Path(answer["path"]) in outside and len(found_files) > 1 else ""
+        print(f"{one_line(answer['path'])}  {line(answer, top)}{mark}")
     if json_file:
         about = {"model": name, "task": run.task, "dataset": run.dataset, "reads": str(run.input)}
         fitted = {"folder": str(run.trainings[0][1]), "sha256": predict_run.digest(run)}
         write_json(
             json_file, {**about, "fitted": fitted, "files": found, "failed": failed, "passed_over": n_passed_over}
         )
-    if strange:
-        print(_told(strange, len(found_files), name, run.dataset, novelty.PERCENTILE, "predictions"), file=sys.stderr)
+    if outside:
+        print(
+            _warning(outside, len(found_files), name, run.dataset, novelty.PERCENTILE, "predictions"), file=sys.stderr
+        )
     _end(found_files, failed, n_passed_over, "MIDI" if of_notes else "audio")
 
 
@@ -220,9 +222,9 @@ def _near(path: Path) -> str:
     return f"; do you mean {path.parent / near}?" if near else ""
 
 
-def _told(strange: list[Path], n: int, model: str, dataset: str, percentile: int, answers: str = "tags") -> str:
-    lie, their = ("lies", f"its {answers} are") if len(strange) == 1 else ("lie", f"their {answers} are")
-    what = one_line(str(strange[0])) if n == 1 else f"{len(strange)} of {n} files"
+def _warning(outside: list[Path], n: int, model: str, dataset: str, percentile: int, answers: str = "tags") -> str:
+    lie, their = ("lies", f"its {answers} are") if len(outside) == 1 else ("lie", f"their {answers} are")
+    what = one_line(str(outside[0])) if n == 1 else f"{len(outside)} of {n} files"
     return (
         f"{what} {lie} outside the music that {model} was trained on (farther from it than {percentile}% of the held-out clips "
         f"of {dataset}): {their} guesses."

@@ -146,11 +146,11 @@ def test_study_and_leak_audit(project):
 
 def test_other_music_has_a_place(project):
     found = json.loads((project / "data/ood/scores/scores.json").read_text())
-    assert found["left_out"] == "style trecento, ryan" and found["n"]["outside"] + found["n"]["heard"] == 12
+    assert found["left_out"] == "style trecento, ryan" and found["n"]["outside"] + found["n"]["in_training"] == 12
     names = {"short", "sample", "pooled_pca", "random_projection"}
     assert set(found["targets"]) == {"style", "instrument_family"} and set(found["targets"]["style"]) == names
     mine = json.loads((project / "data/ood/mine/scores.json").read_text())
-    assert (mine["n"]["outside"], mine["n"]["heard"]) == (8, 0)
+    assert (mine["n"]["outside"], mine["n"]["in_training"]) == (8, 0)
     assert mine["targets"]["style"]["pooled_pca"]["all"]["detection"]["mahalanobis"]["auroc"] == 1.0, (
         "sines are no music"
     )
@@ -171,21 +171,22 @@ def test_robustness(project):
 
 
 def test_the_record_of_tagging(project):
-    found = json.loads((project / "reports/tagging.json").read_text())["scores"]
+    found = json.loads((project / "reports/scores.json").read_text())["tagging"]
     assert set(found) == {"short", "sample"}
     for record in found.values():
-        assert 0 <= record["roc_auc_ci95"][0] <= record["roc_auc"] <= record["roc_auc_ci95"][1] <= 1
-    for name, one in found.items():
+        low, high = record["roc_auc"]["ci95"]
+        assert 0 <= low <= record["roc_auc"]["value"] <= high <= 1
+    for name, scores in found.items():
         figures = json.loads((project / f"data/records/tagging/{name}.json").read_text())["figures"]
-        assert figures == {"n": one["n"], "roc_auc": round(one["roc_auc"], 4), "pr_auc": round(one["pr_auc"], 4)}
-    scores = json.loads((project / "reports/scores.json").read_text())["tagging"]
-    for name, one in found.items():  # two ways to the same figures
-        for key in ("roc_auc", "pr_auc"):
-            assert (scores[name][key]["value"], scores[name][key]["ci95"]) == (
-                one[key],
-                pytest.approx(one[f"{key}_ci95"]),
+        values = {key: round(scores[key]["value"], 4) for key in ("roc_auc", "pr_auc")}
+        assert figures == {"n": scores["roc_auc"]["n"]} | values
+        details = json.loads((project / f"data/scores/{name}/details.json").read_text())
+        for key in values:  # two ways to the same figures
+            assert (scores[key]["value"], scores[key]["ci95"]) == (
+                details[key],
+                pytest.approx(details[f"{key}_ci95"]),
             )
-            assert scores[name][key]["baseline"] == pytest.approx(one["baseline"][key])
+            assert scores[key]["baseline"] == pytest.approx(details["baseline"][key])
 
 
 def test_bad_files_are_counted_and_the_users_files_untouched(project, songs_folder):
@@ -382,7 +383,7 @@ def test_one_file_and_one_entry_add_a_dataset_a_feature_a_tagger_and_a_baseline(
     found = json.loads((project / "reports/clustering.json").read_text())
     assert found["two_notes"]["note"]["level"]["hungarian_accuracy"] == 1.0
     assert set(found["scores"]["style"]) == {"short", "sample", "level", "pooled_pca", "random_projection", "first"}
-    assert "level" in json.loads((project / "reports/tagging.json").read_text())["scores"]
+    assert "level" in json.loads((project / "reports/scores.json").read_text())["tagging"]
     frames = pd.read_parquet(project / "data/features/two_notes/tenths/index.parquet")
     assert frames["length"].tolist() == [51] * 12
     assert "two_notes" in (project / "reports/index.html").read_text()

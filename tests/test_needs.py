@@ -82,7 +82,7 @@ def test_a_right_that_is_missing_is_named(everything, monkeypatch, tmp_path):
 def test_the_deployments_tests_are_skipped_without_the_driver():
     """As in a plain .venv on a machine that has PostgreSQL's server: no error, and nothing that fails."""
     hide = "import sys, pytest; sys.modules.update(dagster_postgres=None, psycopg2=None); sys.exit(pytest.main(sys.argv[1:]))"
-    files = [f"tests/deploy/{name}.py" for name in ("test_team", "test_strangers")]
+    files = [f"tests/deploy/{name}.py" for name in ("test_team", "test_access")]
     command = [sys.executable, "-c", hide, "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     last = done.stdout.strip().splitlines()[-1]

@@ -75,7 +75,7 @@ def test_each_chunk_is_heard_once(model, network, tmp_path, n_samples):
     np.testing.assert_allclose(found["embedding"], embedding.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(found["start_s"], np.arange(n_samples // CHUNK) * CHUNK / 16_000)
     assert found["duration_s"] == n_samples / 16_000
-    assert found["heard_s"] == n_samples // CHUNK * CHUNK / 16_000
+    assert found["decoded_s"] == n_samples // CHUNK * CHUNK / 16_000
 
 
 def test_a_short_file_is_played_again(model, network, tmp_path):
@@ -84,7 +84,7 @@ def test_a_short_file_is_played_again(model, network, tmp_path):
     with torch.no_grad():
         probabilities, _ = network(torch.from_numpy(np.concatenate([y, y, y])[None, :CHUNK]))
     np.testing.assert_allclose(found["timeline"], probabilities, atol=1e-5)
-    assert found["heard_s"] == found["duration_s"] == 20_000 / 16_000
+    assert found["decoded_s"] == found["duration_s"] == 20_000 / 16_000
 
 
 def test_the_command(folder, tmp_path):
@@ -104,7 +104,7 @@ def test_the_command(folder, tmp_path):
     likeliest = sorted(tags, key=tags.get)[::-1][:2]
     said = f"y.wav  {likeliest[0]} {tags[likeliest[0]]:.2f}, {likeliest[1]} {tags[likeliest[1]]:.2f}"
     assert f"{said}  (decoded 3.7 of 4.4 s)\n" in done.output and done.output.count("decoded") == 1
-    assert [(entry["duration_s"], entry["heard_s"]) for entry in written["files"]] == [(4.375, 3.691), (3.691, 3.691)]
+    assert [(entry["duration_s"], entry["decoded_s"]) for entry in written["files"]] == [(4.375, 3.691), (3.691, 3.691)]
     weights = folder / "model.safetensors"
     assert written["architecture"] == "sample" and written["weights"] == {
         "file": str(weights),

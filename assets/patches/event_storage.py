@@ -1,4 +1,4 @@
-"""What Dagster's storage of events knows of the latest events, and how many runs a pool takes.
+"""Read the latest events, and set the limits of pools, in Dagster's storage of events.
 
 Uses: `DagsterInstance.get_latest_storage_id_by_partition`, `AssetEntry.last_materialization_storage_id`, and of
 `instance.event_log_storage` `get_latest_asset_check_execution_by_key` and `set_concurrency_slots`.

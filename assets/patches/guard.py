@@ -1,4 +1,4 @@
-"""Run a command that must end with the process that asked for it: `python guard.py COMMAND...`, in a new session.
+"""Run a command that ends when the process that started it ends: `python guard.py COMMAND...`, in a new session.
 
 If standard input ends (its writer has closed it, crashed or was killed), the command and all its child processes are ended: by
 SIGINT first, at which DVC releases its locks. The guard ends after the last of them.

@@ -48,7 +48,7 @@ def header(path: str | os.PathLike) -> dict:
         # libsndfile says "does not exist" of an MP3 in which it finds no frame
         why = "" if "not exist" in error.error_string else f" ({error.error_string.rstrip('.')})"
         raise Unreadable(f"not audio that libsndfile can read{why}: convert it to FLAC or WAV, or remove it") from error
-    except TypeError as error:  # by its suffix it is headerless, and soundfile wants to be told what is in it
+    except TypeError as error:  # by its suffix it is headerless, and soundfile needs its format
         raise Unreadable(HEADERLESS) from error
     except FileNotFoundError as error:
         raise Unreadable("the file does not exist") from error
@@ -136,11 +136,11 @@ def _plays_too_much(path: str | os.PathLike, info, extent: extents.Extent | None
             f"{more:,} bytes behind its sound belong to no part of the file: either the header is wrong, or what follows is no "
             "sound; export it again"
         )
-    heard = info.frames * info.channels * BYTES.get(info.subtype, 0)
+    counted = info.frames * info.channels * BYTES.get(info.subtype, 0)
     there = min(extent.end or size, size) - extent.begin
-    if info.format in extents.LAYOUTS and 0 < heard < 0.99 * there:
+    if info.format in extents.LAYOUTS and 0 < counted < 0.99 * there:
         raise Unreadable(
-            f"its header counts {_words(info)}, or {heard:,} bytes, and {there:,} bytes of sound are there: export it again"
+            f"its header counts {_words(info)}, or {counted:,} bytes, and {there:,} bytes of sound are there: export it again"
         )
     if extent.end is None or info.format not in TO_THE_END or not (more := extents.behind(path, extent.end)):
         return False

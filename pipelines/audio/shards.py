@@ -93,9 +93,9 @@ def _write_shard(task: Task) -> tuple[list[dict], list[dict]]:
     with shards.writer(path, "int16", row_shape) as write_clip:
         for clip in task.clips:
             try:
-                (offset, length), heard = _write(write_clip, clip.path, clip.sha256, settings, row_shape)
+                (offset, length), measured = _write(write_clip, clip.path, clip.sha256, settings, row_shape)
                 place = {"shard": task.number, "offset": offset, "length": length}
-                index.append({"clip_id": clip.clip_id, **place, **heard})
+                index.append({"clip_id": clip.clip_id, **place, **measured})
             except probe.Unreadable as error:
                 cause = repr(error.__cause__) if error.__cause__ else ""
                 quarantine.append({"path": clip.path, "stage": "audio", "reason": str(error), "exception": cause})
@@ -131,24 +131,24 @@ def _key(sha256: str, settings: dict) -> str:
 
 
 def _write(write_clip, path: str, sha256: str, settings: dict, row_shape: tuple) -> tuple[tuple[int, int], dict]:
-    """One clip's samples to the shard, from the cache if they are there. Returns (place, what was heard)."""
+    """One clip's samples to the shard, from the cache if they are there. Returns (place, what was measured)."""
     name = _key(sha256, settings)
-    heard, samples = cache.load_record(KIND, name), cache.load_array(KIND, name)
-    if settings["cache"] and (heard is None or samples is None):
-        heard = {}
-        cache.save_array(KIND, name, _checked(path, sha256, settings, heard), "int16", row_shape)
-        cache.save_record(KIND, name, heard)
+    measured, samples = cache.load_record(KIND, name), cache.load_array(KIND, name)
+    if settings["cache"] and (measured is None or samples is None):
+        measured = {}
+        cache.save_array(KIND, name, _checked(path, sha256, settings, measured), "int16", row_shape)
+        cache.save_record(KIND, name, measured)
         samples = cache.load_array(KIND, name)
     if samples is None:  # nothing is kept, or the disk is full
-        heard = {}
-        return write_clip(_checked(path, sha256, settings, heard)), heard
-    level.refuse({**heard, "n_samples": len(samples)}, settings["sample_rate"], settings)
-    return write_clip([samples]), heard
+        measured = {}
+        return write_clip(_checked(path, sha256, settings, measured)), measured
+    level.refuse({**measured, "n_samples": len(samples)}, settings["sample_rate"], settings)
+    return write_clip([samples]), measured
 
 
-def _checked(path: str, sha256: str, settings: dict, heard: dict) -> Iterator[np.ndarray]:
-    """The decoded blocks; fills `heard`, and raises `Unreadable` at the end if the clip is too short or not heard, or the file
-    is no longer the one that the manifest lists."""
+def _checked(path: str, sha256: str, settings: dict, measured: dict) -> Iterator[np.ndarray]:
+    """The decoded blocks; fills `measured`, and raises `Unreadable` at the end if the clip is too short or silent, or
+    the file is no longer the one that the manifest lists."""
     rate, found, digest = settings["sample_rate"], {}, hashlib.sha256()
     header = headers.known(sha256) if settings["cache"] else None
     try:
@@ -161,7 +161,7 @@ def _checked(path: str, sha256: str, settings: dict, heard: dict) -> Iterator[np
         _refuse_changed(path, sha256, error)
         raise
     _refuse_changed(path, sha256)
-    heard |= {name: found[name] for name in ("peak", "clipped", "level")} | {"sha256": digest.hexdigest()}
+    measured |= {name: found[name] for name in ("peak", "clipped", "level")} | {"sha256": digest.hexdigest()}
 
 
 def _refuse_changed(path: str, sha256: str, found: Exception | None = None) -> None:

@@ -50,8 +50,8 @@ def load_array(kind: str, name: str) -> np.ndarray | None:
         array = np.load(path, mmap_mode="r" if path.stat().st_size > SMALL else None)
         with open(path, "rb") as file:
             file.seek(-DIGEST_BYTES, os.SEEK_END)
-            told = file.read()
-        if hashlib.sha256(np.ascontiguousarray(array).data).digest() == told:
+            expected = file.read()
+        if hashlib.sha256(np.ascontiguousarray(array).data).digest() == expected:
             _used(path)
             return array
     return None
@@ -61,9 +61,9 @@ def load_record(kind: str, name: str) -> dict | None:
     """The record kept under (kind, key), or None."""
     path = _path(kind, name, "json")
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        text, _, told = path.read_text(encoding="utf-8").partition("\n")
+        text, _, expected = path.read_text(encoding="utf-8").partition("\n")
         record = json.loads(text)
-        if isinstance(record, dict) and hashlib.sha256(text.encode()).hexdigest() == told:
+        if isinstance(record, dict) and hashlib.sha256(text.encode()).hexdigest() == expected:
             _used(path)
             return record
     return None

@@ -45,7 +45,7 @@ PIECES = pa.schema(
 )
 """The manifest of a corpus: a row a piece. A piece of notes has no sample rate and no channels of sound."""
 
-HEARD = pa.schema(
+DECODED = pa.schema(
     [
         column("clip_id", pa.string(), "a decoded clip", unique=True),
         column("sha256", pa.string(), "hash of its samples"),
@@ -95,11 +95,11 @@ def usable_clips(name: str, joined: bool = True) -> pd.DataFrame:
     the manifest, for whoever counts copies and groups apart.
     """
     manifest = read_table(paths.manifest(name), MANIFEST)
-    heard = read_table(paths.audio(name) / "index.parquet", HEARD, columns=HEARD.names)
-    clips = manifest[manifest["clip_id"].isin(heard["clip_id"])].reset_index(drop=True)
+    decoded = read_table(paths.audio(name) / "index.parquet", DECODED, columns=DECODED.names)
+    clips = manifest[manifest["clip_id"].isin(decoded["clip_id"])].reset_index(drop=True)
     if not joined:
         return clips
-    sounds = clips["clip_id"].map(heard.set_index("clip_id")["sha256"])
+    sounds = clips["clip_id"].map(decoded.set_index("clip_id")["sha256"])
     return clips.assign(group=join_groups(sounds, clips["group"]))
 
 

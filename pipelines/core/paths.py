@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+RAW, FEATURES, RECORDS, MODELS, REPORTS = "data/raw/", "data/features/", "data/records/", "models/", "reports/"
+"""The folders of outputs, as prefixes of the paths in dvc.lock."""
+
 
 def raw(dataset: str) -> Path:
     """The published files of a dataset, or files built from installed packages."""
-    return Path("data/raw") / dataset
+    return Path(RAW) / dataset
 
 
 def manifest(dataset: str) -> Path:
@@ -35,7 +38,7 @@ def notes(corpus: str) -> Path:
 
 def features(dataset: str, representation: str) -> Path:
     """One representation: shards and their `index.parquet`, or for a pooled one `pooled.parquet`."""
-    return Path("data/features") / dataset / representation
+    return Path(FEATURES) / dataset / representation
 
 
 def pooled(dataset: str) -> Path:
@@ -95,19 +98,45 @@ def robustness(dataset: str) -> Path:
 
 def trained(tagger: str = "") -> Path:
     """The weights (safetensors), config and training history of a tagger; without a name, the folder of all."""
-    return Path("models/tagging") / tagger
+    return Path(MODELS, "tagging", tagger)
 
 
 def exported(tagger: str = "") -> Path:
     """The ONNX model of a tagger and its config; without a name, the folder of all."""
-    return Path("models/onnx") / tagger
+    return Path(MODELS, "onnx", tagger)
 
 
-def fitted(run: str) -> Path:
-    """The models of a run, one for each of its trainings, and its `config.json`."""
-    return Path("models/runs") / run
+def fitted(run: str = "") -> Path:
+    """The models of a run, one for each of its trainings, and its `config.json`; without a name, the folder of all."""
+    return Path(MODELS, "runs", run)
 
 
-def scores(run: str) -> Path:
-    """Scores (`scores.json`, `details.json`, `about.json`), predictions of each training and resampled scores of a run."""
+def scores(run: str = "") -> Path:
+    """Scores (`scores.json`, `details.json`, `about.json`), predictions of each training and resampled scores of a run; without
+    a name, the folder of all."""
     return Path("data/scores") / run
+
+
+def records(stage: str = "") -> Path:
+    """The records of a stage, `<key>.json` each (`core.record`); without a name, the folder of all stages."""
+    return Path(RECORDS) / stage
+
+
+def record(stage: str, key: str = "all") -> Path:
+    """The record of a stage, of one of its items where it has some."""
+    return records(stage) / f"{key}.json"
+
+
+def report(part: str) -> Path:
+    """Figures of all datasets, or of all runs, in git: `clustering`, `study`, `scores`, `differences` and others."""
+    return Path(REPORTS) / f"{part}.json"
+
+
+def page(name: str = "") -> Path:
+    """The page of a dataset's study; without a name, the front page."""
+    return Path(REPORTS, "pages", f"{name}.html") if name else Path(REPORTS, "index.html")
+
+
+def task_page(family: str) -> Path:
+    """The page of a family of tasks."""
+    return page(f"task_{family}")

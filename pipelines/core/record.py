@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import files, tables
+from pipelines.core import files, paths, tables
 
-RECORDS = Path("data/records")
 PROJECT = Path(__file__).parents[2]
 
 
 def record_path(stage: str, key: str = "") -> Path:
-    return RECORDS / stage / f"{key or 'all'}.json"
+    return paths.record(stage, key or "all")
 
 
 def write_record(
@@ -58,16 +57,16 @@ def loaded_code(and_also: Iterable[Path] = ()) -> dict[str, str]:
 
     A package's `__init__.py` that is a docstring alone does not count.
     """
-    paths = {
+    loaded = {
         Path(module.__file__)
         for name, module in list(sys.modules.items())
         if name.split(".")[0] == "pipelines" and getattr(module, "__file__", None)
     }
-    paths.update(and_also)
+    loaded.update(and_also)
     main = getattr(sys.modules["__main__"], "__file__", None)
     if main and (PROJECT / "pipelines") in Path(main).resolve().parents:
-        paths.add(Path(main).resolve())
-    texts = {path: path.read_bytes() for path in sorted(paths)}
+        loaded.add(Path(main).resolve())
+    texts = {path: path.read_bytes() for path in sorted(loaded)}
     return {
         path.relative_to(PROJECT).as_posix(): hashlib.sha256(text).hexdigest()[:12]
         for path, text in texts.items()

@@ -55,15 +55,15 @@ def roles(clips: pd.DataFrame, leave_out: dict[str, list[str]] | None) -> pd.Ser
     """
     left = left_out(clips, leave_out)
     role = clips["split"].map({"train": "reference", "validation": "validation"}).fillna("held_out")
-    known = heard_groups(role[~left], clips["group"])
+    known = training_groups(role[~left], clips["group"])
     role[left] = clips.loc[left, "group"].isin(known).map({True: "shared", False: "outside"})
     return role
 
 
-def heard_groups(role: pd.Series, group: pd.Series) -> set[str]:
+def training_groups(role: pd.Series, group: pd.Series) -> set[str]:
     """The groups of training and validation clips."""
-    heard = role[role.isin(["reference", "validation"])].index
-    return set(group.loc[heard])
+    trained = role[role.isin(["reference", "validation"])].index
+    return set(group.loc[trained])
 
 
 def in_words(leave_out: dict[str, list[str]] | None) -> str:

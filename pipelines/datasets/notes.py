@@ -5,7 +5,7 @@ released. The sound is rendered (TimGM6mb.sf2), so figures are about a SoundFont
 
 **The group of a note is the set of programs that share samples**, read from the SoundFont's tables
 (pipelines/symbolic/soundfont_samples.py). Programs of one group are one timbre under several names, of several families too: the
-84 programs are 58 groups in TimGM6mb on the keys 36 to 84. The split is by group, so training has not heard the test timbres.
+84 programs are 58 groups in TimGM6mb on the keys 36 to 84. The split is by group, so no test timbre is in the training clips.
 
 Level: a note's peak is drawn from `PEAKS_DBFS`, and noise 60 dB below the peak covers digital silence. Otherwise loudness, and
 the exact zeros after a short note, would tell the program. A note whose peak as rendered is below `silence_dbfs` is quarantined.

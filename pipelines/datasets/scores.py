@@ -18,9 +18,9 @@ Options of an entry beside those of `scores` in params.yaml:
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,8 @@ CLIPS = pa.schema(
 )
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """What chance decides for one clip, apart from which music it is."""
 
     first: int  # program
@@ -92,6 +93,18 @@ class Draw(NamedTuple):
     bpm: float
     velocity: int
     level_dbfs: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """One clip to render: notes as `compose` gives them, and the file to write, for a worker process."""
+
+    path: Path
+    notes: np.ndarray
+    sample_rate: int
+    duration_s: float
+    level_dbfs: float
+    font: Path
 
 
 def build(raw_dir: Path, entry: dict) -> dict:
@@ -119,7 +132,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
     frame, notes = frame[kept], [sounding for sounding, keep in zip(notes, kept, strict=True) if keep]
     paths = frame["path"].tolist()
     tasks = [
-        (raw_dir / path, sounding, entry["sample_rate"], entry["duration_s"], level, font)
+        Task(raw_dir / path, sounding, entry["sample_rate"], entry["duration_s"], level, font)
         for path, sounding, level in zip(paths, notes, frame["level_dbfs"], strict=True)
     ]
     for _ in progress(executor.run(_write_audio, tasks), "render scores", total=len(tasks)):
@@ -217,11 +230,10 @@ def group(pieces: dict[corpus.Piece, Music]) -> tuple[dict[str, str], list[tuple
     return dict(zip(works, merged, strict=True)), titles
 
 
-def _write_audio(task: tuple) -> None:
-    path, notes, sample_rate, duration_s, level_dbfs, font = task
-    sound = render.mix(notes, sample_rate, duration_s, level_dbfs, font)
-    with atomic(path) as temporary:
-        soundfile.write(temporary, sound, sample_rate, format="FLAC", subtype="PCM_16")
+def _write_audio(task: Task) -> None:
+    sound = render.mix(task.notes, task.sample_rate, task.duration_s, task.level_dbfs, task.font)
+    with atomic(task.path) as temporary:
+        soundfile.write(temporary, sound, task.sample_rate, format="FLAC", subtype="PCM_16")
 
 
 def _figures(frame: pd.DataFrame, pieces: dict, pairs: list, rejected: dict[str, Counter]) -> dict:

@@ -96,7 +96,7 @@ def detection(
     seed: int,
     groups: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[dict, dict]:
-    """Are clips of `outside` told from `held_out` clips of the first dataset by how far from `reference` they are?
+    """Are clips of `outside` separated from `held_out` clips of the first dataset by their distance from `reference`?
 
     Returns (record, scores). The record: `{"n_held_out", "n_outside", "n_reference", "k", "baseline": 0.5, "mahalanobis":
     {"auroc", "ci95"}, "knn": {"auroc", "ci95"}, "classes": {name: {"held_out", "outside"}}}`; auroc: the chance that a clip from
@@ -156,10 +156,10 @@ def _auroc_intervals(
     for column in values.T:
         order = np.argsort(column, kind="stable")
         starts = np.flatnonzero(np.concatenate([[True], np.diff(column[order]) > 0]))  # clips of equal value count half
-        strangers, known = (np.add.reduceat((times * mask)[:, order], starts, axis=1) for mask in (foreign, ~foreign))
+        unknown, known = (np.add.reduceat((times * mask)[:, order], starts, axis=1) for mask in (foreign, ~foreign))
         below = np.cumsum(known, axis=1) - known / 2
         with np.errstate(invalid="ignore"):
-            scores = (strangers * below).sum(axis=1) / (strangers.sum(axis=1) * known.sum(axis=1))
+            scores = (unknown * below).sum(axis=1) / (unknown.sum(axis=1) * known.sum(axis=1))
         found.append(np.nanpercentile(scores, [2.5, 97.5]).tolist())
     return found
 

@@ -22,9 +22,9 @@ def embed(
     def one(clip_id: str) -> tuple[np.ndarray, np.ndarray]:
         sums, starts = None, clips.starts(clip_id)
         for start in starts:
-            heard = onnx.hear(tagger, config, clips.crop(clip_id, int(start)))
-            heard = [values.astype(np.float64) for values in heard]
-            sums = [total + values for total, values in zip(sums, heard, strict=True)] if sums else heard
+            outputs = onnx.hear(tagger, config, clips.crop(clip_id, int(start)))
+            outputs = [values.astype(np.float64) for values in outputs]
+            sums = [total + values for total, values in zip(sums, outputs, strict=True)] if sums else outputs
         return tuple((total / len(starts)).astype(np.float32) for total in sums)
 
     yield from in_threads(one, clip_ids, n_threads)

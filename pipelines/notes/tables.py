@@ -1,4 +1,4 @@
-"""The note table: notes of pieces, and the maps of tempo, metre and key that hold beside them.
+"""The note table: notes of pieces, and the tempo, metre and key maps of each piece.
 
 Times stand in two units: `onset` and `duration` in quarter notes, as notated, and `onset_s` and `duration_s` in seconds, as
 played. A piece is one `sequence`, numbered 0; a MIDI file of format 2 holds several, each with its own time and its own maps.

@@ -1,4 +1,4 @@
-"""Which stages a run has to run, in which order, and what it leaves alone."""
+"""Select the stages that a run executes, in order, and the stages that it skips."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping

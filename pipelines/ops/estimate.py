@@ -3,9 +3,9 @@ size."""
 
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.core import paths
 from pipelines.core.files import place
 
 Size = tuple[int, float | None]
@@ -70,7 +70,7 @@ def sizes(datasets: Mapping[str, dict]) -> dict[str, Size]:
 
     found: dict[str, Size] = {}
     for name, entry in datasets.items():
-        manifest = Path(f"data/manifests/{name}.parquet")
+        manifest = paths.manifest(name)
         if manifest.exists():
             import pyarrow.parquet as pq  # a tenth of a second to import
 

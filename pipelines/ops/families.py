@@ -25,11 +25,11 @@ def tasks() -> None:
         about = (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
         print(f"{family}: {about}")
         options = code.constant(f"pipelines/tasks/{family}/__init__.py", "OPTIONS") or {}
-        told = [
+        described = [
             f"{option} ({kind if isinstance(kind, str) else ', '.join(kind)})" for option, (_, kind) in options.items()
         ]
-        if told:
-            print(f"  options: {', '.join(told)}")
+        if described:
+            print(f"  options: {', '.join(described)}")
         runs = [name for name, entry in (settings.get("runs") or {}).items() if entry["task"] == family]
         if runs:
             print(f"  runs: {', '.join(runs)}")
@@ -63,7 +63,7 @@ def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservator
 def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
     """Remove a preset's entries from params.yaml. What you changed, or something else needs, stays.
 
-    What was computed goes to DVC's cache, from where it comes back if you enable the preset again.
+    The results stay in DVC's cache and are restored if you enable the preset again.
     """
     try:
         removed, kept = presets.disable(_preset(preset))

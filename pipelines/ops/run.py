@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import place
 from pipelines.core.plain import plain
 from pipelines.ops import due, side_by_side
@@ -19,7 +19,7 @@ from pipelines.ops.runs import follow, record
 from pipelines.ops.runs.call import call, environment, without_secrets
 from pipelines.ops.settings import load_params
 
-REPORT = Path("reports/index.html")
+REPORT = paths.page()
 CHECKPOINTS = Path(".cache/training")
 LOCK = Path(".cache/run.lock")
 
@@ -187,7 +187,7 @@ def _first_look() -> Callable[[], None]:
     """Returns a function that names a page with some clips, once the training dataset has a new manifest."""
     settings = load_params() if params.PARAMS.exists() else {}
     dataset = (settings.get("training") or {}).get("dataset")
-    manifest, shown = Path("data/manifests") / f"{dataset}.parquet", set()
+    manifest, shown = paths.manifest(dataset), set()
 
     def made() -> float:
         return manifest.stat().st_mtime_ns if manifest.exists() else 0

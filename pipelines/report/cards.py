@@ -15,7 +15,7 @@ A music tagger ({about}), trained on the `{dataset}` dataset of this project.
 - Left out of training: {left_out}
 - Trained on {train} clips; {monitor} on {validation} validation clips chose the checkpoint ({score}, epoch {epoch})
 - Recipe `{recipe}` (config.json has all of it), {precision} on {device}; weights are float32
-- Test scores: reports/tagging.json. Rendered scores are easier than recordings in some ways and harder in others:
+- Test scores: reports/scores.json. Rendered scores are easier than recordings in some ways and harder in others:
   do not expect these figures on recorded music.
 """
 PUBLISHED = """# {name}

@@ -44,8 +44,8 @@ class Task:
 class Context:
     """The project, and what the page is about: `study` on the page of a dataset, `task` on that of a family, else None.
 
-    fill: a template's file and its values -> HTML (`templates.filler`); a section fills the one beside itself. heard: (title, MP3
-    in base64) of what the sections of a family's page play (`players.hear`).
+    fill: a template's file and its values -> HTML (`templates.filler`); a section fills the one beside itself. played: (title,
+    MP3 in base64) of what the sections of a family's page play (`players.hear`).
     """
 
     state: State
@@ -53,4 +53,4 @@ class Context:
     fill: Callable[..., Markup]
     study: Study | None = None
     task: Task | None = None
-    heard: list[tuple[str, str]] = field(default_factory=list)
+    played: list[tuple[str, str]] = field(default_factory=list)

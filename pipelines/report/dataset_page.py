@@ -48,7 +48,7 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
 def _study(state: State, dataset: Dataset) -> Study:
     options, rate = state.settings["report"], state.settings["audio"]["sample_rate"]
     # without labels there are maps and no scores
-    told = {name for records in dataset.scores.values() for name in records} or set(dataset.maps["embedding"])
+    known = {name for records in dataset.scores.values() for name in records} or set(dataset.maps["embedding"])
     examples = players.examples(dataset, options["n_examples"])
     queries = players.queries(dataset, options["n_queries"])
     first = list(dict.fromkeys([*examples, *players.near(dataset, queries)]))
@@ -56,7 +56,7 @@ def _study(state: State, dataset: Dataset) -> Study:
     return Study(
         dataset,
         facts=provenance.dataset_facts(dataset, rate),
-        embeddings=ordered(state, told),
+        embeddings=ordered(state, known),
         examples=examples,
         queries=queries,
         audible=players.playable(dataset, min(options["max_players"], room), first),

@@ -32,7 +32,7 @@ p { margin: .2rem 0; overflow-wrap: anywhere; } :root { color-scheme: light dark
 
 def write(dataset: str) -> Path:
     """Write the page of a dataset that has a manifest, and return its path. Clips are linked, not copied."""
-    clips = read_table(f"data/manifests/{dataset}.parquet", MANIFEST)
+    clips = read_table(paths.manifest(dataset), MANIFEST)
     targets = [name for name in clips if name.startswith("target_")]
     classes = clips[targets[0]].fillna("") if targets else pd.Series("", index=clips.index)
     notes = paths.raw(dataset) / "notes.parquet"

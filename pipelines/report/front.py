@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.core import paths
 from pipelines.core.files import read_json
 from pipelines.evaluation.crossed import lead
 from pipelines.report import cautions, corpora, headline, maps, players, private, provenance, shell, task_page
@@ -13,7 +14,6 @@ from pipelines.report.templates import filler
 
 PLAYERS = 16
 """Clips that the map beside the answer plays; the study's own page plays the others."""
-RECORDS = Path("data/records")
 BASE = "../"
 EXPORTED = ("k_means", "k_means_low", "k_means_high", "chance", "linear_probe", "probe_low", "probe_high", "majority")
 
@@ -71,10 +71,10 @@ def _answer(state: State, found: dict, lineage: Lineage) -> dict:
     return {**found, "rows": rows, "sources": [lineage.mark(path) for path in _scored_by(dataset)]}
 
 
-def _scored_by(dataset: Dataset) -> list[str]:
+def _scored_by(dataset: Dataset) -> list[Path]:
     """The outputs that hold the dataset's accuracies."""
-    found = (("clusters", dataset.scores), ("study", dataset.study))
-    return [f"data/{kind}/{dataset.name}" for kind, there in found if there]
+    found = ((paths.clusters, dataset.scores), (paths.study, dataset.study))
+    return [path(dataset.name) for path, there in found if there]
 
 
 def _hero(state: State, findings: list[dict], lineage: Lineage) -> tuple[dict | None, list[dict], list[list[str]]]:
@@ -89,7 +89,7 @@ def _hero(state: State, findings: list[dict], lineage: Lineage) -> tuple[dict | 
             continue
         rate = state.settings["audio"]["sample_rate"]
         sounds = players.excerpts(dataset, audible, rate, options["excerpt_s"])
-        sources = [lineage.mark(f"data/clusters/{dataset.name}")]
+        sources = [lineage.mark(paths.clusters(dataset.name))]
         hero = {"dataset": dataset.name, "embedding": best, "target": found["target"], "sources": sources}
         return hero, [data], [list(sounds.values())]
     return None, [], []
@@ -97,14 +97,14 @@ def _hero(state: State, findings: list[dict], lineage: Lineage) -> tuple[dict | 
 
 def _card(state: State, dataset: Dataset, findings: list[dict], lineage: Lineage) -> dict:
     """A study's card: what it is of, its verdicts, and what its page holds."""
-    record = RECORDS / "page" / f"{dataset.name}.json"
+    record = paths.record("page", dataset.name)
     figures = read_json(record)["figures"] if record.exists() else {}
     return {
         "name": dataset.name,
         "facts": provenance.dataset_facts(dataset, state.settings["audio"]["sample_rate"]),
         "findings": [found for found in findings if found["dataset"] == dataset.name],
         "page": figures,
-        "source": lineage.mark(f"data/manifests/{dataset.name}.parquet"),
+        "source": lineage.mark(paths.manifest(dataset.name)),
     }
 
 
@@ -115,9 +115,9 @@ def _table(state: State) -> dict:
         for target, records in scored(dataset, ordered(state, _embeddings(dataset))).items():
             probes = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get("linear", {})
             for name, record in records.items():
-                told, probed = lead(record), probes.get(name)
+                leading, probed = lead(record), probes.get(name)
                 row = [dataset.name, target, name, record["n"], record["k"]]
-                row += [told["accuracy"], *(told["ci95"] or (None, None)), told["chance"]]
+                row += [leading["accuracy"], *(leading["ci95"] or (None, None)), leading["chance"]]
                 if probed:
                     row += [probed["accuracy"], *(probed["accuracy_ci95"] or (None, None)), probed["trivial"]]
                 rows.append(row + [None] * (5 + len(EXPORTED) - len(row)))
@@ -132,11 +132,11 @@ def _run(state: State, lineage: Lineage) -> dict:
     """What was run; after all other parts, since it looks upstream of what they marked."""
     rate = state.settings["audio"]["sample_rate"]
     parts = [
-        {**provenance.dataset_facts(dataset, rate), "source": lineage.mark(f"data/audio/{name}")}
+        {**provenance.dataset_facts(dataset, rate), "source": lineage.mark(paths.audio(name))}
         for name, dataset in state.datasets.items()
     ]
-    made = [(f"page@{name}", f"{RECORDS}/page/{name}.json") for name in state.datasets]
-    made += [(f"task_page@{path.stem}", path.as_posix()) for path in sorted(RECORDS.glob("task_page/*.json"))]
+    made = [(f"page@{name}", str(paths.record("page", name))) for name in state.datasets]
+    made += [(f"task_page@{path.stem}", path.as_posix()) for path in sorted(paths.records("task_page").glob("*.json"))]
     return {
         "git": provenance.git(),
         "libraries": provenance.libraries(),

@@ -107,8 +107,8 @@ def verdict_sentence(found: list[dict], n_taggers: int) -> str:
         for one in judged:
             if one["dataset"] == dataset:
                 of[one["verdict"]].append(words(one["target"]))
-        told = [f"by {listed(targets)} {PLAIN[verdict]}" for verdict, targets in of.items()]
-        parts.append(f"the clips of {dataset} {' and '.join(told)}")
+        sorted_by = [f"by {listed(targets)} {PLAIN[verdict]}" for verdict, targets in of.items()]
+        parts.append(f"the clips of {dataset} {' and '.join(sorted_by)}")
     who = "The trained tagger sorts" if n_taggers == 1 else f"{word(n_taggers).capitalize()} trained taggers sort"
     return f"{who} {'; '.join(parts)}."
 
@@ -132,14 +132,14 @@ def probe(state: State, dataset: Dataset, target: str, of: str = "linear") -> di
 
 
 def summary(name: str, record: dict) -> dict:
-    told = lead(record)
-    low, high = told["ci95"] or (None, None)
+    leading = lead(record)
+    low, high = leading["ci95"] or (None, None)
     return {
         "name": name,
-        "accuracy": told["accuracy"],
+        "accuracy": leading["accuracy"],
         "low": low,
         "high": high,
-        "chance": told["chance"],
+        "chance": leading["chance"],
         "held_out": record["crossed"] is not None,
         "repeats": record.get("repeats"),
     }
@@ -160,8 +160,8 @@ def paired(dataset: Dataset, target: str, a: str, b: str) -> dict | None:
         if {pair["a"], pair["b"]} == {a, b}:
             sign = 1 if pair["a"] == a else -1
             low, high = sorted(sign * end for end in pair["ci95"]) if pair["ci95"] else (None, None)
-            told = {"difference": sign * pair["difference"], "low": low, "high": high}
-            return told | {"p": pair["p_holm"], "n_pairs": len(pairs)}
+            compared = {"difference": sign * pair["difference"], "low": low, "high": high}
+            return compared | {"p": pair["p_holm"], "n_pairs": len(pairs)}
     return None
 
 

@@ -5,10 +5,10 @@ everything upstream of the marked assets, so that a reader can trace a figure to
 """
 
 import re
+from pathlib import Path
 
 from pipelines import recipe
-
-RECORDS = "data/records/"
+from pipelines.core import paths
 
 
 class Lineage:
@@ -19,12 +19,13 @@ class Lineage:
         self.graph = recipe.Graph(stages)
         self.marks: list[dict] = []
 
-    def mark(self, path: str) -> dict:
+    def mark(self, path: Path | str) -> dict:
         """What a figure made from the output at `path` shows: `{"path", "stage", "data", "code", "anchor"}`.
 
         Where dvc.lock does not know the path (a stage was run by hand, before the first `conservatory run`), stage is None
         and the page says so.
         """
+        path = str(path)
         found = recipe.origin(path, self.stages)
         mark = {"path": path, "stage": None, "data": "", "code": "", "anchor": ""}
         if found is not None:
@@ -46,14 +47,14 @@ class Lineage:
         for name in self._upstream():
             entry = self.stages[name]
             for out in entry["outs"]:
-                if not out["path"].startswith(RECORDS):
+                if not out["path"].startswith(paths.RECORDS):
                     rows.append(self._row(name, entry, out["path"]))
         return rows
 
     def records(self) -> list[tuple[str, str]]:
         """(stage, path of its record) of every stage at or upstream of a mark, in the order of the work."""
         outs = [(name, out["path"]) for name in self._upstream() for out in self.stages[name]["outs"]]
-        return [(name, path) for name, path in outs if path.startswith(RECORDS)]
+        return [(name, path) for name, path in outs if path.startswith(paths.RECORDS)]
 
     def _row(self, name: str, entry: dict, path: str) -> dict:
         origin = recipe.origin(path, self.stages)
@@ -68,7 +69,7 @@ class Lineage:
             "made_from": [
                 (dep, md5, self._anchor_of(dep))
                 for dep, md5 in deps
-                if not recipe.is_code(dep) and not dep.startswith(RECORDS)
+                if not recipe.is_code(dep) and not dep.startswith(paths.RECORDS)
             ],
         }
 

@@ -63,7 +63,7 @@ function newMap(set, number, name, state) {
   svg.points = set.clips.map(() => make("path"));
   svg.cursor = make("circle", {class: "cursor", r: 0});
   svg.dataset.dataset = number;
-  svg.heard = set.page ? i => set.clips[i].sound >= 0 : null; // of a page that plays a few, these are drawn larger
+  svg.plays = set.page ? i => set.clips[i].sound >= 0 : null; // of a page that plays a few, these are drawn larger
   svg.append(make("g", {}, ...svg.points), svg.cursor);
   svg.at = -1;
   svg.pixels = [];
@@ -101,7 +101,7 @@ function place(svg) {
   svg.pixels = points.map((point, i) => {
     if (places[2 * i] === null) { point.style.display = "none"; return null; }
     const x = width / 2 + (places[2 * i] - (left + right) / 2) * scale, y = height / 2 + (places[2 * i + 1] - (top + bottom) / 2) * scale;
-    point.style.transform = `translate(${x}px, ${y}px) scale(${radius * (svg.heard ? svg.heard(i) ? 1.45 : .75 : 1)})`;
+    point.style.transform = `translate(${x}px, ${y}px) scale(${radius * (svg.plays ? svg.plays(i) ? 1.45 : .75 : 1)})`;
     return [x, y];
   });
   svg.radius = radius;

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ def log_mel(dataset: Dataset, clip_id: str, start_s: float, length_s: float, set
 
     settings: all of params.yaml. None where the recipe has no log_mel feature, or it was not computed.
     """
-    folder = Path("data/features") / dataset.name / "log_mel"
+    folder = paths.features(dataset.name, "log_mel")
     parameters = settings["features"].get("log_mel")
     if parameters is None or not (folder / "index.parquet").exists():
         return None
@@ -77,13 +76,15 @@ def piano_roll(notes: pd.DataFrame, start_s: float, length_s: float) -> dict | N
     note sounds in the excerpt.
     """
     ends = notes["onset_s"] + notes["duration_s"]
-    heard = notes[(ends > start_s) & (notes["onset_s"] < start_s + length_s)].sort_values(["voice", "onset_s", "pitch"])
-    if heard.empty:
+    sounding = notes[(ends > start_s) & (notes["onset_s"] < start_s + length_s)].sort_values(
+        ["voice", "onset_s", "pitch"]
+    )
+    if sounding.empty:
         return None
-    low, high = int(heard["pitch"].min()) - 1, int(heard["pitch"].max()) + 2
-    voices = {voice: place for place, voice in enumerate(sorted(heard["voice"].unique()))}
+    low, high = int(sounding["pitch"].min()) - 1, int(sounding["pitch"].max()) + 2
+    voices = {voice: place for place, voice in enumerate(sorted(sounding["voice"].unique()))}
     parts = []
-    for note in heard.itertuples():
+    for note in sounding.itertuples():
         x = max(0.0, note.onset_s - start_s)
         width = max(0.02, min(length_s, note.onset_s + note.duration_s - start_s) - x - GAP_S)
         title = f"{pitch_name(note.pitch)}, {note.duration_s:.2f} s, voice {note.voice + 1}"
@@ -94,7 +95,7 @@ def piano_roll(notes: pd.DataFrame, start_s: float, length_s: float) -> dict | N
     grid = [pitch for pitch in range(low, high) if pitch % 12 == 0] or [round((low + high) / 2)]
     rules = [f'<line x1="0" x2="{100 * length_s:.0f}" y1="{high - p - 0.5}" y2="{high - p - 0.5}"/>' for p in grid]
     head = f'<svg viewBox="0 0 {100 * length_s:.0f} {high - low}" preserveAspectRatio="none" aria-hidden="true">'
-    families = heard.groupby("voice")["program"].first()
+    families = sounding.groupby("voice")["program"].first()
     return {
         "svg": Markup(head + "".join(rules + parts) + "</svg>"),
         "ticks": [(pitch_name(pitch), percent(pitch + 0.5, low, high)) for pitch in grid],

@@ -11,7 +11,7 @@ import pandas as pd
 import soundfile
 from markupsafe import Markup
 
-from pipelines.core import shards
+from pipelines.core import paths, shards
 from pipelines.core.pcm import mix
 from pipelines.report.context import Context
 from pipelines.report.state import Dataset
@@ -85,7 +85,7 @@ def excerpts(dataset: Dataset, rows: list[int], sample_rate: int, excerpt_s: flo
     """Row -> base64 of an MP3 (mono) of its excerpt. Encoding leaves Python's lock: a thread a core."""
     if not rows:
         return {}
-    pcm = shards.open_shards(f"data/audio/{dataset.name}")
+    pcm = shards.open_shards(paths.audio(dataset.name))
 
     def encode(row: int) -> str:
         clip = dataset.clips.loc[row]
@@ -120,8 +120,8 @@ def mp3(samples: np.ndarray, sample_rate: int) -> str:
 
 def hear(context: Context, title: str, samples: np.ndarray, sample_rate: int) -> int:
     """Let a family's page play int16 samples; returns their number, for the macro `hear` of macros.html.j2."""
-    context.heard.append((title, mp3(faded(samples, sample_rate), sample_rate)))
-    return len(context.heard) - 1
+    context.played.append((title, mp3(faded(samples, sample_rate), sample_rate)))
+    return len(context.played) - 1
 
 
 def link(path: str, base: str, outside: bool = False) -> Markup:

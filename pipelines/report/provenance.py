@@ -39,8 +39,8 @@ def git() -> dict | None:
 
 
 def _changed(paths: tuple[str, ...]) -> list[str]:
-    told = _git("status", "--porcelain", "--untracked-files=all", "-z", "--", *paths) or ""
-    return sorted(line[3:] for line in told.split("\0") if line[2:3] == " ")
+    output = _git("status", "--porcelain", "--untracked-files=all", "-z", "--", *paths) or ""
+    return sorted(line[3:] for line in output.split("\0") if line[2:3] == " ")
 
 
 def _git(*arguments: str) -> str | None:

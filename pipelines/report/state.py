@@ -77,9 +77,9 @@ class Dataset:
 
 @dataclass
 class State:
-    """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories, and the taggers' scores
-    (dataset -> tagger -> record). absent: datasets of the recipe that could not be read. space: the training dataset's clips with
-    their roles and classes, as in data/space; empty before that stage ran."""
+    """A whole project: parameters, dvc.lock, datasets by name, taggers' configs and histories. absent: datasets of the recipe
+    that could not be read. space: the training dataset's clips with their roles and classes, as in data/space; empty before that
+    stage ran."""
 
     settings: dict
     stages: dict
@@ -87,7 +87,6 @@ class State:
     absent: list[str]
     taggers: dict[str, dict]
     histories: dict[str, list[dict]]
-    tagging: dict
     space: pd.DataFrame
 
 
@@ -97,10 +96,9 @@ def read(only: Collection[str] | None = None) -> State:
     settings = params.read()
     entries = {name: entry for name, entry in settings["datasets"].items() if only is None or name in only}
     names = params.tagger_names(settings)
-    configs = {name: Path("models/tagging") / name / "config.json" for name in names}
-    tagging = Path("reports/tagging.json")
-    space = Path("data/space/clips.parquet")
-    absent = [name for name in entries if not (Path("data/audio") / name / "index.parquet").exists()]
+    configs = {name: paths.trained(name) / "config.json" for name in names}
+    space = paths.space() / "clips.parquet"
+    absent = [name for name in entries if not (paths.audio(name) / "index.parquet").exists()]
     return State(
         settings=settings,
         stages=recipe.locked_stages(),
@@ -108,7 +106,6 @@ def read(only: Collection[str] | None = None) -> State:
         absent=absent,
         taggers={name: read_json(path) for name, path in configs.items() if path.exists()},
         histories={name: read_history(path.with_name("history.csv")) for name, path in configs.items()},
-        tagging=read_json(tagging) if tagging.exists() else {},
         space=(
             read_table(space, training_clips.CLIPS)
             if space.exists()
@@ -119,7 +116,7 @@ def read(only: Collection[str] | None = None) -> State:
 
 def read_dataset(name: str, entry: dict) -> Dataset:
     clips = usable_clips(name)
-    index = read_table(f"data/audio/{name}/index.parquet", shards.INDEX, columns=shards.INDEX.names)
+    index = read_table(paths.audio(name) / "index.parquet", shards.INDEX, columns=shards.INDEX.names)
     clips = clips.merge(index, on="clip_id", validate="one_to_one")
     notes = paths.raw(name) / "notes.parquet"
     found = Dataset(
@@ -127,28 +124,28 @@ def read_dataset(name: str, entry: dict) -> Dataset:
         entry=entry,
         clips=clips,
         scored=scored_and_reference(clips)[0],
-        quarantine=read_table(f"data/audio/{name}/quarantine.parquet", QUARANTINE),
+        quarantine=read_table(paths.audio(name) / "quarantine.parquet", QUARANTINE),
         notes=notes if notes.exists() else None,
     )
-    record = Path("data/records/raw") / f"{name}.json"
+    record = paths.record("raw", name)
     if record.exists():
         found.raw_figures = read_json(record)["figures"]
-    folder = Path("data/clusters") / name
+    folder = paths.clusters(name)
     if folder.exists():
         found.scores = read_json(folder / "scores.json")
         found.confusions = read_json(folder / "confusions.json")
         found.assignments = read_table(folder / "assignments.parquet", ASSIGNMENTS)
         found.maps = read_table(folder / "maps.parquet", MAPS)
-    scores, audit = Path("data/study") / name / "scores.json", Path("data/leaks") / f"{name}.json"
+    scores, audit = paths.study(name) / "scores.json", paths.leaks(name)
     if scores.exists():
         found.study = read_json(scores)
-        found.trees = read_json(f"data/records/study/{name}.json")["plots"]
+        found.trees = read_json(paths.record("study", name))["plots"]
     near = scores.with_name("neighbours.parquet")
     if near.exists():
         found.neighbours = read_table(near, NEIGHBOURS)
     if audit.exists():
         found.leaks = read_json(audit)
-    elsewhere, changed = Path("data/ood") / name, Path("data/robustness") / f"{name}.json"
+    elsewhere, changed = paths.ood(name), paths.robustness(name)
     if elsewhere.exists():
         found.ood = read_json(elsewhere / "scores.json")
         found.places = read_table(elsewhere / "places.parquet", PLACES)

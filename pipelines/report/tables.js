@@ -6,8 +6,8 @@ for (const box of all(".scroll")) {
     const {right, bottom} = box.getBoundingClientRect();
     const columns = [...(table.tHead || table).rows[0].cells].filter(cell => cell.getBoundingClientRect().right > right + 2).length;
     const rows = [...(table.tBodies[0] || table).rows].filter(row => row.getBoundingClientRect().bottom > bottom + 2).length;
-    const told = [columns && `${columns} more column${columns > 1 ? "s" : ""} →`, rows && `${rows} more row${rows > 1 ? "s" : ""} ↓`];
-    sign.textContent = told.filter(Boolean).join(" · ");
+    const hidden = [columns && `${columns} more column${columns > 1 ? "s" : ""} →`, rows && `${rows} more row${rows > 1 ? "s" : ""} ↓`];
+    sign.textContent = hidden.filter(Boolean).join(" · ");
     sign.hidden = !sign.textContent;
   };
   sign.addEventListener("click", () => {
@@ -60,16 +60,16 @@ function showText(text, {left, top, bottom, width}) {
   tip.style.left = `${Math.max(6, Math.min(innerWidth - size.width - 6, x))}px`;
   tip.style.top = `${y < 50 ? bottom + 10 : y}px`;
 }
-const told = node => node.getAttribute("title") || (node.querySelector(":scope > title") || {}).textContent;
+const titleOf = node => node.getAttribute("title") || (node.querySelector(":scope > title") || {}).textContent;
 for (const node of all("abbr[title]")) {
   node.tabIndex = 0;
-  node.addEventListener("focus", () => showText(told(node), node.getBoundingClientRect()));
+  node.addEventListener("focus", () => showText(titleOf(node), node.getBoundingClientRect()));
   node.addEventListener("blur", () => { tip.hidden = true; });
 }
 document.addEventListener("click", event => {
   if (event.target.closest("svg.map, a, summary")) return;
   const node = event.target.closest("[title], svg *");
-  const text = node && told(node);
+  const text = node && titleOf(node);
   tip.hidden = true;
   if (text) showText(text, node.getBoundingClientRect());
 });

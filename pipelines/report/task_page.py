@@ -8,14 +8,15 @@ from types import ModuleType
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.core.files import read_json
-from pipelines.report import charts, headline, private, sections, shell
+from pipelines.report import charts, headline, metric_names, private, sections, shell
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import State
 from pipelines.report.templates import filler
 
-SCORES, DIFFERENCES = "reports/scores.json", "reports/differences.json"
+SCORES, DIFFERENCES = paths.report("scores"), paths.report("differences")
 FAMILIES = "pipelines.tasks"
 KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
 
@@ -41,9 +42,9 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
 
 def _played(context: Context) -> dict[str, list]:
     """What the page's player needs of the clips that sections have given it."""
-    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.heard)]
+    clips = [{"title": title, "href": "", "sound": number} for number, (title, _) in enumerate(context.played)]
     of_the_page = {"name": headline.words(context.task.name), "page": "", "clips": clips, "targets": [], "maps": []}
-    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.heard]]}
+    return {"data": [of_the_page], "sounds": [[sound for _, sound in context.played]]}
 
 
 def read(name: str) -> Task:
@@ -59,12 +60,12 @@ def read(name: str) -> Task:
 
 def _not_scored(name: str) -> dict[str, str]:
     """Run -> why it has no scores, of the family's runs."""
-    found = {path.parent.name: read_json(path) for path in sorted(Path("data/scores").glob("*/about.json"))}
+    found = {path.parent.name: read_json(path) for path in sorted(paths.scores().glob("*/about.json"))}
     return {run: one["not_scored"] for run, one in found.items() if one["task"] == name and "not_scored" in one}
 
 
-def _json(path: str) -> dict:
-    return read_json(path) if Path(path).exists() else {}
+def _json(path: Path) -> dict:
+    return read_json(path) if path.exists() else {}
 
 
 def section_of(name: str) -> ModuleType | None:
@@ -98,22 +99,22 @@ def sentence(task: Task) -> str:
     """The verdict on the best run, by its interval alone."""
     if not (found := best(task)):
         return "No run of this family has been scored yet."
-    metric = headline.words(found["metric"])
-    told = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
+    metric = metric_names.name(found["metric"])
+    text = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
     if len(task.scores) == 1:
-        told = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
+        text = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
     floors = [
         (found[key], what)
         for key, what in (("baseline", "the baseline"), ("chance", "chance"))
         if found[key] is not None
     ]
     if not floors or not found["ci95"]:
-        return f"{told}."
+        return f"{text}."
     higher = found["higher_is_better"]
     floor, what = max(floors, key=lambda pair: pair[0] if higher else -pair[0])
     low, high = found["ci95"]
     better = low > floor if higher else high < floor
-    return f"{told}: {'better than' if better else 'not significantly different from'} {what} ({floor:.3f})."
+    return f"{text}: {'better than' if better else 'not significantly different from'} {what} ({floor:.3f})."
 
 
 def _metrics(task: Task) -> list[str]:

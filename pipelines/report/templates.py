@@ -8,7 +8,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipelines.metrics.intervals import WITHHELD
-from pipelines.report import charts, headline, provenance
+from pipelines.report import charts, headline, metric_names, provenance
 
 HERE = Path(__file__).parent
 THIN = 5
@@ -26,7 +26,13 @@ def filler(hide: Callable) -> Callable[..., Markup]:
     )
     # embeddings stay in the recipe's order
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
-    environment.filters.update(words=headline.words, yaml=provenance.plain_yaml, soft=soft)
+    environment.filters.update(
+        words=headline.words,
+        metric=metric_names.title,
+        metric_name=metric_names.name,
+        yaml=provenance.plain_yaml,
+        soft=soft,
+    )
     environment.globals.update(percent=charts.percent, withheld=WITHHELD, thin=THIN)
 
     def fill(template: str | Path, **values) -> Markup:

@@ -84,8 +84,8 @@ def main(dataset: str) -> None:
     folder = paths.clusters(dataset)
     write_json(folder / "scores.json", records)
     write_json(folder / "confusions.json", confusions)
-    told = pd.concat(assignments, ignore_index=True) if assignments else embeddings.ASSIGNMENTS.empty_table()
-    write_table(told, folder / "assignments.parquet", embeddings.ASSIGNMENTS)
+    assigned = pd.concat(assignments, ignore_index=True) if assignments else embeddings.ASSIGNMENTS.empty_table()
+    write_table(assigned, folder / "assignments.parquet", embeddings.ASSIGNMENTS)
     write_table(
         pd.concat(maps, ignore_index=True) if maps else PROJECTIONS.empty_table(), folder / "maps.parquet", PROJECTIONS
     )
@@ -163,10 +163,10 @@ def table(records: dict) -> str:
     ]
     for target, names in records.items():
         for name, found in names.items():
-            told = lead(found)
+            leading = lead(found)
             lines.append(
-                f"| {target} | {name} | {found['n']} | {found['k']} | {told['accuracy']:.3f} | {written(told['ci95'])} | "
-                f"{told['chance']:.3f} | {found['hungarian_accuracy']:.3f} | {found['macro_f1']:.3f} | "
+                f"| {target} | {name} | {found['n']} | {found['k']} | {leading['accuracy']:.3f} | {written(leading['ci95'])} | "
+                f"{leading['chance']:.3f} | {found['hungarian_accuracy']:.3f} | {found['macro_f1']:.3f} | "
                 f"{found['nmi']:.3f} | {found['ari']:.3f} |"
             )
     return "\n".join(lines)

@@ -5,7 +5,6 @@ from itertools import combinations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import tasks
 from pipelines.core import params, paths
 from pipelines.core.files import read_json, write_json
 from pipelines.core.record import write_record
@@ -35,12 +34,8 @@ def main() -> None:
         ]
         for task, runs in by_task.items()
     }
-    tagging: dict[str, dict] = {}
-    for name in by_task.get(tasks.TAGGING, ()):
-        tagging.setdefault(about[name]["dataset"], {})[name] = read_json(paths.scores(name) / "details.json")
-    write_json("reports/scores.json", by_task)
-    write_json("reports/tagging.json", tagging)
-    write_json("reports/differences.json", differences)
+    write_json(paths.report("scores"), by_task)
+    write_json(paths.report("differences"), differences)
     leading = {name: scores[name][about[name]["lead"]]["value"] for name in names}
     write_record(
         "compare",

@@ -74,9 +74,9 @@ def main(dataset: str) -> None:
     modules = {module.__name__ for module in listeners}.union(*(embedding.modules(_config(name)) for name in names))
     # now, because workers, and clips that are kept already, load more or less
     code = loaded_code(path for module in modules for path in reached(module)[0].values())
-    heard = hear(dataset, chosen, names, settings)
+    outputs = hear(dataset, chosen, names, settings)
     parts = []
-    for degradation, found in heard.items():
+    for degradation, found in outputs.items():
         for name in names:
             n_tags = len(_config(name)["tags"])
             values = [found[clip_id, name] for clip_id in chosen["clip_id"]]
@@ -87,28 +87,28 @@ def main(dataset: str) -> None:
     path = paths.degraded(dataset)
     write_table(table, path, embeddings.DEGRADED)
     finite = int(sum(map(_finite, table["vector"], table["scores"])))
-    wanted = len(chosen) * len(heard) * len(params.embedding_names(settings))
+    wanted = len(chosen) * len(outputs) * len(params.embedding_names(settings))
     write_record(
         "degrade",
         dataset,
-        figures={"clips": len(chosen), "scored clips": int(scored.sum()), "degradations": len(heard)},
+        figures={"clips": len(chosen), "scored clips": int(scored.sum()), "degradations": len(outputs)},
         table=path,
         checks={
             "every clip": (
                 len(table) == wanted,
-                f"{len(table)} of {wanted}: {len(chosen)} clips, {len(heard)} degradations",
+                f"{len(table)} of {wanted}: {len(chosen)} clips, {len(outputs)} degradations",
             ),
             "finite": (finite == len(table), f"{finite} of {len(table)} rows have no NaN and no infinity"),
         },
         code=code,
     )
-    log.info("%d of %d scored clips, %d degradations", len(chosen), scored.sum(), len(heard))
+    log.info("%d of %d scored clips, %d degradations", len(chosen), scored.sum(), len(outputs))
     cache.prune(settings["cache"]["limit_gb"] * 1e9)
 
 
 def _rows(chosen: pd.DataFrame, degradation: str, name: str, vectors: list, scores: list) -> pd.DataFrame:
-    told = {"degradation": degradation, "embedding": name, "vector": vectors, "scores": scores}
-    return pd.DataFrame({"clip_id": chosen["clip_id"].to_numpy()} | told)
+    columns = {"degradation": degradation, "embedding": name, "vector": vectors, "scores": scores}
+    return pd.DataFrame({"clip_id": chosen["clip_id"].to_numpy()} | columns)
 
 
 def _finite(vector: np.ndarray, scores: np.ndarray | None) -> bool:
@@ -169,8 +169,8 @@ def hear(dataset: str, chosen: pd.DataFrame, names: list[str], settings: dict) -
     results = executor.run(compute, tasks, settings["executor"], n_samples / rate)
     total = sum(len(task.clips) for task in tasks)
     shown = progress(results, f"degrade {dataset}", total, size=lambda result: result[0])
-    for task, (_, heard) in zip(tasks, shown, strict=True):
-        found[task.degradation] |= heard
+    for task, (_, outputs) in zip(tasks, shown, strict=True):
+        found[task.degradation] |= outputs
     return found
 
 
@@ -178,7 +178,7 @@ def compute(task: Task) -> tuple[int, dict]:
     """(how many clips, {(clip_id, listener): vector}) of some clips after one degradation; each is kept at once."""
     rate, wanted = task.sample_rate, sorted({name for clip in task.clips for name in clip.keys} - {POOLED})
     models = {name: _tagger(name, _weights(name)) for name in wanted}
-    heard = {}
+    outputs = {}
     for clip in task.clips:
         pcm = np.load(shards.shard_path(chunks.source(task.dataset, "waveform"), clip.shard), mmap_mode="r")
         clean = to_float(pcm[clip.offset : clip.offset + clip.length])
@@ -186,26 +186,26 @@ def compute(task: Task) -> tuple[int, dict]:
         for name, vector in _listen(changed, rate, list(clip.keys), models, task.pooled).items():
             if not np.isfinite(vector).all():
                 raise ValueError(f"{name}: NaN or infinite values for clip {clip.clip_id} after {task.degradation}")
-            heard[clip.clip_id, name] = vector
+            outputs[clip.clip_id, name] = vector
             if task.keep:
                 cache.save_array(KIND, clip.keys[name], [vector], "float32", ())
-    return len(task.clips), heard
+    return len(task.clips), outputs
 
 
 def _listen(samples: np.ndarray, rate: int, names: list[str], models: dict, entry: dict | None) -> dict:
     """{listener: vector} of int16 `samples`, through the files and the code that clips as they are go through."""
     models = {name: model for name, model in models.items() if name in names}
-    heard = {}
+    outputs = {}
     if POOLED in names:
         pooled = features.compute_all(samples, rate, {POOLED: entry})[POOLED]
-        heard[POOLED] = np.array(list(pooled.values()), np.float32)
+        outputs[POOLED] = np.array(list(pooled.values()), np.float32)
     with tempfile.TemporaryDirectory(prefix="conservatory-") as folder:
         sources = _written(samples, rate, [config for _, config in models.values()], Path(folder))
         for name, (model, config) in models.items():
             clips = chunks.Clips(sources[_input(config)], config["chunk"], config["hop"])
             [(scores, vector)] = embedding.embed(model, config, clips, ["it"], 1)
-            heard[name] = np.concatenate([scores, vector])
-    return heard
+            outputs[name] = np.concatenate([scores, vector])
+    return outputs
 
 
 def _written(samples: np.ndarray, rate: int, configs: list[dict], folder: Path) -> dict[str, Path]:

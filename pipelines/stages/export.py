@@ -27,12 +27,12 @@ def build(name: str, settings: dict) -> tuple[dict, dict]:
     module, reads = taggers.load_module(trained["name"]), trained["reads"]
     options, dataset = settings["export"], settings["training"]["dataset"]
     clips = usable_clips(dataset)
-    heard = some_chunks(
+    samples = some_chunks(
         chunks.Clips(chunks.source(dataset, reads), trained["chunk"], trained["hop"]),
         clips.loc[clips["split"] == "train", "clip_id"].tolist(),
         options["n_chunks"],
     )
-    features = inference.features(tagger, torch.from_numpy(heard))
+    features = inference.features(tagger, torch.from_numpy(samples))
     folder = paths.exported(name)
     export.export(tagger, features[:2], folder / "model.onnx")
     with torch.no_grad():
@@ -50,7 +50,7 @@ def build(name: str, settings: dict) -> tuple[dict, dict]:
     write_json(folder / "config.json", config)
     found, found_config = onnx.load(folder)
     outputs = [
-        np.stack(values) for values in zip(*(onnx.hear(found, found_config, chunk) for chunk in heard), strict=True)
+        np.stack(values) for values in zip(*(onnx.hear(found, found_config, chunk) for chunk in samples), strict=True)
     ]
     probability = float(np.abs(outputs[0] - torch.sigmoid(logits).numpy()).max())
     embedding = float(np.abs(outputs[1] - wanted.numpy()).max() / np.abs(wanted.numpy()).max())
@@ -59,13 +59,13 @@ def build(name: str, settings: dict) -> tuple[dict, dict]:
         "bytes": (folder / "model.onnx").stat().st_size,
         "parameters": config["parameters"],
         "opset": config["opset"],
-        "chunks compared": len(heard),
+        "chunks compared": len(samples),
         "largest difference of a probability": float(f"{probability:.2g}"),
         "largest difference of an embedding, over its largest value": float(f"{embedding:.2g}"),
     }
     equal = (
         probability <= tolerance and embedding <= tolerance,
-        f"largest difference from PyTorch on {len(heard)} chunks of {dataset}: {probability:.2g} of a probability, "
+        f"largest difference from PyTorch on {len(samples)} chunks of {dataset}: {probability:.2g} of a probability, "
         f"{embedding:.2g} of the largest embedding value; {tolerance:g} is allowed",
     )
     return figures, {"equals PyTorch": equal}

@@ -161,14 +161,14 @@ def _audit(
 def _scores(dataset: str, clips: pd.DataFrame, flagged: np.ndarray, options: dict) -> dict:
     """{target: {method: {embedding: accuracy with and without the flagged clips}}}; the methods are k-means, which learns
     nothing from training clips, and the study's probes, which do."""
-    told = [
+    tables = [
         read_table(paths.clusters(dataset) / "assignments.parquet", ASSIGNMENTS).assign(method="k-means"),
         read_table(paths.study(dataset) / "answers.parquet", ANSWERS).rename(columns={"probe": "method"}),
     ]
     bad = pd.Series(flagged, index=clips["clip_id"])
     works = clips.set_index("clip_id")["group"]
     draws, found = (options["n_bootstrap"], options["seed"]), {}
-    for (target, method, name), rows in pd.concat(told).groupby(["target", "method", "embedding"], sort=False):
+    for (target, method, name), rows in pd.concat(tables).groupby(["target", "method", "embedding"], sort=False):
         right = (rows["actual"] == rows["predicted"]).to_numpy()
         ids = rows["clip_id"]
         record = leaks.without(

@@ -3,22 +3,21 @@
 import csv
 from pathlib import Path
 
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import atomic, read_json, write_json
 from pipelines.core.record import write_record
 from pipelines.evaluation.crossed import lead
 from pipelines.harness import command
 from pipelines.harness.logging import start
-from pipelines.tasks import TAGGING
 
 PLOTS = Path("reports/plots")
 # reports/<name>.json: what these stages found, of all datasets
 FOUND = {
-    "clustering": "data/clusters/{}/scores.json",
-    "leaks": "data/leaks/{}.json",
-    "ood": "data/ood/{}/scores.json",
-    "robustness": "data/robustness/{}.json",
-    "study": "data/study/{}/scores.json",
+    "clustering": lambda name: paths.clusters(name) / "scores.json",
+    "leaks": paths.leaks,
+    "ood": lambda name: paths.ood(name) / "scores.json",
+    "robustness": paths.robustness,
+    "study": lambda name: paths.study(name) / "scores.json",
 }
 
 
@@ -27,17 +26,17 @@ def main() -> None:
     settings = params.read()
     # of a dataset whose stages failed there is nothing, and the others go on
     found_by = {
-        part: {name: read_json(path.format(name)) for name in settings["datasets"] if Path(path.format(name)).exists()}
+        part: {name: read_json(path(name)) for name in settings["datasets"] if path(name).exists()}
         for part, path in FOUND.items()
     }
     for part, found in found_by.items():
-        write_json(f"reports/{part}.json", found)
+        write_json(paths.report(part), found)
     scores = found_by["clustering"]
-    confusions = {name: read_json(f"data/clusters/{name}/confusions.json") for name in scores}
-    tagging = read_json("reports/tagging.json")
+    confusions = {name: read_json(paths.clusters(name) / "confusions.json") for name in scores}
+    tasks = read_json(paths.report("scores"))
     # per-class figures would bury what `dvc metrics diff` is asked for
     write_json(
-        "reports/summary.json",
+        paths.report("summary"),
         {
             "clustering": {
                 dataset: {
@@ -60,19 +59,12 @@ def main() -> None:
                 }
                 for dataset, found in found_by["study"].items()
             },
-            "tagging": {
-                dataset: {
-                    name: {key: round(found[key], 4) for key in ("roc_auc", "pr_auc")} for name, found in names.items()
-                }
-                for dataset, names in tagging.items()
-            },
             "tasks": {
                 task: {
                     name: {metric: round(one["value"], 4) for metric, one in found.items() if one["value"] is not None}
                     for name, found in runs.items()
                 }
-                for task, runs in read_json("reports/scores.json").items()
-                if task != TAGGING
+                for task, runs in tasks.items()
             },
         },
     )
@@ -88,7 +80,7 @@ def main() -> None:
                 ]
                 _write_csv(PLOTS / "confusion" / f"{dataset}-{target}-{name}.csv", ["actual", "predicted"], rows)
     for name in params.trained_names(settings):
-        with open(Path("models/tagging") / name / "history.csv", newline="") as file:
+        with open(paths.trained(name) / "history.csv", newline="") as file:
             header, *rows = csv.reader(file)
         _write_csv(PLOTS / "training" / f"{name}.csv", header, rows)
     accuracies = [
@@ -98,7 +90,7 @@ def main() -> None:
         for name, found in names.items()
     ]
     write_record("metrics", figures={label: round(value, 4) for label, value in accuracies})
-    log.info("%d datasets, %d clusterings, %d taggers", len(scores), len(accuracies), sum(map(len, tagging.values())))
+    log.info("%d datasets, %d clusterings, %d runs", len(scores), len(accuracies), sum(map(len, tasks.values())))
 
 
 def _write_csv(path: Path, header: list[str], rows: list) -> None:

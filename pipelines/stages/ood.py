@@ -35,7 +35,7 @@ PLACES = pa.schema(
         column("y", pa.float32(), "second coordinate, no unit"),
     ]
 )
-STRANGERS = pa.schema(
+OUTSIDE = pa.schema(
     [
         column("clip_id", pa.string(), "a clip of the other music"),
         column("embedding", pa.string(), "by which it is near"),
@@ -52,13 +52,13 @@ def main(dataset: str) -> None:
     settings = params.read()
     options, trained = settings["ood"], settings["training"]["dataset"]
     space = read_table(paths.space() / "clips.parquet", training_clips.CLIPS)
-    outside, n_heard = strangers(dataset, settings, space)
+    outside, n_in_training = outside_clips(dataset, settings, space)
     sides = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]} | {"outside": outside}
     found = {
         "of": trained,
         "left_out": training_clips.in_words(settings["training"].get("leave_out")) if dataset == trained else "",
-        "reason": _nothing(dataset, settings, sides, n_heard),
-        "n": {**{side: len(clips) for side, clips in sides.items()}, "heard": n_heard},
+        "reason": _nothing(dataset, settings, sides, n_in_training),
+        "n": {**{side: len(clips) for side, clips in sides.items()}, "in_training": n_in_training},
         "k": options["k"],
         "targets": {},
         "skipped": [],
@@ -87,7 +87,7 @@ def main(dataset: str) -> None:
                 clips.append(rows)
     folder = paths.ood(dataset)
     write_json(folder / "scores.json", found)
-    for name, tables, schema in (("places", places, PLACES), ("clips", clips, STRANGERS)):
+    for name, tables, schema in (("places", places, PLACES), ("clips", clips, OUTSIDE)):
         tables = [table for table in tables if table is not None]
         table = pd.concat(tables, ignore_index=True) if tables else schema.empty_table().to_pandas()
         write_table(table, folder / f"{name}.parquet", schema)
@@ -96,7 +96,7 @@ def main(dataset: str) -> None:
         log.info("%s", line)
 
 
-def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def outside_clips(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """(the clips to compare, the number left out because they or their work were in training).
 
     Of the training dataset: the left-out classes. Of another: its scored clips. A clip was in training if the same file was in
@@ -108,10 +108,10 @@ def strangers(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.Dat
     clips = usable_clips(dataset)
     clips = clips[scored_and_reference(clips)[0]]
     known = space["role"].isin(["reference", "validation"])
-    was_heard = clips["clip_id"].isin(space.loc[known, "clip_id"])
+    in_training = clips["clip_id"].isin(space.loc[known, "clip_id"])
     if settings["datasets"][dataset]["module"] == settings["datasets"][trained]["module"]:
-        was_heard |= clips["group"].isin(training_clips.heard_groups(space["role"], space["group"]))
-    return clips[~was_heard].reset_index(drop=True), int(was_heard.sum())
+        in_training |= clips["group"].isin(training_clips.training_groups(space["role"], space["group"]))
+    return clips[~in_training].reset_index(drop=True), int(in_training.sum())
 
 
 def parts(outside: pd.DataFrame, dataset: str, settings: dict) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -136,15 +136,15 @@ def parts(outside: pd.DataFrame, dataset: str, settings: dict) -> tuple[dict[str
     return found, skipped
 
 
-def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_heard: int) -> str:
+def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_in_training: int) -> str:
     """Why nothing can be compared; empty if something can."""
     trained = settings["training"]["dataset"]
     if sides["outside"].empty and dataset == trained:
         if not settings["training"].get("leave_out"):
             return "no class was left out of training, so nothing can be compared: list classes in training.leave_out"
-        return f"the works of all {n_heard} clips of the left-out classes have training clips of other classes"
+        return f"the works of all {n_in_training} clips of the left-out classes have training clips of other classes"
     if sides["outside"].empty:
-        return f"all {n_heard} clips, or other clips of their works, are in the training data"
+        return f"all {n_in_training} clips, or other clips of their works, are in the training data"
     if sides["held_out"].empty:
         return f"{trained} has no test clips of the classes in training, so there is nothing to compare with"
     return ""
@@ -195,7 +195,7 @@ def _draw(n: int, at_most: int, seed: int) -> np.ndarray:
 def _place(
     name: str, target: str, points: dict, sides: dict, groups: dict[str, np.ndarray], options: dict, attempt: Callable
 ) -> tuple[dict, pd.DataFrame | None]:
-    """(part -> record of one embedding and one target, a row of `STRANGERS` a clip)."""
+    """(part -> record of one embedding and one target, a row of `OUTSIDE` a clip)."""
     labelled = sides["reference"][f"target_{target}"].notna().to_numpy()
     reference, held_out = points["reference"][labelled], points["held_out"]
     label = sides["reference"].loc[labelled, f"target_{target}"]
@@ -207,7 +207,7 @@ def _place(
         foreign, what = points["outside"][mask], f"{target}, {name}, {part}"
         works = tuple(sides[side]["group"].to_numpy() for side in ("held_out", "outside"))
         works = works[0], works[1][mask]
-        told = attempt(
+        detected = attempt(
             what,
             lambda foreign=foreign, works=works: ood.detection(
                 held_out, foreign, reference, labels, classes, options["k"], *draws, works
@@ -237,19 +237,19 @@ def _place(
             )[0],
         )
         records[part] = {
-            "detection": told[0] if told else None,
+            "detection": detected[0] if detected else None,
             "nearest": near[0] if near else None,
             "own_cluster": own,
         }
-        if part == "all" and told and near:
+        if part == "all" and detected and near:
             clips = pd.DataFrame(
                 {
                     "clip_id": sides["outside"]["clip_id"],
                     "embedding": name,
                     "target": target,
                     "nearest": [classes[i] for i in near[1]],
-                    "mahalanobis": told[1]["mahalanobis"][1].astype("float32"),
-                    "knn": told[1]["knn"][1].astype("float32"),
+                    "mahalanobis": detected[1]["mahalanobis"][1].astype("float32"),
+                    "knn": detected[1]["knn"][1].astype("float32"),
                 }
             )
     return records, clips

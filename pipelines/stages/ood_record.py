@@ -23,15 +23,15 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
     }
     wanted = len(options["maps"]) * sum(min(found["n"][side], options["map_clips"]) for side in SIDES)
     finite = sum(int(np.isfinite(table[["x", "y"]]).all(axis=1).sum()) for table in places)
-    told = {what: value for what, value in aurocs.items() if what.endswith(ALL) and above(value["ci95"], 0.5)}
-    said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in told.items())
+    detected = {what: value for what, value in aurocs.items() if what.endswith(ALL) and above(value["ci95"], 0.5)}
+    said = "; ".join(f"{what}: AUROC {value['auroc']:.3f}" for what, value in detected.items())
     n_embeddings = len({table["embedding"].iloc[0] for table in places})
     write_record(
         "ood",
         dataset,
         figures={
             **{side.replace("_", " "): found["n"][side] for side in SIDES},
-            "not placed, heard in training": found["n"]["heard"],
+            "left out, in the training data": found["n"]["in_training"],
             **{
                 f"AUROC against held-out clips (k-NN), {what.removesuffix(ALL)}": round(value["auroc"], 4)
                 for what, value in aurocs.items()
@@ -46,7 +46,7 @@ def write(dataset: str, found: dict, places: list[pd.DataFrame], options: dict, 
                 found["reason"] or f"{finite} of {wanted * n_embeddings} places on the maps are finite",
             ),
             "like the training music": (
-                dataset == found["of"] or not told,
+                dataset == found["of"] or not detected,
                 found["reason"] or said or "in no embedding does it differ from held-out clips of the training dataset",
             ),
         },
@@ -76,13 +76,14 @@ def table_of(found: dict) -> str:
             for part, record in records.items():
                 if not (record["detection"] and record["nearest"]):
                     continue
-                told, classes, own = record["detection"], record["nearest"]["classes"], record["own_cluster"]
+                detection, classes, own = record["detection"], record["nearest"]["classes"], record["own_cluster"]
                 best = max(classes, key=lambda label: classes[label]["share"])
                 scores = " | ".join(
-                    f"{told[key]['auroc']:.3f} | {written(told[key]['ci95'])}" for key in ("mahalanobis", "knn")
+                    f"{detection[key]['auroc']:.3f} | {written(detection[key]['ci95'])}"
+                    for key in ("mahalanobis", "knn")
                 )
                 lines.append(
-                    f"| {target} | {name} | {part} | {told['n_outside']} | {scores} | {best} {classes[best]['share']:.2f} | "
+                    f"| {target} | {name} | {part} | {detection['n_outside']} | {scores} | {best} {classes[best]['share']:.2f} | "
                     + ("– |" if not own else f"{'yes' if own['own'] else 'no'}, F1 {own['f1']:.2f} |")
                 )
     return "\n".join(lines)

@@ -1,17 +1,14 @@
 """page: the page of a dataset's study, reports/pages/<dataset>.html."""
 
-from pathlib import Path
-
+from pipelines.core import paths
 from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import dataset_page, shell, state
 
-PAGES = Path("reports/pages")
-
 
 def main(dataset: str) -> None:
     log = start("page")
-    path = PAGES / f"{dataset}.html"
+    path = paths.page(dataset)
     html, lineage, figures = dataset_page.render(state.read({dataset}), dataset)
     size = shell.write(path, html)
     shell.record("page", dataset, size, lineage, **figures)

@@ -8,7 +8,7 @@ from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import cards, front, shell, state
 
-PAGE = "reports/index.html"
+PAGE = paths.page()
 CARDS = Path("reports/cards")
 
 

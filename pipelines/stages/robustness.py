@@ -35,7 +35,7 @@ def main(dataset: str) -> None:
     table = read_table(paths.degraded(dataset), embeddings.DEGRADED)
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
     degradations = list(dict.fromkeys(table["degradation"]))
-    heard = {key: part.set_index("clip_id") for key, part in table.groupby(["embedding", "degradation"])}
+    outputs = {key: part.set_index("clip_id") for key, part in table.groupby(["embedding", "degradation"])}
     ids, groups = clips.loc[chosen, "clip_id"], clips.loc[chosen, "group"].to_numpy()
     draws = options["n_bootstrap"], options["seed"]
     found, moved, tagged, skipped = {}, {}, {}, []
@@ -52,7 +52,7 @@ def main(dataset: str) -> None:
     for name in progress(names if degradations else [], f"robustness {dataset}", unit="embedding"):
         vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
         versions = {CLEAN: vectors[chosen]}
-        versions |= {key: np.stack(heard[name, key].loc[ids, "vector"].to_list()) for key in degradations}
+        versions |= {key: np.stack(outputs[name, key].loc[ids, "vector"].to_list()) for key in degradations}
         points = {key: scaling.centre(values, vectors[reference]) for key, values in versions.items()}
         moved[name] = attempt(f"{name}, cosine", before_after.cosine, points, groups, *draws)
         for column in (column for column in clips if column.startswith("target_")):
@@ -63,18 +63,18 @@ def main(dataset: str) -> None:
             parts = found.setdefault(target, {})
             for clusterer in ("kmeans", *settings["study"]["clusterers"]):
                 some = {key: values[inside] for key, values in points.items()}
-                told = f"{target}, {name}, {clusterer}", _clustered, some, clips[asked], column, clusterer, options
-                parts.setdefault(clusterer, {})[name] = attempt(*told)
+                arguments = f"{target}, {name}, {clusterer}", _clustered, some, clips[asked], column, clusterer, options
+                parts.setdefault(clusterer, {})[name] = attempt(*arguments)
             for probe in settings["study"]["probes"]:
                 some = {key: values[inside] for key, values in versions.items()}
-                told = some, clips, scored, reference, asked, column, probe, options
+                arguments = some, clips, scored, reference, asked, column, probe, options
                 what = f"{target}, {name}, {probe} probe"
-                parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *told)
+                parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *arguments)
     if dataset == settings["training"]["dataset"] and degradations:
         known = clips[chosen & ~left_out(clips, settings["training"].get("leave_out")).to_numpy()]
         for name in params.trained_names(settings):
-            told = dataset, name, known, heard, degradations
-            tagged[name] = attempt(f"tags, {name}", _tagged, *told, *draws)
+            arguments = dataset, name, known, outputs, degradations
+            tagged[name] = attempt(f"tags, {name}", _tagged, *arguments, *draws)
     result = {
         "n": int(chosen.sum()),
         "n_scored": int(scored.sum()),
@@ -170,13 +170,13 @@ def _probed(vectors, versions: dict, clips, scored, reference, asked, column: st
     return {key: record | {"trivial": trivial} for key, record in records.items()}
 
 
-def _tagged(dataset: str, name: str, clips: pd.DataFrame, heard: dict, degradations: list[str], *draws: int) -> dict:
+def _tagged(dataset: str, name: str, clips: pd.DataFrame, outputs: dict, degradations: list[str], *draws: int) -> dict:
     """A tagger's macro ROC-AUC over clips of the classes it was trained on."""
     tags = read_json(paths.trained(name) / "config.json")["tags"]
     table = read_table(paths.predictions(dataset, name), embeddings.PREDICTIONS).set_index("clip_id")
     ids = clips["clip_id"]
     scores = {CLEAN: np.stack(table.loc[ids, "scores"].to_list())}
-    scores |= {key: np.stack(heard[name, key].loc[ids, "scores"].to_list()) for key in degradations}
+    scores |= {key: np.stack(outputs[name, key].loc[ids, "scores"].to_list()) for key in degradations}
     records = before_after.roc_auc(tag_matrix(clips, tags), scores, clips["group"].to_numpy(), *draws)
     return {key: record | {"trivial": 0.5} for key, record in records.items()}
 

@@ -63,7 +63,7 @@ def main(run: str) -> None:
         "lead": lead,
     }
     details = module.details(entry, answers) if hasattr(module, "details") else {}
-    # files of their own, whose keys are those of reports/scores.json and reports/tagging.json: a trace finds the one it needs
+    # files of their own: the keys of scores.json are those of reports/scores.json, and a trace finds the one it needs
     for name, value in {"about": about, "scores": found, "details": details}.items():
         write_json(folder / f"{name}.json", value)
     for metric, each in found.items():

@@ -64,23 +64,23 @@ def main(dataset: str) -> None:
             parts = found.setdefault(target, {"clusterers": {}, "probes": {}, "neighbours": {}, "dendrogram": {}})
             for part, key, record in _parts(vectors, points, clips, scored, reference, column_name, options, attempt):
                 if part == "probes" and record is not None:
-                    record, told = record
-                    answers.append(told.assign(target=target, probe=key, embedding=name))
+                    record, answered = record
+                    answers.append(answered.assign(target=target, probe=key, embedding=name))
                 if record is not None:
                     (parts[part].setdefault(key, {}) if key else parts[part])[name] = record
-    told = pd.concat(answers, ignore_index=True) if answers else embeddings.ANSWERS.empty_table().to_pandas()
+    answered = pd.concat(answers, ignore_index=True) if answers else embeddings.ANSWERS.empty_table().to_pandas()
     for target, parts in found.items():
         these = assigned[assigned["target"] == target]
         parts["paired"] = attempt(f"{target}, paired", lambda these=these: _paired(these, clips, options))
         parts["paired_probes"] = {}
         for probe in parts["probes"]:
-            these = told[(told["target"] == target) & (told["probe"] == probe)]
+            these = answered[(answered["target"] == target) & (answered["probe"] == probe)]
             compared = attempt(f"{target}, {probe} probe, paired", lambda these=these: _paired(these, clips, options))
             parts["paired_probes"][probe] = compared
     folder = paths.study(dataset)
     write_json(folder / "scores.json", {"targets": found, "skipped": skipped})
     write_table(pd.concat(near, ignore_index=True), folder / "neighbours.parquet", NEIGHBOURS)
-    write_table(told, folder / "answers.parquet", embeddings.ANSWERS)
+    write_table(answered, folder / "answers.parquet", embeddings.ANSWERS)
     lines = table(found)
     probed = [record for parts in found.values() for records in parts["probes"].values() for record in records.values()]
     write_record(
@@ -185,8 +185,8 @@ def _refuse(reason: str) -> None:
 
 def _found_more(probed: list[dict]) -> bool | None:
     """Is any probe's accuracy above its trivial figure? None where no interval tells."""
-    told = [above(record["accuracy_ci95"], record["trivial"]) for record in probed]
-    return None if all(value is None for value in told) else any(told)
+    answered = [above(record["accuracy_ci95"], record["trivial"]) for record in probed]
+    return None if all(value is None for value in answered) else any(answered)
 
 
 def _said_of_tree(name: str, record: dict) -> str:

@@ -1,17 +1,14 @@
 """task_page: the page of a family of tasks, reports/pages/task_<family>.html."""
 
-from pathlib import Path
-
+from pipelines.core import paths
 from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.report import shell, state, task_page
 
-PAGES = Path("reports/pages")
-
 
 def main(family: str) -> None:
     log = start("task_page")
-    path = PAGES / f"task_{family}.html"
+    path = paths.task_page(family)
     html, lineage, figures = task_page.render(state.read(()), family)
     size = shell.write(path, html)
     shell.record("task_page", family, size, lineage, **figures)

@@ -51,9 +51,9 @@ def _train(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
     if not tags or validation.empty:
         raise SystemExit(f"train {name}: training.dataset {dataset!r} needs tags, and a train and a validation split")
     source = chunks.source(dataset, entry["reads"])
-    told = what_is_read(entry, module, settings)
+    reading = what_is_read(entry, module, settings)
     data = {
-        "clips": chunks.Clips(source, told["chunk"], told["hop"]),
+        "clips": chunks.Clips(source, reading["chunk"], reading["hop"]),
         "train_ids": train["clip_id"].tolist(),
         "train_tags": chunks.tag_matrix(train, tags),
         "validation_ids": validation["clip_id"].tolist(),
@@ -84,7 +84,7 @@ def _train(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
         "name": entry["network"],
         "width": width,
         "tags": tags,
-        **told,
+        **reading,
         "dataset": dataset,
         "clips": {"train": len(train), "validation": len(validation)},
         "training": options | {"leave_out": training.get("leave_out") or {}},

@@ -14,8 +14,8 @@ import gc
 import re
 import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from pipelines.symbolic import humdrum, musicxml
 from pipelines.symbolic.music21_score import from_score, tune_bars
@@ -53,7 +53,8 @@ CHORD_NAME = re.compile(rb'"[^"\n]*"')
 TOO_LONG = re.compile(rb"(?m)^(?![A-Za-z]:)[^%\n]*?[A-Ga-gxyzZ][,']*\d{4}")
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True)
+class Piece:
     """Where a piece is and what it belongs to; small enough to hand to a worker process."""
 
     style: str

@@ -1,7 +1,7 @@
 """Choose the pieces that become clips: the requested number per style, from as many works as possible, in a seeded order."""
 
 from collections import Counter
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from pipelines.symbolic import corpus, excerpt
 from pipelines.symbolic.score import Music
 
 
-class Chosen(NamedTuple):
+@dataclass(frozen=True)
+class Chosen:
     """The `part`-th of `n_parts` excerpts of a piece."""
 
     piece: corpus.Piece

@@ -1,4 +1,4 @@
-"""Which samples of a SoundFont each program plays: programs that share samples are not independent timbres.
+"""The samples of a SoundFont that each program plays: programs that share samples are not independent timbres.
 
 A preset (a program of a bank) refers to instruments, and an instrument to samples, through zones: lists of generators. The tables
 are those of the SoundFont 2.04 specification, chapter 7 (E-mu Systems 2006): `phdr` presets, `pbag` and `ibag` zones, `pgen` and

@@ -86,10 +86,10 @@ class Tagging(lightning.LightningModule):
         torch.manual_seed((self.settings["seed"] * 1_000_003 + step) * 1_009 + self.global_rank)
         if chunks.ndim == 2:
             chunks = augment.sound(chunks, self.settings["augment"])
-        heard = features(self.tagger, chunks)
-        if heard.ndim == 3:
-            heard = augment.frames(heard, self.settings["augment"])
-        logits, _ = self.tagger.classify(heard)
+        frames = features(self.tagger, chunks)
+        if frames.ndim == 3:
+            frames = augment.frames(frames, self.settings["augment"])
+        logits, _ = self.tagger.classify(frames)
         loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
         self.losses.append(loss.detach())
         return loss

@@ -132,7 +132,13 @@ def test_every_asset_is_materialized_by_the_ui_with_its_checks(defs):
 
 
 def test_assets_import_the_recipe_and_operations_alone_and_nothing_heavy():
-    allowed = ("pipelines.recipe", "pipelines.ops.", "pipelines.core.params", "pipelines.report.drawing.draw")
+    allowed = (
+        "pipelines.recipe",
+        "pipelines.ops.",
+        "pipelines.core.params",
+        "pipelines.core.paths",
+        "pipelines.report.drawing.draw",
+    )
     for path in (PROJECT / "assets").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_a_file_that_cannot_be_parsed_is_counted_and_another_work_takes_its_plac
     search = selection.Search("aird", ENTRY)
     first = search.wanted()
     assert len({piece.work for piece in first}) == 2
-    broken = selection.read_or_reason(first[0]._replace(number=99_999))
+    broken = selection.read_or_reason(replace(first[0], number=99_999))
     assert broken.startswith("music21 cannot read airdsAirs/book1.abc (ABCFileException: ")
     search.receive(first[0], broken)
     search.receive(first[1], selection.read_or_reason(first[1]))

@@ -1,5 +1,5 @@
 """The documented proxies before a team's pages, with other ports and a certificate of the test's. What they are asked is in
-test_strangers.py; the users `team` and `guests` have their names as passwords."""
+test_access.py; the users `team` and `guests` have their names as passwords."""
 
 import os
 import subprocess

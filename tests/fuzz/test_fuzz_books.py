@@ -19,6 +19,7 @@ from pipelines.ops.registry import history
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.remotes import local_cache
 from pipelines.ops.runs import record
+from pipelines.ops.settings import alerts as rules
 from pipelines.ops.status import gather, text
 
 pytestmark = pytest.mark.fault
@@ -152,7 +153,7 @@ def test_listing_of_a_folder(tmp_path):
 
 @pytest.mark.parametrize("environment", [{}, {settings.SMTP: "smtp://user@host:587", settings.PASSWORD: "x"}])
 def test_alerts(tmp_path, environment):
-    email = st.fixed_dictionaries({}, optional={key: VALUES for key in settings.EMAIL_KEYS})
+    email = st.fixed_dictionaries({}, optional={key: VALUES for key in rules.EMAIL})
     urls = st.sampled_from(["https://example.org/x", "https://[x", "https://h:abc", "https://h:99999", "https://h:0"])
     keys = {"webhook": VALUES | urls, "every_s": VALUES, "email": VALUES | email}
 

@@ -16,7 +16,7 @@ import soundfile
 import yaml
 
 from pipelines.audio.shards import build
-from pipelines.core import pcm, shards
+from pipelines.core import paths, pcm, shards
 from pipelines.core.files import sha256, write_json
 from pipelines.core.manifest import MANIFEST, NOTES, QUARANTINE
 from pipelines.core.tables import read_table, write_table
@@ -179,10 +179,19 @@ def _write_taggers(clips: pd.DataFrame) -> None:
     test = clips[clips["split"] == "test"]
     tags = sorted({tag for present in clips["tags"] for tag in present})
     truth = np.array([[tag in present for tag in tags] for present in test["tags"]], np.float32)
-    records = {}
+    found = {}
     for place, name in enumerate(("short", "sample")):
         scores = truth * 0.3 + np.random.default_rng(place).random(truth.shape)
-        records[name] = tagging.evaluate(truth, scores, tags, 50, 1)
+        record = tagging.evaluate(truth, scores, tags, 50, 1)
+        found[name] = {
+            key: {
+                "value": record[key],
+                "ci95": record[f"{key}_ci95"],
+                "n": record["n"],
+                "baseline": record["baseline"][key],
+            }
+            for key in ("roc_auc", "pr_auc")
+        }
         folder = Path("models/tagging") / name
         figures = {
             **{"epochs": 3, "best epoch": 2, "validation ROC-AUC": 0.71, "precision": "32-true", "parameters": 1234},
@@ -194,7 +203,13 @@ def _write_taggers(clips: pd.DataFrame) -> None:
         rows = [f"{epoch},{0.7 / epoch:.6f},{0.6 + 0.05 * epoch:.6f},{0.3 + 0.05 * epoch:.6f}" for epoch in (1, 2, 3)]
         header = "epoch,loss,validation_roc_auc,validation_pr_auc"
         (folder / "history.csv").write_text("\n".join([header, *rows]) + "\n")
-    write_json("reports/tagging.json", {"scores": records})
+        history = dict(
+            zip(header.split(","), zip(*(map(float, row.split(",")) for row in rows), strict=True), strict=True)
+        )
+        trained = {"config": {key: config[key] for key in ("figures", "reads", "tags", "width")}, "history": history}
+        write_json(f"data/scores/{name}/details.json", record | trained)
+        write_json(f"data/scores/{name}/about.json", {"task": "tagging"})
+    write_json("reports/scores.json", {"tagging": found})
 
 
 def write_lock() -> None:
@@ -226,7 +241,8 @@ def write_lock() -> None:
         add(
             f"train@{name}", [f"models/tagging/{name}"], ["data/features/scores/log_mel"], training=SETTINGS["training"]
         )
-    add("tagging", ["reports/tagging.json"], ["models/tagging"])
+        add(f"tagging@{name}", [f"data/scores/{name}"], [f"models/tagging/{name}"])
+    add("compare", ["reports/scores.json"], ["data/scores"])
     add("stale@gone", ["data/clusters/gone"], [])
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=True))
 
@@ -322,9 +338,7 @@ def make_pages() -> dict[str, Path]:
     for name in ("scores", "mine"):
         page.main(name)
     report.main()
-    return {"front": Path(report.PAGE).absolute()} | {
-        name: (page.PAGES / f"{name}.html").absolute() for name in ("scores", "mine")
-    }
+    return {"front": paths.page().absolute()} | {name: paths.page(name).absolute() for name in ("scores", "mine")}
 
 
 @pytest.fixture(scope="session")

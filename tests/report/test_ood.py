@@ -34,7 +34,7 @@ def write_ood(reason=""):
         "of": "scores",
         "left_out": "",
         "reason": reason,
-        "n": {"reference": 40, "held_out": 20, "outside": 15, "heard": 2},
+        "n": {"reference": 40, "held_out": 20, "outside": 15, "in_training": 2},
         "k": 3,
         "targets": {} if reason else {"style": {}},
         "skipped": ["label: 1 classes are not scored apart"],

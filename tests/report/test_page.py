@@ -63,22 +63,6 @@ def test_tables_of_clustering_equal_the_scores(seen):
                 assert [texts(row)[0] for row in rows[1:]] == confusions[target][name]["classes"]
 
 
-def test_tables_of_tagging_equal_the_scores(seen):
-    records = read_json("reports/tagging.json")["scores"]
-    for row in seen["scores"].table(table="tagging", dataset="scores")[1:]:
-        record = records[texts(row)[0]]
-        assert by_key(row) == {
-            "n": str(record["n"]), "n_tags": str(record["n_tags"]),
-            **{key: shown(record[key]) for key in ("roc_auc", "roc_auc_ci95", "pr_auc", "pr_auc_ci95")},
-        }  # fmt: skip
-    for row in seen["scores"].table(table="per-tag", dataset="scores")[1:]:
-        tag, support, *values = texts(row)
-        found = [records[name]["per_tag"][tag] for name in ("short", "sample")]
-        keys = ("roc_auc", "pr_auc")
-        assert values == [f"{shown(one[key])} {shown(one[f'{key}_ci95'])}" for one in found for key in keys]
-        assert support == str(records["short"]["per_tag"][tag]["support"])
-
-
 def test_script_data_equal_the_tables(seen):
     data = {name: json.loads(seen[name].scripts["data"])[0] for name in ("scores", "mine")}
     table = read_table("data/clusters/scores/assignments.parquet", state.ASSIGNMENTS)
@@ -124,7 +108,7 @@ def test_marks_stand_beside_sentences_and_not_inside(seen, page):
 
 def test_lineage_tables_lead_back_to_the_raw_files(seen):
     of = {name: [texts(row)[0] for row in found.table(table="lineage")[1:]] for name, found in seen.items()}
-    assert {"data/raw/scores", "models/tagging/short", "reports/tagging.json"} <= set(of["scores"])
+    assert {"data/raw/scores", "data/clusters/scores"} <= set(of["scores"])
     assert "data/raw/mine" not in of["scores"], "a page names what it was made from"
     assert {"data/raw/scores", "data/audio/mine", "data/clusters/mine"} <= set(of["front"])
     order = of["scores"]
@@ -218,12 +202,10 @@ def test_taggers_without_maps(project, render):
     [
         ("data/clusters/mine", "mine", "Not clustered yet"),
         ("data/clusters", "front", "Nothing has been clustered yet"),
-        ("reports/tagging.json", "scores", "Listen"),
-        ("models", "scores", "The taggers"),
+        ("models", "scores", "Listen"),
         ("models", "front", "What was run"),
         ("data/features", "scores", "Listen"),
         ("data/records", "front", "none was recorded"),
-        ("models/tagging/short/history.csv", "scores", "validation ROC-AUC"),
         ("dvc.lock", "front", "There is no dvc.lock"),
         ("dvc.lock", "mine", "There is no dvc.lock"),
     ],
@@ -248,7 +230,7 @@ def test_a_dataset_with_nothing_to_compare(project, render):
 
 def test_without_intervals_there_is_no_verdict(project, render):
     """Fewer than four works: the scores stand there, their intervals do not, and nothing is called better than anything."""
-    for path in ("data/clusters/scores/scores.json", "data/clusters/mine/scores.json", "reports/tagging.json"):
+    for path in ("data/clusters/scores/scores.json", "data/clusters/mine/scores.json"):
         write_json(path, withheld(read_json(path)))
     front, scores = (flowing(render(page).text) for page in ("front", "scores"))
     assert front.count("too few clips for a verdict") == 3 and scores.count("too few clips for a verdict") == 2

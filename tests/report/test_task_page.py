@@ -2,18 +2,15 @@
 
 import json
 import re
+import shutil
 import sys
 from types import ModuleType
 
 import pytest
 import yaml
 
-from pipelines.core.files import write_json
-from pipelines.report import front, sections, state, task_page
-from pipelines.report.context import Context
-from pipelines.report.lineage import Lineage
-from pipelines.report.sections import taggers
-from pipelines.report.templates import filler
+from pipelines.core.files import read_json, write_json
+from pipelines.report import front, metric_names, sections, state, task_page
 from pipelines.stages import task_page as stage
 from report.conftest import HOSTILE, read
 from report.test_page import flowing, shown, texts
@@ -60,11 +57,11 @@ def made(project):
 
 def test_tables_equal_the_scores(made):
     head, *rows = made.table(table="runs", task="notes")
-    assert texts(head) == ["run", "accuracy", "chance", "baseline", "error hz", "chance", "baseline"]
+    assert texts(head) == ["run", "Accuracy", "chance", "baseline", "Error hz", "chance", "baseline"]
     assert texts(rows[0]) == ["svm_pooled", "0.610[0.550, 0.670]", "0.125", "0.400", "-3.500–", "–", "–"]
     assert texts(rows[1])[4:] == ["–"] * 3 and texts(rows[2])[:2] == [HOSTILE, "0.130–"]
     rows = made.table(table="differences", task="notes")[1:]
-    assert texts(rows[0]) == ["svm_pooled − short_probe", "accuracy", "+0.190", "[+0.100, +0.280]", "192"]
+    assert texts(rows[0]) == ["svm_pooled − short_probe", "Accuracy", "+0.190", "[+0.100, +0.280]", "192"]
     assert "1 of 2 here" in flowing(made.text)
     assert "svm_pooled has the best accuracy of three runs, 0.610: better than the baseline (0.400)." in flowing(
         made.text
@@ -84,7 +81,8 @@ def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):
 
 def test_every_figure_has_a_mark(made):
     assert {mark["data-path"] for mark in made.marks} == {"reports/scores.json", "reports/differences.json"}
-    assert all("mark" in block for block in made.blocks[:-1] if {"figure", "table"} & set(block))
+    bare = [block for block in made.blocks if {"figure", "table"} & set(block) and "mark" not in block]
+    assert bare == [["summary", "table"]]  # the lineage table itself
 
 
 @pytest.mark.parametrize(
@@ -173,10 +171,54 @@ def test_sections_keep_their_order_and_leave_out_what_is_empty():
     assert all(module.TEMPLATE.exists() and module.TITLE for module in found)
 
 
-def test_the_taggers_section_can_stand_on_the_page_of_a_family(project):
-    found = state.read(())
-    context = Context(found, Lineage(found.stages), filler(lambda value: value), task=task_page.read("tagging"))
-    seen = read(str(taggers.render(context)))
-    records = found.tagging["scores"]
-    row = texts(seen.table(table="tagging", dataset="scores")[1])
-    assert row[3:5] == [shown(records["short"]["roc_auc"]), shown(records["short"]["roc_auc_ci95"])]
+@pytest.fixture
+def tagging_page(project):
+    stage.main("tagging")
+    return read((project / "reports/pages/task_tagging.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_of_taggers_shows_each_score_once(tagging_page):
+    scores = read_json("reports/scores.json")["tagging"]
+    head, *rows = tagging_page.table(table="runs", task="tagging")
+    assert texts(head) == ["run", "ROC-AUC", "chance", "baseline", "PR-AUC", "chance", "baseline"]
+    for row in rows:
+        record = scores[texts(row)[0]]["roc_auc"]
+        assert texts(row)[1] == shown(record["value"]) + shown(record["ci95"])
+    details = {name: read_json(f"data/scores/{name}/details.json")["per_tag"] for name in scores}
+    rows = tagging_page.table(table="per-tag")[1:]
+    assert {texts(row)[0] for row in rows} == set(details["short"])
+    for row in rows:
+        tag, support, *values = texts(row)
+        found = [details[name][tag] for name in ("short", "sample")]
+        keys = ("roc_auc", "pr_auc")
+        assert values == [f"{shown(one[key])} {shown(one[f'{key}_ci95'])}" for one in found for key in keys]
+        assert support == str(details["short"][tag]["support"])
+    # of the charts and tables of all tags, one has the macro scores as a table, and one as a chart
+    assert tagging_page.text.count(shown(scores["short"]["roc_auc"]["value"])) == 3, "chart, table and verdict"
+    assert texts(tagging_page.table(table="trained")[1]) == [
+        "short",
+        "log_mel",
+        "1,234",
+        "0.25",
+        "3",
+        "2",
+        "0.710",
+        "32-true",
+    ]
+    assert {"data/scores/short", "reports/scores.json"} <= {mark["data-path"] for mark in tagging_page.marks}
+
+
+@pytest.mark.parametrize("gone", ["models", "data/records", "dvc.lock"])
+def test_a_page_of_taggers_without_it(project, gone):
+    place = project / gone
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    seen = read(task_page.render(state.read(()), "tagging")[0])
+    assert "ROC-AUC of each tag" in seen.text and "undefined" not in seen.text.lower()
+
+
+def test_metrics_have_the_names_of_the_literature():
+    titles = {"macro_f1": "Macro F1", "roc_auc": "ROC-AUC", "top_3_accuracy": "Top-3 accuracy", "map": "mAP"}
+    assert {key: metric_names.title(key) for key in titles} == titles
+    assert (
+        metric_names.title("balanced_accuracy") == "Balanced accuracy" and metric_names.name("macro_f1") == "macro F1"
+    )

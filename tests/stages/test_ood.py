@@ -1,4 +1,4 @@
-"""Music from elsewhere: what is planted far stands out, what is drawn alike does not, and what is left out nobody heard."""
+"""Music from elsewhere: what is planted far stands out, what is drawn alike does not, and what is left out is in no training."""
 
 import shutil
 from pathlib import Path
@@ -74,7 +74,7 @@ def made(in_tmp):
     """`scores`: 360 clips of four styles; "short" holds each and has march far off, "sample" holds nothing.
 
     `mine`: 40 clips labelled far (far off in all embeddings) and 40 labelled reel, drawn as the reels of `scores` are. Its last
-    clip is the very file of a training clip; the last march is of a work that training heard.
+    clip is the very file of a training clip; the last march is of a work in the training data.
     """
     copy_params(in_tmp)
     edit(tiny)
@@ -99,9 +99,9 @@ def made(in_tmp):
     vectors["short"][~far] += means[2]
     for key in vectors:
         vectors[key][far, 8] += 25
-    strange = rng.standard_normal((M, 30))
-    strange[far, 0] += 40
-    strange[1] = pooled[1]  # sounds, to a baseline, like the first polka
+    other = rng.standard_normal((M, 30))
+    other[far, 0] += 40
+    other[1] = pooled[1]  # sounds, to a baseline, like the first polka
     clips = pd.DataFrame(
         {
             "clip_id": [f"mine{i:03d}" for i in range(M - 1)] + ["clip001"],
@@ -110,7 +110,7 @@ def made(in_tmp):
             "target_label": np.where(far, "far", "reel"),
         }
     )
-    write("mine", clips, vectors, strange)
+    write("mine", clips, vectors, other)
     space.main()
     return scores
 
@@ -118,7 +118,7 @@ def made(in_tmp):
 def test_a_left_out_class_that_lies_far_stands_out_and_one_that_does_not_does_not(made):
     ood.main("scores")
     found = read_json("data/ood/scores/scores.json")
-    assert found["n"] == {"reference": 90, "held_out": 90, "outside": 89, "heard": 1} and found["reason"] == ""
+    assert found["n"] == {"reference": 90, "held_out": 90, "outside": 89, "in_training": 1} and found["reason"] == ""
     assert found["left_out"] == "style march" and set(found["targets"]) == {"style"}
     for part in ("all", "style: march"):
         short, sample = (found["targets"]["style"][name][part] for name in ("short", "sample"))
@@ -134,7 +134,7 @@ def test_a_left_out_class_that_lies_far_stands_out_and_one_that_does_not_does_no
         assert list(sample["nearest"]["classes"]) == list(CLASSES[1:]) and sum(shares) == pytest.approx(1)
     record = read_json("data/records/ood/scores.json")
     assert all(check["passed"] for check in record["checks"].values()) and len(record["plots"]) == 1
-    assert record["figures"]["not placed, heard in training"] == 1
+    assert record["figures"]["left out, in the training data"] == 1
     told = found["targets"]["style"]["short"]["all"]["detection"]["knn"]["auroc"]
     assert record["figures"]["AUROC against held-out clips (k-NN), short"] == pytest.approx(told, abs=1e-4)
 
@@ -142,7 +142,7 @@ def test_a_left_out_class_that_lies_far_stands_out_and_one_that_does_not_does_no
 def test_another_dataset_by_its_own_labels(made):
     ood.main("mine")
     found = read_json("data/ood/mine/scores.json")
-    assert found["n"] == {"reference": 90, "held_out": 90, "outside": 79, "heard": 1} and not found["left_out"]
+    assert found["n"] == {"reference": 90, "held_out": 90, "outside": 79, "in_training": 1} and not found["left_out"]
     records = found["targets"]["style"]
     assert set(records) == {"short", "sample", "pooled_pca", "random_projection"}
     assert set(records["short"]) == {"all", "label: far", "label: reel"}
@@ -155,7 +155,7 @@ def test_another_dataset_by_its_own_labels(made):
     assert not alike["own_cluster"]["own"]
     far = alike["detection"]["classes"]
     assert far["reel"]["outside"] < far["polka"]["outside"] and far["reel"]["outside"] < far["reel"]["held_out"]
-    rows = read_table("data/ood/mine/clips.parquet", ood.STRANGERS)
+    rows = read_table("data/ood/mine/clips.parquet", ood.OUTSIDE)
     assert len(rows) == 79 * 4 and "clip001" not in set(rows["clip_id"])
     short = rows[(rows["embedding"] == "short") & (rows["clip_id"] > "mine039")]
     assert set(short["nearest"]) == {"reel"}
@@ -171,7 +171,7 @@ def test_everything_is_fitted_on_the_training_dataset_alone(made, maps):
     ood.main("mine")
     tables = [read_table(f"data/ood/{name}/places.parquet", ood.PLACES) for name in ("scores", "mine")]
     mine, scores = ([table[table["side"] != "outside"].reset_index(drop=True)] for table in reversed(tables))
-    pd.testing.assert_frame_equal(mine[0], scores[0])  # other strangers moved no clip
+    pd.testing.assert_frame_equal(mine[0], scores[0])  # other outside clips move no clip
     assert set(mine[0]["method"]) == set(maps) and set(mine[0]["clip_id"]) == set(
         made["clip_id"][(made["split"] != "validation") & (made["target_style"] != "march")]
     )
@@ -184,7 +184,7 @@ def test_everything_is_fitted_on_the_training_dataset_alone(made, maps):
 
 
 @pytest.mark.system
-def test_only_what_taggers_heard_is_fitted_on(made):
+def test_only_training_clips_are_fitted_on(made):
     """The left-out clips changed beyond measure: whatever is placed around them stays where it was."""
     ood.main("scores")
     before = read_table("data/ood/scores/places.parquet", ood.PLACES)
@@ -207,9 +207,9 @@ def test_works_of_one_module_are_known_by_their_names(made):
     edit(lambda document: document["datasets"]["mine"].update({"module": "scores"}))
     ood.main("mine")
     found = read_json("data/ood/mine/scores.json")["n"]
-    heard_in = made[(made["split"] != "test") & (made["target_style"] != "march")]["group"]
-    assert found["heard"] == sum(f"work {i}" in set(heard_in) for i in range(M)) > 30
-    assert found["outside"] == M - found["heard"]
+    trained_groups = made[(made["split"] != "test") & (made["target_style"] != "march")]["group"]
+    assert found["in_training"] == sum(f"work {i}" in set(trained_groups) for i in range(M)) > 30
+    assert found["outside"] == M - found["in_training"]
 
 
 def test_nothing_left_out_is_nothing_to_place(made):
@@ -277,5 +277,5 @@ def test_no_tagger_hears_what_is_left_out(in_tmp):
     write_table(clips[["clip_id", "group"]], "data/copies/scores.parquet", COPIES)
     score.main("sample")
     compare.main()
-    assert read_json("reports/tagging.json")["scores"]["sample"]["n"] == 6
+    assert read_json("reports/scores.json")["tagging"]["sample"]["roc_auc"]["n"] == 6
     assert training_clips.left_out(clips, {"style": ["march"]}).sum() == 6

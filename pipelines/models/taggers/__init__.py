@@ -131,8 +131,8 @@ def load(folder: str | os.PathLike) -> tuple[nn.Module, dict]:
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     except (safetensors.SafetensorError, RuntimeError) as error:
-        told = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"{folder}/model.safetensors is damaged, or not the weights of its config: {told:.200}"
+            f"{folder}/model.safetensors is damaged, or not the weights of its config: {reason:.200}"
         ) from error
     return model.eval(), config

@@ -57,11 +57,11 @@ class Musicnn(Tagger):
         self.layers = nn.ModuleList(
             [*(Tall(tall, int(share * N_MELS)) for share in (0.7, 0.4)), *(Long(long, k) for k in (129, 65, 33))]
         )
-        heard = 2 * tall + 3 * long
-        self.layer1 = Conv1d(heard, n, 7)
+        n_front = 2 * tall + 3 * long
+        self.layer1 = Conv1d(n_front, n, 7)
         self.layer2 = Conv1d(n, n, 7)
         self.layer3 = Conv1d(n, n, 7)
-        self.dense1 = nn.Linear(2 * (heard + 3 * n), dense)
+        self.dense1 = nn.Linear(2 * (n_front + 3 * n), dense)
         self.bn = nn.BatchNorm1d(dense)
         self.dropout = nn.Dropout(0.5)
         self.dense2 = nn.Linear(dense, n_tags)
@@ -71,11 +71,11 @@ class Musicnn(Tagger):
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
         x = self.spec_bn(as_image(features))
-        heard = torch.cat([layer(x) for layer in self.layers], dim=1)
-        first = self.layer1(heard)
+        front = torch.cat([layer(x) for layer in self.layers], dim=1)
+        first = self.layer1(front)
         second = self.layer2(first) + first
         third = self.layer3(second) + second
-        x = torch.cat([heard, first, second, third], dim=1)
+        x = torch.cat([front, first, second, third], dim=1)
         embedding = self.dense1(torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1))
         return self.dense2(self.dropout(torch.relu(self.bn(embedding)))), embedding
 

@@ -80,7 +80,7 @@ def _unwrapped(content: bytes) -> bytes:
 def _time(division: int) -> tuple[int | None, float | None]:
     """(ticks a quarter, ticks a second), one of which is None."""
     if division == 0:
-        raise Unreadable("the header says 0 ticks a quarter: no time can be told")
+        raise Unreadable("the header says 0 ticks a quarter: it defines no time")
     if division < 0x8000:
         return division, None
     rate, ticks = FRAME_RATES.get(256 - (division >> 8)), division & 0xFF

@@ -1,10 +1,11 @@
-"""Statistics of a piece's notes, percussion (channel 9) left out: what a classifier of pieces reads.
+"""Statistics of a piece's notes without percussion (channel 9): the input of a classifier of pieces.
 
 Shares of the twelve pitch classes, weighted by duration in quarters (12 values from C); mean, standard deviation, lowest and
 highest pitch (MIDI number); mean duration and its deviation (quarters); notes a quarter; mean velocity; mean size of the step
-from a note to the next onset's highest note (semitones), and the share of steps of at most two semitones. Of no notes, all 0.
+from a note to the next onset's highest note (semitones), and the share of steps of at most two semitones. Without notes, all
+are 0.
 
-It loses the order of the notes, but for the last two.
+Only the last two depend on the order of the notes.
 """
 
 import numpy as np

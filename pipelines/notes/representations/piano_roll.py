@@ -4,7 +4,7 @@
 end of a note are rounded to the nearest step, and a note sounds in one step at least.
 
 It loses what lies between the steps, and where notes meet: notes of one pitch that touch are one, of those that sound together
-the loudest is kept, tracks and programs are not told apart. Percussion (channel 9) has no pitch and is left out; `drums: true`
+the loudest is kept, tracks and programs are not distinguished. Percussion (channel 9) has no pitch and is left out; `drums: true`
 keeps it, at the numbers of the drums.
 """
 

@@ -13,7 +13,8 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 
 from pipelines.ops.alerts.message import Alert
-from pipelines.ops.alerts.settings import LOOPBACK, Server, Settings
+from pipelines.ops.alerts.settings import Server, Settings
+from pipelines.ops.settings.alerts import LOOPBACK
 
 DEADLINE = 20.0  # seconds for one transport, with all its tries
 TIMEOUT = 5.0  # seconds that a server may be silent

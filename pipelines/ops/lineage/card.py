@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from pipelines.core import training_clips
+from pipelines.core import paths, training_clips
 from pipelines.ops.lineage import clips, text
 from pipelines.ops.lineage.revision import LineageError, Revision, listing
 from pipelines.report import cards
 
-SCORES = ("reports/tagging.json", "reports/clustering.json")
-RUN_SCORES, RUNS = ("reports/scores.json",), "models/runs/"
+RUN_SCORES, RUNS = (str(paths.report("scores")),), f"{paths.fitted()}/"
+SCORES = (*RUN_SCORES, str(paths.report("clustering")))
 USE = """To tag and to embed music like what it was trained on, for study, teaching and search in a collection, where a person
 looks at what comes out. Not to decide about people, their rights or their pay; and on other music only beside the figures of
 `reports/ood.json` and `reports/robustness.json`, which say how far it can be trusted there."""
@@ -26,7 +26,7 @@ def render(revision: Revision, found: dict) -> str:
     """The card of the model in a trace (`trace.trace`). Raises `LineageError` if its target is no model."""
     path = found["target"]["path"]
     stages = [name for name in found["roots"] if any(out["path"] == path for out in found["stages"][name]["outputs"])]
-    if not path.startswith("models/") or len(stages) != 1:
+    if not path.startswith(paths.MODELS) or len(stages) != 1:
         raise LineageError(f"{found['target']['asked']} is not a model; --card needs one, for instance short.")
     stage, name = found["stages"][stages[0]], PurePosixPath(path).name
     parts = [
@@ -46,7 +46,7 @@ def _training(revision: Revision, path: str, name: str) -> str:
     try:
         if path.startswith(RUNS):
             about, scores = (
-                json.loads(revision.data(f"data/scores/{name}/{part}.json")) for part in ("about", "scores")
+                json.loads(revision.data(str(paths.scores(name) / f"{part}.json"))) for part in ("about", "scores")
             )
             return cards.of_run(name, about, scores).strip()
         config = json.loads(revision.data(f"{path}/config.json") or b"null")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.core import cache, shards
+from pipelines.core import cache, paths, shards
 from pipelines.ops.lineage import runs
 from pipelines.ops.lineage.revision import LOCK, LineageError, Revision, object_path, remotes
 
@@ -86,8 +86,8 @@ def _file(revision: Revision, dataset: str, row: dict) -> dict:
             f"(`conservatory remove {dataset}`)"
         )
         return _place(what, [path, *_objects([inside])], how)
-    if path.startswith("data/raw/"):
-        raw = f"data/raw/{dataset}"
+    if path.startswith(paths.RAW):
+        raw = str(paths.raw(dataset))
         how = f"the listing of {raw} is not available: run `dvc pull {raw}` and ask again for the place"
         return _place(what, [path], how)
     return _place("the file itself", [path], "it is your file; delete it yourself")
@@ -142,9 +142,9 @@ def _pages(revision: Revision, dataset: str) -> list[str]:
     return [
         out
         for out, stage in graph.maker.items()
-        if out.startswith("reports/")
+        if out.startswith(paths.REPORTS)
         and out.endswith(".html")
-        and any(f"data/audio/{dataset}" in graph.outputs(dep["path"]) for dep in graph.inputs(stage))
+        and any(str(paths.audio(dataset)) in graph.outputs(dep["path"]) for dep in graph.inputs(stage))
     ]
 
 
@@ -165,7 +165,7 @@ def _unlisted(revision: Revision, dataset: str) -> list[str]:
 
 
 def _outputs(revision: Revision, dataset: str) -> list[str]:
-    near = (f"data/audio/{dataset}", f"data/features/{dataset}/")
+    near = (str(paths.audio(dataset)), f"{paths.FEATURES}{dataset}/")
     return [out for out in revision.graph.maker if out == near[0] or out.startswith(near[1])]
 
 

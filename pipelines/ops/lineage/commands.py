@@ -119,7 +119,7 @@ def impact(
 @answered
 def diff(
     before: Annotated[str, typer.Argument(help="A commit, branch, tag or experiment.")],
-    after: Annotated[str, typer.Argument(help="Another; by default the working tree.")] = "",
+    after: Annotated[str, typer.Argument(help="The second revision; by default the working tree.")] = "",
     json_file: Annotated[Path | None, JSON] = None,
 ) -> None:
     """Explain the difference between two results: data, parameters, code, environment, and the figures that changed.

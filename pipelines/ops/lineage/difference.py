@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.ops.lineage import clips, figures, runs, targets
 from pipelines.ops.lineage.revision import ENVIRONMENT, Revision, git
 
@@ -83,7 +84,7 @@ def _stage(old: dict | None, new: dict | None) -> dict:
     outs = _dicts(*({out["path"]: out["md5"] for out in entry["outs"]} for entry in (old, new)))
     causes = {kind: value for kind, value in causes.items() if value}
     # a record has the hashes of the code: it differs whenever the code does, and is no input of a figure
-    outputs = [path for path in outs if not path.startswith("data/records/")]
+    outputs = [path for path in outs if not path.startswith(paths.RECORDS)]
     return {"state": "run again" if causes or outs else "the same", "causes": causes, "outputs": outputs}
 
 
@@ -163,7 +164,7 @@ def _rows(table: pd.DataFrame | None) -> dict[str, dict]:
 def _figures(before: Revision, after: Revision, because: dict[str, list[str]]) -> dict[str, dict]:
     found = {}
     for path in {**before.graph.maker, **after.graph.maker}:
-        if not (path.startswith("reports/") and path.endswith(".json")):
+        if not (path.startswith(paths.REPORTS) and path.endswith(".json")):
             continue
         hashes = [revision.hash(path) if path in revision.graph.maker else None for revision in (before, after)]
         if hashes[0] == hashes[1]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.core import paths
 from pipelines.ops.lineage.revision import LineageError, Revision
 
 
@@ -57,7 +58,7 @@ def origin(revision: Revision, stage: str, keys: list[str], value: Any) -> tuple
 def _json_inputs(revision: Revision, stage: str) -> Iterator[str]:
     for dep in revision.graph.inputs(stage):
         for out in revision.graph.outputs(dep["path"]):
-            yield from (path for path in revision.files(out) if path.endswith(".json") and "data/records/" not in path)
+            yield from (path for path in revision.files(out) if path.endswith(".json") and paths.RECORDS not in path)
 
 
 def numbers(value: Any, prefix: str = "") -> Iterator[tuple[str, float]]:

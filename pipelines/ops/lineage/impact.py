@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.core import paths
 from pipelines.ops.lineage import clip_bytes, clips, figures, targets, trained_on, withdraw
 from pipelines.ops.lineage.revision import LineageError, Revision
 
 KINDS = {  # folder -> kind of its files, for grouping
-    "data/features/": "features",
-    "models/": "models",
+    paths.FEATURES: "features",
+    paths.MODELS: "models",
     "data/embeddings/": "embeddings",
     "data/predictions/": "predictions",
-    "reports/": "figures",
-    "data/records/": "records",
+    paths.REPORTS: "figures",
+    paths.RECORDS: "records",
 }
 EVERY = ("dvc.yaml", "constraints.txt")  # every stage depends on them
 ROLES = {
@@ -56,7 +57,7 @@ def impact(revision: Revision, asked: str) -> dict[str, Any]:
     for row in made.get("figures", []):
         content = revision.data(row["path"]) if row["path"].endswith(".json") else None
         row["numbers"] = sum(1 for _ in figures.numbers(json.loads(content))) if content else None
-    gone = withdraw.former(revision, target["path"]) if not rows and target["path"].startswith("data/raw/") else []
+    gone = withdraw.former(revision, target["path"]) if not rows and target["path"].startswith(paths.RAW) else []
     return {
         "target": target,
         "clips": [{"dataset": dataset, **{key: row[key] for key in clips.COLUMNS}} for dataset, row in rows],
@@ -74,9 +75,7 @@ def _registered(target: dict) -> list[dict]:
     if target["kind"] == "clip":
         return trained_on.find(target["clip"]["sha256"])
     return (
-        [row for row in trained_on.find(target["path"]) if row["clip"]]
-        if target["path"].startswith("data/raw/")
-        else []
+        [row for row in trained_on.find(target["path"]) if row["clip"]] if target["path"].startswith(paths.RAW) else []
     )
 
 
@@ -148,7 +147,7 @@ def _models(revision: Revision, paths: list[str], rows: list[tuple[str, dict]]) 
 def _training(entry: dict) -> dict | None:
     """`training` of params.yaml as a training stage read it; None for any other stage."""
     values = [value for file in entry.get("params", {}).values() for key, value in file.items() if key == "training"]
-    makes = any(out["path"].startswith("models/") for out in entry["outs"])
+    makes = any(out["path"].startswith(paths.MODELS) for out in entry["outs"])
     return values[0] if values and makes else None
 
 
@@ -156,7 +155,7 @@ def _role(revision: Revision, training: dict, dataset: str, row: dict) -> str | 
     """The role of a clip in a training, a key of `ROLES`; None if it is of another dataset."""
     if training["dataset"] != dataset:
         return None
-    index = revision.data(f"data/audio/{dataset}/index.parquet")
+    index = revision.data(str(paths.audio(dataset) / "index.parquet"))
     return clips.role(clips.read(revision, dataset), index, training.get("leave_out"), row["clip_id"])
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path, PurePosixPath
 
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.ops.lineage import clips, figures
 from pipelines.ops.lineage.revision import LineageError, Revision, blobs, git, tracked
 from pipelines.ops.settings.kinds import nearest
@@ -37,7 +38,7 @@ def find(revision: Revision, asked: str) -> dict:
         if any(path.startswith(out + "/") for out in graph.outputs(path)) and revision.hash(path) is None:
             raise LineageError(f"No stage made {path} at {revision}. {HOW}")
         return {"asked": asked, "kind": "output", "path": path}
-    models = [out for out in graph.maker if out.startswith("models/") and PurePosixPath(out).name == asked]
+    models = [out for out in graph.maker if out.startswith(paths.MODELS) and PurePosixPath(out).name == asked]
     if models:
         return {"asked": asked, "kind": "output", "path": min(models, key=lambda out: "/onnx/" in out)}
     rows = clips.find(revision, path) or (path != asked and clips.find(revision, asked)) or []
@@ -58,7 +59,7 @@ def find(revision: Revision, asked: str) -> dict:
 def _names(revision: Revision, path: str) -> list[str]:
     """Known names to suggest for an unknown one: stages, outputs, models, and clips by title, and by path with as many parts."""
     names = [*revision.graph.stages, *revision.graph.maker]
-    names += [PurePosixPath(out).name for out in revision.graph.maker if out.startswith("models/")]
+    names += [PurePosixPath(out).name for out in revision.graph.maker if out.startswith(paths.MODELS)]
     n_parts = len(PurePosixPath(path).parts)
     for dataset in clips.manifests(revision):
         if (table := clips.read(revision, dataset)) is not None:
@@ -90,7 +91,7 @@ def relative(path: str) -> str:
 
 def _main_output(entry: dict) -> str:
     outs = [out["path"] for out in entry["outs"]]
-    return next((out for out in outs if not out.startswith("data/records/")), outs[0])
+    return next((out for out in outs if not out.startswith(paths.RECORDS)), outs[0])
 
 
 def _figure(revision: Revision, asked: str, path: str, key: str) -> dict:

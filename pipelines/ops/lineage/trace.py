@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.ops.lineage import clips, figures, runs, targets
 from pipelines.ops.lineage.revision import LOCK, Revision, git
 from pipelines.ops.runs import made_by
 
 CHANGED = ("pipelines", "params.yaml", "dvc.yaml", "dvc.lock", "constraints.txt", "reports")
-RAW, NOTES = "data/raw/", "data/notes/"
+NOTES = "data/notes/"
 
 
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
@@ -108,7 +109,9 @@ def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]
     """(stages that made the target, stage -> the one input of it to follow)."""
     graph = revision.graph
     if target["kind"] == "clip":
-        return [graph.maker[out] for folder in (RAW, NOTES) for out in graph.outputs(folder + target["dataset"])], {}
+        return [
+            graph.maker[out] for folder in (paths.RAW, NOTES) for out in graph.outputs(folder + target["dataset"])
+        ], {}
     if target["kind"] in ("code", "parameter"):
         return [], {}
     roots = list(dict.fromkeys(graph.maker[out] for out in graph.outputs(target["path"])))
@@ -158,7 +161,7 @@ def _stage(
 def _figures(revision: Revision, entry: dict) -> dict[str, int | float | str]:
     """The numbers and words among the figures of a stage's record, if that is available."""
     for out in entry["outs"]:
-        if out["path"].startswith("data/records/") and (text := revision.data(out["path"])):
+        if out["path"].startswith(paths.RECORDS) and (text := revision.data(out["path"])):
             found = json.loads(text).get("figures", {}).items()
             return {key: value for key, value in found if isinstance(value, int | float | str)}
     return {}
@@ -189,7 +192,7 @@ def _hash(revision: Revision, target: dict) -> str | None:
 def _datasets(stages: dict[str, dict]) -> list[str]:
     """The datasets whose raw music, and the corpora whose notes the trace leads to."""
     outs = [out["path"] for stage in stages.values() for out in stage["outputs"]]
-    return [path[len(folder) :] for folder in (RAW, NOTES) for path in outs if path.startswith(folder)]
+    return [path[len(folder) :] for folder in (paths.RAW, NOTES) for path in outs if path.startswith(folder)]
 
 
 def _source(revision: Revision, dataset: str) -> dict:

@@ -1,4 +1,4 @@
-"""The role of a clip in registered models of any stage: were they trained on a clip that has been withdrawn since?
+"""Find the registered models, of any stage, that were trained on a clip that has been withdrawn since.
 
 The registry's files are JSON in git; they name a version's inputs by hash, which are read from DVC's cache. The version's commit
 is not needed."""
@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.core import paths
 from pipelines.ops import registrations
 from pipelines.ops.lineage import clips
 from pipelines.ops.lineage.revision import listing, object_path
@@ -68,7 +69,7 @@ def lines(found: list[dict], words: dict[str, str]) -> Iterator[str]:
 
 
 def _role(version: dict, table: pd.DataFrame, clip_id: str) -> str:
-    index = _bytes(listing(version["hashes"].get(f"data/audio/{version['dataset']}", "")).get("index.parquet"))
+    index = _bytes(listing(version["hashes"].get(str(paths.audio(version["dataset"])), "")).get("index.parquet"))
     return clips.role(table, index, version["leave_out"], clip_id)
 
 

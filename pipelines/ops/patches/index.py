@@ -1,4 +1,4 @@
-"""The outputs that dvc.lock and the .dvc files of the working tree name.
+"""List the outputs in dvc.lock and in the .dvc files of the working tree.
 
 Uses: `repo.index.outs` and of each `use_cache`, `hash_info`, `is_in_repo`, `fs_path`.
 

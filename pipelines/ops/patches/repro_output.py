@@ -1,4 +1,4 @@
-"""What the lines that `dvc repro` prints mean.
+"""Parse the lines that `dvc repro` prints.
 
 Uses: the wording of DVC's messages on standard output and standard error.
 

@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 Name = Annotated[str, typer.Argument(help="A tagger or a run of params.yaml, for instance short.")]
 Version = Annotated[int, typer.Argument(help="A version's number, as `models list` shows it.", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option(help="The reason, in a sentence; it is recorded.")]
 HERE = Path()
 
@@ -100,7 +100,7 @@ def promote(
     name: Name,
     version: Version,
     gated: Annotated[
-        bool, typer.Option("--gate/--no-gate", help="Decide by the gate, or yourself with a --reason.")
+        bool, typer.Option("--gate/--no-gate", help="--no-gate promotes without the test, and needs a --reason.")
     ] = True,
     reason: Annotated[str | None, typer.Option(help="The reason, in a sentence; it is recorded.")] = None,
 ) -> None:
@@ -114,7 +114,7 @@ def promote(
         event = promotion.promote(HERE, name, version, options(), reason, gated)
         tell(name, event)
         if event["event"] == "promoted":
-            _heard(name, version)
+            _warn_of_withdrawn(name, version)
         saving.save(HERE, f"Registry: {name} {version} {event['event']}")
     raise typer.Exit(0 if event["event"] == "promoted" else 1)
 
@@ -131,7 +131,7 @@ def export(
         record = versions.load(HERE, name, wanted or 0)
         versions.export(HERE, record, to)
         print(f"{to}: version {wanted} of {name}")
-        _heard(name, record["version"])
+        _warn_of_withdrawn(name, record["version"])
 
 
 @app.command()
@@ -146,7 +146,7 @@ def rollback(
     with _said(), history.alone(HERE):
         event = promotion.rollback(HERE, name, reason, to)
         print(f"{name}: version {event['version']} is champion again, version {event['replaces']} retired")
-        _heard(name, event["version"])
+        _warn_of_withdrawn(name, event["version"])
         saving.save(HERE, f"Registry: {name} rolled back to {event['version']}")
 
 
@@ -206,7 +206,7 @@ def show(comparison: dict) -> None:
     )
 
 
-def _heard(name: str, version: int) -> None:
+def _warn_of_withdrawn(name: str, version: int) -> None:
     """Warn if a version that is to be used was trained on a clip that was withdrawn since."""
     if withdrawn := load_params().get("withdrawn"):
         from pipelines.ops.lineage import trained_on

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.core import embeddings, shards, training_clips
+from pipelines.core import embeddings, paths, shards, training_clips
 from pipelines.core.chunks import tag_matrix
 from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import read_table
@@ -110,8 +110,8 @@ def _columns(test: pd.DataFrame) -> list[list]:
 def _clips(project: Path, record: dict) -> dict[str, pd.DataFrame]:
     """A version's test, training and validation clips in its own data, without the left-out ones."""
     dataset = record["dataset"]
-    manifest = _table(project, record, f"data/manifests/{dataset}.parquet", MANIFEST)
-    index = _table(project, record, f"data/audio/{dataset}/index.parquet", shards.INDEX, ["clip_id"])
+    manifest = _table(project, record, str(paths.manifest(dataset)), MANIFEST)
+    index = _table(project, record, str(paths.audio(dataset) / "index.parquet"), shards.INDEX, ["clip_id"])
     usable = manifest[manifest["clip_id"].isin(index["clip_id"])]
     known = usable[~training_clips.left_out(usable, record["leave_out"])]
     return {split: known[known["split"] == split].reset_index(drop=True) for split in ("test", "train", "validation")}
@@ -276,7 +276,7 @@ def _drift(
 
 def _pooled(project: Path, record: dict, clip_ids: list[str]) -> pd.DataFrame:
     """A version's pooled features of its training clips. `RegistryError` if some clips have none."""
-    folder, number = f"data/features/{record['dataset']}/pooled", record["version"]
+    folder, number = str(paths.features(record["dataset"], "pooled")), record["version"]
     if folder not in record["hashes"]:
         raise RegistryError(f"version {number} was made without the feature `pooled` (params.yaml, features)")
     table = pd.read_parquet(objects.file(project, record["hashes"], f"{folder}/pooled.parquet"))

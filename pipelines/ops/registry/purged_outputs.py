@@ -1,4 +1,4 @@
-"""Restore what is left of outputs from which a file was purged because it contains a withdrawn clip.
+"""Restore the remaining files of an output of which a file was purged because it contains a withdrawn clip.
 
 DVC checks out a folder completely or not at all.
 """

@@ -35,8 +35,8 @@ def push(
 ) -> None:
     """Upload the files that this tree and every registered model need to the remote; each file is hashed first.
 
-    A damaged file is not pushed; an incomplete file in the remote is pushed again; a file that is missing here and there is an
-    error. Exit status 0 means that all files are there. After an error, run the same command again.
+    A damaged file is not pushed; an incomplete file in the remote is pushed again; a file that is missing both here and in the
+    remote is an error. Exit status 0 means that all files are in the remote. After an error, run the same command again.
     """
     _carry(lambda repo: transfer.push(repo, _wanted(repo, not tree_only), remote, verify, *_purged(HERE, repo)))
 
@@ -49,8 +49,8 @@ def pull(
     """Download the files that this tree needs from the remote and check them out; each file is hashed on arrival.
 
     A damaged file in DVC's cache is moved aside and fetched again; a damaged file in the remote is refused and named. Files that
-    were purged because they contain a withdrawn clip are not fetched, and named if this tree needs them. Files that you changed
-    are kept. Exit status 0 means that all files are here. After an error, run the same command again."""
+    were purged because they contain a withdrawn clip are not downloaded; the command lists those that this tree needs. Files that
+    you changed are kept. Exit status 0 means that all files are here. After an error, run the same command again."""
     failed, came, torn = None, [], {}
 
     def work(repo) -> None:

@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 from pipelines import recipe
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.ops import run
 from pipelines.ops.alerts import settings as alerts
 from pipelines.ops.alerts.send import alert, refusal
@@ -158,7 +158,7 @@ def _wanted(path: Path, plan: dict) -> list[str]:
 
     dataset = (_settings(path)[0].get("training") or {}).get("dataset")
     try:
-        maker = recipe.Graph(recipe.locked_stages(path)).maker.get(f"data/features/{dataset}/pooled")
+        maker = recipe.Graph(recipe.locked_stages(path)).maker.get(str(paths.features(dataset, "pooled")))
         # dvc.lock may name a stage that was removed from the recipe
         known = plan["stages"] and maker in resolver.stages(path)
     except (yaml.YAMLError, DvcException):

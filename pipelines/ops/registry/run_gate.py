@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipelines.core import paths
 from pipelines.metrics.intervals import equal_passes
 from pipelines.metrics.scores import difference
 from pipelines.ops.registry import objects
@@ -71,10 +72,12 @@ def compare(project: Path, champion: dict, challenger: dict, margins: dict[str, 
 
 
 def _json(project: Path, record: dict, name: str) -> dict:
-    where = f"data/scores/{record['name']}/{name}.json"
+    where = str(paths.scores(record["name"]) / f"{name}.json")
     return json.loads(objects.file(project, record["hashes"], where).read_bytes())
 
 
 def _resampled(project: Path, record: dict, metric: str):
-    table = pq.read_table(objects.file(project, record["hashes"], f"data/scores/{record['name']}/resampled.parquet"))
+    table = pq.read_table(
+        objects.file(project, record["hashes"], str(paths.scores(record["name"]) / "resampled.parquet"))
+    )
     return table[metric].to_numpy() if metric in table.column_names else None

@@ -15,14 +15,15 @@ import yaml
 from voluptuous import ALLOW_EXTRA, Any, ExactSequence, Match, Optional, Schema
 
 from pipelines import recipe
+from pipelines.core import paths
 from pipelines.core.files import atomic, write_json
 from pipelines.ops.registrations import DROPPED
 from pipelines.ops.registry import git, history, json_files, objects
 from pipelines.ops.registry.errors import RegistryError
 from pipelines.ops.runs import made_by
 
-MODELS = "models/tagging"
-RUNS = "models/runs"
+MODELS, RUNS = str(paths.trained()), str(paths.fitted())
+SCORES, STUDY = str(paths.report("scores")), str(paths.report("study"))
 NUMBER = Any(int, float)
 MD5 = Match(r"[0-9a-f]{32}(\.dir)?\Z", "should be DVC's hash")
 HASH = Any("", MD5, msg=MD5.msg)
@@ -116,8 +117,8 @@ def _card(project: Path, record: dict, to: Path) -> bool:
 
 def _predictions(record: dict) -> str:
     if record.get("task"):
-        return f"data/scores/{record['name']}"
-    return f"data/predictions/tagging/{record['dataset']}/{record['name']}.parquet"
+        return str(paths.scores(record["name"]))
+    return str(paths.predictions(record["dataset"], record["name"]))
 
 
 def describe(project: Path, name: str, revision: str) -> dict:
@@ -145,12 +146,12 @@ def describe(project: Path, name: str, revision: str) -> dict:
         raise RegistryError(
             f"{name} has published weights and was not trained here: it cannot be retrained and compared"
         )
-    scored = [f"data/{kind}/{config['dataset']}/{name}.parquet" for kind in ("predictions/tagging", "embeddings")]
+    scored = [str(path(config["dataset"], name)) for path in (paths.predictions, paths.embeddings)]
     if missing := [file for file in scored if file not in graph.maker]:
         raise RegistryError(
             f"dvc.lock of commit {commit[:12]} has no {missing[0]}: conservatory run, then commit dvc.lock"
         )
-    needed = [model, *scored, f"data/features/{config['dataset']}/pooled"]
+    needed = [model, *scored, str(paths.features(config["dataset"], "pooled"))]
     return {
         "name": name,
         "commit": commit,
@@ -164,7 +165,7 @@ def describe(project: Path, name: str, revision: str) -> dict:
 
 def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict]) -> dict:
     """The same of a run; `task` is its family, and it has no tags."""
-    graph, model, scored = recipe.Graph(stages), f"{RUNS}/{name}", f"data/scores/{name}"
+    graph, model, scored = recipe.Graph(stages), f"{RUNS}/{name}", str(paths.scores(name))
     if scored not in graph.maker:
         raise RegistryError(f"dvc.lock of commit {commit[:12]} has no {scored}: conservatory run, then commit dvc.lock")
     fitted = recipe.origin(model, stages)
@@ -178,7 +179,7 @@ def _described_run(project: Path, name: str, commit: str, stages: dict[str, dict
         "leave_out": {},
         "metrics": {
             metric: {"n": found["n"], "value": found["value"], "ci95": found["ci95"]}
-            for metric, found in _report(project, commit, graph, "reports/scores.json", model)
+            for metric, found in _report(project, commit, graph, SCORES, model)
             .get(config["task"], {})
             .get(name, {})
             .items()
@@ -226,15 +227,9 @@ def _runs(project: Path, stages: dict[str, dict], paths: list[str]) -> dict[str,
 
 def _metrics(project: Path, commit: str, graph: recipe.Graph, dataset: str, name: str) -> dict[str, dict]:
     """Metric -> n, value, ci95, from the reports in the commit that were made from this model."""
-    scores = _report(project, commit, graph, "reports/tagging.json", f"{MODELS}/{name}").get(dataset, {}).get(name, {})
-    found = {
-        metric: {"n": scores["n"], "value": scores[metric], "ci95": scores[f"{metric}_ci95"]}
-        for metric in ("roc_auc", "pr_auc")
-        if metric in scores
-    }
-    study = (
-        _report(project, commit, graph, "reports/study.json", f"{MODELS}/{name}").get(dataset, {}).get("targets", {})
-    )
+    scores = _report(project, commit, graph, SCORES, f"{MODELS}/{name}").get("tagging", {}).get(name, {})
+    found = {metric: {key: one[key] for key in ("n", "value", "ci95")} for metric, one in scores.items()}
+    study = _report(project, commit, graph, STUDY, f"{MODELS}/{name}").get(dataset, {}).get("targets", {})
     for target, parts in study.items():
         for probe, records in parts.get("probes", {}).items():
             if name in records:

@@ -42,14 +42,14 @@ def prune(
 ) -> None:
     """Free disk space: old experiments, interrupted retrainings, unreferenced files of the DVC cache, old Dagster runs.
 
-    `retention` in params.yaml says what is old. Files that a registered model (whatever its stage), a branch, a tag, a kept
-    experiment or a worktree names are kept. Remotes are not changed, except by --withdrawn --remote NAME, which deletes there
-    what --withdrawn has purged here. After a kill, run the same command again.
+    `retention` in params.yaml defines what is old. Files of registered models, branches, tags, worktrees and kept experiments
+    stay. Only --withdrawn --remote NAME changes a remote: it deletes there the files that --withdrawn has purged here. If the
+    command is killed, run it again.
     """
     from pipelines.ops.retention import prune as pruning  # imports pandas, which takes most of a second
 
     if remote:
-        _shelved(remote, yes and not dry_run, withdrawn and not also)
+        _prune_remote(remote, yes and not dry_run, withdrawn and not also)
         return
     try:
         if unknown := set(also or ()) - set(policy.ALSO):
@@ -68,7 +68,7 @@ def prune(
     raise typer.Exit(status)
 
 
-def _shelved(remote: str, really: bool, alone: bool) -> None:
+def _prune_remote(remote: str, really: bool, alone: bool) -> None:
     """Delete withdrawn clips from a remote. Exit status 1 if some could not be deleted or the remote cannot be reached."""
     from dvc.exceptions import DvcException
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.core import cache as clips
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import sha256, write_json
 from pipelines.ops.lineage.revision import remotes
 from pipelines.ops.registry import cache_references, git, worktree
@@ -69,7 +69,7 @@ def _in_use(md5: str, used: dict[str, str]) -> str:
     """Why this tree needs a file; "" if it does not."""
     if md5 not in used:
         return ""
-    if used[md5].startswith(withdrawn_files.RAW):
+    if used[md5].startswith(paths.RAW):
         return "published data are kept until the dataset is removed: conservatory remove DATASET"
     return f"it is {used[md5]} of this tree; first run conservatory run, which makes everything without the clip"
 
@@ -80,7 +80,7 @@ def _copies(project: Path, held: dict[str, str]) -> Iterator[tuple[Path, str, st
         if file.name in held:  # a damaged file: its name is the hash it had
             yield file, file.name, ""
     for tree, kept in _worktrees(project):
-        for place in (*withdrawn_files.SHARDED, withdrawn_files.RAW, withdrawn_files.REPORTS):
+        for place in (*withdrawn_files.SHARDED, paths.RAW, paths.REPORTS):
             for file in sorted((tree / place).rglob("*")):
                 if file.is_file() and not file.is_symlink() and (md5 := local_cache.digest(file)) in held:
                     yield file, md5, kept

@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import yaml
 
 from pipelines import recipe
-from pipelines.core import shards
+from pipelines.core import paths, shards
 from pipelines.core.files import sha256
 from pipelines.ops.patches.cache import folder, runs
 from pipelines.ops.registry import git, history, versions
 from pipelines.ops.registry.errors import RegistryError
 
-AUDIO, RAW, REPORTS = "data/audio", "data/raw/", "reports/"
-SHARDED = (f"{AUDIO}/", "data/features/")
+AUDIO = str(paths.audio(""))
+SHARDED = (f"{AUDIO}/", paths.FEATURES)
 ID = 16  # hex digits of a file's SHA-256 that are its clip's id
 
 
@@ -116,7 +116,7 @@ def _outputs(
         if path.startswith(SHARDED):
             held = _shards(_index(cache, inside), ids) or ()
             found |= {inside[shard]: f"{path}/{shard}" for shard in held if shard in inside}
-        elif path.startswith(RAW):
+        elif path.startswith(paths.RAW):
             for name, each in inside.items():
                 file = cache / each[:2] / each[2:]
                 if file.is_file() and sha256(file) in gone:
@@ -141,7 +141,7 @@ def _shards(index: Path, ids: frozenset[str]) -> frozenset[str] | None:
 
 def _reports(entry: dict) -> list[tuple[str, str]]:
     outs = [(out["md5"], out["path"]) for out in entry.get("outs", [])]
-    return [(md5, path) for md5, path in outs if path.startswith(REPORTS) and path.endswith(".html")]
+    return [(md5, path) for md5, path in outs if path.startswith(paths.REPORTS) and path.endswith(".html")]
 
 
 def _plays(cache: Path, graph: recipe.Graph, entry: dict, ids: frozenset[str]) -> bool | None:

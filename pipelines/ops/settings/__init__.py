@@ -1,8 +1,8 @@
-"""What params.yaml may hold: every key with its allowed values, checked before anything is run. An unknown key is an error that
-names the nearest known one.
+"""The keys of params.yaml and their allowed values, checked before anything is run. The error for an unknown key names the
+nearest known one.
 
-What the recipe beside it (dvc.yaml) reads must be there (`recipe.py`). The parameters of a feature or baseline are those of its
-function. No stage loads this (they read what was checked), so that a rule that is changed makes none stale.
+Everything that dvc.yaml reads must be present (`recipe.py`). The parameters of a feature or baseline are those of its function.
+No stage imports this package, so a changed rule makes no stage stale.
 """
 
 import math
@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import params
-from pipelines.ops.alerts import settings as alerts
-from pipelines.ops.settings import code, corpora, datasets, learning, recipe, tasks
+from pipelines.ops.settings import alerts, code, corpora, datasets, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -116,11 +115,7 @@ SECTIONS = {
 
 _AGE = {"keep_days": number(0, 1e6, below=True), "keep_last": number(0, 1e6, below=True)}
 LEFT_OUT = {
-    "alerts": {
-        "webhook": ANY,
-        "email": dict.fromkeys(("to", "from", "server"), ANY),
-        "every_s": number(0, 1e9, below=True),
-    },
+    "alerts": alerts.RULES,
     "retention": {
         "experiments": _AGE,
         "retrainings": _AGE,
@@ -129,7 +124,7 @@ LEFT_OUT = {
         "automatic": YES_OR_NO,
     },
 }
-"""Sections of the same form that may be left out or empty: nobody is told, and the defaults hold."""
+"""Sections of the same form that may be left out or empty: the defaults hold, and no alert is sent."""
 
 OPTIONAL = {
     "executor": ("kind", "workers", "address", "device"),
@@ -203,7 +198,7 @@ def check(settings: dict, project: Path) -> None:
         near = nearest(named, there)
         meant = f"; do you mean {near}?" if near else f": `datasets` has {', '.join(there) or 'none'}"
         raise SystemExit(f"training.dataset in params.yaml is {named!r}{meant}")
-    _check_alerts(settings.get("alerts"))
+    alerts.check(settings.get("alerts") or {})
     for name, share in settings.get("max_quarantined", {}).items():
         if name not in {"default", *there, *(settings.get("corpora") or {})}:
             unknown(name, "max_quarantined", ["default", *there, *(settings.get("corpora") or {})])
@@ -238,13 +233,6 @@ def _there(key: str, settings: dict) -> None:
 
 def _moved(name: str) -> None:
     raise SystemExit(f"{name} in params.yaml is {MOVED[name]} now: write it there")
-
-
-def _check_alerts(entry: dict | None) -> None:
-    try:
-        alerts.check(entry or {})
-    except alerts.AlertsError as error:
-        raise SystemExit(str(error)) from error
 
 
 def _check_parameters(section: str, name: str, folder: str, function: str, entry: dict, reads: recipe.Reads) -> None:

@@ -1,4 +1,4 @@
-"""Kinds of values in params.yaml, each as `(description, test)`, and the error messages."""
+"""Kinds of values in params.yaml, each as `(description, test)` or `hidden` of one, and the error messages."""
 
 import difflib
 import math
@@ -39,6 +39,11 @@ def or_null(rule: tuple) -> tuple:
     return f"{rule[0]}, or null", lambda value: value is None or rule[1](value)
 
 
+def hidden(rule: tuple) -> tuple:
+    """The rule of a value that may be a secret: the message does not repeat it."""
+    return *rule, "hidden"
+
+
 YES_OR_NO = ("true or false", lambda value: isinstance(value, bool))
 WORD = ("a word", lambda value: isinstance(value, str) and bool(value.strip()))
 SHARE = ("a share from 0 to 1", number(0, 1)[1])
@@ -63,7 +68,7 @@ def table(where: str, value: Any, keys: dict, required: Collection[str] = ()) ->
         if isinstance(rule, dict):
             table(f"{where}.{key}", found, rule)
         elif not rule[1](found):
-            wrong(f"{where}.{key}", found, rule[0])
+            wrong(f"{where}.{key}", found, rule[0], show="hidden" not in rule)
     for key in required:
         if key not in value:
             missing(f"{where}.{key}", keys[key])
@@ -82,7 +87,9 @@ def nearest(word: str, known: Collection[str]) -> str:
     return near[0] if near else ""
 
 
-def wrong(key: str, value: Any, words: str) -> NoReturn:
+def wrong(key: str, value: Any, words: str, show: bool = True) -> NoReturn:
+    if not show:
+        raise SystemExit(f"{key} in params.yaml must be {words}")
     hint = ""
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
         hint = f" (YAML reads {value} as a word: write {value.lower().replace('e', '.0e')})"

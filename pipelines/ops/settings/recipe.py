@@ -57,6 +57,6 @@ def reads(path: Path) -> Reads:
             found.of_entries.setdefault(section, set()).update(re.findall(r"\$\{item\.([a-z_]+)\}", written))
         else:
             found.features.update(re.findall(r"data/features/\$\{[^}]+\}/(\w+)", written))
-    # a section before its keys: whoever lacks both is told of the section
+    # a section before its keys: the message about both names the section
     found.keys = sorted(keys, key=lambda key: key.count("."))
     return found

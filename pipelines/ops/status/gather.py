@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pipelines.core import params
+from pipelines.core import params, paths
 from pipelines.core.files import read_json
 from pipelines.ops.dvc import freshness
 from pipelines.ops.patches import cache
@@ -124,7 +124,7 @@ def _n_quarantined(project: Path, name: str) -> int | None:
     """The number in the dataset's record; None before the dataset was read."""
     for stage in ("audio", "manifest", "notes"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return int(read_json(project / f"data/records/{stage}/{name}.json")["figures"]["quarantined"])
+            return int(read_json(project / paths.record(stage, name))["figures"]["quarantined"])
     return None
 
 
@@ -134,7 +134,7 @@ def _kinds(project: Path, name: str) -> Counter:
 
     from pipelines.core.max_quarantined import kind
 
-    tables = (project / f"data/audio/{name}/quarantine.parquet", project / f"data/manifests/{name}.quarantine.parquet")
+    tables = (project / paths.audio(name) / "quarantine.parquet", project / paths.manifest_quarantine(name))
     path = next((path for path in tables if path.exists()), tables[0])
     return Counter(kind(reason or "?") for reason in pq.read_table(path, columns=["reason"])["reason"].to_pylist())
 

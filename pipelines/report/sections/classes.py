@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report import charts
 from pipelines.report.context import Context
 from pipelines.report.sections.clustering import scored
@@ -33,7 +34,7 @@ def render(context: Context) -> Markup | None:
         matrices = [matrix(name, study.dataset.confusions[target][name]) for name in records]
         found = {"name": target, "n": first["n"], "k": first["k"], "embeddings": list(records)}
         targets.append(found | {"classes": classes, "matrices": matrices})
-    source = context.lineage.mark(f"data/clusters/{study.dataset.name}")
+    source = context.lineage.mark(paths.clusters(study.dataset.name))
     return context.fill(TEMPLATE, dataset=study.dataset.name, targets=targets, source=source)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
 from pipelines.report.context import Context
@@ -41,7 +42,7 @@ def render(context: Context) -> Markup:
         targets=targets,
         unclustered=_why_unclustered(study.dataset),
         flat=FLAT,
-        source=context.lineage.mark(f"data/clusters/{study.dataset.name}"),
+        source=context.lineage.mark(paths.clusters(study.dataset.name)),
     )
 
 
@@ -54,9 +55,9 @@ def scored(dataset: Dataset, embeddings: list[str]) -> dict[str, dict[str, dict]
 
 
 def _exported(record: dict) -> list[float | None]:
-    told = lead(record)
+    leading = lead(record)
     return [
-        *(told["accuracy"], *(told["ci95"] or (None, None)), told["chance"]),
+        *(leading["accuracy"], *(leading["ci95"] or (None, None)), leading["chance"]),
         *(record["hungarian_accuracy"], *(record["ci95"] or (None, None)), record["chance"]),
         *(record[key] for key in ("macro_f1", "nmi", "ari", "v_measure", "silhouette")),
     ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.core.splits import NO_GROUPS
 from pipelines.report.context import Context
 from pipelines.report.sections.probes import PROBES
@@ -39,7 +40,7 @@ def render(context: Context) -> Markup | None:
             for name, record in records.items()
             if record["n_flagged"]
         ],
-        source=context.lineage.mark(f"data/leaks/{dataset.name}.json"),
+        source=context.lineage.mark(paths.leaks(dataset.name)),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report import pictures, players
 from pipelines.report.context import Context
 
@@ -25,9 +26,9 @@ def render(context: Context) -> Markup:
         for row in context.study.examples
     ]
     shown = (
-        (f"data/audio/{dataset.name}", True),
-        (f"data/features/{dataset.name}/log_mel", any(card["log_mel"] for card in cards)),
-        (f"data/raw/{dataset.name}", dataset.notes is not None),
+        (paths.audio(dataset.name), True),
+        (paths.features(dataset.name, "log_mel"), any(card["log_mel"] for card in cards)),
+        (paths.raw(dataset.name), dataset.notes is not None),
     )
     return context.fill(
         TEMPLATE,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report.context import Context
 
 TITLE = "Maps"
@@ -15,5 +16,5 @@ def render(context: Context) -> Markup | None:
     dataset = context.study.dataset
     if dataset.maps.empty:
         return None
-    source = context.lineage.mark(f"data/clusters/{dataset.name}")
+    source = context.lineage.mark(paths.clusters(dataset.name))
     return context.fill(TEMPLATE, labelled=bool(dataset.scores), source=source)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report.context import Context
 
 TITLE = "The music"
@@ -16,6 +17,6 @@ def render(context: Context) -> Markup:
     return context.fill(
         TEMPLATE,
         one=context.study.facts,
-        source=context.lineage.mark(f"data/manifests/{name}.parquet"),
-        source_audio=context.lineage.mark(f"data/audio/{name}"),
+        source=context.lineage.mark(paths.manifest(name)),
+        source_audio=context.lineage.mark(paths.audio(name)),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report.context import Context, Study
 from pipelines.report.players import NEAREST
 
@@ -18,7 +19,7 @@ def render(context: Context) -> Markup | None:
     study = context.study
     if not (found := panes(study)):
         return None
-    source = context.lineage.mark(f"data/study/{study.dataset.name}")
+    source = context.lineage.mark(paths.study(study.dataset.name))
     return context.fill(TEMPLATE, panes=found, source=source, grouped=bool(study.facts["groups"]))
 
 

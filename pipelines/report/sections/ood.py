@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
+from pipelines.core import paths
 from pipelines.report.context import Context
 from pipelines.report.state import Dataset
 
@@ -39,7 +40,7 @@ def render(context: Context) -> Markup | None:
         found={key: found[key] for key in ("of", "left_out", "reason", "n", "k", "skipped")},
         targets=[_target(name, records, embeddings, _parts(dataset)) for name, records in found["targets"].items()],
         pictures=[] if found["reason"] else _pictures(dataset, context.state.space, embeddings),
-        source=context.lineage.mark(f"data/ood/{dataset.name}"),
+        source=context.lineage.mark(paths.ood(dataset.name)),
     )
 
 

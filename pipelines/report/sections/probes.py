@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report import drawing
 from pipelines.report.context import Context
 
@@ -49,7 +50,7 @@ def render(context: Context) -> Markup | None:
         skipped=found["skipped"],
         grouped=grouped,
         no_groups=IN_STUDY,
-        source=context.lineage.mark(f"data/study/{study.dataset.name}"),
+        source=context.lineage.mark(paths.study(study.dataset.name)),
     )
 
 
@@ -68,8 +69,8 @@ def _target(name: str, parts: dict, embeddings: list[str], grouped: bool) -> dic
         about = f"of the {k} nearest {others}, the share with the clip's own class"
         columns.append((f"nearest {k}", about, "random", "the same for clips drawn at random"))
         values.append({n: (r["precision"], r["ci95"], r["chance"], r["n"]) for n, r in parts["neighbours"].items()})
-    told = [("k-means", parts["paired"])]
-    told += [(PROBES.get(probe, (probe,))[0], found) for probe, found in parts["paired_probes"].items()]
+    compared = [("k-means", parts["paired"])]
+    compared += [(PROBES.get(probe, (probe,))[0], found) for probe, found in parts["paired_probes"].items()]
     return {
         "name": name,
         "columns": [
@@ -95,7 +96,7 @@ def _target(name: str, parts: dict, embeddings: list[str], grouped: bool) -> dic
         ],
         "compared": [
             {"how": how, "pairs": found["pairs"], "real": sum(pair["p_holm"] < 0.05 for pair in found["pairs"])}
-            for how, found in told
+            for how, found in compared
             if found
         ],
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.core import paths
 from pipelines.report.charts import percent
 from pipelines.report.context import Context
 
@@ -74,7 +75,7 @@ def render(context: Context) -> Markup | None:
         worst=_worst(panes[0]["tables"]) if panes else [],
         moved=[(name, found["moved"][name]) for name in embeddings if name in found["moved"]],
         skipped=found["skipped"],
-        source=context.lineage.mark(f"data/robustness/{dataset.name}.json"),
+        source=context.lineage.mark(paths.robustness(dataset.name)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a fitted model answers: the probability of each class."""
+"""The class probabilities of a fitted model."""
 
 import numpy as np
 from scipy.special import softmax

@@ -1,4 +1,4 @@
-"""Mistakes that make a classifier's score wrong, each a check of the run's record: (passed, sentence).
+"""Checks of a run's record for mistakes that invalidate a classifier's score: (passed, sentence) each.
 
 passed is None where it cannot be known. A probe is a small tree that sees one trivial property of the clips, their level for
 instance, and nothing of their sound. Where it tells the classes of test clips, a model may have learned that property alone.

@@ -1,8 +1,8 @@
 """A fitted scikit-learn pipeline as a file: skops, which stores arrays and names of types, never code.
 
-A pickle runs whatever it says when it is opened. skops builds only types it knows or is told to trust, and `TRUSTED` is all that
-it is told: what is in the file is not asked. skops names objects by their address in memory and dates its files; both are
-normalised here, so that equal pipelines give equal bytes and DVC sees no change where there is none.
+A pickle runs whatever it says when it is opened. skops builds only types that it knows or that the caller lists as trusted.
+`TRUSTED` is that list: the file itself cannot extend it. skops names objects by their address in memory and dates its files; both
+are normalised here, so that equal pipelines give equal bytes and DVC sees no change where there is none.
 """
 
 import io

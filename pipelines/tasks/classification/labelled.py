@@ -63,5 +63,5 @@ def _check(run: Run, found: Labelled) -> None:
         )
     if unknown := sorted(test - train):
         counts = Counter(found.classes[found.of("test")].tolist())
-        told = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
-        raise ValueError(f"{len(unknown)} classes of target {target!r} have test clips but no training clip: {told}")
+        listed = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
+        raise ValueError(f"{len(unknown)} classes of target {target!r} have test clips but no training clip: {listed}")

@@ -1,4 +1,4 @@
-"""What happens to vectors before a model sees them: scaling and selection of features, fitted on training clips."""
+"""Prepare vectors for a model: scaling and selection of features, fitted on training clips."""
 
 import numpy as np
 from sklearn.feature_selection import SelectFromModel, SelectKBest, VarianceThreshold, mutual_info_classif

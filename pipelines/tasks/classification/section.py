@@ -1,5 +1,6 @@
-"""Class by class: the confusions of every run, the F1 of each class, and whether probabilities mean what they say."""
+"""Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
 
+from pipelines.core import paths
 from pipelines.core.files import read_json
 from pipelines.report import charts
 
@@ -87,7 +88,7 @@ TEMPLATE = """<div class="classes">
 
 def render(context):
     """None where no run has been scored."""
-    runs = {name: read_json(f"data/scores/{name}/details.json") for name in context.task.scores}
+    runs = {name: read_json(paths.scores(name) / "details.json") for name in context.task.scores}
     if not runs:
         return None
     parts = [_part(context, name, found) for name, found in runs.items()]
@@ -124,7 +125,7 @@ def _part(context, name, found):
         "pairs": found["pairs"],
         "error": calibration["expected_error"],
         "curve": charts.lines(curve, "confidence", "accuracy", f"accuracy by confidence of {name}"),
-        "source": context.lineage.mark(f"data/scores/{name}"),
+        "source": context.lineage.mark(paths.scores(name)),
         "table": {
             "columns": ["class", "clips", "precision", "recall", "f1"],
             "rows": [

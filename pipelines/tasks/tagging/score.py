@@ -1,6 +1,7 @@
 """Macro ROC-AUC and PR-AUC of a tagger on test clips of its training dataset, without left-out classes."""
 
 import numpy as np
+import pandas as pd
 
 from pipelines.core import embeddings, params, training_clips
 from pipelines.core.chunks import tag_matrix
@@ -36,11 +37,15 @@ def baseline(run):
 
 
 def details(run, answers):
-    """Scores of each tag with intervals, as reports/tagging.json has them."""
-    columns, shared = answers[0], run.shared
-    tags = read_json(run.trainings[0][1] / "config.json")["tags"]
-    groups = columns["group"]
-    return tagging.evaluate(columns["actual"], columns["scores"], tags, shared["n_bootstrap"], shared["seed"], groups)
+    """Scores of each tag with intervals (`metrics.tagging.evaluate`), and what the page shows of the training: `config` and
+    `history`, column of history.csv -> numbers, one an epoch."""
+    columns, shared, folder = answers[0], run.shared, run.trainings[0][1]
+    config, groups = read_json(folder / "config.json"), columns["group"]
+    found = tagging.evaluate(
+        columns["actual"], columns["scores"], config["tags"], shared["n_bootstrap"], shared["seed"], groups
+    )
+    history = pd.read_csv(folder / "history.csv").to_dict("list")
+    return found | {"config": {key: config[key] for key in ("figures", "reads", "tags", "width")}, "history": history}
 
 
 def _test_clips(run):

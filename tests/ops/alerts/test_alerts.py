@@ -129,7 +129,7 @@ def test_a_server_that_recovers_is_tried_again(in_tmp):
 )
 def test_no_address_of_a_webhook(in_tmp, address):
     configure(in_tmp, webhook=address)
-    with pytest.raises(settings.AlertsError, match="webhook must be an https:// address"):
+    with pytest.raises(settings.AlertsError, match=r"alerts\.webhook in params\.yaml must be an https:// address"):
         settings.load(in_tmp, {})
 
 
@@ -220,13 +220,16 @@ def test_a_refused_recipient_is_not_tried_again(in_tmp):
         ({"webhook": "file:///etc/passwd"}, "https://"),
         ({"webhook": 7}, "https://"),
         ({"command": "touch pwned"}, "CONSERVATORY_ALERTS_COMMAND"),
-        ({"email": {"to": "a@example.org\nBcc: b@example.org", "server": "smtp://h"}}, "not an address like"),
-        ({"email": {"to": [], "server": "smtp://h"}}, "a list of them"),
-        ({"email": {"to": "a@example.org"}}, "must be smtp://host:587"),
+        ({"email": {"to": "a@example.org\nBcc: b@example.org", "server": "smtp://h"}}, "must be an address like"),
+        ({"email": {"to": [], "server": "smtp://h"}}, "a list of 1 to 20 of them"),
+        (
+            {"email": {"to": "a@example.org"}},
+            "alerts.email.server is missing in params.yaml, and must be smtp://host:587",
+        ),
         ({"email": {"to": "a@example.org", "server": "smtp://me:pass@h"}}, "without a password"),
-        ({"email": {"to": "a@example.org", "password": "x"}}, "allows only from, server, to"),
-        ({"every_s": "often"}, "a number of seconds"),
-        ({"sms": "0123"}, "has 'sms'"),
+        ({"email": {"to": "a@example.org", "password": "x"}}, "alerts.email.password in params.yaml is not known"),
+        ({"every_s": "often"}, "is 'often', and must be a number, 0 or more"),
+        ({"sms": "0123"}, "alerts.sms in params.yaml is not known"),
         ("everybody", "must be a table"),
     ],
 )
@@ -234,9 +237,9 @@ def test_settings_that_cannot_be_used(in_tmp, alerts, said):
     (in_tmp / "params.yaml").write_text(yaml.safe_dump({"alerts": alerts}))
     with pytest.raises(settings.AlertsError, match=said):
         settings.load(in_tmp)
-    heard = []
-    assert alert(in_tmp, "failed", "a", "b", "c", say=heard.append) is False
-    assert heard and heard[0].startswith("No alert was sent: ") and not (in_tmp / "pwned").exists()
+    said = []
+    assert alert(in_tmp, "failed", "a", "b", "c", say=said.append) is False
+    assert said and said[0].startswith("No alert was sent: ") and not (in_tmp / "pwned").exists()
 
 
 def test_a_password_goes_only_where_the_environment_says(in_tmp, monkeypatch):

@@ -45,7 +45,7 @@ stages:
     cmd: python steps.py tagging
     params: [taggers]
     deps: [steps.py, data/manifests/music.parquet, data/predictions/tagging/music]
-    outs: [{reports/tagging.json: {cache: false}}]
+    outs: [{reports/scores.json: {cache: false}}]
 """
 PARAMS = """
 datasets:
@@ -134,8 +134,11 @@ else:
         test = manifest[manifest["split"] == "test"]
         table = read_table(f"data/predictions/tagging/music/{name}.parquet", embeddings.PREDICTIONS).set_index("clip_id")
         scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())
-        found[name] = tagging.evaluate(tag_matrix(test, tags), scores, tags, 50, 1)
-    write_json("reports/tagging.json", {"music": found})
+        record = tagging.evaluate(tag_matrix(test, tags), scores, tags, 50, 1)
+        found[name] = {
+            key: {"value": record[key], "ci95": record[f"{key}_ci95"], "n": record["n"]} for key in ("roc_auc", "pr_auc")
+        }
+    write_json("reports/scores.json", {"tagging": found})
 """
 
 

@@ -30,15 +30,15 @@ def project(made, tmp_path):
 
 WRONG = {
     "[1]": "registry in params.yaml is",
-    "{margins: [1]}": "registry.margins in params.yaml is [1]: it must be a table",
-    "{margins: high}": "registry.margins in params.yaml is 'high': it must be a table",
+    "{margins: [1]}": "registry.margins in params.yaml is [1], and must be a table",
+    "{margins: high}": "registry.margins in params.yaml is 'high', and must be a table",
     "{margins: {roc_auc: high}}": "registry.margins.roc_auc in params.yaml is 'high'",
-    "{probe: foo}": "registry.probe in params.yaml is 'foo'; known probes: linear, knn",
+    "{probe: foo}": "registry.probe in params.yaml is 'foo', and must be linear or knn",
     "{probe: [knn]}": "registry.probe in params.yaml is ['knn']",
-    "{drift: 5}": "registry.drift in params.yaml is 5: it must be a table",
-    "{drift: {bins: 10}}": "registry.drift.max_clips in params.yaml is None: it must be a whole number",
-    "{drift: {bins: 10, max_clips: 9, n_permutations: 9, seed: 1, bin: 1}}": "registry.drift in params.yaml names 'bin'",
-    "{n_bootstrap: 0}": "registry.n_bootstrap in params.yaml is 0: it must be a whole number, 1 or more",
+    "{drift: 5}": "registry.drift in params.yaml is 5, and must be a table",
+    "{drift: {bins: 10}}": "registry.drift.max_clips is missing in params.yaml, and must be a whole number",
+    "{drift: {bins: 10, max_clips: 9, n_permutations: 9, seed: 1, bin: 1}}": "registry.drift.bin in params.yaml is not known",
+    "{n_bootstrap: 0}": "registry.n_bootstrap in params.yaml is 0, and must be a whole number, 1 or more",
     "{seed: x}": "registry.seed in params.yaml is 'x'",
 }
 
@@ -60,7 +60,7 @@ def test_they_are_looked_at_before_anything_is_trained(project):
     # one that was begun before that was looked at
     plan = {"changes": ["registry.drift={bins: 10}", "taggers.short.skill=3.0"], "stages": []}
     path = worktree.create(project, "a", "HEAD", plan)
-    with pytest.raises(RegistryError, match=r"registry.drift.max_clips in params.yaml is None"):
+    with pytest.raises(RegistryError, match=r"registry.drift.max_clips is missing in params.yaml"):
         retrain.resume(project, "a")
     assert not (path / "models").exists()
 

@@ -13,7 +13,7 @@ STUDY = """  study:
     outs: [data/study/music]
   metrics:
     cmd: cp data/study/music/study.json reports/study.json
-    deps: [data/study, reports/tagging.json]
+    deps: [data/study, reports/scores.json]
     outs: [{reports/study.json: {cache: false}}]
 """
 STUDY_CODE = """
@@ -56,8 +56,8 @@ def test_the_card_says_which_report_is_of_another_model(project):
     version = max(history.stages(history.read(project, "short")))
     assert versions.load(project, "short", version)["metrics"] == {}
     card = (project / f"registry/short/{version}.md").read_text()
-    assert "the figures of reports/tagging.json. By dvc.lock they are of another model" in card
-    assert "reports/tagging.json#" not in card
+    assert "the figures of reports/scores.json. By dvc.lock they are of another model" in card
+    assert "reports/scores.json#" not in card
     assert "Left out" not in (project / "registry/short/1.md").read_text()
 
 

@@ -1,4 +1,4 @@
-"""AdaBoost (SAMME): shallow trees, each on the clips that the ones before it got wrong."""
+"""AdaBoost (SAMME): shallow trees, each weighted towards clips that the earlier ones misclassified."""
 
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.tree import DecisionTreeClassifier

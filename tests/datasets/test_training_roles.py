@@ -34,21 +34,21 @@ def test_classes_of_several_targets():
     assert training_clips.in_words({"style": ["b"], "size": ["m", "l"]}) == "style b; size m, l"
 
 
-def test_a_left_out_clip_of_a_heard_work_is_no_stranger():
+def test_a_left_out_clip_of_a_training_work_is_not_outside():
     found = training_clips.roles(CLIPS, {"style": ["b"]})
     assert found.tolist() == [
         *("reference", "reference", "validation", "held_out", "outside", "outside", "shared", "validation")
     ]
-    assert training_clips.heard_groups(found, CLIPS["group"]) == {"1", "2", "3", "7"}
+    assert training_clips.training_groups(found, CLIPS["group"]) == {"1", "2", "3", "7"}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["train", "validation", "test"]), st.integers(0, 5))))
-def test_strangers_share_no_work_with_what_was_heard(rows):
+def test_outside_clips_share_no_work_with_training_clips(rows):
     clips = pd.DataFrame(rows, columns=["target_style", "split", "group"]).astype({"group": str})
     leave_out = {"style": ["a"]} if "a" in set(clips["target_style"]) else {}
     role = training_clips.roles(clips, leave_out)
     assert set(role) <= set(training_clips.ROLES)
-    known = training_clips.heard_groups(role, clips["group"])
+    known = training_clips.training_groups(role, clips["group"])
     assert not known & set(clips["group"][role == "outside"])
     is_left = role.isin(["outside", "shared"])
     np.testing.assert_array_equal(is_left, training_clips.left_out(clips, leave_out))
