@@ -193,7 +193,7 @@ def run_stages(
     """
     settings = _settings()
     if profile:
-        _run_profile(profile, alone=not (stages or dataset or force or dry_run))
+        _run_profile(profile, jobs, alone=not (stages or dataset or force or dry_run))
     targets, after = list(stages or []), []
     if dataset:
         known = [*settings["datasets"], *(settings.get("corpora") or {})]
@@ -237,15 +237,15 @@ def run_stages(
     raise typer.Exit(ended)
 
 
-def _run_profile(name: str, alone: bool) -> None:
+def _run_profile(name: str, jobs: int, alone: bool) -> None:
     from pipelines.ops import profiles
 
     if not alone:
-        fail("--profile runs the whole demo; it takes no stages and no other option.")
+        fail("--profile runs the whole demo; it takes no stages, and of the other options only --jobs.")
     if name not in profiles.names():
         fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
     try:
-        profiles.start(name)
+        profiles.start(name, jobs)
     except RegistryError as error:
         fail(str(error))
 

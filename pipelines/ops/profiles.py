@@ -25,8 +25,8 @@ def names(project: Path = Path()) -> list[str]:
     return sorted(path.stem for path in (project / FOLDER).glob("*.yaml"))
 
 
-def start(name: str) -> None:
-    """Make or refresh the profile's worktree, and become `conservatory run` in it: does not return.
+def start(name: str, jobs: int = 1) -> None:
+    """Make or refresh the profile's worktree, and become `conservatory run --jobs JOBS` in it: does not return.
 
     Raises `RegistryError` outside git, and where the profile names what the committed params.yaml does not have.
     """
@@ -39,7 +39,7 @@ def start(name: str) -> None:
     }
     print(f"Profile {name}, in {path}: params.yaml and your results stay as they are.", flush=True)
     os.chdir(path)
-    os.execve(sys.executable, [sys.executable, "-m", "pipelines.cli", "run"], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "pipelines.cli", "run", "--jobs", str(jobs)], environment)
 
 
 def tree(project: Path, name: str) -> Path:

@@ -32,6 +32,7 @@ Line = tuple[float, str, bool]
 class Ended(NamedTuple):
     status: int
     lines: list[Line]
+    seconds: float = 0.0
 
 
 def schedule(
@@ -85,6 +86,7 @@ def gpus() -> list[str]:
 
 def here(command: list[str], env: Mapping[str, str], say: Callable[[str], None]) -> Ended:
     """Run a command on this machine; `say` gets each line as it comes, a line at a time."""
+    began = time.monotonic()
     process = subprocess.Popen(
         command,
         env=dict(env),
@@ -108,7 +110,7 @@ def here(command: list[str], env: Mapping[str, str], say: Callable[[str], None])
     read(process.stdout, False)
     status = process.wait()
     aside.join(timeout=5)  # what it left running in the background may hold the pipe
-    return Ended(status, lines)
+    return Ended(status, lines, time.monotonic() - began)
 
 
 def run(
@@ -127,8 +129,7 @@ def run(
     def ended(stage: str, found: Ended) -> None:
         follower.replay(found.lines, found.status)
         look()
-        took = found.lines[-1][0] - found.lines[0][0] if found.lines else 0.0
-        print(f"{stage}: {'FAILED' if found.status else 'ended'} after {duration(took)}", flush=True)
+        print(f"{stage}: {'FAILED' if found.status else 'ended'} after {duration(found.seconds)}", flush=True)
 
     def say(stage: str) -> Callable[[str], None]:
         def line(text: str) -> None:
@@ -147,8 +148,8 @@ def run(
 
         def start_there(stage: str, gpu: str) -> Ended:
             began = time.monotonic()
-            status, lines = on_a_node(_of_a_node, [*command[1:], *ALONE, stage])
-            found = Ended(status, [(began + when, text, is_error) for when, text, is_error in lines])
+            status, lines, seconds = on_a_node(_of_a_node, [*command[1:], *ALONE, stage])
+            found = Ended(status, [(began + when, text, is_error) for when, text, is_error in lines], seconds)
             for _, text, _ in found.lines:
                 say(stage)(text)
             return found
@@ -156,11 +157,11 @@ def run(
         return 1 if schedule(needs, jobs, start_there, ended) else 0
 
 
-def _of_a_node(command: list[str]) -> tuple[int, list[Line]]:
+def _of_a_node(command: list[str]) -> tuple[int, list[Line], float]:
     """`here` on a node of a Ray cluster, with that node's interpreter; times count from the beginning."""
     began = time.monotonic()
     ended = here([sys.executable, *command], without_secrets(environment()), lambda text: None)
-    return ended.status, [(when - began, text, is_error) for when, text, is_error in ended.lines]
+    return ended.status, [(when - began, text, is_error) for when, text, is_error in ended.lines], ended.seconds
 
 
 def _training(stages: Iterable[str]) -> list[str]:

@@ -97,7 +97,7 @@ def test_a_value_that_params_yaml_has_not_is_refused(project):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--profile", "klass"], "do you mean class"), (["--profile", "class", "--dry-run"], "no other option")],
+    [(["--profile", "klass"], "do you mean class"), (["--profile", "class", "--dry-run"], "only --jobs")],
 )
 def test_what_cannot_be_run_is_said(project, capsys, words, message):
     with pytest.raises(SystemExit) as ended:
