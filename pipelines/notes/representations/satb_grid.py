@@ -11,8 +11,8 @@
 A voice is a track with notes, in the order of the tracks. Pitch, onset, duration and voice are kept of every note whose onset and
 end lie on the grid, in a piece of up to four monophonic tracks; `notes` gives them back. What lies between the steps is lost: a
 note that sounds at the beginning of no step is gone, of others the ends move to the next step. Of two notes in one voice the
-later is kept, of those that begin together the higher. Tracks from the fifth on, percussion (channel 9), pitch 0, velocity, program
-and tempo are lost.
+later is kept, of those that begin together the higher. Tracks from the fifth on, percussion (channel 9), pitch 0, velocity,
+program and tempo are lost.
 """
 
 import numpy as np

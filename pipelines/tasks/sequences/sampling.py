@@ -1,0 +1,61 @@
+"""Sample pieces of a model, cell by cell in the order in which it reads them: temperature, top-k, top-p, a primer, given cells.
+
+A model's `begin(model, n_pieces)` gives a function that is asked for the next cell's log-probabilities and told the cell that was
+chosen; what it keeps from one cell to the next (a state, keys and values) is its own. The same seed gives the same pieces.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pipelines.tasks.sequences.cells import VOICES
+
+FREE = -1
+"""A cell that is sampled."""
+
+
+def sample(
+    begin: Callable,
+    given: np.ndarray,
+    n_pieces: int,
+    seed: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> np.ndarray:
+    """`(n_pieces, steps, 4)` uint8.
+
+    begin: `begin(n_pieces)` of the model. given: `(steps, 4)`, the pitch of a cell, or `FREE`. A given cell is taken as it is and
+    conditions those after it, as in a primer or a given voice; cells before it are sampled without knowledge of it. temperature:
+    divides the log-probabilities. top_k, top_p: of each distribution the k likeliest cells, and the fewest that have probability
+    p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
+    """
+    rng = np.random.default_rng(seed)
+    ask, previous = begin(n_pieces), None
+    found = np.empty((n_pieces, given.size), np.int64)
+    for place, cell in enumerate(given.ravel().tolist()):
+        logs, drawn = ask(previous), rng.random(n_pieces)
+        previous = np.full(n_pieces, cell) if cell != FREE else _drawn(filtered(logs, temperature, top_k, top_p), drawn)
+        found[:, place] = previous
+    return found.reshape(n_pieces, -1, VOICES).astype(np.uint8)
+
+
+def filtered(logs: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
+    """Probabilities `(n, values)` from log-probabilities, each row adding up to 1."""
+    scaled = np.asarray(logs, np.float64) / temperature
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    order = np.argsort(-shares, axis=1, kind="stable")
+    ranked = np.take_along_axis(shares, order, axis=1)
+    out = np.cumsum(ranked, axis=1) - ranked >= top_p
+    out[:, 0] = False  # the likeliest stays
+    if top_k:
+        out[:, top_k:] = True
+    np.put_along_axis(shares, order, np.where(out, 0.0, ranked), axis=1)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _drawn(shares: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """The cell in each row at which the cumulative probability passes `uniform`; never one of probability 0."""
+    edges = np.cumsum(shares, axis=1)
+    return np.argmax(edges > (uniform * edges[:, -1])[:, None], axis=1)
