@@ -1,10 +1,10 @@
 """The memorisation table of a run: generated pieces and held-out pieces of people, each against the training pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.metrics.intervals import FEWEST, bootstrap
+from pipelines.metrics.intervals import bootstrap
 from pipelines.tasks.sequences import memorisation
 
 COLUMNS = ("longest", "absent_8", "absent_16", "absent_24")
@@ -42,20 +42,19 @@ def table(
 
 def _row(found: dict[str, np.ndarray], groups: np.ndarray, n_bootstrap: int, seed: int) -> dict:
     members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
-    values = np.stack([found[name].astype(float) for name in COLUMNS])
-    sums = np.stack([np.nansum(values[:, rows], axis=1) for rows in members])
-    counts = np.stack([np.isfinite(values[:, rows]).sum(axis=1) for rows in members])
-    with np.errstate(invalid="ignore"):
-        means = np.nanmean(np.where(np.isfinite(values).any(axis=1, keepdims=True), values, 0.0), axis=1)
-        spans = bootstrap(
-            lambda drawn: sums[drawn].sum(axis=0) / counts[drawn].sum(axis=0), len(members), n_bootstrap, seed
-        )
     row = {"n": len(groups), "events": float(found["events"].mean())}
-    for place, name in enumerate(COLUMNS):
-        defined = bool(counts[:, place].sum())
-        row[name] = {
-            "mean": float(means[place]) if defined else None,
-            "ci95": spans[place] if defined and len(members) >= FEWEST else None,
-        }
+    for name in COLUMNS:
+        values = found[name].astype(float)
+        sums = np.array([np.nansum(values[rows]) for rows in members])
+        counts = np.array([np.isfinite(values[rows]).sum() for rows in members])
+        defined = counts.sum() > 0
+        row[name] = {"mean": float(sums.sum() / counts.sum()) if defined else None, "ci95": None}
+        if defined:
+            row[name]["ci95"] = bootstrap(_mean_of(sums, counts), len(members), n_bootstrap, seed)
     row["longest"]["most"] = int(found["longest"].max())
     return row
+
+
+def _mean_of(sums: np.ndarray, counts: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The mean over the pieces of drawn groups, NaN of none."""
+    return lambda drawn: sums[drawn].sum() / counts[drawn].sum() if counts[drawn].any() else np.nan
