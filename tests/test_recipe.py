@@ -14,7 +14,7 @@ from pipelines.report import provenance
 
 RECIPE = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 WINGS = [  # may import itself and what stands after it
-    {"cli", "predict", "predicting", "precompile"},
+    {"cli", "generating", "predict", "predicting", "precompile"},
     {"ops", "stages"},
     {"tasks"},
     {"corpora", "datasets", "novelty", "report", "training"},

@@ -7,6 +7,7 @@ chosen; what it keeps from one cell to the next (a state, keys and values) is it
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import softmax
 
 from pipelines.tasks.sequences.cells import VOICES
 
@@ -26,18 +27,45 @@ def sample(
     """`(n_pieces, steps, 4)` uint8.
 
     begin: `begin(n_pieces)` of the model. given: `(steps, 4)`, the pitch of a cell, or `FREE`. A given cell is taken as it is and
-    conditions those after it, as in a primer or a given voice; cells before it are sampled without knowledge of it. temperature:
-    divides the log-probabilities. top_k, top_p: of each distribution the k likeliest cells, and the fewest that have probability
-    p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
+    conditions those after it; cells before it are sampled without knowledge of it (`infill` has it). temperature: divides the
+    log-probabilities. top_k, top_p: of each distribution the k likeliest cells, and the fewest that have probability p together
+    (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
+    """
+    return _sampled(begin, given, n_pieces, np.random.default_rng(seed), temperature, top_k, top_p)[0]
+
+
+def infill(
+    begin: Callable,
+    given: np.ndarray,
+    n_candidates: int,
+    seed: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> np.ndarray:
+    """`(steps, 4)` uint8: the free cells of `given`, sampled with regard to the given cells after them too.
+
+    Of `n_candidates` samples one is drawn by the probability that its free cells leave to the given ones (sampling-importance-
+    resampling, Rubin 1987). It approaches the model's own distribution of the free cells as candidates become many.
     """
     rng = np.random.default_rng(seed)
+    found, weights = _sampled(begin, given, n_candidates, rng, temperature, top_k, top_p)
+    return found[rng.choice(n_candidates, p=softmax(weights))]
+
+
+def _sampled(begin, given, n_pieces, rng, temperature, top_k, top_p) -> tuple[np.ndarray, np.ndarray]:
+    """(pieces, the log-probability of the given cells of each)."""
     ask, previous = begin(n_pieces), None
-    found = np.empty((n_pieces, given.size), np.int64)
+    found, weights = np.empty((n_pieces, given.size), np.int64), np.zeros(n_pieces)
     for place, cell in enumerate(given.ravel().tolist()):
         logs, drawn = ask(previous), rng.random(n_pieces)
-        previous = np.full(n_pieces, cell) if cell != FREE else _drawn(filtered(logs, temperature, top_k, top_p), drawn)
+        if cell == FREE:
+            previous = _drawn(filtered(logs, temperature, top_k, top_p), drawn)
+        else:
+            previous = np.full(n_pieces, cell)
+            weights += logs[:, cell]
         found[:, place] = previous
-    return found.reshape(n_pieces, -1, VOICES).astype(np.uint8)
+    return found.reshape(n_pieces, -1, VOICES).astype(np.uint8), weights
 
 
 def filtered(logs: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
