@@ -7,8 +7,12 @@ import pytest
 import toy_corpus
 
 from pipelines.core import shards
+from pipelines.core.files import write_json
 from pipelines.metrics import scores
-from pipelines.tasks.sequences import fit, kept, pieces, score
+from pipelines.report.context import Context, Task
+from pipelines.report.lineage import Lineage
+from pipelines.report.templates import filler
+from pipelines.tasks.sequences import fit, kept, pieces, score, section
 from pipelines.tasks.sequences.models import unigram
 
 
@@ -67,6 +71,20 @@ def test_what_is_told_of_a_run(scored):
         f"generated {name}" for name in ("polyphony", "onsets_per_bar", "pitch_class_entropy", "distinct")
     }
     assert score.details(run, [answers]) == found, "the same bytes again"
+
+
+def test_the_page_has_what_was_found(scored):
+    _, run, answers = scored
+    found = score.details(run, [answers])
+    scored_as, _ = scores.score(score.METRICS, [answers], score.baseline(run), "test", 50, 1)
+    write_json("data/scores/kneser_ney/details.json", found)
+    write_json("data/scores/kneser_ney/about.json", {"task": "sequences", "dataset": "made"})
+    task = Task("sequences", {"kneser_ney": scored_as}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
+    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 2
+    assert f"{found['originality']['people']['longest']['mean']:.1f}" in html and "held-out pieces of made" in html
+    assert section.render(Context(None, Lineage({}), None, task=Task("sequences", {}, [], {}))) is None
 
 
 def test_input_that_is_none(in_tmp):
