@@ -34,10 +34,12 @@ def fit(
     """(the weights with the lowest validation loss, figures). AdamW; the rate warms up over a tenth of the updates and then falls
     along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
-    recipe: `updates` of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest learning rate; `decay`, the
-    weight decay. transpose: as `cells.room` takes it.
+    recipe: `gpu`: train there; `updates` of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest
+    learning rate; `decay`, the weight decay. transpose: as `cells.room` takes it.
     """
     rng = np.random.default_rng(seed)
+    if recipe.get("gpu") and torch.cuda.is_available():
+        network = network.cuda()
     keys = room(train, transpose)
     weights = np.array([len(piece) for piece in train], float)
     optimizer = torch.optim.AdamW(
@@ -70,7 +72,7 @@ def fit(
                 best = (
                     found,
                     update,
-                    {name: value.detach().clone().numpy() for name, value in network.state_dict().items()},
+                    {name: value.detach().clone().cpu().numpy() for name, value in network.state_dict().items()},
                 )
     if not np.isfinite(best[0]):
         raise ValueError(
@@ -99,7 +101,7 @@ def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarr
     for first in range(0, len(order), PIECES_AT_ONCE):
         rows = order[first : first + PIECES_AT_ONCE]
         with torch.inference_mode():
-            losses = _losses(network, _padded([_begun(pieces[row]) for row in rows])).numpy()
+            losses = _losses(network, _padded([_begun(pieces[row]) for row in rows])).cpu().numpy()
         for row, loss in zip(rows, losses, strict=True):
             found[row] = loss[: len(pieces[row])].astype(np.float64)
     return found
@@ -107,8 +109,9 @@ def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarr
 
 def _losses(network: nn.Module, steps: Tensor) -> Tensor:
     """`(batch, steps - 1, 4)` nats of all steps but the first; 0 where there is padding."""
+    steps = steps.to(next(network.parameters()).device)
     before, cells = steps[:, :-1].clamp(max=BEGIN), steps[:, 1:]
-    phase = (torch.arange(cells.shape[1]) % PHASES).expand(cells.shape[:2])
+    phase = (torch.arange(cells.shape[1], device=cells.device) % PHASES).expand(cells.shape[:2])
     logits = network(before, phase, cells.clamp(max=PITCHES - 1))
     return nn.functional.cross_entropy(logits.movedim(-1, 1), cells, ignore_index=PADDING, reduction="none")
 

@@ -9,8 +9,7 @@ import numpy as np
 from pipelines.core import paths
 from pipelines.core.files import atomic
 from pipelines.metrics.scores import Metric
-from pipelines.tasks import part
-from pipelines.tasks.sequences import kept, originality, pieces, sampling, statistics
+from pipelines.tasks.sequences import floor, kept, originality, pieces, sampling, statistics
 from pipelines.tasks.sequences.cells import VOICES
 
 SIDES = ("train", "validation", "test")
@@ -42,9 +41,9 @@ def predict(run, folder):
 
 def baseline(run):
     """The unigram of the training pieces, in their own keys."""
-    data, unigram = pieces.read(run), part(run.task, "models.unigram")
-    arrays, _ = unigram.fit(data.of("train"), [], {"transpose": 0}, 0)
-    return _columns(data, unigram.cell_nats(unigram.build(arrays, {}), data.of("test")))
+    data = pieces.read(run)
+    logs = floor.log_probabilities(floor.counted(data.of("train")))
+    return _columns(data, floor.cell_nats(logs, data.of("test")))
 
 
 def details(run, answers):

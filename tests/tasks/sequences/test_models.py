@@ -11,7 +11,7 @@ from toy_corpus import pieces
 
 from pipelines import tasks
 from pipelines.tasks import sequences
-from pipelines.tasks.sequences import kept
+from pipelines.tasks.sequences import floor, kept
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, room, shifted, transposed
 from pipelines.tasks.sequences.models import kneser_ney, unigram
 
@@ -92,7 +92,7 @@ def test_a_unigram_loses_the_entropy_of_its_voices():
     shares = [np.unique(cells[:, voice], return_counts=True)[1] / len(cells) for voice in range(VOICES)]
     entropy = -sum(np.sum(share * np.log(share)) for share in shares)
     loss = np.concatenate(unigram.cell_nats(unigram.build(arrays, {}), train)).sum(axis=1).mean()
-    assert entropy < loss < entropy + 2 * VOICES * unigram.UNIFORM
+    assert entropy < loss < entropy + 2 * VOICES * floor.UNIFORM
 
 
 def test_kneser_ney_by_hand():

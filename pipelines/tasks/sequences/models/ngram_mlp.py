@@ -19,7 +19,7 @@ PRESETS = {
 RECIPES = {
     "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
-    "gpu": {"updates": 10000, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
+    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
 }
 
 

@@ -19,7 +19,7 @@ PRESETS = {
 RECIPES = {
     "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.003, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.002, "decay": 0.01},
-    "gpu": {"updates": 10000, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
+    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
 }
 
 
@@ -42,7 +42,8 @@ class Layer(nn.Module):
             found if kept is None else (torch.cat([old, new], dim=2) for old, new in zip(kept, found, strict=True))
         )
         n, m = query.shape[2], key.shape[2]
-        back = torch.arange(m - n, m)[:, None] - torch.arange(m)  # how many steps a key is before its query
+        places = torch.arange(m, device=values.device)
+        back = places[m - n :, None] - places  # how many steps a key is before its query
         near = (query @ self.distance.mT).gather(3, back.clamp(0, REACH).expand(*query.shape[:2], n, m))
         scores = (query @ key.mT + near) / query.shape[3] ** 0.5
         shares = self.dropout(torch.softmax(scores.masked_fill(back < 0, -torch.inf), dim=-1))

@@ -1,30 +1,26 @@
-"""Unigram: each voice's pitches by how often training has them, whatever came before; mixed with the uniform distribution.
+"""Unigram: each voice's pitches by how often training has them, whatever came before (`floor.py`).
 
-The floor of all models: its loss in training is the sum of the voices' entropies, but for the mixture.
+The floor of all models: its loss in training is the sum of the voices' entropies, but for the mixture with the uniform
+distribution.
 """
 
 import numpy as np
 
-from pipelines.tasks.sequences.cells import PITCHES, VOICES, transposed
-
-UNIFORM = 1e-4
+from pipelines.tasks.sequences import floor
+from pipelines.tasks.sequences.cells import VOICES, transposed
 
 
 def fit(train, validation, options, seed):
-    cells = np.concatenate(transposed(train, options["transpose"]))
-    counts = np.stack([np.bincount(cells[:, voice], minlength=PITCHES) for voice in range(VOICES)])
+    counts = floor.counted(transposed(train, options["transpose"]))
     return {"counts": counts}, {"pitches": int((counts > 0).sum())}
 
 
 def build(arrays, options):
     """`(4, 128)` log-probabilities."""
-    shares = arrays["counts"] / arrays["counts"].sum(axis=1, keepdims=True)
-    return np.log((1 - UNIFORM) * shares + UNIFORM / PITCHES)
+    return floor.log_probabilities(arrays["counts"])
 
 
-def cell_nats(model, pieces):
-    """`(steps, 4)` of each piece: minus the log-probability of each cell."""
-    return [-model[np.arange(VOICES), piece] for piece in pieces]
+cell_nats = floor.cell_nats
 
 
 def begin(model, n_pieces):
