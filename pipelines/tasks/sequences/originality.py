@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipelines.metrics.intervals import bootstrap
-from pipelines.tasks.sequences import memorisation
+from pipelines.tasks.sequences import memorisation, sampling
 
+PROMPT, MOST = 32, 64
 COLUMNS = ("longest", "absent_8", "absent_16", "absent_24")
 
 
@@ -38,6 +39,23 @@ def table(
             "nearest": int(ours["nearest"][worst]),
         },
     }
+
+
+def extraction(begin: Callable, pieces: Sequence[np.ndarray], n_bootstrap: int, seed: int) -> dict:
+    """`{"n", "cells", "ci95", "whole"}`: how much of a piece the model gives back that is prompted with its first `PROMPT` steps
+    and takes the likeliest cell each time: the mean share of the next `PROMPT` steps' cells that are the piece's own, over at
+    most `MOST` pieces, and the share of pieces that are given back whole. A model that has learned gives back as much of
+    held-out pieces.
+    """
+    long = [piece[: 2 * PROMPT] for piece in pieces if len(piece) >= 2 * PROMPT]
+    if not long:
+        return {"n": 0, "cells": None, "ci95": None, "whole": None}
+    wanted = np.stack([long[n] for n in np.unique(np.linspace(0, len(long) - 1, MOST).round().astype(int))])
+    given = wanted.astype(np.int64)
+    given[:, PROMPT:] = sampling.FREE
+    right = (sampling.sample(begin, given, len(given), seed, top_k=1) == wanted)[:, PROMPT:].mean(axis=(1, 2))
+    interval = bootstrap(lambda drawn: right[drawn].mean(), len(right), n_bootstrap, seed)
+    return {"n": len(right), "cells": float(right.mean()), "ci95": interval, "whole": float(np.mean(right == 1))}
 
 
 def _row(found: dict[str, np.ndarray], groups: np.ndarray, n_bootstrap: int, seed: int) -> dict:

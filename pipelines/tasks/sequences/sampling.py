@@ -26,10 +26,10 @@ def sample(
 ) -> np.ndarray:
     """`(n_pieces, steps, 4)` uint8.
 
-    begin: `begin(n_pieces)` of the model. given: `(steps, 4)`, the pitch of a cell, or `FREE`. A given cell is taken as it is and
-    conditions those after it; cells before it are sampled without knowledge of it (`infill` has it). temperature: divides the
-    log-probabilities. top_k, top_p: of each distribution the k likeliest cells, and the fewest that have probability p together
-    (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
+    begin: `begin(n_pieces)` of the model. given: `(steps, 4)`, or for each piece its own, `(n_pieces, steps, 4)`: the pitch of
+    a cell, or `FREE`. A given cell is taken as it is and conditions those after it; cells before it are sampled without
+    knowledge of it (`infill` has it). temperature: divides the log-probabilities. top_k, top_p: of each distribution the k
+    likeliest cells, and the fewest that have probability p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
     """
     return _sampled(begin, given, n_pieces, np.random.default_rng(seed), temperature, top_k, top_p)[0]
 
@@ -55,15 +55,16 @@ def infill(
 
 def _sampled(begin, given, n_pieces, rng, temperature, top_k, top_p) -> tuple[np.ndarray, np.ndarray]:
     """(pieces, the log-probability of the given cells of each)."""
+    given = np.broadcast_to(given, (n_pieces, *given.shape[-2:])).reshape(n_pieces, -1)
     ask, previous = begin(n_pieces), None
-    found, weights = np.empty((n_pieces, given.size), np.int64), np.zeros(n_pieces)
-    for place, cell in enumerate(given.ravel().tolist()):
+    found, weights = np.empty(given.shape, np.int64), np.zeros(n_pieces)
+    for place, cells in enumerate(given.T):
         logs, drawn = ask(previous), rng.random(n_pieces)
-        if cell == FREE:
-            previous = _drawn(filtered(logs, temperature, top_k, top_p), drawn)
-        else:
-            previous = np.full(n_pieces, cell)
-            weights += logs[:, cell]
+        free = cells == FREE
+        previous = (
+            np.where(free, _drawn(filtered(logs, temperature, top_k, top_p), drawn), cells) if free.any() else cells
+        )
+        weights += np.where(free, 0.0, logs[np.arange(n_pieces), np.where(free, 0, cells)])
         found[:, place] = previous
     return found.reshape(n_pieces, -1, VOICES).astype(np.uint8), weights
 

@@ -55,9 +55,11 @@ def details(run, answers):
     test = data.of("test")
     cells = {side: np.concatenate(module.cell_nats(model, data.of(side))) for side in SIDES}
     given = np.full((options["bars"] * statistics.BAR, VOICES), sampling.FREE)
-    made = sampling.sample(
-        lambda n: module.begin(model, n), given, options["samples"], seed, options["temperature"], 0, options["top_p"]
-    )
+
+    def begin(n_pieces):
+        return module.begin(model, n_pieces)
+
+    made = sampling.sample(begin, given, options["samples"], seed, options["temperature"], 0, options["top_p"])
     with atomic(paths.scores(run.name) / "generated.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, pieces=made)
     groups = data.clips["group"].to_numpy(str)[data.rows("test")]
@@ -88,6 +90,10 @@ def details(run, answers):
             "training": statistics.of(data.of("train")),
         },
         "originality": shared,
+        "extraction": {
+            name: originality.extraction(begin, data.of(side), run.shared["n_bootstrap"], seed)
+            for name, side in (("training", "train"), ("held_out", "test"))
+        },
         "rolls": {"first": _notes(made[0]), "worst": _notes(made[worst["piece"]])},
     }
 

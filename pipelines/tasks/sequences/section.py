@@ -68,6 +68,24 @@ given all steps before.
   (Yin et al. 2021).</p>
 {{ export("originality", shared) }}
 
+<p class="heading">What a model gives back of a piece whose beginning it is given
+{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
+<div class="scroll"><table class="figures" data-table="extraction">
+  <thead><tr><th>run</th><th>of training pieces</th><th>95% interval</th><th>of held-out pieces</th><th>95% interval</th>
+  </tr></thead>
+  <tbody>
+{% for part in parts %}
+  <tr><th>{{ part.name }}</th>
+{% for found in (part.extraction.training, part.extraction.held_out) %}
+    <td>{{ num(found.cells) }}</td><td>{{ interval(found.ci95) }}</td>
+{% endfor %}
+  </tr>
+{% endfor %}
+  </tbody>
+</table></div>
+<p class="caption">The share of the cells of bars 3 and 4 that are the piece’s own when the model is given bars 1 and 2 and takes
+  the likeliest cell each time. Far more of training pieces than of held-out ones: the model remembers them.</p>
+
 <p class="heading">Statistics {% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 <div class="scroll"><table class="figures" data-table="statistics">
   <thead><tr><th>pieces</th>{% for title in statistics.values() %}<th>{{ title }}</th>{% endfor %}</tr></thead>

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from toy_corpus import pieces
 
 from pipelines.tasks.sequences import memorisation, originality
+from pipelines.tasks.sequences.models import kneser_ney
 
 FEW = st.lists(
     st.lists(st.lists(st.integers(59, 62), min_size=4, max_size=4), min_size=1, max_size=40), min_size=1, max_size=3
@@ -97,3 +98,18 @@ def test_the_table_has_people_beside_the_model():
     assert found["worst"]["nearest"] == found["worst"]["piece"]
     assert found["people"]["n"] == 5 and found["people"]["events"] < 4 * 60, "cut to the length of the generated pieces"
     assert originality.table(copies, people, ["a"] * 5, training, 100, 1)["people"]["longest"]["ci95"] is None
+
+
+def test_what_a_model_remembers_is_given_back():
+    """n-grams of music in which two steps say what follows give back the pieces they have read, and nothing of others."""
+    training, others = (
+        list(np.random.default_rng(seed).integers(40, 80, (9, 70, 4)).astype(np.uint8)) for seed in (1, 2)
+    )
+    arrays, _ = kneser_ney.fit(training, [], {"n": 9, "transpose": 0}, 0)
+    model = kneser_ney.build(arrays, {})
+    known, new = (
+        originality.extraction(lambda n: kneser_ney.begin(model, n), each, 50, 1) for each in (training, others)
+    )
+    assert known["cells"] > 0.95 and known["whole"] > 0.8 and new["cells"] < 0.2 and new["whole"] == 0
+    assert known["ci95"][0] > new["ci95"][1] and known["n"] == 9
+    assert originality.extraction(None, pieces(2, steps=20), 50, 1)["cells"] is None

@@ -125,7 +125,7 @@ def by_definition(train, n, piece):
     for order in counts:
         seen = [max(sum(count == times for count in order.values()), 1) for times in (1, 2, 3, 4)]
         y = seen[0] / (seen[0] + 2 * seen[1])
-        each = [min(max(k - (k + 1) * y * seen[k] / seen[k - 1], 0), k) for k in (1, 2, 3)]
+        each = [min(max(k - (k + 1) * y * seen[k] / seen[k - 1], 0), 0.95 * k) for k in (1, 2, 3)]
         discounts.append(dict(enumerate(each, 1)))
 
     def share(voice, context, cell, order):

@@ -1,9 +1,10 @@
 """Interpolated Kneser-Ney smoothing of n-grams of cells, with three discounts (Chen and Goodman 1998, TR-10-98, equations 21-27).
 
 A cell's context is the `n` - 1 cells before it in the order of the piece (the step's higher voices, then the step before, the
-lowest voice first), and which voice it is. Before the first cell stand marks of the beginning. The longest n-grams are counted by
-how often they occur, shorter ones by how many different cells precede them. Discounts are clamped to what they take from, and the
-result is mixed with the uniform distribution: no cell has probability 0.
+lowest voice first), and which voice it is. Before the first cell stand marks of the beginning. The longest n-grams are counted
+by how often they occur, shorter ones by how many different cells precede them. Discounts are clamped: where counts of counts
+are odd, as of a tiny corpus, they would be negative, or take all of a count. The result is mixed with the uniform distribution:
+no cell has probability 0.
 """
 
 from itertools import pairwise
@@ -14,6 +15,8 @@ from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, transposed
 
 UNIFORM = 1e-4
 """Share of the uniform distribution."""
+MOST = 0.95
+"""Share of a count that a discount takes at most."""
 WIDTH = PITCHES + 1  # of a cell in a key: the mark of the beginning is one too
 
 
@@ -108,7 +111,7 @@ def _discounts(counts):
     seen = [max(int((counts == times).sum()), 1) for times in (1, 2, 3, 4)]
     y = seen[0] / (seen[0] + 2 * seen[1])
     each = [times - (times + 1) * y * after / before for times, (before, after) in enumerate(pairwise(seen), 1)]
-    return np.array([0.0, *(float(np.clip(d, 0, times)) for times, d in enumerate(each, 1))])
+    return np.array([0.0, *(float(np.clip(d, 0, MOST * times)) for times, d in enumerate(each, 1))])
 
 
 def _numbers(model, voice, older):
