@@ -60,7 +60,7 @@ def begin(chords: Chords, advance: Callable[[Tensor, Any], tuple[Tensor, Any]], 
     def ask(previous=None):
         nonlocal memory, parts, place
         if previous is not None:
-            cells[:, 0, place % VOICES] = torch.from_numpy(np.asarray(previous, np.int64))
+            cells[:, 0, place % VOICES] = torch.from_numpy(np.array(previous, np.int64))
         place += 1
         if place % VOICES == 0:
             phase = torch.full((n_pieces, 1), place // VOICES % PHASES)

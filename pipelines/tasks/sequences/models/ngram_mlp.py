@@ -76,7 +76,7 @@ def begin(model, n_pieces):
         nonlocal context, place
         place += 1
         if previous is not None and model.context:
-            context = torch.cat([context[:, 1:], torch.from_numpy(np.asarray(previous, np.int64))[:, None]], dim=1)
+            context = torch.cat([context[:, 1:], torch.from_numpy(np.array(previous, np.int64))[:, None]], dim=1)
         return torch.log_softmax(model.voice(context, place % VOICES)[:, 0].double(), dim=-1).numpy()
 
     return ask
