@@ -13,7 +13,7 @@ PRESETS = {
     "gpu": {"hidden": 512, "layers": 2, "embedding": 64, "dropout": 0.4},
 }
 RECIPES = {
-    "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.006, "decay": 0.01},
+    "tiny": {"updates": 450, "batch": 16, "steps": 64, "rate": 0.006, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.005, "decay": 0.01},
     "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 128, "rate": 0.002, "decay": 0.01},
 }
