@@ -7,7 +7,7 @@ repeated pitch is one. nats_per_step_apart leaves out the test pieces whose grou
 import numpy as np
 
 from pipelines.core import paths
-from pipelines.core.files import atomic
+from pipelines.core.files import atomic, read_json
 from pipelines.metrics.scores import Metric
 from pipelines.tasks.sequences import floor, kept, originality, pieces, sampling, statistics
 from pipelines.tasks.sequences.cells import VOICES
@@ -74,6 +74,7 @@ def details(run, answers):
         "model": run.model,
         "options": dict(options),
         "left_out": dict(data.left_out),
+        "curve": read_json(folder / "config.json")["figures"].get("curve", []),
         "losses": {
             side: {
                 "nats_per_step": float(found.sum(axis=1).mean()),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipelines.core.files import read_json
-from pipelines.report import pictures
+from pipelines.report import charts, pictures
 
 TITLE, ORDER = "Likelihood, originality, and generated pieces", 10
 STEP_S = 0.1875  # of a piano roll: 80 quarters a minute
@@ -101,6 +101,13 @@ given all steps before.
 <div class="pane" data-tab="{{ part.name }}">
   {% if parts|length > 1 %}<h4>{{ part.name }}</h4>{% endif %}
 
+  {% if part.drawn %}
+  <figure>{{ part.drawn }}
+    <p class="caption">Losses while it was trained, nats a step: of the excerpts since the last point, with dropout, and of the
+      validation pieces.</p>
+    <p class="marks">{{ mark(part.source) }}</p>
+  </figure>
+  {% endif %}
 {% for title, roll in part.rolls if roll %}
   <p class="sub">{{ title }}</p>
   <div class="picture roll">
@@ -190,8 +197,21 @@ def _part(context, name):
             (title, _roll(found["rolls"][key]))
             for key, title in (("first", "The first generated piece"), ("worst", copied))
         ],
+        "drawn": _curve(found["curve"]),
         "source": context.lineage.mark(f"data/scores/{name}"),
     }
+
+
+def _curve(points):
+    """Training and validation loss over updates; "" of a model without."""
+    if not points:
+        return ""
+    updates, train, validation = zip(*points, strict=True)
+    series = [
+        {"name": "training", "colour": 1, "x": updates, "y": train, "mark": None},
+        {"name": "validation", "colour": 0, "x": updates, "y": validation, "mark": None},
+    ]
+    return charts.lines(series, "updates", "nats a step", "losses by update")
 
 
 def _of_each_corpus(parts):

@@ -77,12 +77,12 @@ def test_the_page_has_what_was_found(scored):
     _, run, answers = scored
     found = score.details(run, [answers])
     scored_as, _ = scores.score(score.METRICS, [answers], score.baseline(run), "test", 50, 1)
-    write_json("data/scores/kneser_ney/details.json", found)
+    write_json("data/scores/kneser_ney/details.json", found | {"curve": [[10, 5.0, 4.5], [20, 4.0, 4.25]]})
     write_json("data/scores/kneser_ney/about.json", {"task": "sequences", "dataset": "made"})
     task = Task("sequences", {"kneser_ney": scored_as}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
     assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
-    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 2
+    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 3
     assert f"{found['originality']['people']['longest']['mean']:.1f}" in html and "held-out pieces of made" in html
     assert section.render(Context(None, Lineage({}), None, task=Task("sequences", {}, [], {}))) is None
 
