@@ -1,12 +1,16 @@
 """Losses of all sides in one unit, what generated pieces copy beside people's pieces, their statistics, and piano rolls."""
 
+import numpy as np
 import pandas as pd
 
 from pipelines.core.files import read_json
-from pipelines.report import charts, pictures
+from pipelines.report import charts, pictures, players
+from pipelines.symbolic import render as sounds
 
 TITLE, ORDER = "Likelihood, originality, and generated pieces", 10
-STEP_S = 0.1875  # of a piano roll: 80 quarters a minute
+STEP_S = 0.1875  # of what is drawn and played: 80 quarters a minute
+SHOWN_S = 8 * 16 * STEP_S
+SAMPLE_RATE, LEVEL_DBFS, ORGAN = 16_000, -20.0, 19  # a church organ, in General MIDI
 GRAMS = (8, 16, 24)
 STATISTICS = {
     "polyphony": "pitches at once",
@@ -15,7 +19,7 @@ STATISTICS = {
     "distinct": "distinct pieces",
 }
 TEMPLATE = """<div class="sequences">
-{% from "macros.html.j2" import mark, num, pct, interval, export %}
+{% from "macros.html.j2" import mark, num, pct, interval, export, hear %}
 <p class="lead">{{ best.name }} has the lowest test loss, {{ num(best.test) }} nats a step: the four voices of a 16th together,
 given all steps before.
 {% if ngram and ngram.test > best.test %}
@@ -84,7 +88,8 @@ given all steps before.
   </tbody>
 </table></div>
 <p class="caption">The share of the cells of bars 3 and 4 that are the piece’s own when the model is given bars 1 and 2 and takes
-  the likeliest cell each time. Far more of training pieces than of held-out ones: the model remembers them.</p>
+  the likeliest cell each time, which is often a held one. Far more of training pieces than of held-out ones: the model remembers
+  them.</p>
 
 <p class="heading">Statistics {% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 <div class="scroll"><table class="figures" data-table="statistics">
@@ -109,13 +114,13 @@ given all steps before.
   </figure>
   {% endif %}
 {% for title, roll in part.rolls if roll %}
-  <p class="sub">{{ title }}</p>
+  <p class="sub">{{ title }}{% if loop.first and part.sound is not none %} {{ hear(part.sound, "play it") }}{% endif %}</p>
   <div class="picture roll">
     <div class="y">{% for label, place in roll.ticks %}<i style="bottom:{{ place }}">{{ label }}</i>{% endfor %}</div>
     <div class="plot">{{ roll.svg }}</div>
   </div>
 {% endfor %}
-  <p class="caption">The first 8 bars; a colour a voice. More of them, to hear:
+  <p class="caption">The first 8 bars; a colour a voice. More pieces:
     <code>conservatory generate {{ part.name }} -o piece.mid --wav piece.wav</code></p>
   <p class="marks">{{ mark(part.source) }}</p>
 </div>
@@ -197,6 +202,7 @@ def _part(context, name):
             (title, _roll(found["rolls"][key]))
             for key, title in (("first", "The first generated piece"), ("worst", copied))
         ],
+        "sound": _sound(context, name, found["rolls"]["first"]),
         "drawn": _curve(found["curve"]),
         "source": context.lineage.mark(f"data/scores/{name}"),
     }
@@ -235,6 +241,20 @@ def _copies(found):
 
 def _roll(notes):
     """The first 8 bars, as the report draws notes."""
-    table = pd.DataFrame(notes, columns=["voice", "pitch", "onset_s", "duration_s"]).assign(program=0)
+    return pictures.piano_roll(_table(notes), 0.0, SHOWN_S)
+
+
+def _sound(context, name, notes):
+    """The number of the player of the first 8 bars, None of a piece without notes."""
+    table = _table(notes)
+    table = table[table["onset_s"] < SHOWN_S]
+    if table.empty:
+        return None
+    samples = sounds.mix(table.to_records(index=False), SAMPLE_RATE, SHOWN_S + 1.0, LEVEL_DBFS)
+    return players.hear(context, f"{name}, generated", (samples * 32767).astype(np.int16), SAMPLE_RATE)
+
+
+def _table(notes):
+    table = pd.DataFrame(notes, columns=["voice", "pitch", "onset_s", "duration_s"]).assign(program=ORGAN, velocity=64)
     table[["onset_s", "duration_s"]] *= STEP_S
-    return pictures.piano_roll(table, 0.0, 128 * STEP_S)
+    return table
