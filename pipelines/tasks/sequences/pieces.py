@@ -35,10 +35,13 @@ class Pieces:
 
 def read(run: Run) -> Pieces:
     """The pieces in four voices. Raises `ValueError` where the input is no `satb_grid`, or a side has no piece."""
+    none = f"{run.input} is no grid of four voices: runs of sequences read the representation satb_grid"
+    if not (run.input / "index.parquet").exists():
+        raise ValueError(none)
     index = read_table(run.input / "index.parquet", shards.INDEX).set_index("clip_id")
     arrays = shards.open_shards(run.input)
     if any(array.ndim != 2 or array.shape[1] != COLUMNS or array.dtype != np.uint8 for array in arrays):
-        raise ValueError(f"{run.input} is no grid of four voices: runs of sequences read the representation satb_grid")
+        raise ValueError(none)
     manifest = read_table(paths.manifest(run.dataset), LABELLED)
     rows, grids, left_out = [], [], Counter()
     for row, clip_id in enumerate(manifest["clip_id"]):

@@ -160,6 +160,11 @@ def test_kneser_ney_is_what_its_equations_say(n):
     np.testing.assert_allclose(found, by_definition(train, n, piece), rtol=1e-10)
 
 
+def test_n_grams_that_are_too_long():
+    with pytest.raises(ValueError, match="n is 65: kneser_ney counts n-grams of at most 64 cells"):
+        kneser_ney.fit(pieces(1), [], {"n": 65, "transpose": 0}, 0)
+
+
 def test_an_hmm_of_known_steps_finds_them():
     """Two chords in turn: two states say which comes next, but for the first and what is counted beside."""
     chords = np.array([[72, 65, 57, 48], [74, 67, 59, 50]], np.uint8)

@@ -15,13 +15,19 @@ from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, transposed
 
 UNIFORM = 1e-4
 """Share of the uniform distribution."""
+LONGEST = 64
 MOST = 0.95
 """Share of a count that a discount takes at most."""
 WIDTH = PITCHES + 1  # of a cell in a key: the mark of the beginning is one too
 
 
 def fit(train, validation, options, seed):
-    """The cells of the training pieces and their lengths: the tables of counts follow from them (`build`)."""
+    """The cells of the training pieces and their lengths: the tables of counts follow from them (`build`). Raises `ValueError` for
+    n-grams that are too long to be counted order by order."""
+    if options["n"] > LONGEST:
+        raise ValueError(
+            f"n is {options['n']}: kneser_ney counts n-grams of at most {LONGEST} cells; ngram_mlp reads longer ones"
+        )
     pieces = transposed(train, options["transpose"])
     cells = np.concatenate([piece.ravel() for piece in pieces])
     model = {"cells": cells, "lengths": np.array([len(piece) for piece in pieces]), "n": np.array(options["n"])}
