@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import predicting
+from pipelines import generating, predicting
 from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
@@ -352,6 +352,7 @@ def ui(
 
 
 app.command("predict")(predicting.predict_files)
+app.command("generate")(generating.generate)
 audit.register(app)
 status.register(app)
 families.register(app)

@@ -35,7 +35,20 @@ def call(*arguments):
 def test_help_names_every_command():
     status, text = call("--help")
     assert status == 0
-    for name in ("add", "remove", "list", "run", "refresh", "report", "predict", "cache", "ui", "models", "retrain"):
+    for name in (
+        "add",
+        "remove",
+        "list",
+        "run",
+        "refresh",
+        "report",
+        "predict",
+        "generate",
+        "cache",
+        "ui",
+        "models",
+        "retrain",
+    ):
         assert name in text
 
 

@@ -8,9 +8,13 @@ from pipelines.ops.settings.recipe import Reads
 FOLDER = "pipelines/corpora"
 REPRESENTATIONS = "pipelines/notes/representations"
 FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
-OPTIONS = {"folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")}, "chorales": {}}
+OPTIONS = {
+    "jsb": {"local": WORD},
+    "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
+    "chorales": {},
+}
 """Module -> option -> rule."""
-REQUIRED = {"folder": ("path", "fingerprint")}
+REQUIRED = {"jsb": ("local",), "folder": ("path", "fingerprint")}
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
 PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
 """Parameters of representations by name; others may be anything."""

@@ -1,0 +1,188 @@
+"""`conservatory generate`: new music of a run of the family `sequences`, as MIDI and sound."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.ops.failing import fail
+
+VOICES = ("soprano", "alto", "tenor", "bass")
+STEPS = 4  # a quarter
+BAR = 16
+MOST_BARS = 512
+CANDIDATES = 64
+"""Samples of which an infilled piece is drawn."""
+SAMPLE_RATE = 44_100
+LEVEL_DBFS = -20.0
+TAIL_S = 1.5
+"""Sound after the last note."""
+
+
+def generate(
+    model: Annotated[
+        str, typer.Argument(help="A run of the family sequences (chorales_lstm), or a folder with its model.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The MIDI file to write.")],
+    bars: Annotated[int, typer.Option(help="Bars of 16 steps, those of a primer included.", min=1, max=MOST_BARS)] = 16,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same piece.", min=0)] = 0,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1: likelier cells; above: less likely ones.", min=0.01, max=10)
+    ] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Only the k likeliest pitches of each cell; 0: all.", min=0)] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="Only the likeliest pitches, of this probability together.", min=0, max=1)
+    ] = 1.0,
+    primer: Annotated[
+        Path | None, typer.Option(help="A MIDI file in up to four tracks, highest first, to go on from.")
+    ] = None,
+    infill: Annotated[
+        str,
+        typer.Option(
+            help="With --primer: write only this voice (soprano, alto, tenor, bass) or these bars (5-8) of it anew."
+        ),
+    ] = "",
+    tempo: Annotated[float, typer.Option(help="Quarter notes a minute.", min=20, max=300)] = 80.0,
+    program: Annotated[
+        int, typer.Option(help="General MIDI program, 0 to 127; 19 is a church organ.", min=0, max=127)
+    ] = 19,
+    wav: Annotated[
+        Path | None, typer.Option(help="Also write the sound, rendered with the SoundFont of the demo.")
+    ] = None,
+) -> None:
+    """Generate four-part music with a fitted model of the family `sequences`, and write it as MIDI.
+
+    With --primer the piece begins with the notes of that file, which are rounded to 16ths, and the model continues it. With
+    --infill too, only the named voice or bars are new, and fit what comes before and after.
+    """
+    from pipelines.core.files import atomic
+    from pipelines.notes.midi import write
+
+    if infill and not primer:
+        fail("--infill needs --primer: the file whose voice or bars are to be written anew.")
+    try:
+        grid = make(folder_of(model), bars, seed, (temperature, top_k, top_p), primer, infill)
+        piece = piece_of(grid, tempo, program)
+        with atomic(out) as temporary:
+            temporary.write_bytes(write.write(piece)[0])
+        print(f"{out}: {len(grid) / BAR:g} bars, {len(piece.notes)} notes")
+        if wav:
+            _write_sound(piece, wav)
+            print(f"{wav}: {piece.length_s + TAIL_S:.1f} s")
+    except (ValueError, OSError) as error:
+        fail(str(error))
+
+
+def folder_of(model: str) -> Path:
+    """The fitted model of a run (of its first seed), or the folder itself. Raises `ValueError` where there is none."""
+    from pipelines.core import paths
+    from pipelines.ops.settings.kinds import nearest
+
+    if (Path(model) / "model.npz").is_file():
+        return Path(model)
+    there = {
+        path.parents[1].name: path.parent
+        for path in sorted(paths.fitted("x").parent.glob("*/*/model.npz"), reverse=True)
+    }
+    if model in there:
+        return there[model]
+    near = nearest(model, there)
+    known = f"do you mean {near}?" if near else f"there is {', '.join(sorted(there)) or 'none'}"
+    raise ValueError(
+        f"{model} is no fitted run of the family sequences ({known}): `conservatory run {model}` fits one of params.yaml"
+    )
+
+
+def make(
+    folder: Path, bars: int, seed: int, how: tuple[float, int, float], primer: Path | None = None, infill: str = ""
+):
+    """`(steps, 4)` uint8 by the model in `folder`. how: temperature, top k, top p."""
+    import numpy as np
+
+    from pipelines.tasks.sequences import kept, sampling
+
+    module, model = kept.load(folder)
+
+    def begin(n_pieces):
+        return module.begin(model, n_pieces)
+
+    given = np.full((bars * BAR, len(VOICES)), sampling.FREE)
+    if primer:
+        known = _grid_of(primer)
+        if not infill and len(known) >= len(given):
+            raise ValueError(f"{primer} has {len(known) / BAR:g} bars: --bars must be more, it counts them too")
+        given = known if infill else np.concatenate([known, given[len(known) :]])
+    if not infill:
+        return sampling.sample(begin, given, 1, seed, *how)[0]
+    given[_meant(infill, len(given))] = sampling.FREE
+    return sampling.infill(begin, given, CANDIDATES, seed, *how)
+
+
+def piece_of(grid, tempo: float, program: int):
+    """The note table of a grid `(steps, 4)`, a track a voice."""
+    from pipelines.notes.representations import satb_grid
+    from pipelines.notes.tables import KEYS, METRES, TEMPOS, Piece, array
+
+    notes, quarter_s = satb_grid.notes(grid), 60 / tempo
+    notes["onset_s"], notes["duration_s"] = quarter_s * notes["onset"], quarter_s * notes["duration"]
+    notes["program"] = program
+    return Piece(
+        notes=notes,
+        tempos=array(TEMPOS, [{"quarter_us": round(1e6 * quarter_s)}]),
+        metres=array(METRES, [{"numerator": 4, "denominator": 4}]),
+        keys=array(KEYS, []),
+        length=len(grid) / STEPS,
+        length_s=quarter_s * len(grid) / STEPS,
+        division=480,
+        n_tracks=len(VOICES),
+    )
+
+
+def _grid_of(path: Path):
+    """The four voices of a MIDI file. Raises `ValueError` for one with notes that no voice has a place for, or without notes."""
+    import numpy as np
+
+    from pipelines.notes.midi import read
+    from pipelines.notes.representations import satb_grid
+
+    piece = read.read(path.read_bytes())
+    grid = satb_grid.compute(piece.notes, piece.length)
+    if not grid[:, : len(VOICES)].any():
+        raise ValueError(f"{path} has no notes on the grid of 16ths")
+    if lost := int(np.count_nonzero(grid[:, -1])):
+        raise ValueError(
+            f"{path} has notes that fit no voice in {lost} of {len(grid)} 16ths: give each of four voices its own track"
+        )
+    return grid[:, : len(VOICES)].astype(np.int64)
+
+
+def _meant(infill: str, n_steps: int):
+    """The index of the cells that `--infill` names."""
+    if infill in VOICES:
+        return slice(None), VOICES.index(infill)
+    bars = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", infill)
+    first, last = (int(bars[1]), int(bars[2] or bars[1])) if bars else (0, 0)
+    if not 1 <= first <= last or (first - 1) * BAR >= n_steps:
+        n_bars = -(-n_steps // BAR)
+        raise ValueError(
+            f"--infill {infill}: name a voice ({', '.join(VOICES)}), or bars of the file from 1 to {n_bars}, as 5-8"
+        )
+    return slice((first - 1) * BAR, last * BAR), slice(None)
+
+
+def _write_sound(piece, path: Path) -> None:
+    import numpy as np
+    import soundfile
+
+    from pipelines.core.files import atomic
+    from pipelines.symbolic import render
+
+    columns = ("onset_s", "duration_s", "pitch", "velocity", "program")
+    notes = np.empty(len(piece.notes), [*((name, piece.notes.dtype[name]) for name in columns), ("voice", np.int64)])
+    for name in columns:
+        notes[name] = piece.notes[name]
+    notes["voice"] = piece.notes["track"]
+    sound = render.mix(notes, SAMPLE_RATE, piece.length_s + TAIL_S, LEVEL_DBFS)
+    with atomic(path) as temporary:
+        soundfile.write(temporary, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")

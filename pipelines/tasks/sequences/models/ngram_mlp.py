@@ -1,0 +1,82 @@
+"""n-gram network (Bengio et al. 2003, JMLR 3): a cell from the `n` - 1 cells before it, in the order of the piece.
+
+Each voice has its own layers: the context's cells as embeddings, one hidden layer, softmax over the pitches. With n = 1 it is a
+unigram, with n = 5 it sees one step back; `n` counts cells as for `kneser_ney`, and n - 1 cells are (n - 1) / 4 steps.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipelines.tasks.sequences import networks
+from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+
+PRESETS = {
+    "tiny": {"hidden": 192, "embedding": 16, "dropout": 0.1},
+    "cpu": {"hidden": 384, "embedding": 32, "dropout": 0.2},
+    "gpu": {"hidden": 1024, "embedding": 64, "dropout": 0.4},
+}
+RECIPES = {
+    "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
+    "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
+    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
+}
+
+
+class Network(nn.Module):
+    def __init__(self, n, hidden, embedding, dropout):
+        super().__init__()
+        self.context = n - 1
+        self.embed = nn.Embedding(PITCHES + 1, embedding)
+        # the first layer of all places at once: a convolution over the context
+        self.hidden = nn.ModuleList(
+            nn.Conv1d(embedding, hidden, max(self.context, 1), stride=VOICES) for _ in range(VOICES)
+        )
+        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(VOICES))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, before, phase, cells):
+        flat = torch.cat([before[:, :1], cells], dim=1).flatten(1)
+        # n = 1 has a context of one mark that says nothing
+        wide = (
+            nn.functional.pad(flat, (max(self.context - VOICES, 0), 0), value=BEGIN)
+            if self.context
+            else flat * 0 + BEGIN
+        )
+        first = VOICES - self.context if 0 < self.context < VOICES else 0
+        n_steps = cells.shape[1]
+        logits = [self.voice(wide[:, first + voice :], voice)[:, :n_steps] for voice in range(VOICES)]
+        return torch.stack(logits, dim=2)
+
+    def voice(self, contexts, voice):
+        """Logits `(batch, places, 128)` of a voice from every fourth context on."""
+        found = self.hidden[voice](self.dropout(self.embed(contexts)).mT).mT
+        return self.out[voice](self.dropout(torch.relu(found)))
+
+
+def fit(train, validation, options, seed):
+    networks.start(seed)
+    network = Network(options["n"], **PRESETS[options["preset"]])
+    return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
+
+
+def build(arrays, options):
+    return networks.restored(Network(options["n"], **PRESETS[options["preset"]]), arrays)
+
+
+cell_nats = networks.cell_nats
+
+
+def begin(model, n_pieces):
+    """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
+    context, place = torch.full((n_pieces, max(model.context, 1)), BEGIN), -1
+
+    @torch.inference_mode()
+    def ask(previous=None):
+        nonlocal context, place
+        place += 1
+        if previous is not None and model.context:
+            context = torch.cat([context[:, 1:], torch.from_numpy(np.array(previous, np.int64))[:, None]], dim=1)
+        return torch.log_softmax(model.voice(context, place % VOICES)[:, 0].double(), dim=-1).numpy()
+
+    return ask

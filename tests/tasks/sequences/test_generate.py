@@ -1,0 +1,89 @@
+"""`conservatory generate`: the piece of a seed, primers, infilling, and files and names that are none."""
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from pipelines import generating
+from pipelines.cli import app
+from pipelines.notes.midi import read, write
+from pipelines.notes.representations import satb_grid
+from pipelines.tasks.sequences import kept, sampling
+from pipelines.tasks.sequences.models import kneser_ney
+
+OPTIONS = {"n": 9, "transpose": 0}
+
+
+@pytest.fixture
+def fitted(in_tmp):
+    """A run `bach` whose training piece alternates two chords a quarter long."""
+    chords = np.repeat(np.array([[72, 65, 57, 48], [74, 67, 59, 50]], np.uint8), 4, axis=0)
+    folder = in_tmp / "models/runs/bach/2026"
+    folder.mkdir(parents=True)
+    kept.save(folder, "kneser_ney", OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
+    return chords
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["generate", *map(str, arguments)])
+
+
+def grid_of(path):
+    piece = read.read(path.read_bytes())
+    return satb_grid.compute(piece.notes, piece.length)[:, :4]
+
+
+def test_midi_and_sound(fitted, in_tmp):
+    done = invoke("bach", "-o", "a.mid", "--bars", 2, "--seed", 3, "--wav", "a.wav", "--tempo", 120)
+    assert done.exit_code == 0 and "a.mid: 2 bars" in done.output, done.output
+    made = generating.make(in_tmp / "models/runs/bach/2026", 2, 3, (1.0, 0, 1.0))
+    assert made.shape == (32, 4) and (grid_of(in_tmp / "a.mid") == made).all()
+    sound, rate = soundfile.read("a.wav")
+    assert rate == 44_100 and len(sound) == round((4 + generating.TAIL_S) * rate) and np.abs(sound).max() > 0.01
+    invoke(in_tmp / "models/runs/bach/2026", "-o", "b.mid", "--bars", 2, "--seed", 3, "--tempo", 120)
+    assert (in_tmp / "a.mid").read_bytes() == (in_tmp / "b.mid").read_bytes()
+    assert invoke("bach", "-o", "c.mid", "--bars", 2, "--seed", 4).exit_code == 0
+    assert (grid_of(in_tmp / "c.mid") != made).any()
+
+
+def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp):
+    music = np.tile(fitted, (4, 1))  # two bars
+    (in_tmp / "given.mid").write_bytes(write.write(generating.piece_of(music, 80, 19))[0])
+    assert invoke("bach", "-o", "on.mid", "--bars", 3, "--primer", "given.mid", "--top-k", 1).exit_code == 0
+    assert len(grid_of(in_tmp / "on.mid")) == 48 and (grid_of(in_tmp / "on.mid")[:32] == music).all()
+    done = invoke("bach", "-o", "bass.mid", "--primer", "given.mid", "--infill", "bass")
+    made = grid_of(in_tmp / "bass.mid")
+    assert done.exit_code == 0 and (made[:, :3] == music[:, :3]).all() and (made[:, 3] == music[:, 3]).mean() > 0.9
+    assert invoke("bach", "-o", "bars.mid", "--primer", "given.mid", "--infill", "2-2").exit_code == 0
+    assert (grid_of(in_tmp / "bars.mid")[:16] == music[:16]).all()
+
+
+def test_infilling_fits_what_comes_later():
+    """Of a voice that stays on one of two pitches for the whole piece, the last cell says which the first is."""
+    pieces = [np.full((4, 4), pitch, np.uint8) for pitch in (60, 70)] * 20
+    arrays, _ = kneser_ney.fit(pieces, [], {"n": 5, "transpose": 0}, 0)
+    model = kneser_ney.build(arrays, {})
+    given = np.full((4, 4), sampling.FREE)
+    given[3] = 70
+    for seed in range(5):
+        assert (sampling.infill(lambda n: kneser_ney.begin(model, n), given, 64, seed)[:3] == 70).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["bahc"], "do you mean bach"),
+        (["bach", "--infill", "bass"], "--infill needs --primer"),
+        (["bach", "--primer", "none.mid"], "none.mid"),
+        (["bach", "--primer", "text.mid"], "MIDI"),
+        (["bach", "--primer", "two.mid", "--infill", "9-12"], "bars of the file from 1 to 1"),
+        (["bach", "--primer", "two.mid", "--infill", "cello"], "name a voice"),
+        (["bach", "--primer", "two.mid", "--bars", "1"], "--bars must be more"),
+    ],
+)
+def test_what_cannot_be_done_is_said(fitted, in_tmp, arguments, told):
+    (in_tmp / "text.mid").write_text("no music")
+    (in_tmp / "two.mid").write_bytes(write.write(generating.piece_of(np.tile(fitted, (2, 1)), 80, 19))[0])
+    done = invoke(*arguments, "-o", "x.mid")
+    assert done.exit_code == 2 and told in done.output and not (in_tmp / "x.mid").exists()

@@ -1,0 +1,113 @@
+"""A run of the family: fitted, scored and described on a made-up corpus, and input that is none."""
+
+import json
+
+import numpy as np
+import pytest
+import toy_corpus
+
+from pipelines.core import shards
+from pipelines.core.files import write_json
+from pipelines.metrics import scores
+from pipelines.report.context import Context, Task
+from pipelines.report.lineage import Lineage
+from pipelines.report.templates import filler
+from pipelines.tasks.sequences import fit, kept, pieces, score, section
+from pipelines.tasks.sequences.models import unigram
+
+
+@pytest.fixture
+def scored(in_tmp):
+    """(its corpus, a fitted Kneser-Ney run, its answers)."""
+    grids = toy_corpus.write()
+    run = toy_corpus.run("kneser_ney", n=5)
+    seed, folder = run.trainings[0]
+    figures = fit.fit(run, seed, folder)
+    assert figures["pieces"] == 8 and figures["steps"] == sum(map(len, grids[:8]))
+    return grids, run, score.predict(run, folder)
+
+
+def test_nats_are_those_of_the_pieces(scored):
+    grids, run, answers = scored
+    module, model = kept.load(run.trainings[0][1])
+    losses = module.cell_nats(model, grids[10:])
+    trivial = score.baseline(run)
+    found, resampled = scores.score(score.METRICS, [answers], trivial, "test", 50, 1)
+    n_steps = sum(map(len, grids[10:]))
+    assert found["nats_per_step"]["value"] == pytest.approx(sum(loss.sum() for loss in losses) / n_steps)
+    assert found["nats_per_cell"]["value"] == pytest.approx(found["nats_per_step"]["value"] / 4)
+    apart = sum(loss.sum() for loss in losses[:3]) / sum(map(len, grids[10:13]))
+    assert found["nats_per_step_apart"]["value"] == pytest.approx(apart), (
+        "two test pieces are of groups of training pieces"
+    )
+    n_notes = sum(((np.diff(grid.astype(int), axis=0, prepend=0) != 0) & (grid > 0)).sum() for grid in grids[10:])
+    assert found["nats_per_note"]["value"] == pytest.approx(sum(loss.sum() for loss in losses) / n_notes)
+    counted, _ = unigram.fit(grids[:8], [], {"transpose": 0}, 0)
+    floor = np.concatenate(unigram.cell_nats(unigram.build(counted, {}), grids[10:])).sum(axis=1).mean()
+    assert found["nats_per_step"]["baseline"] == pytest.approx(floor)
+    assert not found["nats_per_step"]["higher_is_better"]
+    assert resampled["nats_per_step"].shape == (50,)
+
+
+def test_what_is_told_of_a_run(scored):
+    _, run, answers = scored
+    found = score.details(run, [answers])
+    json.dumps(found)
+    assert {side: one["pieces"] for side, one in found["losses"].items()} == {"train": 8, "validation": 2, "test": 5}
+    assert found["losses"]["test"]["nats_per_step"] == pytest.approx(answers["nats"].sum() / answers["steps"].sum())
+    assert sum(found["voices"]) == pytest.approx(found["losses"]["test"]["nats_per_step"])
+    assert found["originality"]["generated"]["n"] == 6 and found["originality"]["people"]["n"] == 5
+    with np.load("data/scores/kneser_ney/generated.npz", allow_pickle=False) as file:
+        made = file["pieces"]
+    assert made.shape == (6, 32, 4)
+    voice, pitch, first, _ = found["rolls"]["first"][0]
+    assert made[0, first, voice] == pitch
+    checks = score.checks(run, [answers])
+    assert (
+        checks["test groups are not in training"][0] is False
+        and "2 of 5" in checks["test groups are not in training"][1]
+    )
+    assert {name for name in checks if name.startswith("generated")} == {
+        f"generated {name}" for name in ("polyphony", "onsets_per_bar", "pitch_class_entropy", "distinct")
+    }
+    assert score.details(run, [answers]) == found, "the same bytes again"
+
+
+def test_the_page_has_what_was_found(scored):
+    _, run, answers = scored
+    found = score.details(run, [answers])
+    scored_as, _ = scores.score(score.METRICS, [answers], score.baseline(run), "test", 50, 1)
+    write_json("data/scores/kneser_ney/details.json", found | {"curve": [[10, 5.0, 4.5], [20, 4.0, 4.25]]})
+    write_json("data/scores/kneser_ney/about.json", {"task": "sequences", "dataset": "made"})
+    task = Task("sequences", {"kneser_ney": scored_as}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
+    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 3
+    assert f"{found['originality']['people']['longest']['mean']:.1f}" in html and "held-out pieces of made" in html
+    assert section.render(Context(None, Lineage({}), None, task=Task("sequences", {}, [], {}))) is None
+
+
+def test_input_that_is_none(in_tmp):
+    toy_corpus.write()
+    run = toy_corpus.run("unigram")
+    with shards.writer(shards.shard_path(run.input, 0), "uint8", (128,)) as write_clip:
+        write_clip([np.zeros((4, 128), np.uint8)])
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match="no grid of four voices: runs of sequences read the representation satb_grid"
+        ):
+            pieces.read(run)
+        (run.input / "index.parquet").unlink(missing_ok=True)  # as of a representation with a row a piece
+
+
+def test_pieces_that_are_not_in_four_voices(in_tmp, monkeypatch):
+    """Test pieces without their lowest voice."""
+    made = toy_corpus.pieces(15)
+    for piece in made[10:]:
+        piece[:, 3] = 0
+    monkeypatch.setattr(toy_corpus, "pieces", lambda n, seed: made)
+    toy_corpus.write()
+    with pytest.raises(
+        ValueError, match="has no test pieces in four voices .5 of 15 pieces have fewer than four voices"
+    ):
+        pieces.read(toy_corpus.run("unigram"))
