@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.core import params
 from pipelines.ops.alerts import settings as alerts
-from pipelines.ops.settings import code, corpora, datasets, learning, recipe, tasks
+from pipelines.ops.settings import code, corpora, datasets, encoders, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -145,7 +145,7 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "tasks", "runs")
+ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "tasks", "runs")
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}
@@ -223,6 +223,7 @@ def check(settings: dict, project: Path) -> None:
     for name in reads.features - set(settings.get("features", {})):
         raise SystemExit(f"features.{name} is missing in params.yaml: stages of dvc.yaml read data/features/*/{name}")
     learning.check(settings, reads)
+    encoders.check(settings)
     tasks.check(settings, reads)
 
 
