@@ -1,10 +1,10 @@
 """Vectors made elsewhere: one per clip, by the clip's id or its path, in a Parquet or an NPY file.
 
 Parquet: a column `clip_id` or `path`, and one column of lists of numbers, all of the same length. NPY: `(rows, d)` numbers, with
-a text file `ids` that has a clip id or a path on each line. A path may be the end of the manifest's path, in whole names: `a/b.wav`
-for `/music/a/b.wav`. Rows of clips that the dataset does not have are left out and counted. A clip without a row is an error,
-because a study compares all embeddings on the same clips; with `missing: mean` it gets the mean of the training clips' vectors,
-which says nothing of the clip.
+a text file `ids` that has a clip id or a path on each line. A path may be the end of the manifest's path, in whole names:
+`a/b.wav` for `/music/a/b.wav`. Rows of clips that the dataset does not have are left out and counted. A clip without a row is an
+error, because a study compares all embeddings on the same clips; with `missing: mean` it gets the mean of the training clips'
+vectors, which says nothing of the clip.
 """
 
 from dataclasses import dataclass
