@@ -122,7 +122,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _places(project: Path) -> Iterator[str]:
-    """Folders, archives, tables and files outside the project: of datasets, and of encoders, whose vectors have a file a dataset."""
+    """Folders, archives, tables and files outside the project: of datasets, and of encoders."""
     for entry in _datasets(project).values():
         yield from (entry[key] for key in WATCHED if entry.get(key))
     for entry in _section(project, "encoders").values():

@@ -83,7 +83,7 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
     clips = _clips(run.input, chunk, module)
     n_bands = clips.read.arrays[0].shape[1] if module.BANDS else 0
     torch.manual_seed(seed)
-    network = module.network(len(classes), n_bands, settings["width"])
+    network = _network(module, len(classes), n_bands, settings["width"])
     given = {
         "clips": clips,
         "train_ids": ids[rows].tolist(),
@@ -111,7 +111,7 @@ def probabilities(run: Run, folder: Path, clip_ids: np.ndarray) -> np.ndarray:
     """`(clips, classes)` in the order of the config's classes. Raises `ValueError` where the files are no network of the run."""
     config, module = read_json(folder / "config.json"), part(run.task, f"models.{run.model}")
     clips = _clips(run.input, config["parameters"]["chunk"], module)
-    network = module.network(len(config["classes"]), config["features"], config["parameters"]["width"])
+    network = _network(module, len(config["classes"]), config["features"], config["parameters"]["width"])
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
@@ -124,6 +124,11 @@ def probabilities(run: Run, folder: Path, clip_ids: np.ndarray) -> np.ndarray:
 def logits_of(network: nn.Module, clips: chunks.Clips, clip_ids: list[str], at_most: int = 0) -> np.ndarray:
     """`(clips, classes)` float32."""
     return predict(network, clips, clip_ids, at_most, activation=lambda logits: logits)[0]
+
+
+def _network(module: ModuleType, n_classes: int, n_bands: int, width: float) -> nn.Module:
+    """Images are stored channels last: a CPU's training step of cnn2d then takes two thirds of the time."""
+    return module.network(n_classes, n_bands, width).to(memory_format=torch.channels_last)
 
 
 def _settings(run: Run, module: ModuleType, seed: int) -> dict:

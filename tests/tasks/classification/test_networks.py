@@ -55,11 +55,10 @@ def run(model, kind="log_mel", **parameters):
     return replace(made, input=paths.features("made", kind))
 
 
-@pytest.mark.parametrize(
-    ("model", "kind"), some([("cnn2d", "log_mel"), ("crnn", "log_mel"), ("cnn1d", "waveform")], ("cnn2d", "log_mel"))
-)
-def test_a_network_learns_and_its_file_answers_alike(in_tmp, model, kind):
+@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d"), "cnn2d"))
+def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
     """Chance is 0.33. The scored clips are of other groups than the training clips."""
+    kind = "waveform" if model == "cnn1d" else "log_mel"
     write(kind)
     one = run(model, kind)
     folder = one.trainings[0][1]
