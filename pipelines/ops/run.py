@@ -76,7 +76,8 @@ def _refresh_encoders(encoders: dict, say) -> list[str]:
             continue
         if found != entry["fingerprint"]:
             changed[number] = name, found
-            say(f"{name}: {files[0]} has changed since it was last read")
+            if entry["fingerprint"]:
+                say(f"{name}: {files[0]} has changed since it was last read")
     if changed:
         with params.editing() as document:
             for number, (_, entry, _) in enumerate(fingerprints.entries(document["encoders"])):

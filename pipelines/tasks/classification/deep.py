@@ -47,6 +47,9 @@ PARAMETERS: dict[str, Any] = {
 }
 """Of every network, as in the recipes of params.yaml. chunk: rows (frames or samples) of a chunk; 0: as many as the median of the
 training clips has, at most `LONGEST`."""
+PRECISIONS = ("32-true", "bf16-mixed", "auto")
+AUGMENTATIONS = {"gain_db", "polarity", "time_masks", "time_mask", "frequency_masks", "frequency_mask"}
+"""As in pipelines/training/augment.py."""
 CHECKPOINTS = Path(".cache/training/runs")
 
 
@@ -141,11 +144,24 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
             raise ValueError(
                 f"parameter {name} of {run.model} is a list: a network takes one value, and early stopping chooses"
             )
-        if name == "augment" or name == "precision":
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if name == "augment":
+            if not isinstance(value, dict):
+                raise ValueError(f"parameter augment of {run.model} is {value!r}, and must be a table")
+        elif name == "precision":
+            if value not in PRECISIONS:
+                raise ValueError(
+                    f"parameter precision of {run.model} is {value!r}, and must be {' or '.join(PRECISIONS)}"
+                )
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"parameter {name} of {run.model} is {value!r}, and must be a number, 0 or more")
     found = known | run.options["parameters"]
+    if unknown := set(found["augment"]) - AUGMENTATIONS:
+        raise ValueError(
+            f"parameter augment of {run.model} has {', '.join(sorted(unknown))}, which is no augmentation; there are "
+            f"{', '.join(sorted(AUGMENTATIONS))}"
+        )
+    if run.options["selection"] != "none":
+        raise ValueError(f"model {run.model} is a network, and selects no features: leave out `selection`")
     phase = {name: found[name] for name in ("epochs", "learning_rate", "weight_decay")}
     fixed = {"recipe": run.model, "monitor": "macro_f1", "devices": 1, "seed": seed}
     return found | fixed | {"phases": [{"optimizer": "adamw", "schedule": "cosine", **phase}]}

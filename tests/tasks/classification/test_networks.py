@@ -143,6 +143,12 @@ def test_what_a_network_cannot_do_is_told(in_tmp):
         (run("cnn2d", epoch=3), "model cnn2d has no parameter 'epoch'; it has epochs, "),
         (run("cnn2d", width=[0.5, 1]), "parameter width of cnn2d is a list: a network takes one value"),
         (run("cnn2d", epochs="many"), "parameter epochs of cnn2d is 'many', and must be a number"),
+        (run("cnn2d", precision="8"), "parameter precision of cnn2d is '8', and must be 32-true or"),
+        (
+            run("cnn2d", augment={"mixup": 1}),
+            "augment of cnn2d has mixup, which is no augmentation; there are frequency_mask",
+        ),
+        (replace(run("cnn2d"), options=run("cnn2d").options | {"selection": "l1"}), "leave out `selection`"),
         (run("logistic"), "contains frames or samples, not one vector per clip"),
     ]:
         with pytest.raises(ValueError, match=said):
