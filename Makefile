@@ -44,7 +44,7 @@ test: install  ## run the tests a change needs (6 minutes on two cores): all mod
 	  echo "No test of $(TESTS) is in make test: they are system or fault, and in make test-all."; exit $$status; }
 
 $(VENV)/.all: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,encoders,ray]'
 	@touch $@
 
 test-all: $(VENV)/.all  ## run all tests (about 20 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)

@@ -34,14 +34,15 @@ def refresh(project: Path, names: Iterable[str] | None, say: Callable[[str], Non
 
 
 def fingerprinted(project: Path) -> set[str]:
-    """The datasets that are folders of the user's own."""
-    return {name for name, entry in _datasets(project).items() if "fingerprint" in entry}
+    """The datasets that are folders of the user's own, and the encoders, which lie outside the project too."""
+    folders = {name for name, entry in _datasets(project).items() if "fingerprint" in entry}
+    return folders | set(_section(project, "encoders"))
 
 
 def away(project: Path) -> list[str]:
     """The watched folders and archives that are missing, and the tables whose files are all missing (an unmounted disk, say)."""
     gone = []
-    for place in (entry[key] for entry in _datasets(project).values() for key in WATCHED if entry.get(key)):
+    for place in _places(project):
         path = project / Path(place).expanduser()
         if not path.exists():
             gone.append(place)
@@ -86,13 +87,12 @@ def signature(project: Path) -> tuple[str, int]:
 
 
 def _watched(project: Path) -> Iterator[str | Path]:
-    for entry in _datasets(project).values():
-        for place in (project / Path(entry[key]).expanduser() for key in WATCHED if entry.get(key)):
-            if place.is_file():
-                yield place
-                yield from _listed(place)
-            else:
-                yield from _files(place)
+    for place in (project / Path(place).expanduser() for place in _places(project)):
+        if place.is_file():
+            yield place
+            yield from _listed(place)
+        else:
+            yield from _files(place)
     yield from recipe.dvc_files(project)
 
 
@@ -121,15 +121,25 @@ def _files(folder: Path) -> Iterator[str]:
         yield from (os.path.join(root, name) for name in sorted(names))
 
 
+def _places(project: Path) -> Iterator[str]:
+    """Folders, archives, tables and files outside the project: of datasets, and of encoders."""
+    for entry in _datasets(project).values():
+        yield from (entry[key] for key in WATCHED if entry.get(key))
+    for entry in _section(project, "encoders").values():
+        files = entry.get("files")
+        for file in files.values() if isinstance(files, dict) else [entry]:
+            yield from (file[key] for key in ("path", "ids") if isinstance(file, dict) and file.get(key))
+
+
 def _datasets(project: Path) -> dict[str, dict]:
+    return _section(project, "datasets")
+
+
+def _section(project: Path, section: str) -> dict[str, dict]:
     params = project / "params.yaml"
-    return _entries(params.read_text(encoding="utf-8")) if params.exists() else {}
+    return _entries(params.read_text(encoding="utf-8"), section) if params.exists() else {}
 
 
-def _entries(text: str) -> dict[str, dict]:
-    datasets = (yaml.safe_load(text) or {}).get("datasets")
-    return (
-        {name: entry for name, entry in datasets.items() if isinstance(entry, dict)}
-        if isinstance(datasets, dict)
-        else {}
-    )
+def _entries(text: str, section: str = "datasets") -> dict[str, dict]:
+    found = (yaml.safe_load(text) or {}).get(section)
+    return {name: entry for name, entry in found.items() if isinstance(entry, dict)} if isinstance(found, dict) else {}

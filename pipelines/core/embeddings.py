@@ -5,7 +5,9 @@ import os
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from pipelines.core import params, paths
 from pipelines.core.tables import column, read_table, write_table
 
 EMBEDDINGS = pa.schema(
@@ -14,6 +16,15 @@ EMBEDDINGS = pa.schema(
         column("embedding", pa.list_(pa.float32()), "mean over the clip's non-overlapping chunks"),
     ]
 )
+BY_ENCODER = b"encoder"
+ENCODED = pa.schema(
+    [
+        EMBEDDINGS.field("clip_id"),
+        column("embedding", pa.list_(pa.float32()), "by an encoder (params.yaml, encoders)"),
+    ],
+    metadata={BY_ENCODER: b"true"},
+)
+"""What the stage `encode` writes; without rows where an encoder has no vectors of the dataset."""
 ANSWERS = pa.schema(
     [
         column("clip_id", pa.string(), "a scored clip"),
@@ -50,9 +61,30 @@ DEGRADED = pa.schema(
 )
 
 
-def write(path: str | os.PathLike, clip_ids: list[str], vectors: np.ndarray) -> None:
+def write(path: str | os.PathLike, clip_ids: list[str], vectors: np.ndarray, schema: pa.Schema = EMBEDDINGS) -> None:
     """Write `(clips, d)` vectors."""
-    write_table(pd.DataFrame({"clip_id": clip_ids, "embedding": list(vectors)}), path, EMBEDDINGS)
+    write_table(pd.DataFrame({"clip_id": clip_ids, "embedding": list(vectors)}), path, schema)
+
+
+def names(settings: dict, dataset: str) -> list[str]:
+    """Every embedding of a dataset: taggers, encoders, baselines.
+
+    Encoders are found by their files. A stage that read `encoders` of params.yaml instead would run again for every dataset
+    after a change of one dataset's vectors.
+    """
+    known = params.tagger_names(settings), list(settings["baselines"])
+    encoded = [
+        path.stem
+        for path in sorted(paths.embeddings(dataset, "").parent.glob("*.parquet"))
+        if path.stem not in (*known[0], *known[1]) and is_encoded(path)
+    ]
+    return [*known[0], *encoded, *known[1]]
+
+
+def is_encoded(path: os.PathLike) -> bool:
+    """Whether an encoder's embeddings are in a file."""
+    with pq.ParquetFile(path) as file:
+        return BY_ENCODER in (file.schema_arrow.metadata or {}) and file.metadata.num_rows > 0
 
 
 def read(path: str | os.PathLike, clip_ids: list[str]) -> np.ndarray:

@@ -17,7 +17,7 @@ from pipelines.core.files import atomic
 
 PARAMS = Path("params.yaml")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAMED = ("datasets", "corpora", "features", "symbols", "taggers", "baselines", "tasks", "runs")
+NAMED = ("datasets", "corpora", "features", "symbols", "taggers", "baselines", "encoders", "tasks", "runs")
 CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
 MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can stand for a thousand million values
 
@@ -182,5 +182,5 @@ def tagger_names(settings: dict) -> list[str]:
 
 
 def embedding_names(settings: dict) -> list[str]:
-    """Every embedding of the recipe: taggers first, then baselines."""
+    """Every embedding that is computed for any sound: taggers first, then baselines. `embeddings.names` has encoders too."""
     return tagger_names(settings) + list(settings["baselines"])

@@ -58,7 +58,7 @@ def write_table(frame: pd.DataFrame | pa.Table, path: str | os.PathLike, schema:
     table = frame if isinstance(frame, pa.Table) else _to_arrow(frame, schema, str(path))
     check(table, schema, str(path))
     extra = [pa.field(f.name, f.type, metadata=f.metadata) for f in table.schema if f.name not in schema.names]
-    full = pa.schema([*schema, *extra])
+    full = pa.schema([*schema, *extra], metadata=schema.metadata)
     table = table.select(full.names).cast(full)
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

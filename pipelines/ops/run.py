@@ -25,7 +25,8 @@ LOCK = Path(".cache/run.lock")
 
 
 def refresh(say=print) -> list[str]:
-    """Update the fingerprint of every folder, of sound or of notes, in params.yaml. Returns the names of those that changed.
+    """Update the fingerprint of every folder, of sound or of notes, and of every encoder in params.yaml. Returns the names of
+    those that changed. Embeddings of encoders that params.yaml no longer names are removed: studies find encoders by their files.
 
     A missing folder (an unmounted disk), or one that is no longer a dataset, keeps its fingerprint: its results are still valid,
     and the run continues with the other datasets."""
@@ -56,7 +57,33 @@ def refresh(say=print) -> list[str]:
                 params.set_dataset(name, {"fingerprint": found}, section)
                 say(f"{name}: {entry['path']} has changed since it was last read")
                 changed.append(name)
-    return changed
+    return changed + _refresh_encoders(settings.get("encoders") or {}, say)
+
+
+def _refresh_encoders(encoders: dict, say) -> list[str]:
+    from pipelines.core import embeddings
+    from pipelines.models.encoders import fingerprints
+
+    for path in Path("data/embeddings").glob("*/*.parquet"):
+        if path.stem not in encoders and embeddings.is_encoded(path):
+            path.unlink()
+    changed = {}
+    for number, (name, entry, files) in enumerate(fingerprints.entries(encoders)):
+        try:
+            found = fingerprints.of(*files)
+        except (OSError, ValueError) as error:
+            say(f"{name}: {plain(str(error))} Continuing with what was read from it before.")
+            continue
+        if found != entry["fingerprint"]:
+            changed[number] = name, found
+            if entry["fingerprint"]:
+                say(f"{name}: {files[0]} has changed since it was last read")
+    if changed:
+        with params.editing() as document:
+            for number, (_, entry, _) in enumerate(fingerprints.entries(document["encoders"])):
+                if number in changed:
+                    entry["fingerprint"] = changed[number][1]
+    return [name for name, _ in changed.values()]
 
 
 def repro(targets: list[str], force: bool = False, dataset: str = "", jobs: int = 1, after: Sequence[str] = ()) -> int:

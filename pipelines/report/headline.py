@@ -52,12 +52,14 @@ def findings(state: State) -> list[dict]:
     classes a tagger was trained to name. grouped: do clips of the dataset share works or artists.
     """
     taggers, found = tagger_names(state), []
+    encoders = state.settings.get("encoders") or {}  # the verdict compares what was trained here with baselines
     sd = state.settings["report"].get("training_sd", 0)
     for name, dataset in state.datasets.items():
         for target, records in dataset.scores.items():
             scored = [summary(key, records[key]) for key in ordered(state, records)]
             networks = sorted((s for s in scored if s["name"] in taggers), key=lambda s: -s["accuracy"])
-            baselines = sorted((s for s in scored if s["name"] not in taggers), key=lambda s: -s["accuracy"])
+            plain = [s for s in scored if s["name"] not in taggers and s["name"] not in encoders]
+            baselines = sorted(plain or [s for s in scored if s["name"] not in taggers], key=lambda s: -s["accuracy"])
             best = networks[0] if networks else None
             baseline = baselines[0] if baselines else None
             record = records[(best or baseline)["name"]]
@@ -118,7 +120,8 @@ def probe(state: State, dataset: Dataset, target: str, of: str = "linear") -> di
     "baseline": ...}`; without those that the study has not scored."""
     records = dataset.study.get("targets", {}).get(target, {}).get("probes", {}).get(of, {})
     taggers, found = tagger_names(state), {}
-    for name in ordered(state, records):
+    encoders = state.settings.get("encoders") or {}
+    for name in (one for one in ordered(state, records) if one not in encoders):
         record = {
             "name": name,
             "accuracy": records[name]["accuracy"],

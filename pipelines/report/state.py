@@ -167,6 +167,6 @@ def tagger_names(state: State) -> list[str]:
 
 
 def ordered(state: State, names) -> list[str]:
-    """Embeddings in the recipe's order: taggers, then baselines, then what the recipe no longer names."""
-    recipe_order = tagger_names(state) + list(state.settings["baselines"])
+    """Embeddings in the recipe's order: taggers, encoders, baselines, then what the recipe no longer names."""
+    recipe_order = [*tagger_names(state), *(state.settings.get("encoders") or {}), *state.settings["baselines"]]
     return [name for name in recipe_order if name in names] + sorted(set(names) - set(recipe_order))

@@ -37,7 +37,7 @@ def main(dataset: str) -> None:
     scored, reference = scored_and_reference(clips)
     targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}
-    for name in progress(params.embedding_names(settings), f"cluster {dataset}", unit="embedding"):
+    for name in progress(embeddings.names(settings, dataset), f"cluster {dataset}", unit="embedding"):
         vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
         points = scaling.centre(vectors[scored], vectors[reference])
         rows = clips[scored].reset_index(drop=True)
@@ -96,7 +96,7 @@ def main(dataset: str) -> None:
         figures={
             "scored clips": int(scored.sum()),
             "centred on": int(reference.sum()),
-            "embeddings": len(params.embedding_names(settings)),
+            "embeddings": len(embeddings.names(settings, dataset)),
             **_scores(records),
         },
         table=folder / "assignments.parquet",

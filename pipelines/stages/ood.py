@@ -78,7 +78,7 @@ def main(dataset: str) -> None:
         log.info("%s", found["reason"])
     else:
         groups, found["skipped"] = parts(outside, dataset, settings)
-        for name in progress(params.embedding_names(settings), f"ood {dataset}", unit="embedding"):
+        for name in progress(_comparable(dataset, settings), f"ood {dataset}", unit="embedding"):
             points = _points(name, dataset, settings, sides)
             places += _maps(name, points, sides, options)
             for target in (key for key in space if key.startswith("target_")):
@@ -150,6 +150,11 @@ def _nothing(dataset: str, settings: dict, sides: dict[str, pd.DataFrame], n_in_
     return ""
 
 
+def _comparable(dataset: str, settings: dict) -> list[str]:
+    """The embeddings that the training dataset has too: vectors made elsewhere may be of one dataset alone."""
+    return [name for name in embeddings.names(settings, dataset) if (paths.space() / f"{name}.parquet").exists()]
+
+
 def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
     """Side -> `(clips, d)`, centred on the reference; a baseline's map is the one fitted on the reference."""
     ids = {side: clips["clip_id"].tolist() for side, clips in sides.items()}
@@ -165,6 +170,12 @@ def _points(name: str, dataset: str, settings: dict, sides: dict[str, pd.DataFra
         )
     else:
         vectors["outside"] = embeddings.read(paths.embeddings(dataset, name), ids["outside"])
+    d, others = (vectors[side].shape[1] for side in ("reference", "outside"))
+    if d != others:
+        raise SystemExit(
+            f"ood {dataset}: {name} has {d} dimensions for {settings['training']['dataset']} and {others} for {dataset}; vectors "
+            "of different models need different names in `encoders` of params.yaml"
+        )
     return {side: scaling.centre(part, vectors["reference"]) for side, part in vectors.items()}
 
 

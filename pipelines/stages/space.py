@@ -30,7 +30,9 @@ def main() -> None:
         )
     targets = [name for name in clips if name.startswith("target_")]
     write_table(clips[[*training_clips.CLIPS.names, *targets]], paths.space() / "clips.parquet", training_clips.CLIPS)
-    for name in params.tagger_names(settings):
+    for name in embeddings.names(settings, dataset):
+        if name in settings["baselines"]:
+            continue
         shutil.copy(paths.embeddings(dataset, name), paths.space() / f"{name}.parquet")
     pooled = read_table(paths.pooled(dataset), POOLED)
     values = pooled.set_index("clip_id").loc[ids].to_numpy(np.float64)

@@ -33,7 +33,7 @@ NEIGHBOURS = pa.schema(
 def main(dataset: str) -> None:
     log = start(f"study {dataset}")
     settings = params.read()
-    options, names = settings["study"], params.embedding_names(settings)
+    options, names = settings["study"], embeddings.names(settings, dataset)
     for key, known in (("clusterers", clustering.CLUSTERERS), ("probes", probes.PROBES)):
         if unknown := [name for name in options[key] if name not in known]:
             raise SystemExit(

@@ -1,4 +1,4 @@
-"""The input of a run: clips of the manifest with labels, groups and splits, and one vector per clip."""
+"""The input of a run: clips of the manifest with labels, groups and splits, and one vector per clip, or frames."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.core import paths
+from pipelines.core import paths, shards
 from pipelines.core.manifest import LABELLED
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run
@@ -33,6 +33,22 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
 def new_vectors(path: Path, clip_ids: list[str]) -> np.ndarray:
     """`(clips, d)` float64 of clips in no dataset, in the order of `clip_ids`; `path` is in the form of a run's input."""
     return _values(_rows(_table(path)).loc[clip_ids])[0]
+
+
+def frames(run: Run) -> pd.DataFrame:
+    """The rows of the manifest that the run's input has, where that is a folder of frames or samples (`log_mel`, `waveform`).
+
+    Raises `ValueError` where it is none, or was made from other sound than the manifest names.
+    """
+    index = run.input / "index.parquet"
+    if not index.is_file() or not _has_shards(run.input):
+        raise ValueError(
+            f"{run.input} is no folder of frames or samples: model {run.model} reads `from: features, reads: log_mel` or another "
+            "representation of frames, or `waveform`"
+        )
+    manifest = read_table(paths.manifest(run.dataset), LABELLED)
+    known = read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"]
+    return manifest[manifest["clip_id"].isin(known)].reset_index(drop=True)
 
 
 def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:
@@ -62,9 +78,18 @@ def _values(rows: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 def _table(path: Path) -> Path:
     if path.is_file():
         return path
+    if _has_shards(path):
+        raise ValueError(
+            f"{path} contains frames or samples, not one vector per clip: this model reads a table such as `pooled`; "
+            "networks read frames"
+        )
     found = sorted(path.glob("*.parquet"))
     if len(found) != 1:
         raise ValueError(
             f"{path} contains {len(found)} Parquet tables: a run reads a single table with one row per clip, such as `pooled`"
         )
     return found[0]
+
+
+def _has_shards(path: Path) -> bool:
+    return shards.shard_path(path, 0).exists()

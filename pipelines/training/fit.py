@@ -41,8 +41,12 @@ log = logging.getLogger("train")
 class Tagging(lightning.LightningModule):
     """One phase of the training of one tagger; `data` holds clips, ids and tag matrices of train and validation.
 
-    first_epoch, n_epochs: epochs before this phase, and of all phases.
+    first_epoch, n_epochs: epochs before this phase, and of all phases. A subclass may have another `loss`, `evaluate`, `MONITORS`
+    (monitor -> figure and direction) and `FIGURE`, the figure that is told: its name, and that of its column of history.csv.
     """
+
+    MONITORS = recipes.MONITORS
+    FIGURE = "validation ROC-AUC", "validation_roc_auc"
 
     def __init__(
         self, name: str, tagger: nn.Module, data: dict, settings: dict, phase: dict, first_epoch: int, curve: Path
@@ -90,22 +94,28 @@ class Tagging(lightning.LightningModule):
         if frames.ndim == 3:
             frames = augment.frames(frames, self.settings["augment"])
         logits, _ = self.tagger.classify(frames)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), tags)
+        loss = self.loss(logits.float(), tags)
         self.losses.append(loss.detach())
         return loss
 
-    def on_train_epoch_end(self) -> None:
+    def loss(self, logits: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(logits, tags)
+
+    def evaluate(self) -> dict[str, float]:
+        """Figures on the validation clips, by the names of their columns of history.csv."""
         context = self.trainer.precision_plugin.forward_context
         probabilities, _ = predict(
             self.tagger, self.data["clips"], self.data["validation_ids"], at_most=VALIDATION_CHUNKS, context=context
         )
         scores = macro_scores(self.data["validation_tags"], probabilities)
-        self.scores = {
-            "loss": float(np.mean([loss.item() for loss in self.losses])),
+        return {
             "validation_loss": cross_entropy(self.data["validation_tags"], probabilities),
             "validation_roc_auc": scores["roc_auc"],
             "validation_pr_auc": scores["pr_auc"],
         }
+
+    def on_train_epoch_end(self) -> None:
+        self.scores = {"loss": float(np.mean([loss.item() for loss in self.losses])), **self.evaluate()}
         # of each process alike: weights are shared, and batch statistics synchronised where they can be
         self.log_dict(self.scores, rank_zero_only=True)
         if self.trainer.is_global_zero:
@@ -115,12 +125,13 @@ class Tagging(lightning.LightningModule):
         """A line and a row an epoch."""
         epoch, took = self.first_epoch + self.current_epoch + 1, time.monotonic() - self.began
         log.info(
-            "%s: epoch %d/%d, loss %.4f, validation ROC-AUC %.4f, %.1f s, at most %.0f s left",
+            "%s: epoch %d/%d, loss %.4f, %s %.4f, %.1f s, at most %.0f s left",
             self.name,
             epoch,
             self.n_epochs,
             self.scores["loss"],
-            self.scores["validation_roc_auc"],
+            self.FIGURE[0],
+            self.scores[self.FIGURE[1]],
             took,
             took * (self.n_epochs - epoch),
         )
@@ -133,18 +144,18 @@ class Tagging(lightning.LightningModule):
         return recipes.optimizer(self.tagger, self.phase, len(self.batches) * self.phase["epochs"])
 
 
-def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -> dict:
+def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path, kind: type[Tagging] = Tagging) -> dict:
     """Train `tagger` in place and leave the best weights in it; returns figures.
 
     data: "clips" (`Clips`), and for train and validation "<split>_ids" (clip ids) and "<split>_tags" `(clips, tags)`.
-    settings: a recipe as `recipes.resolve` gives it.
+    settings: a recipe as `recipes.resolve` gives it. kind: what is trained, `Tagging` or a subclass.
     place: a folder for checkpoints, outside DVC's outputs; a run killed there goes on from its last whole epoch, with the
     same result as an uninterrupted one (on a CPU; some of a GPU's operations add in any order). Where one of them is
     damaged, training starts again from the beginning.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for determinism on a GPU
-    figure, mode = recipes.MONITORS[settings["monitor"]]
+    figure, mode = kind.MONITORS[settings["monitor"]]
     if not checkpoints.whole(place):
         log.warning("%s: a checkpoint in %s is damaged; training starts again from the beginning", name, place)
         shutil.rmtree(place)
@@ -154,7 +165,7 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -
         folder.mkdir(parents=True, exist_ok=True)
         done = folder / "done"
         if not done.exists():  # a run killed after its last epoch, before its stage had ended, is not trained further
-            module = Tagging(name, tagger, data, settings, phase, first_epoch, place / "history.csv")
+            module = kind(name, tagger, data, settings, phase, first_epoch, place / "history.csv")
             checkpoints.save_record(done, _fit_phase(module, folder, figure, mode))
         record = checkpoints.load_record(done)
         history.write(place / "history.csv", record["history"])
@@ -168,7 +179,7 @@ def fit(name: str, tagger: nn.Module, data: dict, settings: dict, place: Path) -
         "recipe": settings["recipe"],
         "epochs": len(rows),
         "best epoch": best["best epoch"],
-        "validation ROC-AUC": round(float(rows[best["best epoch"] - 1]["validation_roc_auc"]), 6),
+        kind.FIGURE[0]: round(float(rows[best["best epoch"] - 1][kind.FIGURE[1]]), 6),
         "precision": used,
         "device": best["device"],
         "parameters": sum(tensor.numel() for tensor in tagger.parameters()),

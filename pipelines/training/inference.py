@@ -21,10 +21,18 @@ def features(tagger: nn.Module, chunks: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def predict(tagger: nn.Module, clips: Clips, clip_ids: list[str], at_most: int = 0, context=nullcontext):
+def predict(
+    tagger: nn.Module,
+    clips: Clips,
+    clip_ids: list[str],
+    at_most: int = 0,
+    context=nullcontext,
+    activation=torch.sigmoid,
+):
     """(probabilities `(clips, tags)`, embeddings `(clips, d)`), float32: means over a clip's non-overlapping chunks.
 
-    at_most: evenly spaced chunks a clip; 0 for all. context: of the forward pass, for instance a lower precision.
+    at_most: evenly spaced chunks a clip; 0 for all. context: of the forward pass, for instance a lower precision. activation:
+    makes of logits what is averaged.
     The tagger is in eval mode inside, and as it was afterwards.
     """
     was_training = tagger.training
@@ -35,7 +43,9 @@ def predict(tagger: nn.Module, clips: Clips, clip_ids: list[str], at_most: int =
     for owners, chunks in batches(clips, clip_ids, BATCH_SIZE, at_most):
         with context():
             logits, embedding = tagger.classify(features(tagger, torch.from_numpy(chunks).to(device)))
-        outputs = [values.float().cpu().numpy().astype(np.float64) for values in (logits.float().sigmoid(), embedding)]
+        outputs = [
+            values.float().cpu().numpy().astype(np.float64) for values in (activation(logits.float()), embedding)
+        ]
         sums = sums or [np.zeros((len(clip_ids), values.shape[1])) for values in outputs]
         for total, values in zip(sums, outputs, strict=True):
             np.add.at(total, owners, values)

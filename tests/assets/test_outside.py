@@ -1,5 +1,6 @@
 """What was run without Dagster is reported to it: once, with the same events, and nothing that Dagster did itself."""
 
+import json
 import os
 import subprocess
 import sys
@@ -222,3 +223,17 @@ def test_the_command_for_folders_exists():
     command = [*folders.COMMAND, "--help"]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_encoders_files_are_watched(tmp_path):
+    """Vectors made elsewhere: the sensor sees other bytes and a missing file, and a run records the fingerprint first."""
+    project, place = tmp_path, tmp_path / "vectors.parquet"
+    place.write_bytes(b"one")
+    entry = {"kind": "vectors", "files": {"one": {"path": str(place), "fingerprint": ""}}}
+    (project / "params.yaml").write_text(json.dumps({"encoders": {"clap": entry}}))
+    assert folders.fingerprinted(project) == {"clap"}
+    before, n = folders.signature(project)
+    place.write_bytes(b"other")
+    assert folders.signature(project)[0] != before and n == folders.signature(project)[1]
+    place.unlink()
+    assert str(place) in folders.away(project)

@@ -1,6 +1,7 @@
 """The report's pieces by themselves: the headline's rule, what is played and drawn, charts, lineage."""
 
 import base64
+import copy
 import io
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_findings_name_the_best_and_the_best_baseline(project):
         headline.question(state.read())
         == "What do two taggers’ embeddings know about style, voices and the labels of mine?"
     )
+
+
+def test_an_encoder_is_a_row_of_the_tables_and_no_side_of_the_verdict(project):
+    """Whatever its figures: a verdict compares what was trained here with what has no network."""
+    before, with_encoder = state.read(), state.read()
+    with_encoder.settings["encoders"] = {"clap": {"kind": "vectors"}}
+    for records in with_encoder.datasets["scores"].scores.values():
+        records["clap"] = copy.deepcopy(records["short"])  # better than the baseline
+    assert headline.findings(with_encoder) == headline.findings(before)
+    names = state.ordered(with_encoder, with_encoder.datasets["scores"].scores["style"])
+    assert names.index("short") < names.index("clap") < names.index("pooled_pca")
 
 
 def test_examples_take_class_after_class(project):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import params
-from pipelines.ops.settings import alerts, code, corpora, datasets, learning, recipe, tasks
+from pipelines.ops.settings import alerts, code, corpora, datasets, encoders, learning, recipe, tasks
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -140,7 +140,7 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "tasks", "runs")
+ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "tasks", "runs")
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}
@@ -218,6 +218,7 @@ def check(settings: dict, project: Path) -> None:
     for name in reads.features - set(settings.get("features", {})):
         raise SystemExit(f"features.{name} is missing in params.yaml: stages of dvc.yaml read data/features/*/{name}")
     learning.check(settings, reads)
+    encoders.check(settings)
     tasks.check(settings, reads)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pipelines.core import params
-from pipelines.ops.settings import code
+from pipelines.ops.settings import code, encoders
 from pipelines.ops.settings.kinds import (
     COUNT,
     SEED,
@@ -80,7 +80,8 @@ def check(settings: dict, reads: Reads) -> None:
         elif entry["from"] == "features":
             _known(entry["reads"], settings.get("features", {}), f"{where}.reads", "`features`")
         else:
-            embeddings = [f"{name}.parquet" for name in params.embedding_names(settings)]
+            names = params.embedding_names(settings) + encoders.of_dataset(settings, dataset)
+            embeddings = [f"{name}.parquet" for name in names]
             _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
 
 

@@ -1,5 +1,6 @@
 """k-means compared with the classes: a chart of held-out accuracy, and a table of all figures."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from markupsafe import Markup
@@ -21,14 +22,14 @@ EXPORTED = (
 
 def render(context: Context) -> Markup:
     study = context.study
-    taggers = set(tagger_names(context.state))
+    taggers, encoders = set(tagger_names(context.state)), context.state.settings.get("encoders") or {}
     targets = [
         {
             "name": target,
             "n": next(iter(rows.values()))["n"],
             "k": next(iter(rows.values()))["k"],
             "rows": [
-                {"name": name, "tagger": name in taggers, "lead": lead(record), **record}
+                {"name": name, "kind": _kind(name, taggers, encoders), "lead": lead(record), **record}
                 for name, record in rows.items()
             ],
             "table": {"columns": ["embedding", *EXPORTED], "rows": [[name, *_exported(rows[name])] for name in rows]},
@@ -44,6 +45,10 @@ def render(context: Context) -> Markup:
         flat=FLAT,
         source=context.lineage.mark(paths.clusters(study.dataset.name)),
     )
+
+
+def _kind(name: str, taggers: Collection[str], encoders: Collection[str]) -> str:
+    return "tagger" if name in taggers else "encoder" if name in encoders else "no network"
 
 
 def scored(dataset: Dataset, embeddings: list[str]) -> dict[str, dict[str, dict]]:

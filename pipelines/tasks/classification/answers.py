@@ -1,7 +1,8 @@
 """The class probabilities of a fitted model."""
 
 import numpy as np
-from scipy.special import softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
 
 
 def probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
@@ -9,6 +10,20 @@ def probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
     if hasattr(model, "predict_proba"):
         return model.predict_proba(values)
     return softmax(decisions(model, values) / temperature, axis=1)
+
+
+def temperature(scores: np.ndarray, own: np.ndarray) -> float:
+    """Of the softmax that makes probabilities of scores `(clips, classes)`: the likeliest (Guo et al. 2017, arXiv 1706.04599).
+
+    own: the column of each clip's class. 1.0 without clips.
+    """
+    if not len(scores):
+        return 1.0
+    known = scores[np.arange(len(scores)), own]
+    loss = minimize_scalar(
+        lambda log: float(np.mean(logsumexp(scores * np.exp(log), axis=1) - known * np.exp(log))), bounds=(-5, 5)
+    )
+    return float(np.exp(-loss.x))
 
 
 def decisions(model, values: np.ndarray) -> np.ndarray:

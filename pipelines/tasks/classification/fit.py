@@ -3,8 +3,6 @@
 from itertools import product
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
@@ -14,7 +12,12 @@ from pipelines.tasks.classification import answers, kept, labelled, preparation
 
 
 def fit(run, seed, folder):
-    """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature."""
+    """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature. Of a
+    network, what `deep.fit` writes."""
+    if labelled.is_deep(run):
+        from pipelines.tasks.classification import deep  # imports torch
+
+        return deep.fit(run, seed, folder)
     data, options = labelled.read(run), run.options
     module = part(run.task, f"models.{run.model}")
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
@@ -59,14 +62,8 @@ def _fitted(module, seed, choice, values, classes, weights, name):
 
 
 def _temperature(model, values: np.ndarray, classes: np.ndarray) -> float:
-    """Of the softmax that makes probabilities of a model's scores: the likeliest on validation clips (Guo et al. 2017,
-    arXiv 1706.04599). 1.0 for a model that has probabilities, or without validation clips."""
+    """Of the softmax of a model's scores, by the validation clips. 1.0 for a model that has probabilities."""
     known = np.isin(classes, model.classes_)
-    if hasattr(model, "predict_proba") or not known.any():
+    if hasattr(model, "predict_proba"):
         return 1.0
-    scores = answers.decisions(model, values[known])
-    own = scores[np.arange(len(scores)), np.searchsorted(model.classes_, classes[known])]
-    loss = minimize_scalar(
-        lambda log: float(np.mean(logsumexp(scores * np.exp(log), axis=1) - own * np.exp(log))), bounds=(-5, 5)
-    )
-    return float(np.exp(-loss.x))
+    return answers.temperature(answers.decisions(model, values[known]), np.searchsorted(model.classes_, classes[known]))

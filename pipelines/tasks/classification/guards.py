@@ -20,12 +20,16 @@ TELLS = 0.2
 """A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
 
 
-def all_of(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> dict[str, Check]:
-    """Name -> check, of a run's data and its fitted pipeline."""
+def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) -> dict[str, Check]:
+    """Name -> check, of a run's data and its fitted pipeline; a network has none."""
     return {
         "no group on two sides": groups(data),
         "enough clips of each class": few(data),
-        "preparation saw training clips only": fitted_on_train(data, pipeline, options, seed),
+        "preparation saw training clips only": (
+            fitted_on_train(data, pipeline, options, seed)
+            if pipeline
+            else (True, "a network prepares nothing: its first layer learns to normalise from training chunks")
+        ),
         "level does not tell the class": level(data),
         "duration does not tell the class": duration(data),
         "encoding does not tell the class": encoding(data),

@@ -1,4 +1,4 @@
-"""The labelled clips of a run: their vectors, classes and sides."""
+"""The labelled clips of a run: their vectors, classes and sides. Networks read their frames themselves (`deep.py`)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core import splits
-from pipelines.tasks import Run, inputs
+from pipelines.tasks import Run, inputs, part
 
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 """Of `split: grouped`."""
@@ -15,7 +15,8 @@ SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 
 @dataclass(frozen=True)
 class Labelled:
-    """clips: rows of the manifest that have a class. values: `(clips, d)`. classes, sides: of each clip. names: of dimensions."""
+    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0. classes, sides: of each clip.
+    names: of dimensions."""
 
     clips: pd.DataFrame
     values: np.ndarray
@@ -30,13 +31,22 @@ class Labelled:
 
 def read(run: Run) -> Labelled:
     """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not."""
-    clips, values, names = inputs.vectors(run)
+    if is_deep(run):
+        clips, names = inputs.frames(run), []
+        values = np.zeros((len(clips), 0))
+    else:
+        clips, values, names = inputs.vectors(run)
     classes = inputs.labels(run, clips, run.options["target"])
     known = classes != ""
     clips, values, classes = clips[known].reset_index(drop=True), values[known], classes[known]
     found = Labelled(clips, values, classes, sides(clips, classes, run.options["split"], run.shared["seed"]), names)
     _check(run, found)
     return found
+
+
+def is_deep(run: Run) -> bool:
+    """Is the run's model a network?"""
+    return hasattr(part(run.task, f"models.{run.model}"), "network")
 
 
 def sides(clips: pd.DataFrame, classes: np.ndarray, split: str, seed: int) -> np.ndarray:

@@ -27,10 +27,15 @@ def predict(run, folder):
     """unit, group, `actual`, `predicted`, `rank` of the actual class (0: the highest probability), `probabilities`
     `(clips, classes)`."""
     data, config = labelled.read(run), read_json(folder / "config.json")
-    pipeline = kept.load(folder / "model.skops")
     test = data.of("test")
-    values = pipeline[:-1].transform(data.values[test])
-    found = answers.probabilities(pipeline[-1], values, config["temperature"])
+    if labelled.is_deep(run):
+        from pipelines.tasks.classification import deep  # imports torch
+
+        found = deep.probabilities(run, folder, data.clips["clip_id"].to_numpy(str)[test])
+    else:
+        pipeline = kept.load(folder / "model.skops")
+        values = pipeline[:-1].transform(data.values[test])
+        found = answers.probabilities(pipeline[-1], values, config["temperature"])
     return _columns(data, test, np.array(config["classes"]), found)
 
 
@@ -57,7 +62,8 @@ def plots(details):
 
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
-    data, pipeline = labelled.read(run), kept.load(run.trainings[0][1] / "model.skops")
+    data = labelled.read(run)
+    pipeline = None if labelled.is_deep(run) else kept.load(run.trainings[0][1] / "model.skops")
     return guards.all_of(data, pipeline, run.options, run.trainings[0][0])
 
 

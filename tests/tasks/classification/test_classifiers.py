@@ -20,7 +20,8 @@ from sklearn.svm import SVC, LinearSVC
 from pipelines import tasks
 from pipelines.tasks.classification import fit, kept, labelled, preparation, report, score
 
-MODELS = sorted(path.stem for path in (tasks.FOLDER / "classification/models").glob("[!_]*.py"))
+FILES = sorted(path.stem for path in (tasks.FOLDER / "classification/models").glob("[!_]*.py"))
+MODELS = [name for name in FILES if not hasattr(tasks.part("classification", f"models.{name}"), "network")]
 DIRECT = {
     "knn": ({"n_neighbors": 3}, lambda: KNeighborsClassifier(3)),
     "svm_rbf": ({"C": 2.0, "gamma": 0.05}, lambda: SVC(C=2.0, gamma=0.05, break_ties=True)),

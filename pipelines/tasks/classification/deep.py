@@ -1,0 +1,204 @@
+"""Train and read networks: chunks of frames or samples of the training clips, early stopping on validation, safetensors.
+
+A network's file has `network(n_classes, n_bands, width) -> nn.Module`, `BANDS` (does it read frames, or samples), `LONGEST` (rows
+of a chunk at most) and `PARAMETERS`, what it changes of the ones here. The module has `front(chunks)`, which does nothing here,
+and `classify(chunks) -> (logits (batch, n_classes), embedding (batch, d))`: chunks are `(batch, frames, bands)` as shards have
+them, or samples `(batch, samples)`. The first layer normalises by statistics of training batches.
+
+Training is the taggers' (pipelines/training): random chunks drawn from (seed, epoch, item), dropout and augmentation from (seed,
+step), so that a killed run goes on and ends with the same weights. A clip's logits are the means over its chunks.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from scipy.special import softmax
+from sklearn.metrics import f1_score
+from torch import nn
+
+from pipelines.core import chunks, paths, shards
+from pipelines.core.files import atomic, read_json, sha256, write_json
+from pipelines.core.record import loaded_code
+from pipelines.core.tables import read_table
+from pipelines.tasks import Run, part
+from pipelines.tasks.classification import answers, labelled, preparation
+from pipelines.training import fit as training
+from pipelines.training.inference import predict
+
+PARAMETERS: dict[str, Any] = {
+    "epochs": 30,
+    "learning_rate": 0.001,
+    "weight_decay": 0.0001,
+    "batch_size": 32,
+    "chunks_per_clip": 1,
+    "patience": 8,
+    "precision": "32-true",
+    "width": 1.0,
+    "chunk": 0,
+    "augment": {},
+}
+"""Of every network, as in the recipes of params.yaml. chunk: rows (frames or samples) of a chunk; 0: as many as the median of the
+training clips has, at most `LONGEST`."""
+PRECISIONS = ("32-true", "bf16-mixed", "auto")
+AUGMENTATIONS = {"gain_db", "polarity", "time_masks", "time_mask", "frequency_masks", "frequency_mask"}
+"""As in pipelines/training/augment.py."""
+CHECKPOINTS = Path(".cache/training/runs")
+
+
+class Classifying(training.Tagging):
+    """One class a clip instead of tags: cross-entropy, weighted by `data["weights"]` `(classes,)`, and macro F1."""
+
+    MONITORS: ClassVar = {"macro_f1": ("validation_macro_f1", "max")}
+    FIGURE = "validation macro F1", "validation_macro_f1"
+
+    def loss(self, logits, tags):
+        weights = torch.from_numpy(self.data["weights"]).to(logits.device)
+        return nn.functional.cross_entropy(logits, tags, weight=weights)
+
+    def evaluate(self):
+        actual = self.data["validation_tags"].argmax(axis=1)
+        found = logits_of(self.tagger, self.data["clips"], self.data["validation_ids"], training.VALIDATION_CHUNKS)
+        loss = nn.functional.cross_entropy(torch.from_numpy(found), torch.from_numpy(actual)).item()
+        f1 = f1_score(actual, found.argmax(axis=1), average="macro", zero_division=0)
+        return {"validation_loss": loss, "validation_macro_f1": float(f1)}
+
+
+def fit(run: Run, seed: int, folder: Path) -> dict:
+    """Writes model.safetensors, history.csv and config.json: classes, parameters, what it reads, temperature."""
+    data, module = labelled.read(run), part(run.task, f"models.{run.model}")
+    settings = _settings(run, module, seed)
+    ids = data.clips["clip_id"].to_numpy(str)
+    held = data.of("validation")
+    rows = preparation.training_rows(data.of("train"), data.classes, run.options["imbalance"], seed)
+    classes = np.unique(data.classes[rows])
+    held = held[np.isin(data.classes[held], classes)]
+    if not len(held):
+        raise ValueError(f"model {run.model} stops early on validation clips, and dataset {run.dataset!r} has none")
+    chunk = settings["chunk"] or _median(run, ids[rows], module.LONGEST)
+    clips = _clips(run.input, chunk, module)
+    n_bands = clips.read.arrays[0].shape[1] if module.BANDS else 0
+    torch.manual_seed(seed)
+    network = _network(module, len(classes), n_bands, settings["width"])
+    given = {
+        "clips": clips,
+        "train_ids": ids[rows].tolist(),
+        "train_tags": _one_hot(data.classes[rows], classes),
+        "validation_ids": ids[held].tolist(),
+        "validation_tags": _one_hot(data.classes[held], classes),
+        "weights": _weights(data.classes[rows], classes, run.options["imbalance"]),
+    }
+    place = _place(run, seed, settings)
+    figures = training.fit(run.name, network, given, settings, place, Classifying)
+    own = given["validation_tags"].argmax(axis=1)
+    temperature = answers.temperature(logits_of(network, clips, given["validation_ids"]), own)
+    with atomic(folder / "model.safetensors") as temporary:
+        tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        temporary.write_bytes(safetensors.torch.save(tensors))
+    shutil.copy(place / "history.csv", folder / "history.csv")
+    chosen = {name: settings[name] for name in PARAMETERS} | {"chunk": chunk}
+    config = {"classes": classes.tolist(), "parameters": chosen, "temperature": temperature, "features": n_bands}
+    write_json(folder / "config.json", config | {"figures": figures})
+    kept = ("epochs", "best epoch", "validation macro F1", "parameters")
+    return {"clips": len(rows), "classes": len(classes)} | {name: figures[name] for name in kept}
+
+
+def probabilities(run: Run, folder: Path, clip_ids: np.ndarray) -> np.ndarray:
+    """`(clips, classes)` in the order of the config's classes. Raises `ValueError` where the files are no network of the run."""
+    config, module = read_json(folder / "config.json"), part(run.task, f"models.{run.model}")
+    clips = _clips(run.input, config["parameters"]["chunk"], module)
+    network = _network(module, len(config["classes"]), config["features"], config["parameters"]["width"])
+    try:
+        network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+    except (safetensors.SafetensorError, RuntimeError, OSError) as error:
+        told = " ".join(str(error).split())
+        raise ValueError(f"{folder}/model.safetensors is no network {run.model}, or is damaged: {told:.200}") from error
+    found = logits_of(network.eval(), clips, clip_ids.tolist())
+    return softmax(found.astype(np.float64) / config["temperature"], axis=1)
+
+
+def logits_of(network: nn.Module, clips: chunks.Clips, clip_ids: list[str], at_most: int = 0) -> np.ndarray:
+    """`(clips, classes)` float32."""
+    return predict(network, clips, clip_ids, at_most, activation=lambda logits: logits)[0]
+
+
+def _network(module: ModuleType, n_classes: int, n_bands: int, width: float) -> nn.Module:
+    """Images are stored channels last: a CPU's training step of cnn2d then takes two thirds of the time."""
+    return module.network(n_classes, n_bands, width).to(memory_format=torch.channels_last)
+
+
+def _settings(run: Run, module: ModuleType, seed: int) -> dict:
+    """What pipelines/training takes. Raises `ValueError` for a parameter that networks do not have."""
+    known = PARAMETERS | module.PARAMETERS
+    for name, value in run.options["parameters"].items():
+        if name not in known:
+            raise ValueError(f"model {run.model} has no parameter {name!r}; it has {', '.join(known)}")
+        if isinstance(value, list):
+            raise ValueError(
+                f"parameter {name} of {run.model} is a list: a network takes one value, and early stopping chooses"
+            )
+        if name == "augment":
+            if not isinstance(value, dict):
+                raise ValueError(f"parameter augment of {run.model} is {value!r}, and must be a table")
+        elif name == "precision":
+            if value not in PRECISIONS:
+                raise ValueError(
+                    f"parameter precision of {run.model} is {value!r}, and must be {' or '.join(PRECISIONS)}"
+                )
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"parameter {name} of {run.model} is {value!r}, and must be a number, 0 or more")
+    found = known | run.options["parameters"]
+    if unknown := set(found["augment"]) - AUGMENTATIONS:
+        raise ValueError(
+            f"parameter augment of {run.model} has {', '.join(sorted(unknown))}, which is no augmentation; there are "
+            f"{', '.join(sorted(AUGMENTATIONS))}"
+        )
+    if run.options["selection"] != "none":
+        raise ValueError(f"model {run.model} is a network, and selects no features: leave out `selection`")
+    phase = {name: found[name] for name in ("epochs", "learning_rate", "weight_decay")}
+    fixed = {"recipe": run.model, "monitor": "macro_f1", "devices": 1, "seed": seed}
+    return found | fixed | {"phases": [{"optimizer": "adamw", "schedule": "cosine", **phase}]}
+
+
+def _clips(source: Path, chunk: int, module: ModuleType) -> chunks.Clips:
+    """Raises `ValueError` where the input is samples and the network reads frames, or the other way round."""
+    clips = chunks.Clips(source, chunk - 1, 1) if module.BANDS else chunks.Clips(source, chunk)
+    if clips.waveform == module.BANDS:
+        wanted = "frames, such as log_mel" if module.BANDS else "`waveform`"
+        raise ValueError(f"{source} has {'samples' if clips.waveform else 'frames'}, and the network reads {wanted}")
+    return clips
+
+
+def _median(run: Run, clip_ids: np.ndarray, longest: int) -> int:
+    index = read_table(run.input / "index.parquet", shards.INDEX).set_index("clip_id")
+    return int(min(longest, max(2, np.median(index.loc[clip_ids, "length"]))))
+
+
+def _one_hot(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
+    return np.eye(len(names), dtype=np.float32)[np.searchsorted(names, classes)]
+
+
+def _weights(classes: np.ndarray, names: np.ndarray, imbalance: str) -> np.ndarray:
+    """Of each class in the loss."""
+    if imbalance != "class_weights":
+        return np.ones(len(names), np.float32)
+    counts = np.unique(classes, return_counts=True)[1]
+    return (len(classes) / (len(names) * counts)).astype(np.float32)
+
+
+def _place(run: Run, seed: int, settings: dict) -> Path:
+    """Where checkpoints lie: a killed training goes on only if it was the same one, with the same parameters, data and code."""
+    hashes = [sha256(path) for path in [paths.manifest(run.dataset), *sorted(run.input.iterdir())]]
+    identity = json.dumps([settings, dict(run.options), hashes, loaded_code()], sort_keys=True)
+    place = CHECKPOINTS / f"{run.name}-{seed}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    for other in CHECKPOINTS.glob(f"{run.name}-{seed}-*"):
+        if other != place:
+            shutil.rmtree(other)
+    return place

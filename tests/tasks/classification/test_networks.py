@@ -1,0 +1,166 @@
+"""Networks: they learn what is planted, from the frames or samples of training clips, with the same bytes each time."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import labelled_clips
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from helpers import some
+from sklearn.metrics import f1_score
+from torch import nn
+
+from pipelines import tasks
+from pipelines.core import paths, shards
+from pipelines.core.files import read_json
+from pipelines.core.manifest import MANIFEST
+from pipelines.core.pcm import to_float
+from pipelines.core.tables import read_table, write_table
+from pipelines.tasks.classification import deep, fit, labelled, score
+
+QUICK = {"epochs": 4, "batch_size": 8, "width": 0.25, "learning_rate": 0.01, "patience": 0}
+
+
+def write(kind: str, n: int = 120):
+    """Clips of three classes with a band, or a tone, of their own in noise; as `labelled_clips` has them."""
+    table = labelled_clips.write(n=n)
+    rng = np.random.default_rng(0)
+    folder = paths.features("made", kind)
+    rows = []
+    with shards.writer(
+        shards.shard_path(folder, 0), *(("int16", ()) if kind == "waveform" else ("float32", (16,)))
+    ) as put:
+        for number, name in enumerate(table["target_family"]):
+            place, length = labelled_clips.CLASSES.index(name), 20 + number % 3
+            if kind == "waveform":
+                time = np.arange(100 * length) / 16_000
+                clip = 3_000 * np.sin(2 * np.pi * (400, 1_500, 5_000)[place] * time) + 300 * rng.standard_normal(
+                    len(time)
+                )
+            else:
+                clip = rng.standard_normal((length, 16)) - 40
+                clip[:, 4 * place : 4 * place + 4] += 3
+            rows.append(put([clip.astype("int16" if kind == "waveform" else "float32")]))
+    index = pd.DataFrame(rows, columns=["offset", "length"]).assign(clip_id=table["clip_id"], shard=0)
+    write_table(index.astype({"shard": "int32"}), folder / "index.parquet", shards.INDEX)
+    return table
+
+
+def run(model, kind="log_mel", **parameters):
+    made = labelled_clips.run(model, parameters=QUICK | parameters)
+    return replace(made, input=paths.features("made", kind))
+
+
+@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d"), "cnn2d"))
+def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
+    """Chance is 0.33. The scored clips are of other groups than the training clips."""
+    kind = "waveform" if model == "cnn1d" else "log_mel"
+    write(kind)
+    one = run(model, kind)
+    folder = one.trainings[0][1]
+    figures = fit.fit(one, 2026, folder)
+    found = score.predict(one, folder)
+    assert f1_score(found["actual"], found["predicted"], average="macro") > 0.9, figures
+    np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
+    assert figures["clips"] == 90 and figures["validation macro F1"] > 0.9
+    # the network itself, on a clip of one chunk
+    config, rows = read_json(folder / "config.json"), read_table(one.input / "index.parquet", shards.INDEX)
+    network = tasks.part("classification", f"models.{model}").network(
+        3, config["features"], config["parameters"]["width"]
+    )
+    network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
+    clip = rows[(rows["length"] == config["parameters"]["chunk"]) & rows["clip_id"].isin(found["unit"])].iloc[0]
+    frames = np.load(shards.shard_path(one.input, 0))[clip["offset"] : clip["offset"] + clip["length"]]
+    frames = to_float(frames) if kind == "waveform" else frames
+    with torch.no_grad():
+        logits = network.eval().classify(torch.from_numpy(frames)[None])[0][0] / config["temperature"]
+    answered = found["probabilities"][found["unit"].tolist().index(clip["clip_id"])]
+    np.testing.assert_allclose(answered, torch.softmax(logits, 0), atol=1e-5)
+    checks = score.checks(one, [found])
+    assert checks["no group on two sides"][0] and checks["preparation saw training clips only"][0]
+    assert score.details(one, [found])["parameters"]["epochs"] == 4
+
+
+def test_equal_trainings_give_equal_bytes_and_another_seed_others(in_tmp):
+    write("log_mel")
+    one = run("cnn2d", epochs=1, augment={"time_masks": 1, "time_mask": 0.2, "gain_db": 3})
+    folder = one.trainings[0][1]
+    found = []
+    for seed in (2026, 2026, 2027):
+        shutil.rmtree(deep.CHECKPOINTS, ignore_errors=True)
+        fit.fit(one, seed, folder)
+        found.append((folder / "model.safetensors").read_bytes() + (folder / "config.json").read_bytes())
+    assert found[0] == found[1] != found[2]
+
+
+def test_the_loss_is_weighted_cross_entropy_and_chunks_are_averaged(in_tmp):
+    write("log_mel")
+    rng = np.random.default_rng(1)
+    logits, tags = torch.from_numpy(rng.standard_normal((5, 3), np.float32)), torch.eye(3)[[0, 1, 2, 1, 0]]
+    weights = np.array([1, 2, 0.5], np.float32)
+    told = type("", (), {"data": {"weights": weights}})()
+    own = torch.log_softmax(logits, 1)[torch.arange(5), tags.argmax(1)]
+    each = torch.from_numpy(weights)[tags.argmax(1)]
+    torch.testing.assert_close(deep.Classifying.loss(told, logits, tags), -(own * each).sum() / 5)
+
+    class Means(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one = nn.Parameter(torch.ones(1))
+
+        def classify(self, chunks):
+            return chunks.mean(dim=1)[:, :3], chunks[:, 0]
+
+    one = run("cnn2d")
+    clips = deep._clips(one.input, 5, tasks.part("classification", "models.cnn2d"))
+    data = labelled.read(one)
+    frames = np.load(shards.shard_path(one.input, 0))[:20]
+    parts = [frames[start : start + 5, :3].mean(axis=0) for start in (0, 4, 8, 12)]  # chunks share their last frame
+    found = deep.logits_of(Means(), clips, [data.clips["clip_id"][0]])
+    np.testing.assert_allclose(found[0], np.mean(parts, axis=0), rtol=1e-5)
+
+
+def test_class_weights_weigh_classes_alike():
+    classes = np.array(list("aaab"))
+    np.testing.assert_allclose(deep._weights(classes, np.array(["a", "b"]), "class_weights"), [4 / 6, 2])
+    np.testing.assert_array_equal(deep._weights(classes, np.array(["a", "b"]), "none"), [1, 1])
+
+
+def test_what_a_network_cannot_do_is_told(in_tmp):
+    table = write("log_mel")
+    write("waveform")
+    for one, said in [
+        (run("cnn2d", kind="waveform"), "has samples, and the network reads frames, such as log_mel"),
+        (run("cnn1d"), "has frames, and the network reads `waveform`"),
+        (
+            run("cnn2d", kind="pooled"),
+            "is no folder of frames or samples: model cnn2d reads `from: features, reads: log_mel`",
+        ),
+        (run("cnn2d", epoch=3), "model cnn2d has no parameter 'epoch'; it has epochs, "),
+        (run("cnn2d", width=[0.5, 1]), "parameter width of cnn2d is a list: a network takes one value"),
+        (run("cnn2d", epochs="many"), "parameter epochs of cnn2d is 'many', and must be a number"),
+        (run("cnn2d", precision="8"), "parameter precision of cnn2d is '8', and must be 32-true or"),
+        (
+            run("cnn2d", augment={"mixup": 1}),
+            "augment of cnn2d has mixup, which is no augmentation; there are frequency_mask",
+        ),
+        (replace(run("cnn2d"), options=run("cnn2d").options | {"selection": "l1"}), "leave out `selection`"),
+        (run("logistic"), "contains frames or samples, not one vector per clip"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            fit.fit(one, 2026, one.trainings[0][1])
+    one = run("cnn2d", epochs=1)
+    folder = one.trainings[0][1]
+    fit.fit(one, 2026, folder)
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-9])
+    with pytest.raises(ValueError, match="is no network cnn2d, or is damaged"):
+        score.predict(one, folder)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["parameters"]["chunk"] == 21, "the median length"
+    write_table(table.assign(split=table["split"].replace("validation", "train")), paths.manifest("made"), MANIFEST)
+    with pytest.raises(ValueError, match="stops early on validation clips, and dataset 'made' has none"):
+        fit.fit(one, 2026, folder)
