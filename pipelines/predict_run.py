@@ -19,14 +19,15 @@ from pipelines.features import load as load_feature
 from pipelines.harness import executor
 from pipelines.inference import onnx
 from pipelines.inference.embedding import embed
-from pipelines.models import baselines
+from pipelines.models import baselines, encoders
+from pipelines.models.encoders import encoding, fingerprints
 from pipelines.notes import representations
 from pipelines.representations import build
 from pipelines.stages import features, notes, score, symbols
 from pipelines.stages import manifest as listing
 
 Failed = list[dict]  # {"path", "reason"} each
-SHAPING = ("audio", "baseline", "embed", "features", "symbols")
+SHAPING = ("audio", "baseline", "embed", "encode", "features", "symbols")
 """Kinds of stages whose parameters shape a representation."""
 
 
@@ -155,15 +156,24 @@ def _represented(name: str, index: pd.DataFrame, audio: Path, folder: Path, sett
 
 
 def _embedded(run: tasks.Run, index: pd.DataFrame, audio: Path, folder: Path, settings: dict) -> Path:
-    """A table of embeddings of the clips of `audio`, by the tagger or baseline that made the run's input."""
+    """A table of embeddings of the clips of `audio`, by the tagger, encoder or baseline that made the run's input."""
     name, ids = run.input.stem, index["clip_id"].tolist()
+    n_threads = executor.n_workers(settings["executor"]["workers"])
     if name in settings["baselines"]:
         vectors = _baseline(run, index, audio, folder, settings)
+    elif entry := (settings.get("encoders") or {}).get(name):
+        if entry["kind"] == encoders.VECTORS:
+            raise ValueError(
+                f"run {run.name!r} reads vectors that were made elsewhere (encoders.{name} in params.yaml): there is no "
+                "model here that could make those of new files"
+            )
+        fingerprints.check(entry["fingerprint"], entry["path"])
+        model, rate = encoders.open_encoder(entry), settings["audio"]["sample_rate"]
+        vectors = np.stack(list(encoding.encode(model, audio, ids, rate, n_threads)))
     else:
         model, config = onnx.load(paths.exported(name))
         source = _represented(config["reads"], index, audio, folder, settings, config["representation"])
         data = chunks.Clips(source, config["chunk"], config["hop"])
-        n_threads = executor.n_workers(settings["executor"]["workers"])
         vectors = np.stack([vector for _, vector in embed(model, config, data, ids, n_threads)])
     embeddings.write(path := folder / run.input.name, ids, vectors)
     return path

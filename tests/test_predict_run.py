@@ -17,10 +17,11 @@ from pipelines import predict_run, tasks
 from pipelines.cli import app
 from pipelines.core.files import read_json, write_json
 from pipelines.corpora import folder as midi_folder
+from pipelines.models.encoders import fingerprints
 from pipelines.notes.midi.write import write as write_midi
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, array
 from pipelines.ops import adding
-from pipelines.stages import audio, baseline, embed, features, fit, manifest, notes, raw, score, symbols
+from pipelines.stages import audio, baseline, embed, encode, features, fit, manifest, notes, raw, score, symbols
 
 SIDES = ["train"] * 5 + ["validation"] + ["test"] * 4
 RUN = {"task": "classification", "model": "logistic", "seeds": 1, "parameters": {"C": 1.0}}
@@ -28,6 +29,16 @@ RUNS = {
     "pooled_run": {**RUN, "dataset": "tones", "from": "features", "reads": "pooled", "target": "label"},
     "tagger_run": {**RUN, "dataset": "tones", "from": "embeddings", "reads": "short.parquet", "target": "label"},
     "pca_run": {**RUN, "dataset": "tones", "from": "embeddings", "reads": "pooled_pca.parquet", "target": "label"},
+    "onnx_run": {**RUN, "dataset": "tones", "from": "embeddings", "reads": "level.parquet", "target": "label"},
+    "network_run": {
+        **RUN,
+        "dataset": "tones",
+        "from": "features",
+        "reads": "log_mel",
+        "target": "label",
+        "model": "cnn2d",
+        "parameters": {"epochs": 1, "width": 0.25, "patience": 0},
+    },
     "notes_run": {**RUN, "dataset": "tunes", "from": "features", "reads": "note_statistics", "target": "label"},
 }
 
@@ -82,12 +93,14 @@ def lay_out(at):
     settings["symbols"] = {"note_statistics": {}}
     settings["tasks"]["classification"] = {"n_bootstrap": 20, "seed": 2026}
     settings["runs"] = RUNS
+    settings["encoders"] = {"level": lay_out_encoder(at / "level.onnx")}
     (at / "params.yaml").write_text(yaml.safe_dump(settings))
     for stage in (raw, manifest, audio):
         stage.main("tones")
-    for feature in ("waveform", "pooled"):
+    for feature in ("waveform", "pooled", "log_mel"):
         features.main("tones", feature)
     baseline.main("tones", "pooled_pca")
+    encode.main("tones", "level")
     lay_out_tagger(settings["features"]["log_mel"])
     embed.main("tones", "short")
     notes.main("tunes")
@@ -95,6 +108,27 @@ def lay_out(at):
     for run in RUNS:
         fit.main(run)
         score.main(run)
+
+
+def lay_out_encoder(path):
+    """A model that hears 0.5 s at 8 kHz: mean and largest of the absolute samples. Returns its entry."""
+    nodes = [
+        helper.make_node("Abs", ["x"], ["size"]),
+        helper.make_node("ReduceMean", ["size"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("ReduceMax", ["size"], ["largest"], axes=[1], keepdims=1),
+        helper.make_node("Concat", ["mean", "largest"], ["embedding"], axis=1),
+    ]
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "samples"])]
+    made = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 2])]
+    graph = helper.make_graph(nodes, "encoder", given, made)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return {
+        "kind": "onnx",
+        "path": str(path),
+        "fingerprint": fingerprints.of(str(path)),
+        "sample_rate": 8_000,
+        "chunk_s": 0.5,
+    }
 
 
 def lay_out_tagger(log_mel):
@@ -166,6 +200,13 @@ def test_music_unlike_the_training_clips_and_bad_files_are_named(project, tmp_pa
     assert "noise.wav lies outside" not in done.output and "1 of 2 files" not in done.output
     assert "1 of 5 files lie outside the music that pooled_run was trained on" in done.output.replace("lies", "lie")
     assert "3 of 5 files could not be used." in done.output and "1 file that is not audio was ignored." in done.output
+
+
+def test_vectors_made_elsewhere_cannot_be_made_of_new_files(project):
+    settings = changed(project, lambda s: s["encoders"].update(level={"kind": "vectors", "files": {}}))
+    files = [Path(path) for path in stored(project, "onnx_run")]
+    with pytest.raises(ValueError, match="no model here that could make those of new files"):
+        predict_run.predict(predict_run.load("onnx_run", settings), files, settings)
 
 
 def test_midi_files_are_read_and_others_ignored(project, tmp_path):

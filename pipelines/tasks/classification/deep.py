@@ -110,10 +110,12 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
     return {"clips": len(rows), "classes": len(classes)} | {name: figures[name] for name in kept}
 
 
-def probabilities(run: Run, folder: Path, clip_ids: np.ndarray) -> np.ndarray:
-    """`(clips, classes)` in the order of the config's classes. Raises `ValueError` where the files are no network of the run."""
+def probabilities(run: Run, folder: Path, clip_ids: np.ndarray, source: Path | None = None) -> np.ndarray:
+    """`(clips, classes)` in the order of the config's classes. source: shards of clips in no dataset, as `run.input` has them.
+
+    Raises `ValueError` where the files are no network of the run."""
     config, module = read_json(folder / "config.json"), part(run.task, f"models.{run.model}")
-    clips = _clips(run.input, config["parameters"]["chunk"], module)
+    clips = _clips(source or run.input, config["parameters"]["chunk"], module)
     network = _network(module, len(config["classes"]), config["features"], config["parameters"]["width"])
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))

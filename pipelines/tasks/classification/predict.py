@@ -9,8 +9,27 @@ from pipelines.tasks.classification import answers, kept, labelled
 
 
 def predict(run, folder, new, clip_ids):
-    """Of each clip: `predicted`, `probabilities` of all classes, and `outside_training_music` where that can be told."""
-    config, pipeline = read_json(folder / "config.json"), kept.load(folder / "model.skops")
+    """Of each clip: `predicted`, `probabilities` of all classes, and, except by a network, `outside_training_music`."""
+    classes = read_json(folder / "config.json")["classes"]
+    found, outside = (_by_network if labelled.is_deep(run) else _by_pipeline)(run, folder, new, clip_ids)
+    return [
+        {
+            "predicted": classes[row.argmax()],
+            "probabilities": {name: round(float(p), 6) for name, p in zip(classes, row, strict=True)},
+            **({} if outside is None else {"outside_training_music": bool(outside[n])}),
+        }
+        for n, row in enumerate(found)
+    ]
+
+
+def _by_network(run, folder, new, clip_ids):
+    from pipelines.tasks.classification import deep  # imports torch
+
+    return deep.probabilities(run, folder, np.array(clip_ids), new), None
+
+
+def _by_pipeline(run, folder, new, clip_ids):
+    pipeline = kept.load(folder / "model.skops")
     values, wanted = inputs.new_vectors(new, clip_ids), pipeline.n_features_in_
     if values.shape[1] != wanted:
         raise ValueError(
@@ -18,16 +37,8 @@ def predict(run, folder, new, clip_ids):
             f"`conservatory run {run.name}` fits it again"
         )
     prepared = pipeline[:-1].transform(values)
-    found = answers.probabilities(pipeline[-1], prepared, config["temperature"])
-    strange = _outside(run, pipeline, prepared)
-    return [
-        {
-            "predicted": config["classes"][row.argmax()],
-            "probabilities": {name: round(float(p), 6) for name, p in zip(config["classes"], row, strict=True)},
-            **({} if strange is None else {"outside_training_music": bool(strange[n])}),
-        }
-        for n, row in enumerate(found)
-    ]
+    found = answers.probabilities(pipeline[-1], prepared, read_json(folder / "config.json")["temperature"])
+    return found, _outside(run, pipeline, prepared)
 
 
 def line(answer, top):
