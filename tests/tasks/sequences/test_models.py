@@ -160,9 +160,7 @@ def test_kneser_ney_is_what_its_equations_say(n):
     np.testing.assert_allclose(found, by_definition(train, n, piece), rtol=1e-10)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if hasattr(tasks.part("sequences", f"models.{name}"), "PRESETS")]
-)
+@pytest.mark.parametrize("name", ["lstm", "ngram_mlp", "transformer"])
 def test_every_preset_is_there(name):
     module = tasks.part("sequences", f"models.{name}")
     presets = set(sequences.OPTIONS["preset"][1])
