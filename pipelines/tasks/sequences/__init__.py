@@ -5,16 +5,16 @@ of the joint probability of a step's four cells, given all steps before it, as a
 is a 16th. Models read pitches alone: a repeated note is a held one, as in the published JSB Chorales.
 
 n: of n-gram models, the length of an n-gram in cells, the predicted one included; four cells are a step. states: of a hidden
-Markov model. preset: the size of a network and of its training, `tiny`, `cpu` (minutes) or `gpu`. transpose: training pieces
-are also read in other keys, up to so many semitones away, as far as each voice stays in its range; 0: in their own alone.
-samples, bars: how many pieces of how many bars of 16 steps are generated to be measured; temperature, top_p: how
+Markov model. preset: the size of a network and of its training, `tiny`, `cpu` (minutes), `cpu_long` (ten) or `gpu`. transpose:
+training pieces are also read in other keys, up to so many semitones away, as far as each voice stays in its range; 0: in their
+own alone. samples, bars: how many pieces of how many bars of 16 steps are generated to be measured; temperature, top_p: how
 (`sampling.py`). gate: the statistics that a generated piece must have, `chorales` or `none` (`statistics.py`).
 """
 
 OPTIONS = {
     "n": (5, "count"),
     "states": (32, "count"),
-    "preset": ("tiny", ("tiny", "cpu", "gpu")),
+    "preset": ("tiny", ("tiny", "cpu", "cpu_long", "gpu")),
     "transpose": (0, "whole"),
     "samples": (64, "count"),
     "bars": (16, "count"),

@@ -160,6 +160,13 @@ def test_kneser_ney_is_what_its_equations_say(n):
     np.testing.assert_allclose(found, by_definition(train, n, piece), rtol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["lstm", "ngram_mlp", "transformer"])
+def test_every_preset_is_there(name):
+    module = tasks.part("sequences", f"models.{name}")
+    presets = set(sequences.OPTIONS["preset"][1])
+    assert set(module.PRESETS) == set(module.RECIPES) == presets
+
+
 def test_n_grams_that_are_too_long():
     with pytest.raises(ValueError, match="n is 65: kneser_ney counts n-grams of at most 64 cells"):
         kneser_ney.fit(pieces(1), [], {"n": 65, "transpose": 0}, 0)

@@ -22,9 +22,8 @@ WIDTH = PITCHES + 1  # of a cell in a key: the mark of the beginning is one too
 
 
 def fit(train, validation, options, seed):
-    """The cells of the training pieces and their lengths: the tables of counts follow from them (`build`).
-
-    Raises `ValueError` for n-grams that are too long to be counted order by order."""
+    """The cells of the training pieces and their lengths: the tables of counts follow from them (`build`). Raises `ValueError`
+    for n-grams that are too long to be counted order by order."""
     if options["n"] > LONGEST:
         raise ValueError(
             f"n is {options['n']}: kneser_ney counts n-grams of at most {LONGEST} cells; ngram_mlp reads longer ones"

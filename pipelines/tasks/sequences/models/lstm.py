@@ -10,11 +10,13 @@ from pipelines.tasks.sequences import chords, networks
 PRESETS = {
     "tiny": {"hidden": 192, "layers": 1, "embedding": 16, "dropout": 0.1},
     "cpu": {"hidden": 256, "layers": 1, "embedding": 32, "dropout": 0.2},
+    "cpu_long": {"hidden": 320, "layers": 1, "embedding": 32, "dropout": 0.3},
     "gpu": {"hidden": 512, "layers": 2, "embedding": 64, "dropout": 0.4},
 }
 RECIPES = {
     "tiny": {"updates": 450, "batch": 16, "steps": 64, "rate": 0.006, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.005, "decay": 0.01},
+    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.004, "decay": 0.02},
     "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 128, "rate": 0.002, "decay": 0.01},
 }
 

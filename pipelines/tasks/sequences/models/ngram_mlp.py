@@ -14,11 +14,13 @@ from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
 PRESETS = {
     "tiny": {"hidden": 192, "embedding": 16, "dropout": 0.1},
     "cpu": {"hidden": 384, "embedding": 32, "dropout": 0.2},
+    "cpu_long": {"hidden": 384, "embedding": 32, "dropout": 0.3},
     "gpu": {"hidden": 1024, "embedding": 64, "dropout": 0.4},
 }
 RECIPES = {
     "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
+    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.02},
     "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
 }
 

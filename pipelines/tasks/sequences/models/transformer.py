@@ -14,11 +14,13 @@ REACH = 96
 PRESETS = {
     "tiny": {"hidden": 128, "layers": 2, "heads": 4, "embedding": 16, "dropout": 0.1},
     "cpu": {"hidden": 192, "layers": 3, "heads": 6, "embedding": 32, "dropout": 0.15},
+    "cpu_long": {"hidden": 192, "layers": 3, "heads": 6, "embedding": 32, "dropout": 0.2},
     "gpu": {"hidden": 384, "layers": 6, "heads": 8, "embedding": 64, "dropout": 0.3},
 }
 RECIPES = {
     "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.003, "decay": 0.01},
     "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.002, "decay": 0.01},
+    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.002, "decay": 0.02},
     "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
 }
 
