@@ -1,7 +1,6 @@
 """The clips behind an asset: every manifest at a revision, with each clip's file, hash, source and licence."""
 
 import io
-import re
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -10,7 +9,6 @@ from pipelines.core import training_clips
 from pipelines.ops.lineage.revision import LineageError, Revision
 
 FOLDER = "data/manifests/"
-CLIP_ID = re.compile(r"[0-9a-f]{16}(~\d+)?|[0-9a-f]{64}")
 COLUMNS = ["clip_id", "path", "title", "split", "group", "sha256", "n_bytes", "source", "licence"]
 
 
