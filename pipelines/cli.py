@@ -275,6 +275,15 @@ def _say_plan(targets: list[str], dataset: str) -> None:
     if not planned:
         print("Nothing to do.")
         return
+    if all(each.seconds is None for *_, each in planned):
+        one = len(planned) == 1
+        are = (
+            "1 stage: its time is known once it has"
+            if one
+            else f"{len(planned)} stages: their times are known once they have"
+        )
+        print(f"{are} run here.")
+        return
     known = [each for *_, each in planned if each.seconds is not None]
     ran = [each.seconds for each in known if not each.like]
     alike = [each.seconds for each in known if each.like]
