@@ -217,7 +217,7 @@ def run_stages(
                 )
             if (items := due.items(stage)) is not None:
                 kind, _, item = stage.partition("@")
-                fail(f"Stage {kind} has no item {item!r}{_meant(item, items)}.")
+                fail(f"There is no stage {stage!r}{_meant(item, items, f'the items of {kind} are')}.")
         targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
         after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
