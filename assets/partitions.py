@@ -1,6 +1,6 @@
 """Items of a stage group as Dagster partitions, and mappings between the partitions of two assets.
 
-No mapping is declared: the simplest of Dagster's mappings that equals DVC's graph is chosen, so a new kind of stage needs no
+The simplest of Dagster's mappings that gives the same dependencies as DVC's graph is chosen, so a new kind of stage needs no
 change here."""
 
 from collections import defaultdict

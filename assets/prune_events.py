@@ -1,4 +1,4 @@
-"""Which old events of runs outside Dagster are deleted: a policy like that for runs (`prune.py`)."""
+"""Choose the old events of runs outside Dagster that are deleted, by the same policy as for runs (`prune.py`)."""
 
 import time
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""When a stage ran outside Dagster, and who ran it: from the record of runs, or else from the time of its output.
+"""Find when a stage ran outside Dagster, and who ran it: in the record of runs, or else by the time of its output.
 
 Dagster dates an event by when it was reported, so the metadata and description of the event give the time of the run.
 """

@@ -93,7 +93,7 @@ def changed(project: Path, n_datasets: int) -> int:
     (project / "params.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
     command = [sys.executable, "-m", "pipelines.cli", "run"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    return int(re.search(r"(\d+) stages ran", done.stdout)[1])
+    return int(re.search(r"(\d+) stages? ran", done.stdout)[1])
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def remove(
     if name not in known:
         there = Path("dvc.lock").exists()
         sought = f"and no clip {name!r}" if there else f"{name!r}, and clips are known only after the first run"
-        fail(f"There is no dataset {sought}{_meant(name, known, 'datasets are')}.")
+        fail(f"There is no dataset {sought}{_meant(name, known, 'datasets are')}.{audit.not_searched()}")
     if why or whole_group:
         fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")
     if name == settings["training"]["dataset"]:
@@ -208,14 +208,16 @@ def run_stages(
         meant = {stage: families.named(stage, settings) for stage in stages}
         # a run or an enabled preset comes before a kind of stage of the same name
         meant = {stage: found for stage, found in meant.items() if found[0] or stage.partition("@")[0] not in known}
-        if unknown := [stage for stage, (found, _) in meant.items() if not found]:
-            there = [*known, *(settings.get("runs") or {})]
-            fail(
-                f"There is no stage, run or enabled preset {unknown[0]!r}{_meant(unknown[0].partition('@')[0], there)}."
-            )
-        for stage in stages:
-            if stage not in meant and (section := due.empty(known[stage.partition("@")[0]], settings)):
-                fail(f"Stage {stage} has no items: `{section}` in params.yaml is empty.")
+        for stage in [stage for stage, (found, _) in meant.items() if not found]:
+            fail(_unknown(stage, [*known, *(settings.get("runs") or {}), *settings["taggers"]], settings))
+        for stage in [stage for stage in stages if stage not in meant]:
+            if section := due.empty(known[stage.partition("@")[0]], settings):
+                fail(
+                    f"Stage {stage} has no items: `{section}` in params.yaml is empty. {families.not_enabled(stage)}".strip()
+                )
+            if (items := due.items(stage)) is not None:
+                kind, _, item = stage.partition("@")
+                fail(f"There is no stage {stage!r}{_meant(item, items, f'the items of {kind} are')}.")
         targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
         after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
     from pipelines.datasets import listing
@@ -235,6 +237,15 @@ def run_stages(
     for page in pages if ended == 0 else []:
         print(f"Report: {page.absolute()}")
     raise typer.Exit(ended)
+
+
+def _unknown(stage: str, known: Collection[str], settings: dict) -> str:
+    """Why `conservatory run` cannot run `stage`, a name that is neither a stage nor a run."""
+    for section in ("datasets", "corpora"):
+        if stage in (settings.get(section) or {}):
+            return f"{stage!r} is an entry of {section}: conservatory run --dataset {stage}"
+    meant = _meant(stage.partition("@")[0], known)
+    return families.not_enabled(stage) or f"There is no stage, run or enabled preset {stage!r}{meant}."
 
 
 def _run_profile(name: str, jobs: int, alone: bool) -> None:
@@ -263,6 +274,15 @@ def _say_plan(targets: list[str], dataset: str) -> None:
         print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
     if not planned:
         print("Nothing to do.")
+        return
+    if all(each.seconds is None for *_, each in planned):
+        one = len(planned) == 1
+        are = (
+            "1 stage: its time is known once it has"
+            if one
+            else f"{len(planned)} stages: their times are known once they have"
+        )
+        print(f"{are} run here.")
         return
     known = [each for *_, each in planned if each.seconds is not None]
     ran = [each.seconds for each in known if not each.like]

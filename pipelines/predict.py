@@ -60,8 +60,8 @@ def load_model(name: str, architecture: str = "", tags: list[str] | None = None)
         trained += sorted(path.parent.name for path in paths.fitted("").glob("*/config.json"))
         near = nearest(name, trained)
         raise ValueError(
-            f"no trained tagger {name!r}, and no fitted run{f' (do you mean {near}?)' if near else ''}: there is "
-            f"{', '.join(trained) or 'none yet; `conservatory run` trains them'}"
+            f"there is no trained tagger and no fitted run {name!r}{f' (do you mean {near}?)' if near else ''}; there is "
+            f"{', '.join(trained) or 'none yet: `conservatory run` makes them'}"
         )
     from pipelines.models import taggers
 

@@ -1,5 +1,5 @@
 """Predictions of a fitted run for files that are in no dataset: their representation is computed as the pipeline computes it, and
-the run's family answers (`predict.py` in its folder; pipelines/tasks/__init__.py describes it)."""
+`predict.py` of the run's family turns it into a prediction (pipelines/tasks/__init__.py)."""
 
 import tempfile
 from functools import reduce
@@ -32,7 +32,7 @@ SHAPING = ("audio", "baseline", "embed", "encode", "features", "symbols")
 
 
 def load(name: str, settings: dict) -> tasks.Run:
-    """The run `name` of params.yaml, once it is sure that it is fitted, as params.yaml now says, and that its family predicts.
+    """The run `name` of params.yaml. Checks that its family predicts, and that it was fitted with the present params.yaml.
 
     Raises `ValueError` that says what to do.
     """

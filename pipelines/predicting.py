@@ -1,4 +1,4 @@
-"""`conservatory predict`: what a tagger, or a fitted run, says of files and folders of music."""
+"""`conservatory predict`: predictions of a tagger or a fitted run for files and folders of music."""
 
 import os
 import sys

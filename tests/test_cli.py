@@ -92,6 +92,8 @@ def test_a_relative_path_is_written_down_whole(project, songs):
             ("run", "clusters"),
             "no stage, run or enabled preset 'clusters' (do you mean cluster?); there is raw, manifest",
         ),
+        (("run", "notes_svm"), "'notes_svm' is in the preset notes, which is not enabled: conservatory enable notes"),
+        (("run", "scores"), "'scores' is an entry of datasets: conservatory run --dataset scores"),
         (("report",), "conservatory run"),
     ],
 )

@@ -263,10 +263,10 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, folder):
         predict.load_model("short")
     (tmp_path / "models").mkdir()
     (tmp_path / "models/tagging").symlink_to(folder.parent)
-    with pytest.raises(ValueError, match=f"no trained tagger 'short', and no fitted run: there is .*{folder.name}"):
+    with pytest.raises(ValueError, match=f"no trained tagger and no fitted run 'short'; there is .*{folder.name}"):
         predict.load_model("short")
     with pytest.raises(
-        ValueError, match=rf"no trained tagger '{folder.name}r', and no fitted run \(do you mean {folder.name}\?\)"
+        ValueError, match=rf"no trained tagger and no fitted run '{folder.name}r' \(do you mean {folder.name}\?\)"
     ):
         predict.load_model(f"{folder.name}r")
     torch.save(taggers.create("crnn", 3).state_dict(), "x.pth")

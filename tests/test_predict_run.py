@@ -276,7 +276,7 @@ def test_unfitted_unknown_and_families_without_predictions_are_named(project, mo
     with pytest.raises(ValueError, match="run 'other' is not fitted yet: `conservatory run other` fits it"):
         predict_run.load("other", settings)
     done = CliRunner().invoke(app, ["predict", "pooled_runs", "x.wav"])
-    assert done.exit_code == 2 and "no fitted run (do you mean pooled_run?)" in done.output
+    assert done.exit_code == 2 and "no fitted run 'pooled_runs' (do you mean pooled_run?)" in done.output
     done = CliRunner().invoke(app, ["predict", "pooled_run", "x.wav", "--tags", "jamendo"])
     assert done.exit_code == 2 and "--tags are for taggers" in done.output
     monkeypatch.setattr(tasks, "FOLDER", project)

@@ -8,6 +8,7 @@ from helpers import PROJECT, copy_params
 from ruamel.yaml import YAML
 
 from pipelines import recipe
+from pipelines.ops import due
 from pipelines.ops.patches import resolver
 
 PAGES = r"page@\w+|report"
@@ -116,3 +117,9 @@ def test_one_module_reruns_only_what_uses_it(stages, module, expected, among):
     path = f"pipelines/{module}"
     found = stale(stages, lambda name: f"{path}/".startswith(f"{name}/"))
     assert (among in found if among else not found) and all(re.fullmatch(expected, stage) for stage in found), found
+
+
+def test_an_unknown_item_gets_the_items_that_there_are(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert due.items("cluster@score") == ["mine", "scores"] and due.items("space@mine") == []
+    assert due.items("cluster@mine") is due.items("cluster") is None, "DVC knows these"

@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 def header(path: str | os.PathLike) -> dict:
     """`{"duration_s", "sample_rate", "channels", "format", "decoder", "artist"}` of a file. `format` is libsndfile's name of it,
-    `decoder` `libsndfile`, or `ffmpeg` where libsndfile would not hear all of it; `artist` what its tags say, or "". Raises
+    `decoder` `libsndfile`, or `ffmpeg` where libsndfile would not decode all of it; `artist` what its tags say, or "". Raises
     `Unreadable`."""
     try:
         if os.path.isdir(path):
@@ -101,7 +101,7 @@ def _refuse_what_is_open(path: str | os.PathLike) -> None:
 
 
 def _length(path: str | os.PathLike, info, extent: extents.Extent | None) -> tuple[float, int, str]:
-    """(seconds, sample rate, the library that hears them all)."""
+    """(seconds, sample rate, the library that decodes all of it)."""
     said = info.frames / info.samplerate
     if info.frames <= 0 and not (extent and extent.end is None):
         raise Unreadable("it contains no samples")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 RAW, FEATURES, RECORDS, MODELS, REPORTS = "data/raw/", "data/features/", "data/records/", "models/", "reports/"
+MANIFESTS, NOTES, EMBEDDINGS, PREDICTIONS = "data/manifests/", "data/notes/", "data/embeddings/", "data/predictions/"
 """The folders of outputs, as prefixes of the paths in dvc.lock."""
 
 
@@ -13,12 +14,12 @@ def raw(dataset: str) -> Path:
 
 def manifest(dataset: str) -> Path:
     """One row per clip (`core.manifest.MANIFEST`); of a corpus, one per piece (`PIECES`)."""
-    return Path("data/manifests") / f"{dataset}.parquet"
+    return Path(MANIFESTS) / f"{dataset}.parquet"
 
 
 def manifest_quarantine(dataset: str) -> Path:
     """The files that the manifest stage, or for a corpus the notes stage, refused (`core.manifest.QUARANTINE`)."""
-    return Path("data/manifests") / f"{dataset}.quarantine.parquet"
+    return Path(MANIFESTS) / f"{dataset}.quarantine.parquet"
 
 
 def events(dataset: str) -> Path:
@@ -33,7 +34,7 @@ def audio(dataset: str) -> Path:
 
 def notes(corpus: str) -> Path:
     """The note table of a corpus and its maps (`notes.tables.TABLES`)."""
-    return Path("data/notes") / corpus
+    return Path(NOTES) / corpus
 
 
 def features(dataset: str, representation: str) -> Path:
@@ -53,12 +54,12 @@ def copies(dataset: str) -> Path:
 
 def embeddings(dataset: str, name: str) -> Path:
     """The embedding of each clip by a tagger or baseline (`core.embeddings.EMBEDDINGS`)."""
-    return Path("data/embeddings") / dataset / f"{name}.parquet"
+    return Path(EMBEDDINGS) / dataset / f"{name}.parquet"
 
 
 def predictions(dataset: str, tagger: str) -> Path:
     """The tag scores of each clip (`core.embeddings.PREDICTIONS`)."""
-    return Path("data/predictions/tagging") / dataset / f"{tagger}.parquet"
+    return Path(PREDICTIONS, "tagging", dataset, f"{tagger}.parquet")
 
 
 def clusters(dataset: str) -> Path:

@@ -100,6 +100,22 @@ def empty(stage: Mapping, settings: Mapping) -> str:
     return next((section for section in sections if not settings.get(section)), "")
 
 
+def items(stage: str) -> list[str] | None:
+    """The items of a stage's kind, if `stage` (kind@item) is none of them; None for a stage of dvc.yaml, or a whole kind."""
+    from dvc.exceptions import DvcException
+
+    from pipelines.ops.patches import resolver
+
+    kind, at, _ = stage.partition("@")
+    if not at:
+        return None
+    try:
+        names = resolver.names(Path())
+    except DvcException:
+        return None  # DVC reports what is wrong with dvc.yaml
+    return None if stage in names else sorted(name.partition("@")[2] for name in names if name.startswith(f"{kind}@"))
+
+
 def is_summary(stage: str) -> bool:
     return stage.partition("@")[0] in SUMMARIES
 

@@ -36,7 +36,7 @@ def tasks() -> None:
         for preset in (each for each in found.values() if each.task == family):
             state = "enabled" if presets.is_enabled(preset, settings) else "not enabled"
             print(f"  preset {preset.name} ({state}): {preset.about}")
-            print(f"      needs: {preset.needs or 'nothing more'}; takes {_time(preset, took)}")
+            print(f"      needs: {preset.needs or 'no download and no further package'}; takes {_time(preset, took)}")
 
 
 def _time(preset: presets.Preset, took: dict[str, float]) -> str:
@@ -84,6 +84,15 @@ def named(name: str, settings: dict) -> tuple[list[str], list[str]]:
     stages = [f"score@{run}" for run in runs] + [f"tagging@{tagger}" for tagger in taggers]
     tasks = {settings["runs"][run]["task"] for run in runs} | ({"tagging"} if taggers else set())
     return stages, ["compare", *(f"task_page@{task}" for task in sorted(tasks))] if stages else []
+
+
+def not_enabled(name: str) -> str:
+    """A sentence that says how to add the preset, or the run or tagger of a preset, of this name; "" if there is none."""
+    for preset in presets.presets().values():
+        if name == preset.name or any(name in preset.entries.get(section, {}) for section in ("runs", "taggers")):
+            own = f"{name!r} is in the preset {preset.name}, which" if name != preset.name else f"The preset {name}"
+            return f"{own} is not enabled: conservatory enable {preset.name}"
+    return ""
 
 
 def _preset(name: str) -> presets.Preset:

@@ -196,7 +196,7 @@ def _repro(targets: list[str], force: bool, dataset: str, jobs: int, after: Sequ
     elif status == 0:
         same = "; the outputs are the same as before" if _lock_state() == before else ""
         cached = f"{restored} were restored from DVC's cache, " if restored else ""
-        print(f"Done in {took}: {ran} stages ran, {cached}{skipped} were up to date already{same}.")
+        print(f"Done in {took}: {ran} stage{'s' * (ran != 1)} ran, {cached}{skipped} were up to date already{same}.")
     elif everything and (left_out := left_out_datasets(follower)):
         print(
             f"Done in {took}, except for {', '.join(left_out)}: the errors are above, and the report was made without: "

@@ -10,7 +10,7 @@ from pipelines.evaluation.crossed import lead
 from pipelines.harness import command
 from pipelines.harness.logging import start
 
-PLOTS = Path("reports/plots")
+PLOTS = Path(paths.REPORTS, "plots")
 # reports/<name>.json: what these stages found, of all datasets
 FOUND = {
     "clustering": lambda name: paths.clusters(name) / "scores.json",

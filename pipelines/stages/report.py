@@ -9,7 +9,7 @@ from pipelines.harness.logging import start
 from pipelines.report import cards, front, shell, state
 
 PAGE = paths.page()
-CARDS = Path("reports/cards")
+CARDS = Path(paths.REPORTS, "cards")
 
 
 def main() -> None:

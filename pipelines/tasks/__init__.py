@@ -1,7 +1,7 @@
 """Families of tasks, a folder each; a run is an entry of `runs` in params.yaml that names its family.
 
     runs:
-      notes_svm: {task: classification, dataset: notes, from: features, reads: pooled, model: svm, seeds: 1, target: family}
+      notes_svm: {task: classification, dataset: notes, from: features, reads: pooled, model: svm_rbf, seeds: 1, target: family}
 
 `task` is the family. The run reads `data/<from>/<dataset>/<reads>`: `from: features, reads: pooled` a representation, `from:
 embeddings, reads: short.parquet` an embedding. `model` is a file of the family, and `seeds` the number of trainings, whose spread

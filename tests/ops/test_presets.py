@@ -122,7 +122,7 @@ def test_the_list_says_what_a_preset_needs_and_takes(project):
     shown = conservatory("tasks").stdout
     assert "notes: Classify clips by one of their labels" in shown
     assert "preset notes (not enabled): Single notes by a linear SVM." in shown
-    assert "needs: nothing more; takes about 2 min on two cores" in shown
+    assert "needs: no download and no further package; takes about 2 min on two cores" in shown
     conservatory("enable", "notes")
     assert "runs: notes_svm" in conservatory("tasks").stdout
 

@@ -44,7 +44,7 @@ def test_outside_any_project_nothing_is_done(tmp_path, arguments):
 def test_outside_there_is_help_and_predict(tmp_path):
     assert call(tmp_path, "--help")[0] == 0 and call(tmp_path, "remove", "--help")[0] == 0
     status, text = call(tmp_path, "predict", "nowhere", "a.wav")
-    assert status == 2 and "no trained tagger 'nowhere'" in text
+    assert status == 2 and "no fitted run 'nowhere'" in text
 
 
 def test_below_the_root_it_is_that_project(project, songs):

@@ -1,9 +1,9 @@
 """The tracks of a MIDI file, checked byte by byte and rewritten so that mido can decode each of them.
 
-mido stops at much that files in use have: an unknown chunk, a key signature of 11 sharps, running status after a system
-exclusive message, a RIFF wrapper (RMID). And it reads on where a file should be refused. Here every event is found and checked;
-the rewritten track holds the channel messages, each with its status, and the tempo, metre and key events that mean something.
-Whatever else is passed over without harm is counted. All limits are checked before mido sees a byte.
+mido refuses files that are in use: with an unknown chunk, a key signature of 11 sharps, running status after a system
+exclusive message, or a RIFF wrapper (RMID). And it reads some files that should be refused. Here every event is found and
+checked; the rewritten track holds the channel messages, each with its status, and the valid tempo, metre and key events.
+Other events that can be skipped without harm are counted. All limits are checked before mido sees a byte.
 
 Source: Standard MIDI Files 1.0 (MIDI Manufacturers Association, RP-001), RMID (RP-029).
 """

@@ -1,28 +1,25 @@
 """The clips behind an asset: every manifest at a revision, with each clip's file, hash, source and licence."""
 
 import io
-import re
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.core import training_clips
+from pipelines.core import paths, training_clips
 from pipelines.ops.lineage.revision import LineageError, Revision
 
-FOLDER = "data/manifests/"
-CLIP_ID = re.compile(r"[0-9a-f]{16}(~\d+)?|[0-9a-f]{64}")
 COLUMNS = ["clip_id", "path", "title", "split", "group", "sha256", "n_bytes", "source", "licence"]
 
 
 def manifests(revision: Revision) -> dict[str, str]:
     """Dataset -> path of its manifest, for every dataset in dvc.lock."""
-    paths = (path for path in revision.graph.maker if path.startswith(FOLDER) and path.endswith(".parquet"))
-    return {path[len(FOLDER) : -8]: path for path in paths if not path.endswith(".quarantine.parquet")}
+    found = (path for path in revision.graph.maker if path.startswith(paths.MANIFESTS) and path.endswith(".parquet"))
+    return {path[len(paths.MANIFESTS) : -8]: path for path in found if not path.endswith(".quarantine.parquet")}
 
 
 def read(revision: Revision, dataset: str, suffix: str = "") -> pd.DataFrame | None:
     """A dataset's manifest (or with ".quarantine" that); None if it is neither here nor in DVC's cache."""
-    content = revision.data(f"{FOLDER}{dataset}{suffix}.parquet")
+    content = revision.data(f"{paths.MANIFESTS}{dataset}{suffix}.parquet")
     if content is None:
         return None
     table = pq.read_table(io.BytesIO(content))

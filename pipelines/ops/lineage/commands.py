@@ -11,7 +11,7 @@ import typer
 
 from pipelines.core.files import atomic
 from pipelines.core.plain import CONTROL, one_line, plain
-from pipelines.ops.lineage.revision import LineageError, Revision
+from pipelines.ops.lineage.revision import LOCK, LineageError, Revision
 
 REV = typer.Option("--rev", help="A commit, branch, tag or experiment; by default the working tree.")
 JSON = typer.Option("--json", help="Also write everything to this file as JSON; - prints it instead of the text.")
@@ -169,6 +169,14 @@ def withdraw_clip(asked: str, why: str, whole_group: bool) -> bool:
         f"It is recorded in params.yaml. Next: conservatory run ({len(stages)} stages without it), then commit the result."
     )
     return True
+
+
+def not_searched() -> str:
+    """A sentence that names the datasets of the working tree whose clips could not be searched; "" if all could."""
+    from pipelines.ops.lineage import targets
+
+    revision = Revision()
+    return targets.not_searched(revision) if revision.read(LOCK) else ""
 
 
 def register(app: typer.Typer) -> None:

@@ -129,7 +129,7 @@ def _music(before: Revision, after: Revision) -> dict[str, dict]:
     """Dataset -> clips that were added or removed, or have another label, split or group."""
     found = {}
     for dataset in {**clips.manifests(before), **clips.manifests(after)}:
-        path = f"{clips.FOLDER}{dataset}.parquet"
+        path = f"{paths.MANIFESTS}{dataset}.parquet"
         hashes = [revision.hash(path) if path in revision.graph.maker else None for revision in (before, after)]
         if hashes[0] == hashes[1]:
             continue

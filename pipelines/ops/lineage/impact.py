@@ -11,8 +11,8 @@ from pipelines.ops.lineage.revision import LineageError, Revision
 KINDS = {  # folder -> kind of its files, for grouping
     paths.FEATURES: "features",
     paths.MODELS: "models",
-    "data/embeddings/": "embeddings",
-    "data/predictions/": "predictions",
+    paths.EMBEDDINGS: "embeddings",
+    paths.PREDICTIONS: "predictions",
     paths.REPORTS: "figures",
     paths.RECORDS: "records",
 }

@@ -53,7 +53,7 @@ def find(revision: Revision, asked: str) -> dict:
         return {"asked": asked, "kind": "code", "path": path}
     near = nearest(path, _names(revision, path))
     meant = f"; do you mean {near}?" if near else "."
-    raise LineageError(f"{asked!r} was not found in {revision}{meant} {HOW}{_away(revision)}")
+    raise LineageError(f"{asked!r} was not found in {revision}{meant} {HOW}{not_searched(revision)}")
 
 
 def _names(revision: Revision, path: str) -> list[str]:
@@ -75,8 +75,8 @@ def _is_folder(revision: Revision, path: str) -> bool:
     return Path(path).is_dir() and bool(git("ls-files", "--", path))
 
 
-def _away(revision: Revision) -> str:
-    """A sentence if clips could not be searched."""
+def not_searched(revision: Revision) -> str:
+    """A sentence that names the datasets whose clips could not be searched; "" if all could."""
     away = [dataset for dataset in clips.manifests(revision) if clips.read(revision, dataset) is None]
     return f" The clips of {', '.join(away)} are not available: `dvc pull data/manifests` fetches them." if away else ""
 

@@ -13,7 +13,6 @@ from pipelines.ops.lineage.revision import LOCK, Revision, git
 from pipelines.ops.runs import made_by
 
 CHANGED = ("pipelines", "params.yaml", "dvc.yaml", "dvc.lock", "constraints.txt", "reports")
-NOTES = "data/notes/"
 
 
 def trace(revision: Revision, asked: str) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def _roots(revision: Revision, target: dict) -> tuple[list[str], dict[str, str]]
     graph = revision.graph
     if target["kind"] == "clip":
         return [
-            graph.maker[out] for folder in (paths.RAW, NOTES) for out in graph.outputs(folder + target["dataset"])
+            graph.maker[out] for folder in (paths.RAW, paths.NOTES) for out in graph.outputs(folder + target["dataset"])
         ], {}
     if target["kind"] in ("code", "parameter"):
         return [], {}
@@ -192,7 +191,7 @@ def _hash(revision: Revision, target: dict) -> str | None:
 def _datasets(stages: dict[str, dict]) -> list[str]:
     """The datasets whose raw music, and the corpora whose notes the trace leads to."""
     outs = [out["path"] for stage in stages.values() for out in stage["outputs"]]
-    return [path[len(folder) :] for folder in (paths.RAW, NOTES) for path in outs if path.startswith(folder)]
+    return [path[len(folder) :] for folder in (paths.RAW, paths.NOTES) for path in outs if path.startswith(folder)]
 
 
 def _source(revision: Revision, dataset: str) -> dict:

@@ -75,7 +75,7 @@ def _role(version: dict, table: pd.DataFrame, clip_id: str) -> str:
 
 def manifest(version: dict) -> pd.DataFrame | None:
     """The manifest of a version's training data; None if it is not available."""
-    content = _bytes(version["hashes"].get(f"{clips.FOLDER}{version['dataset']}.parquet"))
+    content = _bytes(version["hashes"].get(f"{paths.MANIFESTS}{version['dataset']}.parquet"))
     return None if content is None else pq.read_table(io.BytesIO(content)).to_pandas()
 
 

@@ -1,4 +1,4 @@
-"""Restore the remaining files of an output of which a file was purged because it contains a withdrawn clip.
+"""Restore the other files of an output after one of them was purged because it contains a withdrawn clip.
 
 DVC checks out a folder completely or not at all.
 """

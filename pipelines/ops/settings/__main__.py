@@ -1,5 +1,5 @@
-"""`python -m pipelines.ops.settings`: check params.yaml, and nothing else. It stands before each command of dvc.yaml that holds a
-name from params.yaml."""
+"""`python -m pipelines.ops.settings`: check params.yaml, and nothing else. dvc.yaml runs it before each command
+that contains a name from params.yaml."""
 
 from pipelines.ops.settings import load_params
 

@@ -1,6 +1,6 @@
-"""The parts of params.yaml that dvc.yaml reads: they must be present. A smaller recipe needs less.
+"""Find the parts of params.yaml that dvc.yaml reads and that must be present: fewer if dvc.yaml has fewer stages.
 
-Of stages that run other code than `pipelines.stages` nothing is known: what they read is their own business.
+Stages that do not run `pipelines.stages` are not examined.
 """
 
 import json

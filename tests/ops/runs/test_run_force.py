@@ -37,7 +37,7 @@ def test_what_a_forced_stage_needs_is_brought_up_to_date_first(project):
 def test_it_alone_runs_where_the_rest_is_as_it_should_be(project):
     stages, done = ran(project, "--force", "train@short")
     assert stages == ["train@short"]
-    assert "1 stages ran, 2 were up to date already; the outputs are the same as before" in done.stdout
+    assert "1 stage ran, 2 were up to date already; the outputs are the same as before" in done.stdout
     assert ran(project)[0] == [], "and nothing after it is stale"
     assert ran(project, "--force", "features")[0] == [
         f"features@{dataset}-{kind}" for dataset in ("one", "two") for kind in ("sum", "product")

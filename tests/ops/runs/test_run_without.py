@@ -89,7 +89,7 @@ def test_the_dataset_of_a_stage():
 def test_one_dataset_and_the_report(project):
     planned = run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dry-run", "--dataset", "good").stdout
     assert [line.split()[0] for line in planned.splitlines()[:-1]] == ["raw@good", "cluster@good", "metrics", "report"]
-    assert "4 stages: the time of 4 is unknown." in planned and not (project / "runs").exists()
+    assert "4 stages: their times are known once they have run here." in planned and not (project / "runs").exists()
     run_in(project, sys.executable, "-m", "pipelines.cli", "run", "--dataset", "good")
     assert (project / "runs").read_text().split() == ["good", "cluster-good", "metrics", "report"]
     assert (project / "reports/index.html").read_text().split() == ["good"]
