@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import generating, predicting
+from pipelines import generating
 from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
@@ -31,6 +31,7 @@ from pipelines.ops.runs import parent
 from pipelines.ops.settings import load_params
 from pipelines.ops.settings.kinds import nearest
 from pipelines.ops.status import commands as status
+from pipelines.predict import command as predict
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -371,7 +372,7 @@ def ui(
     os.execve(command[0], command, run.environment())  # replaces this process, so that Ctrl-C reaches it
 
 
-app.command("predict")(predicting.predict_files)
+app.command("predict")(predict.predict_files)
 app.command("generate")(generating.generate)
 audit.register(app)
 status.register(app)

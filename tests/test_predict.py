@@ -13,14 +13,15 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipelines import novelty, predict, recipe
+from pipelines import novelty, recipe
 from pipelines.audio.probe import Unreadable
 from pipelines.cli import app
 from pipelines.core import embeddings, training_clips
 from pipelines.core.files import read_json, sha256, write_json
 from pipelines.core.tables import write_table
 from pipelines.models import export, taggers
-from pipelines.predicting import music
+from pipelines.predict import taggers as predict
+from pipelines.predict.command import music
 
 TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
 CHUNK = 59_049

@@ -13,7 +13,7 @@ from helpers import PROJECT
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from pipelines import predict_run, tasks
+from pipelines import tasks
 from pipelines.cli import app
 from pipelines.core.files import read_json, write_json
 from pipelines.corpora import folder as midi_folder
@@ -21,6 +21,7 @@ from pipelines.models.encoders import fingerprints
 from pipelines.notes.midi.write import write as write_midi
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, array
 from pipelines.ops import adding
+from pipelines.predict import runs
 from pipelines.stages import audio, baseline, embed, encode, features, fit, manifest, notes, raw, score, symbols
 
 SIDES = ["train"] * 5 + ["validation"] + ["test"] * 4
@@ -206,7 +207,7 @@ def test_vectors_made_elsewhere_cannot_be_made_of_new_files(project):
     settings = changed(project, lambda s: s["encoders"].update(level={"kind": "vectors", "files": {}}))
     files = [Path(path) for path in stored(project, "onnx_run")]
     with pytest.raises(ValueError, match="no model here that could make those of new files"):
-        predict_run.predict(predict_run.load("onnx_run", settings), files, settings)
+        runs.predict(runs.load("onnx_run", settings), files, settings)
 
 
 def test_midi_files_are_read_and_others_ignored(project, tmp_path):
@@ -247,9 +248,9 @@ def test_a_run_that_is_no_longer_what_params_say_predicts_nothing(project, edit,
     stages = {"features@tones-pooled": entry}
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     try:
-        assert predict_run.load("pooled_run", changed(project, id)).name == "pooled_run"
+        assert runs.load("pooled_run", changed(project, id)).name == "pooled_run"
         with pytest.raises(ValueError, match=rf"{reason}.*`conservatory run pooled_run` fits it again"):
-            predict_run.load("pooled_run", changed(project, edit))
+            runs.load("pooled_run", changed(project, edit))
     finally:
         (project / "dvc.lock").unlink()
 
@@ -266,7 +267,7 @@ def test_a_retrained_tagger_makes_a_run_on_its_embedding_stale(project):
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     try:
         with pytest.raises(ValueError, match="fitted before a change of models/onnx/short"):
-            predict_run.load("tagger_run", changed(project, id))
+            runs.load("tagger_run", changed(project, id))
     finally:
         (project / "dvc.lock").unlink()
 
@@ -274,11 +275,11 @@ def test_a_retrained_tagger_makes_a_run_on_its_embedding_stale(project):
 def test_unfitted_unknown_and_families_without_predictions_are_named(project, monkeypatch):
     settings = changed(project, lambda s: s["runs"].update(other={**RUNS["pooled_run"], "model": "knn"}))
     with pytest.raises(ValueError, match="run 'other' is not fitted yet: `conservatory run other` fits it"):
-        predict_run.load("other", settings)
+        runs.load("other", settings)
     done = CliRunner().invoke(app, ["predict", "pooled_runs", "x.wav"])
     assert done.exit_code == 2 and "no fitted run 'pooled_runs' (do you mean pooled_run?)" in done.output
     done = CliRunner().invoke(app, ["predict", "pooled_run", "x.wav", "--tags", "jamendo"])
     assert done.exit_code == 2 and "--tags are for taggers" in done.output
     monkeypatch.setattr(tasks, "FOLDER", project)
     with pytest.raises(ValueError, match="family 'classification' of run 'pooled_run' gives no predictions"):
-        predict_run.load("pooled_run", changed(project, id))
+        runs.load("pooled_run", changed(project, id))

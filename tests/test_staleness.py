@@ -110,6 +110,9 @@ def test_one_parameter_reruns_only_what_depends_on_it(stages, key, expected, amo
             "train@sample",
         ),
         ("cli.py", r"", None),
+        # what draws and words results: no training, embedding or clustering
+        ("report/drawing.py", rf"task_page@\w+|{PAGES}", "page@mine"),
+        ("report/cards.py", rf"task_page@\w+|{PAGES}", "report"),
         ("report/style.css", rf"task_page@\w+|{PAGES}", "page@mine"),
     ],
 )  # fmt: skip

@@ -77,28 +77,29 @@ def section_of(name: str) -> ModuleType | None:
 
 
 def cards(state: State, lineage: Lineage) -> list[dict]:
-    """`{"name", "n_runs", "best", "source"}` of each family of the recipe, for the front page."""
+    """`{"name", "n_runs", "ranked", "source"}` of each family of the recipe, for the front page."""
     tasks = [read(name) for name in state.settings.get("tasks", {})]
     return [
-        {"name": task.name, "n_runs": len(task.scores), "best": best(task), "source": lineage.mark(SCORES)}
+        {"name": task.name, "n_runs": len(task.scores), "ranked": ranked(task), "source": lineage.mark(SCORES)}
         for task in tasks
     ]
 
 
-def best(task: Task) -> dict | None:
-    """The run with the best value of the family's first metric, `{"run", "metric", ...}` with its record; None without runs."""
+def ranked(task: Task) -> list[dict]:
+    """`{"run", "metric", ...}` with its record of each run that has the family's first metric, the best first."""
     for metric in _metrics(task)[:1]:
         runs = {run: records[metric] for run, records in task.scores.items() if metric in records}
         sign = 1 if next(iter(runs.values())).get("higher_is_better", True) else -1
-        run = max(runs, key=lambda one: sign * runs[one]["value"])
-        return {"run": run, "metric": metric, **_whole(runs[run])}
-    return None
+        order = sorted(runs, key=lambda one: -sign * runs[one]["value"])
+        return [{"run": run, "metric": metric, **_whole(runs[run])} for run in order]
+    return []
 
 
 def sentence(task: Task) -> str:
     """The verdict on the best run, by its interval alone."""
-    if not (found := best(task)):
+    if not (order := ranked(task)):
         return "No run of this family has been scored yet."
+    found = order[0]
     metric = metric_names.name(found["metric"])
     text = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
     if len(task.scores) == 1:

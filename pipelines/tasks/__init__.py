@@ -27,7 +27,7 @@ the one model a run uses, `score.py` for the stage `score`, and `section.py` for
 that use it, and one of a section refits nothing.
 
 `predict.py` has `predict(run, folder, new, clip_ids)`: an answer for each of `clip_ids`, by the fitted model in `folder`. `new`
-has the form of `run.input`, but is of files in no dataset (pipelines/predict_run.py computes it). An answer is a table of
+has the form of `run.input`, but is of files in no dataset (pipelines/predict/runs.py computes it). An answer is a table of
 plain numbers and words, which `conservatory predict --json` writes; `outside_training_music` (true or false) is optional.
 `line(answer, top)` is the answer for a person, in one line with at most `top` items.
 """

@@ -14,7 +14,7 @@ from pipelines.audio.quiet import without_remarks
 HEAR = {
     "libsndfile": "import soundfile; soundfile.info(path); soundfile.read(path)",
     "decode": "from pipelines.audio import decode; list(decode.blocks(path, 16_000))",
-    "predict": "from pipelines import predict; predict.predict(lambda x: (x[:, :1], x[:, :1]), {'chunk': 16_000}, path)",
+    "predict": "from pipelines.predict import taggers; taggers.predict(lambda x: (x[:, :1], x[:, :1]), {'chunk': 16_000}, path)",
     "listing": "from pipelines.core.files import place; from pipelines.datasets import listing; "
     "listing.scan(place(os.path.dirname(path)))",
 }

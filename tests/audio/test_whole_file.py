@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from scipy.signal import correlate
 
-from pipelines import predict
 from pipelines.audio import containers, decode, level, probe
+from pipelines.predict import taggers as predict
 
 RATE = 16_000
 SETTINGS = {"min_duration_s": 0.5, "silence_dbfs": -80.0}

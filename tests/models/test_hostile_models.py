@@ -9,9 +9,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from pipelines import predict
 from pipelines.inference import onnx
 from pipelines.models import taggers
+from pipelines.predict import taggers as predict
 
 
 class Evil:

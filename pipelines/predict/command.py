@@ -51,14 +51,15 @@ def predict_files(
         if pictures or architecture or tags:
             fail(f"{model} is a run; --pictures, --architecture and --tags are for taggers.")
         return _predict_by_run(model, files, top, json_file, settings)
-    from pipelines import novelty, predict
+    from pipelines import novelty
     from pipelines.audio.probe import Unreadable
     from pipelines.core.files import write_json
     from pipelines.harness.progress import progress
     from pipelines.models import tags as tag_lists
+    from pipelines.predict import taggers
 
     try:
-        tagger, config = predict.load_model(model, architecture, tag_lists.read(tags) if tags else None)
+        tagger, config = taggers.load_model(model, architecture, tag_lists.read(tags) if tags else None)
     except (ValueError, OSError) as error:
         fail(str(error))
     if pictures:
@@ -72,12 +73,12 @@ def predict_files(
     entries, outside, drawn = [], [], Counter()
     for path in progress(found_files, "predict", unit="file"):
         try:
-            found = predict.predict(tagger, config, path)
+            found = taggers.predict(tagger, config, path)
         except (Unreadable, OSError) as error:
             failed.append({"path": str(path), "reason": f"{error}{'' if path.exists() else _near(path)}"})
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
-        likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in predict.top(found, config["tags"], top))
+        likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in taggers.top(found, config["tags"], top))
         part = f"  (decoded {found['decoded_s']:.1f} of {found['duration_s']:.1f} s)"
         is_outside = detector[0](found["embedding"]) if detector else None
         outside += [path] if is_outside else []
@@ -87,11 +88,11 @@ def predict_files(
         )
         if json_file:
             known = {} if is_outside is None else {"outside_training_music": is_outside}
-            entries.append(predict.as_json(found, config["tags"]) | known)
+            entries.append(taggers.as_json(found, config["tags"]) | known)
         if pictures:
             drawn[path.name] += 1  # two files of one name from two folders
             number = f"-{drawn[path.name]}" if drawn[path.name] > 1 else ""
-            predict.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
+            taggers.picture(found, config["tags"], pictures / f"{path.name}{number}.png")
     if json_file:
         weights = {"file": config["file"], "sha256": config["sha256"]}
         about = {"model": model, "architecture": config["name"], "weights": weights}
@@ -110,14 +111,15 @@ def _with_run(name: str) -> dict | None:
 
 
 def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | None, settings: dict) -> None:
-    from pipelines import novelty, predict_run, tasks
+    from pipelines import novelty, tasks
     from pipelines.core.files import write_json
+    from pipelines.predict import runs
 
     try:
-        run = predict_run.load(name, settings)
-        of_notes = predict_run.reads_notes(run, settings)
+        run = runs.load(name, settings)
+        of_notes = runs.reads_notes(run, settings)
         found_files, failed, n_passed_over = (midi if of_notes else music)(files)
-        found, bad = predict_run.predict(run, found_files, settings) if found_files else ([], [])
+        found, bad = runs.predict(run, found_files, settings) if found_files else ([], [])
     except (ValueError, OSError) as error:
         fail(str(error))
     bad = [entry | {"reason": f"{entry['reason']}{_near_missing(entry['path'])}"} for entry in bad]
@@ -131,7 +133,7 @@ def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | No
         print(f"{one_line(answer['path'])}  {line(answer, top)}{mark}")
     if json_file:
         about = {"model": name, "task": run.task, "dataset": run.dataset, "reads": str(run.input)}
-        fitted = {"folder": str(run.trainings[0][1]), "sha256": predict_run.digest(run)}
+        fitted = {"folder": str(run.trainings[0][1]), "sha256": runs.digest(run)}
         write_json(
             json_file, {**about, "fitted": fitted, "files": found, "failed": failed, "passed_over": n_passed_over}
         )

@@ -1,0 +1,1 @@
+"""`conservatory predict`: the command, predictions of taggers, and predictions of fitted runs."""
