@@ -1,14 +1,14 @@
 """Recorded notes of twenty instruments: the samples that the npm packages `tonejs-instrument-<instrument>-mp3` carry.
 
-450 notes, an MP3 each, named after its pitch (`As3.mp3` is A sharp 3; C4 is MIDI note 60, as in Tone.js). The families are those
+448 notes, an MP3 each, named after its pitch (`As3.mp3` is A sharp 3; C4 is MIDI note 60, as in Tone.js). The families are those
 of `notes`, which are NSynth's, so that a model of rendered notes can be tested on recordings: harp is a string, and harmonium an
 organ. Half of the families have one instrument only.
 
 **The group of a note is its instrument**: one player and one room. There is no split (all notes are `all`), because no split by
 instrument has all families on both sides.
 
-The samples were edited before they were published (silence cut, levels matched, some pitches corrected), and they last from one
-to 26 seconds: level and duration tell something of the instrument, so look at the guards of a run.
+Two second takes (`F2 v2.mp3`) are left out. The samples were edited before they were published (silence cut, levels matched,
+some pitches corrected), and they last from one to 26 seconds: level and duration tell something of the instrument.
 
 `instruments`: those to use (default: all of `INSTRUMENTS`).
 `local`: a folder that holds `<instrument>/<note>.mp3`, or the unpacked packages under their own names.

@@ -26,9 +26,23 @@ def all_of(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> dict
         "no group on two sides": groups(data),
         "enough clips of each class": few(data),
         "preparation saw training clips only": fitted_on_train(data, pipeline, options, seed),
-        "level does not tell the class": level(data),
+        "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
         "encoding does not tell the class": encoding(data),
+    }
+
+
+def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
+    """Name -> check, of the clips of a cross test. classes: of the fitted run."""
+    counts = Counter(data.classes.tolist())
+    missing = [name for name in classes if not counts[name]]
+    thin = [f"{name} ({counts[name]})" for name in classes if 0 < counts[name] < FEWEST]
+    return {
+        "every class is tested": (
+            not missing,
+            f"{len(missing)} of {len(classes)} classes have no clip{_some(missing)}",
+        ),
+        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{_some(thin)}"),
     }
 
 
@@ -54,17 +68,18 @@ def few(data: Labelled) -> Check:
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
     """Do scaling and selection equal those fitted on the training clips alone?"""
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
-    again = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], data.classes[rows])
+    again = preparation.steps(options, data.names).fit(data.values[rows], data.classes[rows])
     found, wanted = pipeline[:-1].transform(data.values), again.transform(data.values)
     same = found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-6, atol=1e-9)
     return same, f"{'equal' if same else 'differ from'} a fit on the {len(rows)} training clips"
 
 
-def level(data: Labelled) -> Check:
+def level(data: Labelled, options: dict) -> Check:
     """Does the RMS, which the features have, tell the class?"""
-    columns = [n for n, name in enumerate(data.names) if name.startswith("rms_")]
+    left = preparation.kept_columns(data.names, options["leave_out"])
+    columns = [n for n in left if data.names[n].startswith("rms_")]
     if not columns:
-        return None, "the run reads no feature of level"
+        return None, "the run reads no RMS"
     return _probe(data, data.values[:, columns])
 
 

@@ -35,10 +35,11 @@ def predict(run, folder):
 
 
 def baseline(run):
-    """The classes' shares of the training clips, for every clip."""
+    """The classes' shares of the training clips, for every clip; in a cross test those of the scored clips, so that its trivial
+    answer is the most frequent class of the other dataset."""
     data = labelled.read(run)
-    classes, counts = np.unique(data.classes[data.of("train")], return_counts=True)
     test = data.of("test")
+    classes, counts = np.unique(data.classes[test if run.fitted_by else data.of("train")], return_counts=True)
     return _columns(data, test, classes, np.tile(counts / counts.sum(), (len(test), 1)))
 
 
@@ -46,7 +47,8 @@ def details(run, found):
     """Of the first training: scores of each class, confusions, calibration (report.py)."""
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
-    return {"split": run.options["split"], "model": run.model, **chosen} | report.of(found[0], config["classes"])
+    split = f"{run.dataset}, not the run's own" if run.fitted_by else run.options["split"]
+    return {"split": split, "model": run.model, **chosen} | report.of(found[0], config["classes"])
 
 
 def plots(details):
@@ -57,7 +59,10 @@ def plots(details):
 
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
-    data, pipeline = labelled.read(run), kept.load(run.trainings[0][1] / "model.skops")
+    data = labelled.read(run)
+    if run.fitted_by:
+        return guards.of_other(data, read_json(run.trainings[0][1] / "config.json")["classes"])
+    pipeline = kept.load(run.trainings[0][1] / "model.skops")
     return guards.all_of(data, pipeline, run.options, run.trainings[0][0])
 
 
@@ -83,6 +88,7 @@ def _counts(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def _columns(data, rows, classes, probabilities):
     actual = data.classes[rows]
+    classes = np.asarray(classes)
     order = np.argsort(-probabilities, axis=1, kind="stable")
     return {
         "unit": data.clips["clip_id"].to_numpy(str)[rows],

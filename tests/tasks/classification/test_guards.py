@@ -9,6 +9,8 @@ from sklearn.pipeline import Pipeline
 
 from pipelines.tasks.classification import guards, labelled, preparation
 
+OPTIONS = {"leave_out": []}
+
 
 @pytest.fixture
 def data(in_tmp):
@@ -46,10 +48,10 @@ def test_a_class_with_few_clips(data):
 
 def test_a_scaler_fitted_on_more_than_training_clips(data):
     options = labelled_clips.run("knn").options
-    steps = preparation.steps(options, 12)
+    steps = preparation.steps(options, data.names)
     honest = Pipeline([*steps.fit(data.values[data.of("train")]).steps, ("model", "passthrough")])
     assert passed(guards.fitted_on_train(data, honest, options, 1))
-    leaky = Pipeline([*preparation.steps(options, 12).fit(data.values).steps, ("model", "passthrough")])
+    leaky = Pipeline([*preparation.steps(options, data.names).fit(data.values).steps, ("model", "passthrough")])
     assert passed(guards.fitted_on_train(data, leaky, options, 1)) is False
 
 
@@ -61,17 +63,20 @@ def test_a_selector_fitted_on_test_clips(data):
     values[:, :4] = np.random.default_rng(0).normal(size=(len(values), 4))
     values[test, 5] = 50.0 * np.searchsorted(labelled_clips.CLASSES, data.classes[test])
     data = replace(data, values=values)
-    found = Pipeline([*preparation.steps(options, 12).fit(values, data.classes).steps, ("model", "passthrough")])
+    found = Pipeline(
+        [*preparation.steps(options, data.names).fit(values, data.classes).steps, ("model", "passthrough")]
+    )
     assert passed(guards.fitted_on_train(data, found, options, 1)) is False
 
 
 def test_level(data):
-    assert passed(guards.level(data)), "rms_mean is noise here"
+    assert passed(guards.level(data, OPTIONS)), "rms_mean is noise here"
     values = data.values.copy()
     values[:, data.names.index("rms_mean")] = np.searchsorted(labelled_clips.CLASSES, data.classes)
-    found, sentence = guards.level(replace(data, values=values))
+    found, sentence = guards.level(replace(data, values=values), OPTIONS)
     assert found is False and "balanced accuracy of 1.000; chance 0.333" in sentence
-    assert passed(guards.level(replace(data, names=[f"dimension {n}" for n in range(12)]))) is None
+    assert passed(guards.level(replace(data, names=[f"dimension {n}" for n in range(12)]), OPTIONS)) is None
+    assert passed(guards.level(replace(data, values=values), {"leave_out": ["rms_*"]})) is None
 
 
 def test_duration_and_encoding(data):
