@@ -8,7 +8,11 @@ from pipelines.ops.settings.recipe import Reads
 FOLDER = "pipelines/corpora"
 REPRESENTATIONS = "pipelines/notes/representations"
 FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
-OPTIONS = {"folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")}, "chorales": {}}
+OPTIONS = {
+    "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
+    "chorales": {},
+    "composers": {"few_works": YES_OR_NO},
+}
 """Module -> option -> rule."""
 REQUIRED = {"folder": ("path", "fingerprint")}
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
