@@ -4,7 +4,9 @@ passed is None where it cannot be known. A probe is a small tree that sees one t
 instance, and nothing of their sound. Where it tells the classes of test clips, a model may have learned that property alone.
 """
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -16,6 +18,7 @@ from pipelines.tasks.classification.labelled import Labelled
 
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
+WORDS = 200  # of file names, the most frequent
 TELLS = 0.2
 """A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
 
@@ -29,6 +32,7 @@ def all_of(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> dict
         "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
         "encoding does not tell the class": encoding(data),
+        "file name does not tell the class": file_name(data),
     }
 
 
@@ -94,6 +98,17 @@ def encoding(data: Labelled) -> Check:
     kinds = [types[_suffix(path)] for path in data.clips["path"]]
     there = [name for name in ("sample_rate", "channels", "division") if name in data.clips]
     return _probe(data, np.column_stack([kinds, data.clips[there].to_numpy(float)]))
+
+
+def file_name(data: Labelled) -> Check:
+    """Do the words of a file's name, without its folders, tell the class? No feature reads names, but a split or a selection by
+    name then is one by class."""
+    words = [set(re.findall(r"[a-z]{3,}", Path(path).stem.lower())) for path in data.clips["path"]]
+    counts = Counter(word for each in words for word in each)
+    known = [word for word, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])) if n >= FEWEST][:WORDS]
+    if not known:
+        return True, "names share no words"
+    return _probe(data, np.array([[word in each for word in known] for each in words], float))
 
 
 def _probe(data: Labelled, properties: np.ndarray) -> Check:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, guards, kept, labelled, report
+from pipelines.tasks.classification import answers, guards, kept, labelled, noise, report
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -63,7 +63,10 @@ def checks(run, found):
     if run.fitted_by:
         return guards.of_other(data, read_json(run.trainings[0][1] / "config.json")["classes"])
     pipeline = kept.load(run.trainings[0][1] / "model.skops")
-    return guards.all_of(data, pipeline, run.options, run.trainings[0][0])
+    seed = run.trainings[0][0]
+    return guards.all_of(data, pipeline, run.options, seed) | {
+        "digital silence does not tell the class": noise.check(run, data, pipeline.predict, seed)
+    }
 
 
 def macro_f1(actual: np.ndarray, predicted: np.ndarray) -> float:
