@@ -60,13 +60,13 @@ def plots(details):
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
     data = labelled.read(run)
+    seed, folder = run.trainings[0]
+    pipeline = kept.load(folder / "model.skops")
     if run.fitted_by:
-        return guards.of_other(data, read_json(run.trainings[0][1] / "config.json")["classes"])
-    pipeline = kept.load(run.trainings[0][1] / "model.skops")
-    seed = run.trainings[0][0]
-    return guards.all_of(data, pipeline, run.options, seed) | {
-        "digital silence does not tell the class": noise.check(run, data, pipeline.predict, seed)
-    }
+        found = guards.of_other(data, read_json(folder / "config.json")["classes"])
+    else:
+        found = guards.all_of(data, pipeline, run.options, seed)
+    return found | {"digital silence does not tell the class": noise.check(run, data, pipeline.predict, seed)}
 
 
 def macro_f1(actual: np.ndarray, predicted: np.ndarray) -> float:
