@@ -17,7 +17,18 @@ from pipelines.core.files import atomic
 
 PARAMS = Path("params.yaml")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAMED = ("datasets", "corpora", "features", "symbols", "taggers", "baselines", "encoders", "tasks", "runs")
+NAMED = (
+    "datasets",
+    "corpora",
+    "features",
+    "symbols",
+    "taggers",
+    "baselines",
+    "encoders",
+    "tasks",
+    "runs",
+    "cross_tests",
+)
 CODE = re.compile(r"pipelines(/[A-Za-z_][A-Za-z0-9_]*)+(\.py)?")  # what `imports` may be
 MAX_VALUES = 100_000  # after `*aliases` are written out: nine lines can expand to a billion values
 

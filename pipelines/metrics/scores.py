@@ -119,6 +119,38 @@ def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np
     return {"value": value, "ci95": interval, "n": a["n"], "better": better, "over_trainings": known}
 
 
+def drop(own: dict, other: dict, resampled_own: np.ndarray | None, resampled_other: np.ndarray | None) -> dict:
+    """The score of a run on its own test units minus that on other units, in the schema of `score`; lower is better.
+
+    Both are resampled independently, because the units are others: the draws of one are shuffled against those of the other. The
+    trainings are the same, so their spread is that of each one's own drop.
+    """
+    sign = 1 if own["higher_is_better"] else -1
+    defined = own["value"] is not None and other["value"] is not None
+    each = [sign * (a - b) for a, b in zip(own["trainings"], other["trainings"], strict=True)] if defined else []
+    value = float(np.mean(each)) if defined else None
+    spread = statistics.stdev(each) if len(each) > 1 else None
+    interval = None
+    if defined and resampled_own is not None and resampled_other is not None:
+        shuffled = np.random.default_rng(0).permutation(resampled_other)
+        interval = percentiles(sign * (resampled_own - shuffled))
+        interval = widened(interval, value, _variance(spread, len(each)))
+    return {
+        "value": value,
+        "ci95": interval,
+        "n": other["n"],
+        "n_groups": other["n_groups"],
+        "chance": None,
+        "baseline": None,
+        "unit": own["unit"],
+        "split": f"{own['split']} - {other['split']}",
+        "higher_is_better": False,
+        "trainings": each,
+        "sd_trainings": spread,
+        "gain_ci95": None,
+    }
+
+
 def widened(interval: list[float], value: float, variance: float) -> list[float]:
     """`interval` around `value`, each side lengthened by an independent error of this variance."""
     return [

@@ -51,7 +51,7 @@ def sorted_out(found: dict, dataset: str) -> tuple[list[str], list[str]]:
 
     if dataset:
         settings = load_params()
-        runs = settings.get("runs") or {}
+        runs = (settings.get("runs") or {}) | (settings.get("cross_tests") or {})
         of_it = {dataset, *(name for name, entry in runs.items() if entry["dataset"] == dataset)}
         wanted = {name for name in found if dataset_of(name) in of_it or is_summary(name)}
         for name in reversed(found):

@@ -75,14 +75,17 @@ def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservato
 
 
 def named(name: str, settings: dict) -> tuple[list[str], list[str]]:
-    """The stages that `conservatory run NAME` means by a run, a tagger or an enabled preset: (stages to run with their inputs,
-    summaries to make again afterwards). Empty lists for any other name."""
+    """The stages that `conservatory run NAME` means by a run, a cross test, a tagger or an enabled preset: (stages to run with
+    their inputs, summaries to make again afterwards). Empty lists for any other name."""
     preset = presets.presets().get(name)
     entries = preset.entries if preset and presets.is_enabled(preset, settings) else {}
     runs = [name] if name in (settings.get("runs") or {}) else list(entries.get("runs", {}))
+    crossed = [name] if name in (settings.get("cross_tests") or {}) else list(entries.get("cross_tests", {}))
     taggers = [name] if name in settings["taggers"] else list(entries.get("taggers", {}))
     stages = [f"score@{run}" for run in runs] + [f"tagging@{tagger}" for tagger in taggers]
+    stages += [f"cross_test@{each}" for each in crossed]
     tasks = {settings["runs"][run]["task"] for run in runs} | ({"tagging"} if taggers else set())
+    tasks |= {settings["cross_tests"][each]["task"] for each in crossed}
     return stages, ["compare", *(f"task_page@{task}" for task in sorted(tasks))] if stages else []
 
 

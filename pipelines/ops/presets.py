@@ -5,7 +5,7 @@ A family's `presets.yaml` maps the name of a preset to
     about: one sentence
     needs: what must be there first, "" for nothing
     minutes: how long its stages take on two cores
-    datasets, corpora, features, symbols, taggers, tasks, runs: entries of params.yaml, as in that file
+    datasets, corpora, features, symbols, taggers, tasks, runs, cross_tests: entries of params.yaml, as in that file
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from pipelines.core import params
 from pipelines.ops import settings
 
 FOLDER = Path(__file__).parents[1] / "tasks"
-SECTIONS = ("datasets", "corpora", "features", "symbols", "taggers", "tasks", "runs")
+SECTIONS = ("datasets", "corpora", "features", "symbols", "taggers", "tasks", "runs", "cross_tests")
 
 
 class PresetError(ValueError):
@@ -113,9 +113,11 @@ def _user(document: Mapping[str, Any], section: str, name: str) -> str:
     keys = {"datasets": {"dataset": name}, "tasks": {"task": name}, "features": {"from": "features", "reads": name}}
     keys |= {"corpora": keys["datasets"], "symbols": keys["features"]}
     keys["taggers"] = {"from": "embeddings", "reads": f"{name}.parquet"}
-    for run, entry in (document.get("runs") or {}).items():
-        if section in keys and all(entry.get(key) == value for key, value in keys[section].items()):
-            return f"runs.{run}"
+    keys["runs"] = {"run": name}
+    for user in ("runs", "cross_tests"):
+        for run, entry in (document.get(user) or {}).items():
+            if section in keys and all(entry.get(key) == value for key, value in keys[section].items()):
+                return f"{user}.{run}"
     return ""
 
 

@@ -239,7 +239,7 @@ def left_out_datasets(follower: follow.Follower) -> list[str]:
     """The datasets and runs of failed stages, if no other stages failed and no tagger is trained on one of them; else none."""
     settings = load_params()
     found = {due.dataset_of(failure["stage"]) for failure in follower.failures}
-    named = (settings.get(section) or {} for section in ("datasets", "corpora", "runs"))
+    named = (settings.get(section) or {} for section in ("datasets", "corpora", "runs", "cross_tests"))
     known = set().union(*named) - {(settings.get("training") or {}).get("dataset")}
     return sorted(found) if found and found <= known else []
 

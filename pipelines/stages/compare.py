@@ -18,7 +18,9 @@ def main() -> None:
     # of a run whose stages failed there is nothing, and the others go on; some have no scores (`tasks.NotScored`)
     settings = params.read()
     names = [
-        name for name in [*settings["taggers"], *settings["runs"]] if (paths.scores(name) / "scores.json").exists()
+        name
+        for name in [*settings["taggers"], *settings["runs"], *settings["cross_tests"]]
+        if (paths.scores(name) / "scores.json").exists()
     ]
     about = {name: read_json(paths.scores(name) / "about.json") for name in names}
     scores = {name: read_json(paths.scores(name) / "scores.json") for name in names}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines import tasks
 from pipelines.core import params, paths
-from pipelines.core.files import atomic, sha256, write_json
+from pipelines.core.files import atomic, read_json, sha256, write_json
 from pipelines.core.record import write_record
 from pipelines.harness import command
 from pipelines.harness.logging import start
@@ -29,14 +29,14 @@ def main(run: str) -> None:
     module = tasks.part(entry.task, "score")
     folder = paths.scores(run)
     shutil.rmtree(folder, ignore_errors=True)
-    stage = "tagging" if entry.task == tasks.TAGGING else "score"
+    stage = "tagging" if entry.task == tasks.TAGGING else "cross_test" if entry.fitted_by else "score"
     try:
         answers = [module.predict(entry, path) for _, path in entry.trainings]
         found, resampled = scores.score(
             module.METRICS,
             answers,
             module.baseline(entry),
-            getattr(module, "SPLIT", "test"),
+            entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test"),
             entry.shared["n_bootstrap"],
             entry.shared["seed"],
         )
@@ -48,6 +48,8 @@ def main(run: str) -> None:
     except ValueError as error:
         raise SystemExit(f"score {run}: {error}") from error
     lead = next(iter(found))
+    if entry.fitted_by:
+        found[f"{lead}_drop"] = _drop(entry.fitted_by, lead, found, resampled)
     for (seed, _), columns in zip(entry.trainings, answers, strict=True):
         _write(folder / f"predictions-{seed}.parquet", columns)
     _write(folder / "resampled.parquet", resampled)
@@ -73,6 +75,14 @@ def main(run: str) -> None:
     plots = module.plots(details) if hasattr(module, "plots") else {}
     checks = {CHECK: _better(lead, found[lead])} | _guards(module, entry, answers)
     write_record(stage, run, figures={"n": found[lead]["n"]} | figures, checks=checks, plots=plots)
+
+
+def _drop(run: str, metric: str, found: dict, resampled: dict) -> dict:
+    """By how much the run's score on its own test clips is higher than here."""
+    own = read_json(paths.scores(run) / "scores.json")[metric]
+    table = pq.read_table(paths.scores(run) / "resampled.parquet")
+    drawn = table[metric].to_numpy() if metric in table.column_names else None
+    return scores.drop(own, found[metric], drawn, resampled.get(metric))
 
 
 def _better(metric: str, entry: dict) -> tuple[bool | None, str]:

@@ -8,6 +8,15 @@ embeddings, reads: short.parquet` an embedding. `model` is a file of the family,
 the scores state. Every other key is an option of the family. What all runs of a family share (`n_bootstrap`, `seed`) is in
 `tasks.<family>` of params.yaml. A tagger is a run too, of the family `tagging` (pipelines/tasks/tagging/__init__.py).
 
+A fitted run is tested on another dataset by an entry of `cross_tests`, with the run's own keys but for the dataset:
+
+    cross_tests:
+      notes_svm_real: {run: notes_svm, task: classification, dataset: real_notes, from: features, reads: pooled, model: svm,
+                       labels: {harp: string, xylophone: null}}
+
+It is a `Run` too, whose trainings are those of `run`. The family's `read` finds the clips of the other dataset, and `labels` maps
+their labels to the run's classes (null leaves them out). A family without the option `labels` takes no cross tests.
+
 A family has the same files as every other:
 
 | file | contains |
@@ -34,7 +43,7 @@ plain numbers and words, which `conservatory predict --json` writes; `outside_tr
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,7 +64,8 @@ class NotScored(ValueError):
 class Run:
     """An entry of `runs`, or a tagger. `options` are the family's; `shared` is its entry of `tasks`.
 
-    input: the file or folder that the run reads. trainings: (seed, folder of the fitted model) of each training.
+    input: the file or folder that the run reads. trainings: (seed, folder of the fitted model) of each training. fitted_by: of a
+    cross test, the run whose trainings they are, else "".
     """
 
     name: str
@@ -66,10 +76,12 @@ class Run:
     trainings: tuple[tuple[int, Path], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict)
+    fitted_by: str = ""
 
 
 def run(settings: Mapping[str, Any], name: str) -> Run:
-    """The run or tagger `name` of params.yaml, with the family's defaults for the options it leaves out. Raises `KeyError`."""
+    """The run, cross test or tagger `name` of params.yaml, with the family's defaults for the options it leaves out. Raises
+    `KeyError`."""
     if name in settings["runs"]:
         entry = settings["runs"][name]
         shared = settings["tasks"][entry["task"]]
@@ -87,6 +99,18 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
             ),
             options=defaults | {key: value for key, value in entry.items() if key not in KEYS},
             shared=shared,
+        )
+    if name in settings.get("cross_tests", {}):
+        entry = settings["cross_tests"][name]
+        fitted = run(settings, entry["run"])
+        own = {key: value for key, value in entry.items() if key not in (*KEYS, "run")}
+        return replace(
+            fitted,
+            name=name,
+            dataset=entry["dataset"],
+            input=Path("data") / entry["from"] / entry["dataset"] / entry["reads"],
+            options=fitted.options | {"labels": {}} | own,
+            fitted_by=fitted.name,
         )
     dataset = settings["training"]["dataset"]
     return Run(

@@ -96,9 +96,9 @@ def serve_gtzan(folder: Path, host, patch) -> dict:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.add(folder / "genres", "genres")
-    patch.setattr(gtzan, "ARCHIVE", _put(host, "genres.tar.gz", buffer.getvalue()))
-    patch.setattr(gtzan, "INDEX", _put(host, gtzan.INDEX.name, (folder / gtzan.INDEX.name).read_bytes()))
-    lists = {side: _put(host, r.name, (folder / r.name).read_bytes()) for side, r in gtzan.FILTERED.items()}
+    patch.setattr(gtzan, "ARCHIVE", put(host, "genres.tar.gz", buffer.getvalue()))
+    patch.setattr(gtzan, "INDEX", put(host, gtzan.INDEX.name, (folder / gtzan.INDEX.name).read_bytes()))
+    lists = {side: put(host, r.name, (folder / r.name).read_bytes()) for side, r in gtzan.FILTERED.items()}
     patch.setattr(gtzan, "FILTERED", lists)
     return {"module": "gtzan"}
 
@@ -111,15 +111,15 @@ def serve_jamendo(folder: Path, host, patch, quality: str = "low") -> dict:
             for path in place.iterdir():
                 shown = path.name if quality == "low" else path.name.replace(".low", "")
                 archive.add(path, f"{place.name}/{shown}")
-        _put(host, f"raw_30s/{kind}/{name}", buffer.getvalue())
+        put(host, f"raw_30s/{kind}/{name}", buffer.getvalue())
         sums.append(f"{hashlib.sha256(buffer.getvalue()).hexdigest()} {name}\n")
     metadata = io.BytesIO()
     with zipfile.ZipFile(metadata, "w") as archive:
         for path in (folder / "splits").rglob("*.tsv"):
             archive.write(path, f"data/{path.relative_to(folder)}")
         archive.writestr("data/download/raw_30s_audio_sha256_tars.txt", "".join(sums))
-    patch.setattr(jamendo, "METADATA", _put(host, "data.zip", metadata.getvalue()))
-    patch.setattr(jamendo, "LOW_LIST", _put(host, jamendo.LOW_LIST.name, "".join(sums).encode()))
+    patch.setattr(jamendo, "METADATA", put(host, "data.zip", metadata.getvalue()))
+    patch.setattr(jamendo, "LOW_LIST", put(host, jamendo.LOW_LIST.name, "".join(sums).encode()))
     patch.setattr(jamendo, "HOSTS", (f"{host.url}/gone", host.url))
     return {"module": "jamendo", "quality": quality}
 
@@ -133,11 +133,11 @@ def serve_magnatagatune(folder: Path, host, patch) -> dict:
     third = len(content) // 3
     parts = {f"mp3.zip.00{n + 1}": content[n * third : None if n == 2 else (n + 1) * third] for n in range(3)}
     parts |= {path.name: path.read_bytes() for path in folder.glob("*.csv")}
-    patch.setattr(magnatagatune, "REMOTES", {name: _put(host, name, body) for name, body in parts.items()})
+    patch.setattr(magnatagatune, "REMOTES", {name: put(host, name, body) for name, body in parts.items()})
     return {"module": "magnatagatune"}
 
 
-def _put(host, path: str, content: bytes) -> Remote:
+def put(host, path: str, content: bytes) -> Remote:
     host.files[f"/{path}"] = content
     return Remote(Path(path).name, (f"{host.url}/{path}",), (f"sha256:{hashlib.sha256(content).hexdigest()}",))
 

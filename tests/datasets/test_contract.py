@@ -6,6 +6,7 @@ from pathlib import Path
 import copies
 import pandas as pd
 import pytest
+import small_sets
 import soundfile
 from helpers import some
 from test_notes import ENTRY as NOTES
@@ -46,11 +47,18 @@ CASES = {
     "jamendo some archives": (copies.make_jamendo, {"archives": [15, 41, 73]}),
     "magnatagatune": (copies.make_magnatagatune, {"group": "song"}),
     "magnatagatune untagged": (copies.make_magnatagatune, {"group": "song", "untagged": "keep"}),
+    "real_notes": (small_sets.make_real_notes, {}),
+    "nsynth": (small_sets.make_nsynth, {}),
+    "esc50": (small_sets.make_esc50, {}),
+    "tinysol": (small_sets.make_tinysol, {}),
 }
 SERVED = {
     "gtzan": (copies.make_gtzan, copies.serve_gtzan),
     "jamendo": (copies.make_jamendo, copies.serve_jamendo),
     "magnatagatune": (copies.make_magnatagatune, copies.serve_magnatagatune),
+    "real_notes": (small_sets.make_real_notes, small_sets.serve_real_notes),
+    "esc50": (small_sets.make_esc50, small_sets.serve_esc50),
+    "tinysol": (small_sets.make_tinysol, small_sets.serve_tinysol),
 }
 
 

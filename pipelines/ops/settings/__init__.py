@@ -140,7 +140,9 @@ TABLES = {
         lambda value: isinstance(value, dict) and "default" in value,
     ),
 }
-ENTRIES = ("datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "tasks", "runs")
+ENTRIES = (
+    "datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "tasks", "runs", "cross_tests",
+)  # fmt: skip
 """Sections whose keys are names."""
 
 MOVED = {"audio.max_quarantined": "max_quarantined.default", "tagging": "tasks.tagging"}

@@ -12,6 +12,7 @@ OPTIONS = {
     "jsb": {"local": WORD},
     "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
     "chorales": {},
+    "composers": {"few_works": YES_OR_NO},
 }
 """Module -> option -> rule."""
 REQUIRED = {"jsb": ("local",), "folder": ("path", "fingerprint")}

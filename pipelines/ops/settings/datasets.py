@@ -37,6 +37,7 @@ def _shares(value: Any) -> bool:
 
 SHARES = ("shares of train, validation and test that add up to 1", _shares)
 KEY = ("a MIDI note number, 0 to 127", lambda value: whole(0)[1](value) and value < 128)
+WORDS = ("a list of words", lambda value: isinstance(value, list) and bool(value) and all(map(WORD[1], value)))
 OPTIONS = {
     "folder": {"path": WORD, "fingerprint": WORD, "follow_links": YES_OR_NO},
     "scores": {
@@ -86,6 +87,15 @@ OPTIONS = {
         "local": WORD,
     },
     "magnatagatune": {"untagged": one_of("leave_out", "keep"), "group": one_of("artist", "song"), "local": WORD},
+    "real_notes": {"instruments": WORDS, "local": WORD},
+    "nsynth": {
+        "local": WORD,
+        "sides": some_of(*SIDES, none=False),
+        "families": WORDS,
+        "defects": one_of("keep", "leave_out"),
+    },
+    "esc50": {"fold": one_of(*range(1, 6)), "subset": one_of("esc50", "esc10"), "local": WORD},
+    "tinysol": {"fold": one_of(*range(5)), "local": WORD},
 }
 """Module -> option -> rule. Options of a module that is not here are those of its `OPTIONS`, and may be anything."""
 REQUIRED = {

@@ -45,6 +45,12 @@ RUN = {
 }
 
 
+CROSS = {key: rule for key, rule in RUN.items() if key != "seeds"} | {"run": WORD}
+CROSS_OPTIONS = {"labels": KINDS["table"], "target": WORD}
+SAME = ("task", "from", "reads", "model")
+"""Keys of a cross test that are those of its run."""
+
+
 def check(settings: dict, reads: Reads) -> None:
     """Raise `SystemExit` for the first entry that is wrong, with the nearest name where one is not known."""
     tasks, runs = settings.get("tasks") or {}, settings.get("runs") or {}
@@ -83,6 +89,29 @@ def check(settings: dict, reads: Reads) -> None:
             names = params.embedding_names(settings) + encoders.of_dataset(settings, dataset)
             embeddings = [f"{name}.parquet" for name in names]
             _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
+    _check_cross_tests(settings)
+
+
+def _check_cross_tests(settings: dict) -> None:
+    runs = settings.get("runs") or {}
+    for name, entry in (settings.get("cross_tests") or {}).items():
+        where = f"cross_tests.{name}"
+        if name in runs or name in (settings.get("taggers") or {}):
+            raise SystemExit(
+                f"{where} in params.yaml has the name of a run or tagger: both would be data/scores/{name}"
+            )
+        table(where, entry, CROSS | CROSS_OPTIONS, CROSS)
+        _known(entry["run"], runs, f"{where}.run", "`runs`")
+        fitted = runs[entry["run"]]
+        for key in SAME:
+            if entry[key] != fitted[key]:
+                wrong(f"{where}.{key}", entry[key], f"{fitted[key]}, as in runs.{entry['run']}, which was fitted so")
+        if "labels" not in _options(entry["task"]):
+            wrong(f"{where}.task", entry["task"], "a family with the option labels: others take no cross tests")
+        there = "corpora" if fitted["dataset"] in (settings.get("corpora") or {}) else "datasets"
+        _known(entry["dataset"], settings.get(there) or {}, f"{where}.dataset", f"`{there}`")
+        if entry["dataset"] == fitted["dataset"]:
+            wrong(f"{where}.dataset", entry["dataset"], f"another dataset than that of runs.{entry['run']}")
 
 
 def _known(value: str, known: Collection[str], where: str, what: str) -> None:

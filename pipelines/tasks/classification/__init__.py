@@ -4,6 +4,8 @@ target: the label. split: `published` is the dataset's; `grouped` draws one that
 `random` ignores groups and shows by how much a score rises when clips of one group stand on two sides.
 scaling: `zscore`, `minmax` or `unit` (each clip's vector has length 1). selection: `variance` drops constant features,
 `mutual_information` and `l1` keep `keep` of them. imbalance: `class_weights`, or `subsampling` of the larger classes.
+leave_out: features that the model does not get, by name or pattern (`rms_*`): of those in the input, all else is prepared.
+labels: label -> the class it counts as, or null for none, in the dataset that the run, or its cross test, reads.
 parameters: hyperparameter -> value, or a list of values from which validation chooses, in place of the model's own `GRID`.
 
 Scaling, selection and model are fitted on training clips alone. Hyperparameters are those of the best macro F1 on validation.
@@ -16,5 +18,7 @@ OPTIONS = {
     "selection": ("none", ("none", "variance", "mutual_information", "l1")),
     "keep": (50, "count"),
     "imbalance": ("none", ("none", "class_weights", "subsampling")),
+    "leave_out": ([], "words"),
+    "labels": ({}, "table"),
     "parameters": ({}, "table"),
 }

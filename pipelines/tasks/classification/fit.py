@@ -23,7 +23,7 @@ def fit(run, seed, folder):
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
     classes, weights = data.classes[rows], preparation.weights(data.classes[rows], options["imbalance"])
     # fitted once: preparation does not depend on the model's hyperparameters
-    before = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], classes)
+    before = preparation.steps(options, data.names).fit(data.values[rows], classes)
     values, held = before.transform(data.values[rows]), data.of("validation")
     there = before.transform(data.values[held]) if len(held) else values[:0]
     tried, best = [], None

@@ -4,7 +4,9 @@ passed is None where it cannot be known. A probe is a small tree that sees one t
 instance, and nothing of their sound. Where it tells the classes of test clips, a model may have learned that property alone.
 """
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -16,6 +18,7 @@ from pipelines.tasks.classification.labelled import Labelled
 
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
+WORDS = 200  # of file names, the most frequent
 TELLS = 0.2
 """A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
 
@@ -30,9 +33,24 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
             if pipeline
             else (True, "a network prepares nothing: its first layer learns to normalise from training chunks")
         ),
-        "level does not tell the class": level(data),
+        "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
         "encoding does not tell the class": encoding(data),
+        "file name does not tell the class": file_name(data),
+    }
+
+
+def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
+    """Name -> check, of the clips of a cross test. classes: of the fitted run."""
+    counts = Counter(data.classes.tolist())
+    missing = [name for name in classes if not counts[name]]
+    thin = [f"{name} ({counts[name]})" for name in classes if 0 < counts[name] < FEWEST]
+    return {
+        "every class is tested": (
+            not missing,
+            f"{len(missing)} of {len(classes)} classes have no clip{_some(missing)}",
+        ),
+        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{_some(thin)}"),
     }
 
 
@@ -58,17 +76,18 @@ def few(data: Labelled) -> Check:
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
     """Do scaling and selection equal those fitted on the training clips alone?"""
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
-    again = preparation.steps(options, data.values.shape[1]).fit(data.values[rows], data.classes[rows])
+    again = preparation.steps(options, data.names).fit(data.values[rows], data.classes[rows])
     found, wanted = pipeline[:-1].transform(data.values), again.transform(data.values)
     same = found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-6, atol=1e-9)
     return same, f"{'equal' if same else 'differ from'} a fit on the {len(rows)} training clips"
 
 
-def level(data: Labelled) -> Check:
+def level(data: Labelled, options: dict) -> Check:
     """Does the RMS, which the features have, tell the class?"""
-    columns = [n for n, name in enumerate(data.names) if name.startswith("rms_")]
+    left = preparation.kept_columns(data.names, options["leave_out"])
+    columns = [n for n in left if data.names[n].startswith("rms_")]
     if not columns:
-        return None, "the run reads no feature of level"
+        return None, "the run reads no RMS"
     return _probe(data, data.values[:, columns])
 
 
@@ -83,6 +102,17 @@ def encoding(data: Labelled) -> Check:
     kinds = [types[_suffix(path)] for path in data.clips["path"]]
     there = [name for name in ("sample_rate", "channels", "division") if name in data.clips]
     return _probe(data, np.column_stack([kinds, data.clips[there].to_numpy(float)]))
+
+
+def file_name(data: Labelled) -> Check:
+    """Do the words of a file's name, without its folders, tell the class? No feature reads names, but a split or a selection by
+    name then is one by class."""
+    words = [set(re.findall(r"[a-z]{3,}", Path(path).stem.lower())) for path in data.clips["path"]]
+    counts = Counter(word for each in words for word in each)
+    known = [word for word, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])) if n >= FEWEST][:WORDS]
+    if not known:
+        return True, "names share no words"
+    return _probe(data, np.array([[word in each for word in known] for each in words], float))
 
 
 def _probe(data: Labelled, properties: np.ndarray) -> Check:

@@ -1,4 +1,5 @@
-"""The labelled clips of a run: their vectors, classes and sides. Networks read their frames themselves (`deep.py`)."""
+"""The labelled clips of a run, or of its test on another dataset: their vectors, classes and sides. Networks read their frames
+themselves (`deep.py`)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core import splits
+from pipelines.core.files import read_json
+from pipelines.core.manifest import scored_and_reference
 from pipelines.tasks import Run, inputs, part
+from pipelines.tasks.classification import relabel
 
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 """Of `split: grouped`."""
@@ -30,15 +34,24 @@ class Labelled:
 
 
 def read(run: Run) -> Labelled:
-    """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not."""
+    """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not.
+
+    In a cross test (`run.fitted_by`) the other dataset's test clips, or all where it has no split, are the side `test`, and there
+    is no other.
+    """
     if is_deep(run):
         clips, names = inputs.frames(run), []
         values = np.zeros((len(clips), 0))
     else:
         clips, values, names = inputs.vectors(run)
-    classes = inputs.labels(run, clips, run.options["target"])
+    classes = relabel.mapped(run, inputs.labels(run, clips, run.options["target"]))
     known = classes != ""
+    if run.fitted_by:
+        known &= scored_and_reference(clips)[0].to_numpy()
     clips, values, classes = clips[known].reset_index(drop=True), values[known], classes[known]
+    if run.fitted_by:
+        relabel.check(run, classes, read_json(run.trainings[0][1] / "config.json")["classes"])
+        return Labelled(clips, values, classes, np.full(len(clips), "test"), names)
     found = Labelled(clips, values, classes, sides(clips, classes, run.options["split"], run.shared["seed"]), names)
     _check(run, found)
     return found

@@ -1,6 +1,9 @@
 """Prepare vectors for a model: scaling and selection of features, fitted on training clips."""
 
+import fnmatch
+
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectFromModel, SelectKBest, VarianceThreshold, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -15,9 +18,15 @@ def relevance(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return mutual_info_classif(values, classes, random_state=0)
 
 
-def steps(options: dict, n_features: int) -> Pipeline:
-    """The unfitted steps before the model. Selection comes after scaling: L1 needs features of one scale."""
+def steps(options: dict, names: list[str]) -> Pipeline:
+    """The unfitted steps before the model, of features with these names. Selection comes after scaling: L1 needs features of one
+    scale. Raises `ValueError` where `leave_out` names no feature, or all."""
     found = [("scaling", SCALERS[options["scaling"]]())]
+    n_features = len(names)
+    if options["leave_out"]:
+        left = kept_columns(names, options["leave_out"])
+        n_features = len(left)
+        found.insert(0, ("columns", ColumnTransformer([("kept", "passthrough", left)])))
     keep, chosen = min(options["keep"], n_features), options["selection"]
     if chosen == "variance":
         found.append(("selection", VarianceThreshold()))
@@ -27,6 +36,17 @@ def steps(options: dict, n_features: int) -> Pipeline:
         sparse = LogisticRegression(l1_ratio=1.0, C=0.1, solver="saga", max_iter=200, random_state=0)
         found.append(("selection", SelectFromModel(sparse, max_features=keep, threshold=-np.inf)))
     return Pipeline(found)
+
+
+def kept_columns(names: list[str], patterns: list[str]) -> list[int]:
+    """The columns whose names match none of the patterns (`rms_*`)."""
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise ValueError(f"leave_out: no feature is called {pattern}; there is {names[0]}, ..., {names[-1]}")
+    left = [n for n, name in enumerate(names) if not any(fnmatch.fnmatchcase(name, each) for each in patterns)]
+    if not left:
+        raise ValueError(f"leave_out: {', '.join(patterns)} leaves out all {len(names)} features")
+    return left
 
 
 def training_rows(rows: np.ndarray, classes: np.ndarray, imbalance: str, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, guards, kept, labelled, report
+from pipelines.tasks.classification import answers, guards, kept, labelled, noise, report
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -40,10 +40,11 @@ def predict(run, folder):
 
 
 def baseline(run):
-    """The classes' shares of the training clips, for every clip."""
+    """The classes' shares of the training clips, for every clip; in a cross test those of the scored clips, so that its trivial
+    answer is the most frequent class of the other dataset."""
     data = labelled.read(run)
-    classes, counts = np.unique(data.classes[data.of("train")], return_counts=True)
     test = data.of("test")
+    classes, counts = np.unique(data.classes[test if run.fitted_by else data.of("train")], return_counts=True)
     return _columns(data, test, classes, np.tile(counts / counts.sum(), (len(test), 1)))
 
 
@@ -51,7 +52,8 @@ def details(run, found):
     """Of the first training: scores of each class, confusions, calibration (report.py)."""
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
-    return {"split": run.options["split"], "model": run.model, **chosen} | report.of(found[0], config["classes"])
+    split = f"{run.dataset}, not the run's own" if run.fitted_by else run.options["split"]
+    return {"split": split, "model": run.model, **chosen} | report.of(found[0], config["classes"])
 
 
 def plots(details):
@@ -63,8 +65,14 @@ def plots(details):
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
     data = labelled.read(run)
-    pipeline = None if labelled.is_deep(run) else kept.load(run.trainings[0][1] / "model.skops")
-    return guards.all_of(data, pipeline, run.options, run.trainings[0][0])
+    seed, folder = run.trainings[0]
+    pipeline = None if labelled.is_deep(run) else kept.load(folder / "model.skops")
+    if run.fitted_by:
+        found = guards.of_other(data, read_json(folder / "config.json")["classes"])
+    else:
+        found = guards.all_of(data, pipeline, run.options, seed)
+    of_silence = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
+    return found | {"digital silence does not tell the class": of_silence}
 
 
 def macro_f1(actual: np.ndarray, predicted: np.ndarray) -> float:
@@ -89,6 +97,7 @@ def _counts(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def _columns(data, rows, classes, probabilities):
     actual = data.classes[rows]
+    classes = np.asarray(classes)
     order = np.argsort(-probabilities, axis=1, kind="stable")
     return {
         "unit": data.clips["clip_id"].to_numpy(str)[rows],

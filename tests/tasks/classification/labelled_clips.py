@@ -16,7 +16,7 @@ SIDES = ("train", "train", "train", "validation", "test")
 CLASSES = ("brass", "reed", "string")
 
 
-def write(seed: int = 1, n: int = 120, spread: float = 1.0) -> pd.DataFrame:
+def write(seed: int = 1, n: int = 120, spread: float = 1.0, name: str = "made") -> pd.DataFrame:
     """`n` clips of five a group, each group on one side; vectors of 12 features, of which five tell the class."""
     rng = np.random.default_rng(seed)
     group = np.arange(n) // 5
@@ -32,9 +32,9 @@ def write(seed: int = 1, n: int = 120, spread: float = 1.0) -> pd.DataFrame:
     )
     table = table.assign(tags=[[]] * n, duplicate_of=None, duration_s=2.0, sample_rate=16_000, channels=1, n_bytes=9)
     table = table.astype({"sample_rate": "int32", "channels": "int32"}).assign(target_family=classes)
-    write_table(table, paths.manifest("made"), MANIFEST)
+    write_table(table, paths.manifest(name), MANIFEST)
     columns = {"clip_id": ids} | {f"{_name(number)}": values[:, number] for number in range(12)}
-    folder = paths.features("made", "pooled")
+    folder = paths.features(name, "pooled")
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), folder / "pooled.parquet")
     return table

@@ -101,7 +101,7 @@ def test_selection_keeps_what_tells_the_class(in_tmp):
         score_func=lambda x, y: mutual_info_classif(x, y, random_state=0)
     )
     options = run.options | {"selection": "mutual_information", "keep": 4}
-    own = preparation.steps(options, 12).fit(data.values[train], data.classes[train])
+    own = preparation.steps(options, data.names).fit(data.values[train], data.classes[train])
     assert own[1].get_support().tolist() == direct.fit(scaled, data.classes[train]).get_support().tolist()
 
 
