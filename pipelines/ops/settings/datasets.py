@@ -67,6 +67,20 @@ OPTIONS = {
         "soundfont": WORD,
         "soundfont_sha256": HASH,
     },
+    "multitracks": {
+        "clips": COUNT,
+        "instruments": one_of("fixed", "families", "one"),
+        "absent": SHARE,
+        "muted": SHARE,
+        "level_db": number(0, 40),
+        "duration_s": number(0, above=True),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+        "soundfont": WORD,
+        "soundfont_sha256": HASH,
+        "splits": some_of(*SIDES, none=False),
+    },
     "gtzan": {
         "split": one_of("fault_filtered", "full", "artist_folds"),
         "fold": one_of(1, 2, 3),
@@ -92,6 +106,17 @@ REQUIRED = {
     "folder": ("path", "fingerprint"),
     "scores": ("clips_per_style", "duration_s", "sample_rate", "split", "seed"),
     "notes": ("lowest", "highest", "step", "velocities", "duration_s", "sample_rate", "split", "seed", "silence_dbfs"),
+    "multitracks": (
+        "clips",
+        "instruments",
+        "absent",
+        "muted",
+        "level_db",
+        "duration_s",
+        "sample_rate",
+        "split",
+        "seed",
+    ),
 }
 OF_ALL = {"module": WORD, "imports": WORD}
 """`params.read` has looked at them."""
