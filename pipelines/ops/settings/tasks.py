@@ -38,7 +38,7 @@ SHARED = {"n_bootstrap": COUNT, "seed": SEED}
 RUN = {
     "task": WORD,
     "dataset": WORD,
-    "from": one_of("features", "embeddings"),
+    "from": one_of("features", "embeddings", "raw"),
     "reads": WORD,
     "model": WORD,
     "seeds": COUNT,
@@ -79,6 +79,8 @@ def check(settings: dict, reads: Reads) -> None:
             _known(entry["reads"], settings.get("symbols") or {}, f"{where}.reads", "`symbols`")
         elif entry["from"] == "features":
             _known(entry["reads"], settings.get("features", {}), f"{where}.reads", "`features`")
+        elif entry["from"] == "raw":  # the stems of a multitrack (core/stems.py)
+            _known(entry["reads"], ["stems"], f"{where}.reads", "what a dataset's own files have")
         else:
             embeddings = [f"{name}.parquet" for name in params.embedding_names(settings)]
             _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
