@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import predicting
+from pipelines import predicting, separating
 from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
@@ -352,6 +352,7 @@ def ui(
 
 
 app.command("predict")(predicting.predict_files)
+app.command("separate")(separating.separate_files)
 audit.register(app)
 status.register(app)
 families.register(app)

@@ -9,6 +9,8 @@ a remix from one clip and time, `incoherent` each stem from another, `both` half
 is drawn from -gain_db to gain_db. hidden, layers: of the network.
 """
 
+FROM = ("raw",)
+
 OPTIONS = {
     "stems": ([], "words"),
     "n_fft": (2048, "count"),
