@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.core.files import atomic
+from pipelines.core.shards import SPOILT
 from pipelines.core.tables import column, read_table, write_table
 
 STEMS = pa.schema(
@@ -76,7 +77,13 @@ def signals(folder: Path, table: pd.DataFrame, path: str, names: list[str]) -> n
     if rows.empty:
         raise ValueError(f"{folder}: no stems of {path}")
     found = np.zeros((len(names), int(rows["n_samples"].iloc[0])), np.float32)
-    sounds = np.load(folder / rows["shard"].iloc[0], mmap_mode="r", allow_pickle=False)
+    file = folder / rows["shard"].iloc[0]
+    try:
+        sounds = np.load(file, mmap_mode="r", allow_pickle=False)
+    except SPOILT as error:
+        raise ValueError(
+            f"{file} is damaged ({error}): run the stage that makes it, or dvc checkout {folder}"
+        ) from error
     for row in rows.itertuples():
         if row.stem in names:
             found[names.index(row.stem)] = sounds[row.place].astype(np.float32) / np.float32(FULL_SCALE)

@@ -81,6 +81,14 @@ OPTIONS = {
         "soundfont_sha256": HASH,
         "splits": some_of(*SIDES, none=False),
     },
+    "multitrack_folder": {
+        "path": WORD,
+        "fingerprint": ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str)),
+        "stems": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+    },
     "gtzan": {
         "split": one_of("fault_filtered", "full", "artist_folds"),
         "fold": one_of(1, 2, 3),

@@ -20,8 +20,8 @@ OPTIONS = {
     "batch_size": (4, "count"),
     "learning_rate": (0.002, "positive"),
     "excerpt_s": (5.0, "positive"),
-    "remix": ("both", ("coherent", "incoherent", "both")),
-    "gain_db": (6.0, "number"),
+    "remix": ("coherent", ("coherent", "incoherent", "both")),
+    "gain_db": (3.0, "number"),
     "hidden": (256, "count"),
     "layers": (2, "count"),
 }
