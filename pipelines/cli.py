@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pipelines import generating
+from pipelines import generating, separating
 from pipelines.core import params, paths
 from pipelines.core.plain import plain
 from pipelines.ops import due, families, project_root, run
@@ -374,6 +374,7 @@ def ui(
 
 app.command("predict")(predict.predict_files)
 app.command("generate")(generating.generate)
+app.command("separate")(separating.separate_files)
 audit.register(app)
 status.register(app)
 families.register(app)

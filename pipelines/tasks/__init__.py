@@ -22,6 +22,7 @@ A family has the same files as every other:
 | file | contains |
 | --- | --- |
 | `__init__.py` | a docstring, whose first line describes the family; `OPTIONS`, option of a run -> (default, what it may be) |
+| | `FROM`: what `from` of its runs may be, where it is neither features nor embeddings: `raw` (stems) |
 | `models/<name>.py` | a model each |
 | `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
 | `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |

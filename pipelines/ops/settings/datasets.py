@@ -68,6 +68,28 @@ OPTIONS = {
         "soundfont": WORD,
         "soundfont_sha256": HASH,
     },
+    "multitracks": {
+        "clips": COUNT,
+        "instruments": one_of("fixed", "families", "one"),
+        "absent": SHARE,
+        "muted": SHARE,
+        "level_db": number(0, 40),
+        "duration_s": number(0, above=True),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+        "soundfont": WORD,
+        "soundfont_sha256": HASH,
+        "splits": some_of(*SIDES, none=False),
+    },
+    "multitrack_folder": {
+        "path": WORD,
+        "fingerprint": ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str)),
+        "stems": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+    },
     "gtzan": {
         "split": one_of("fault_filtered", "full", "artist_folds"),
         "fold": one_of(1, 2, 3),
@@ -102,6 +124,17 @@ REQUIRED = {
     "folder": ("path", "fingerprint"),
     "scores": ("clips_per_style", "duration_s", "sample_rate", "split", "seed"),
     "notes": ("lowest", "highest", "step", "velocities", "duration_s", "sample_rate", "split", "seed", "silence_dbfs"),
+    "multitracks": (
+        "clips",
+        "instruments",
+        "absent",
+        "muted",
+        "level_db",
+        "duration_s",
+        "sample_rate",
+        "split",
+        "seed",
+    ),
 }
 OF_ALL = {"module": WORD, "imports": WORD}
 """`params.read` has looked at them."""

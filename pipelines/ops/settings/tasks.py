@@ -74,7 +74,7 @@ def check(settings: dict, reads: Reads) -> None:
             raise SystemExit(
                 f"tasks.{task} is missing in params.yaml: {where} needs it, as {{n_bootstrap: 1000, seed: 2026}}"
             )
-        table(where, entry, RUN | _rules(task), _required(task))
+        table(where, entry, RUN | _sources(task) | _rules(task), _required(task))
         corpora, dataset = settings.get("corpora") or {}, entry["dataset"]
         _known(dataset, [*settings.get("datasets", {}), *corpora], f"{where}.dataset", "`datasets` and `corpora`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
@@ -85,6 +85,8 @@ def check(settings: dict, reads: Reads) -> None:
             _known(entry["reads"], settings.get("symbols") or {}, f"{where}.reads", "`symbols`")
         elif entry["from"] == "features":
             _known(entry["reads"], settings.get("features", {}), f"{where}.reads", "`features`")
+        elif entry["from"] == "raw":  # the stems of a multitrack (core/stems.py)
+            _known(entry["reads"], ["stems"], f"{where}.reads", "what a dataset's own files have")
         else:
             names = params.embedding_names(settings) + encoders.of_dataset(settings, dataset)
             embeddings = [f"{name}.parquet" for name in names]
@@ -128,6 +130,12 @@ def _options(task: str) -> dict[str, tuple]:
 def _rules(task: str) -> dict[str, Any]:
     options = _options(task)
     return {option: KINDS[kind] if isinstance(kind, str) else one_of(*kind) for option, (_, kind) in options.items()}
+
+
+def _sources(task: str) -> dict[str, tuple]:
+    """The rule of `from`, where the family's `FROM` says that it reads something else than features or embeddings."""
+    sources = code.constant(f"{FOLDER}/{task}/__init__.py", "FROM")
+    return {"from": one_of(*sources)} if sources else {}
 
 
 def _required(task: str) -> list[str]:

@@ -1,0 +1,109 @@
+"""`conservatory separate`: the stems of your own files, by a fitted run of separation."""
+
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.core import params, paths
+from pipelines.core.plain import one_line
+from pipelines.ops.failing import fail
+from pipelines.predicting import music
+
+TASK = "separation"
+
+
+def separate_files(
+    files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the stems, <file's name>/<stem>.wav.")],
+    run: Annotated[str, typer.Option(help="The fitted run; needed where there are several.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite stems that are there already.")] = False,
+) -> None:
+    """Separate your own files into stems with a fitted run of separation.
+
+    Stems are mono WAV files of 32-bit floats, at the rate of the run and as long as the file; together they add up to it. A file
+    is read and written in parts: memory does not depend on its length.
+
+    If a file cannot be separated, or its stems are there already, the reason is printed, the others are separated, and the exit
+    status is 1.
+    """
+    from pipelines.audio.probe import Unreadable
+    from pipelines.harness.progress import progress
+    from pipelines.tasks.separation import network
+
+    if output.exists() and not output.is_dir():
+        fail(f"-o {output}: that is a file; name a folder.")
+    try:
+        separator = network.load(_fitted(run))
+    except ValueError as error:
+        fail(str(error))
+    found, failed, n_passed_over = music(files)
+    # stems are named by their file: those of a/song.wav and b/song.mp3 would be the same
+    named = Counter(path.stem for path in found)
+    problems = {Path(entry["path"]): entry["reason"] for entry in failed}
+    problems |= {
+        path: f"another file is called {path.stem} too: separate them into different folders"
+        for path in found
+        if named[path.stem] > 1
+    }
+    for path in found:
+        targets = {name: output / path.stem / f"{name}.wav" for name in separator.names}
+        there = [target for target in targets.values() if target.exists()]
+        if path not in problems and there and not force:
+            problems[path] = f"{there[0]} is there already: --force overwrites it"
+        if path in problems:
+            continue
+        try:
+            parts = write(path, targets, separator)
+            n, rate = sum(progress(parts, one_line(path.name), unit="part")), separator.rate
+            print(f"{one_line(str(path))}  {n / rate:.1f} s, {', '.join(separator.names)}: {output / path.stem}")
+        except (Unreadable, OSError) as error:
+            problems[path] = str(error)
+    for path, reason in problems.items():
+        print(one_line(f"{path}: {reason}"), file=sys.stderr)
+    if n_passed_over:
+        print(f"{n_passed_over} files that are not audio were ignored.", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
+
+
+def write(path, targets, separator):
+    """Separate a file and write its stems, each at once when all are whole; yields the samples of each part as it is done."""
+    import soundfile
+
+    from pipelines.audio import decode, probe
+    from pipelines.core.files import atomic
+
+    header = probe.header(path)  # of a file that is none, no folder is made
+    with ExitStack() as stack:
+        whole = [stack.enter_context(atomic(target)) for target in targets.values()]
+        with ExitStack() as opened:
+            files = [
+                opened.enter_context(soundfile.SoundFile(name, "w", separator.rate, 1, "FLOAT", format="WAV"))
+                for name in whole
+            ]
+            blocks = (block.astype("float32") / 32768 for block in decode.blocks(path, separator.rate, header=header))
+            for estimates in separator.stream(blocks):
+                for file, estimate in zip(files, estimates, strict=True):
+                    file.write(estimate)
+                yield estimates.shape[1]
+
+
+def _fitted(name: str) -> Path:
+    """The first training of a run. Raises `ValueError` that says what to do."""
+    from pipelines import tasks
+
+    settings = params.read() if params.PARAMS.exists() else {}
+    runs = [each for each, entry in (settings.get("runs") or {}).items() if entry.get("task") == TASK]
+    there = f"runs of separation: {', '.join(runs)}" if runs else "`conservatory enable separation` adds one"
+    if name and name not in runs:
+        raise ValueError(f"there is no run {name!r} of separation in params.yaml; {there}")
+    if len(runs) != 1 and not name:
+        raise ValueError(f"name a run with --run; {there}")
+    name = name or runs[0]
+    if not paths.fitted(name).is_dir():
+        raise ValueError(f"run {name!r} is not fitted yet: `conservatory run {name}` fits it")
+    return tasks.run(settings, name).trainings[0][1]

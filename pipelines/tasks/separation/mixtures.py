@@ -1,0 +1,82 @@
+"""The clips of a run and their stems, and remixes drawn from them for training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core import paths, stems
+from pipelines.core.manifest import LABELLED
+from pipelines.core.tables import read_table
+from pipelines.tasks import Run
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """clips: rows of the manifest that have stems, with their `stems_path`. names: the run's stems. rate: Hz."""
+
+    folder: Path
+    clips: pd.DataFrame
+    table: pd.DataFrame
+    names: list[str]
+    rate: int
+
+    def of(self, side: str) -> pd.DataFrame:
+        """The clips of a side of the split."""
+        return self.clips[self.clips["split"] == side].reset_index(drop=True)
+
+    def signals(self, stems_path: str) -> np.ndarray:
+        """`(stems, samples)` float32 of a clip; zeros for a stem that it has not."""
+        return stems.signals(self.folder, self.table, stems_path, self.names)
+
+
+def read(run: Run) -> Mixtures:
+    """Raises `ValueError` where there are no stems, a side has no clips, or no training clip has a stem that the run names."""
+    if not (run.input / "stems.parquet").exists():
+        raise ValueError(
+            f"{run.input} has no stems: separation reads a dataset with stems (module multitracks), as `from: raw, reads: stems`"
+        )
+    table = stems.read(run.input)
+    manifest = read_table(paths.manifest(run.dataset), LABELLED)
+    raw = paths.raw(run.dataset).as_posix() + "/"
+    clips = manifest.assign(stems_path=[path.removeprefix(raw) for path in manifest["path"]])
+    clips = clips[clips["stems_path"].isin(table["path"])].reset_index(drop=True)
+    missing = [side for side in ("train", "test") if not (clips["split"] == side).any()]
+    if missing:
+        raise ValueError(f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips with stems")
+    trained = table[table["path"].isin(clips.loc[clips["split"] == "train", "stems_path"])]
+    there = sorted(set(trained["stem"]))
+    names = list(run.options["stems"]) or there
+    if unknown := [name for name in names if name not in there]:
+        raise ValueError(
+            f"no training clip of {run.dataset!r} has the stem {unknown[0]!r}; its stems are {', '.join(there)}"
+        )
+    if len(names) < 2:
+        raise ValueError(f"dataset {run.dataset!r} has the stem {', '.join(names)} only: nothing is to be separated")
+    # what the run does not separate is no part of its mixture
+    return Mixtures(run.input, clips, table, names, int(table["sample_rate"].iloc[0]))
+
+
+def remixes(
+    sounds: list[np.ndarray], n: int, length: int, kind: str, gain_db: float, rng: np.random.Generator
+) -> np.ndarray:
+    """`(n, stems, length)` float32: excerpts of `sounds`, `(stems, samples)` each, with random gains.
+
+    coherent: all stems of an excerpt at one place of one clip. incoherent: each at another. both: the first half is coherent.
+    A shorter clip is followed by silence.
+    """
+    n_stems = len(sounds[0])
+    found = np.zeros((n, n_stems, length), np.float32)
+    for row in range(n):
+        apart = kind == "incoherent" or (kind == "both" and row >= n / 2)
+        clip = rng.integers(len(sounds))
+        first = rng.integers(max(sounds[clip].shape[1] - length, 0) + 1)
+        for stem in range(n_stems):
+            if apart:
+                clip = rng.integers(len(sounds))
+                first = rng.integers(max(sounds[clip].shape[1] - length, 0) + 1)
+            part = sounds[clip][stem, first : first + length]
+            found[row, stem, : len(part)] = part
+    gains = 10 ** (rng.uniform(-gain_db, gain_db, (n, n_stems, 1)) / 20)
+    return found * gains.astype(np.float32)

@@ -1,0 +1,97 @@
+"""`conservatory separate`: stems as long as the file that add up to it, and what is refused."""
+
+import tracemalloc
+
+import band_stems
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from typer.testing import CliRunner
+
+from pipelines import separating
+from pipelines.audio import decode
+from pipelines.cli import app
+from pipelines.core import paths
+from pipelines.tasks.separation import fit, network
+
+RUN = {"task": "separation", "dataset": "bands", "from": "raw", "reads": "stems", "model": "mask_lstm", "seeds": 1}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A folder with a fitted run, its params.yaml and a file of 5.3 s at another rate than the run's."""
+    folder = tmp_path_factory.mktemp("separate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        band_stems.write()
+        run = band_stems.run(steps=4)
+        fit.fit(run, 2026, run.trainings[0][1])
+        settings = {
+            "runs": {"bands_lstm": RUN | run.options},
+            "tasks": {"separation": run.shared},
+            "datasets": {},
+            "training": {},
+        }
+        (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+        patch.setattr(separating.params, "read", lambda: settings)
+        rng = np.random.default_rng(0)
+        (folder / "in/other").mkdir(parents=True)
+        soundfile.write(folder / "in/song.wav", rng.normal(0, 0.1, round(5.3 * 8000)), 8000, "FLOAT")
+        soundfile.write(folder / "in/other/song.flac", rng.normal(0, 0.1, 8000), 4000)
+        (folder / "in/broken.wav").write_bytes(b"RIFF no sound")
+        yield folder
+
+
+def separate(*arguments):
+    return CliRunner().invoke(app, ["separate", *map(str, arguments)])
+
+
+def test_stems_are_as_long_as_the_file_and_add_up_to_it(project):
+    done = separate("in/song.wav", "-o", "out")
+    assert done.exit_code == 0, done.output
+    stems = {path.stem: soundfile.read(path, dtype="float32") for path in sorted((project / "out/song").iterdir())}
+    assert set(stems) == {"low", "high"} and {rate for _, rate in stems.values()} == {4000}
+    mixture = np.concatenate(list(decode.blocks("in/song.wav", 4000))).astype(np.float32) / 32768
+    assert {len(sound) for sound, _ in stems.values()} == {len(mixture)} == {round(5.3 * 4000)}
+    np.testing.assert_allclose(sum(sound for sound, _ in stems.values()), mixture, atol=1e-4)
+    whole = network.load(paths.fitted("bands_lstm") / "2026").separate(mixture)
+    np.testing.assert_allclose([stems["high"][0], stems["low"][0]], whole, atol=1e-4)
+
+
+def test_nothing_is_overwritten_unless_told(project):
+    separate("in/song.wav", "-o", "kept")
+    target = project / "kept/song/low.wav"
+    target.write_text("mine")
+    again = separate("in/song.wav", "-o", "kept")
+    assert again.exit_code == 1 and "--force overwrites it" in again.output and target.read_text() == "mine"
+    assert separate("in/song.wav", "-o", "kept", "--force").exit_code == 0 and target.stat().st_size > 1000
+
+
+def test_a_bad_file_or_a_shared_name_stops_no_other(project):
+    soundfile.write("in/good.wav", np.full(5000, 0.1), 4000)
+    done = separate("in/broken.wav", "in/good.wav", "in/song.wav", "in/other/song.flac", "in/nowhere.wav", "-o", "some")
+    assert done.exit_code == 1 and sorted(path.name for path in (project / "some").iterdir()) == ["good"]
+    assert (
+        "another file is called song too" in done.output
+        and "broken.wav" in done.output
+        and "nowhere.wav" in done.output
+    )
+    assert not list(project.rglob("*.tmp"))
+
+
+def test_a_run_that_is_not_there_is_refused(project):
+    assert "runs of separation: bands_lstm" in separate("in/song.wav", "-o", "x", "--run", "other").output
+    assert "that is a file" in separate("in/song.wav", "-o", "params.yaml").output
+
+
+def test_memory_does_not_depend_on_the_length(project):
+    separator = network.load(paths.fitted("bands_lstm") / "2026")
+    peaks = []
+    for n in (20, 80):
+        tracemalloc.start()
+        for _ in separator.stream(np.zeros(2000, np.float32) for _ in range(n)):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
