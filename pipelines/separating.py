@@ -11,7 +11,7 @@ import typer
 from pipelines.core import params, paths
 from pipelines.core.plain import one_line
 from pipelines.ops.failing import fail
-from pipelines.predicting import music
+from pipelines.predict.command import music
 
 TASK = "separation"
 

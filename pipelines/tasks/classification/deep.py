@@ -164,6 +164,8 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
         )
     if run.options["selection"] != "none":
         raise ValueError(f"model {run.model} is a network, and selects no features: leave out `selection`")
+    if run.options["leave_out"]:
+        raise ValueError(f"model {run.model} is a network, and reads all bands: leave out `leave_out`")
     phase = {name: found[name] for name in ("epochs", "learning_rate", "weight_decay")}
     fixed = {"recipe": run.model, "monitor": "macro_f1", "devices": 1, "seed": seed}
     return found | fixed | {"phases": [{"optimizer": "adamw", "schedule": "cosine", **phase}]}

@@ -44,7 +44,7 @@ def kept_columns(names: list[str], patterns: list[str]) -> list[int]:
         if not fnmatch.filter(names, pattern):
             raise ValueError(f"leave_out: no feature is called {pattern}; there is {names[0]}, ..., {names[-1]}")
     left = [n for n, name in enumerate(names) if not any(fnmatch.fnmatchcase(name, each) for each in patterns)]
-    if not left:
+    if patterns and not left:
         raise ValueError(f"leave_out: {', '.join(patterns)} leaves out all {len(names)} features")
     return left
 
