@@ -16,7 +16,7 @@ def table(
     how many.
 
     `training` is the ceiling, people against people; `random` the floor, cells drawn from a unigram of the training pieces. Most
-    statistics depend on the length of a piece and the width of a kernel on the number of pieces. So all sets are as many
+    statistics depend on the length of a piece and the width of a kernel on the number of pieces. So the other sets are as many
     pieces as were generated (training pieces at even distances, where there are more), generated and random pieces are cut to the
     lengths of people's in turn, and people's to that of the generated ones.
     """

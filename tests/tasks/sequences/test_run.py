@@ -97,6 +97,10 @@ def test_the_page_has_what_was_found(scored):
     notes = read.read(base64.b64decode(link)).notes
     assert len(notes) == len(found["rolls"]["first"]) and set(notes["program"]) == {19}
     assert "test loss by n" not in html
+    write_json("data/scores/older/details.json", {"model": "unigram"})
+    task = Task("sequences", {"kneser_ney": scored_as, "older": scored_as}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert "until they are run again: older." in html
     assert f"{found['originality']['people']['longest']['mean']:.1f}" in html and "held-out pieces of made" in html
     assert section.render(Context(None, Lineage({}), None, task=Task("sequences", {}, [], {}))) is None
 
