@@ -9,7 +9,6 @@ import typer
 from pipelines.ops.failing import fail
 
 VOICES = ("soprano", "alto", "tenor", "bass")
-STEPS = 4  # a quarter
 BAR = 16
 MOST_BARS = 512
 CANDIDATES = 64
@@ -58,6 +57,7 @@ def generate(
     """
     from pipelines.core.files import atomic
     from pipelines.notes.midi import write
+    from pipelines.report.four_parts import piece_of
 
     if infill and not primer:
         fail("--infill needs --primer: the file whose voice or bars are to be written anew.")
@@ -117,26 +117,6 @@ def make(
         return sampling.sample(begin, given, 1, seed, *how)[0]
     given[_meant(infill, len(given))] = sampling.FREE
     return sampling.infill(begin, given, CANDIDATES, seed, *how)
-
-
-def piece_of(grid, tempo: float, program: int):
-    """The note table of a grid `(steps, 4)`, a track a voice."""
-    from pipelines.notes.representations import satb_grid
-    from pipelines.notes.tables import KEYS, METRES, TEMPOS, Piece, array
-
-    notes, quarter_s = satb_grid.notes(grid), 60 / tempo
-    notes["onset_s"], notes["duration_s"] = quarter_s * notes["onset"], quarter_s * notes["duration"]
-    notes["program"] = program
-    return Piece(
-        notes=notes,
-        tempos=array(TEMPOS, [{"quarter_us": round(1e6 * quarter_s)}]),
-        metres=array(METRES, [{"numerator": 4, "denominator": 4}]),
-        keys=array(KEYS, []),
-        length=len(grid) / STEPS,
-        length_s=quarter_s * len(grid) / STEPS,
-        division=480,
-        n_tracks=len(VOICES),
-    )
 
 
 def _grid_of(path: Path):

@@ -114,7 +114,13 @@ def test_deps_are_what_a_stage_can_load(name):
     loaded = closure(module, at_once=False)
     by_name = ("pipelines/features", "pipelines/models", "pipelines/audio/quiet.py")
     by_name += ("pipelines/metrics",) if "pipelines/models/baselines" in str(deps) else ()
-    of_families = ("pipelines/tasks", "pipelines/metrics", "pipelines/training", "pipelines/symbolic")
+    of_families = (
+        "pipelines/tasks",
+        "pipelines/metrics",
+        "pipelines/training",
+        "pipelines/symbolic",
+        "pipelines/notes",
+    )
     by_name += of_families if "pipelines/tasks/" in str(deps) else ()
     named = [dep for dep in deps if "$" not in dep and not dep.startswith(by_name)]
     assert [dep for dep in named if not any(covers([dep], file) for file in loaded)] == [], "no import leads to them"

@@ -72,8 +72,8 @@ def notes_of(dataset: Dataset) -> dict[str, pd.DataFrame]:
 def piano_roll(notes: pd.DataFrame, start_s: float, length_s: float) -> dict | None:
     """The excerpt's notes as `{"svg", "ticks": (label, CSS percentage from the bottom), "voices": (number, family)}`.
 
-    A rectangle a note: x its time, y its pitch, its colour the voice of the score (0 the highest written). None where no
-    note sounds in the excerpt.
+    A rectangle a note: x its time, y its pitch, its colour the voice of the score (0 the highest written); it has an outline
+    where the notes have a column `marked`, and it is true. None where no note sounds in the excerpt.
     """
     ends = notes["onset_s"] + notes["duration_s"]
     sounding = notes[(ends > start_s) & (notes["onset_s"] < start_s + length_s)].sort_values(
@@ -87,9 +87,10 @@ def piano_roll(notes: pd.DataFrame, start_s: float, length_s: float) -> dict | N
     for note in sounding.itertuples():
         x = max(0.0, note.onset_s - start_s)
         width = max(0.02, min(length_s, note.onset_s + note.duration_s - start_s) - x - GAP_S)
+        marked = " marked" if getattr(note, "marked", False) else ""
         title = f"{pitch_name(note.pitch)}, {note.duration_s:.2f} s, voice {note.voice + 1}"
         parts.append(
-            f'<rect class="c{voices[note.voice] % 8}" x="{100 * x:.1f}" y="{high - 1 - note.pitch + 0.06:.2f}" '
+            f'<rect class="c{voices[note.voice] % 8}{marked}" x="{100 * x:.1f}" y="{high - 1 - note.pitch + 0.06:.2f}" '
             f'width="{100 * width:.1f}" height="0.88"><title>{title}</title></rect>'
         )
     grid = [pitch for pitch in range(low, high) if pitch % 12 == 0] or [round((low + high) / 2)]

@@ -27,3 +27,10 @@ def log_probabilities(counts: np.ndarray) -> np.ndarray:
 def cell_nats(logs: np.ndarray, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
     """`(steps, 4)` of each piece: minus the log-probability of each cell."""
     return [-logs[np.arange(VOICES), piece] for piece in pieces]
+
+
+def sample(logs: np.ndarray, n_pieces: int, steps: int, seed: int) -> list[np.ndarray]:
+    """`n_pieces` random pieces `(steps, 4)` uint8: every cell by itself."""
+    rng = np.random.default_rng(seed)
+    cells = [rng.choice(PITCHES, (n_pieces, steps), p=np.exp(voice) / np.exp(voice).sum()) for voice in logs]
+    return list(np.stack(cells, axis=-1).astype(np.uint8))

@@ -48,7 +48,8 @@ def compare(pieces: Sequence[np.ndarray], training: Events) -> dict[str, np.ndar
 
     `longest`: events of the longest run that a voice of it shares with a voice of training. `nearest`: the training piece that
     has it, -1 where no event is shared. `absent_8`, `absent_16`, `absent_24`: share of its n-grams that training has nowhere, NaN
-    where it has none so long. `events`: how many it has.
+    where it has none so long. `events`: how many it has. `first`, `first_there`: numbers of the events with which that run
+    begins, among all events of the pieces and of training (`span`), -1 where there is none.
     """
     own = events(pieces)
     n_pieces = len(pieces)
@@ -64,13 +65,24 @@ def compare(pieces: Sequence[np.ndarray], training: Events) -> dict[str, np.ndar
             total, absent = (np.bincount(owner, weights, n_pieces) for weights in (None, ~shared))
             found[f"absent_{n}"] = np.where(total > 0, absent / np.maximum(total, 1), np.nan)
         base[own.piece[here[0][shared]]] = n
-    longest, nearest = _longest(own, mine, training, theirs, base)
-    return {"longest": longest, "nearest": nearest, **found, "events": np.bincount(own.piece, minlength=n_pieces)}
+    longest, first, there = _longest(own, mine, training, theirs, base)
+    nearest = np.append(training.piece, -1)[there]
+    counts = np.bincount(own.piece, minlength=n_pieces)
+    return {"longest": longest, "nearest": nearest, **found, "events": counts, "first": first, "first_there": there}
+
+
+def span(pieces: Sequence[np.ndarray], found: Events, first: int, n: int) -> tuple[int, int, int]:
+    """(voice, first step, step after the last) of `n` events of the `events` of pieces, in the piece that has them."""
+    piece, voice = divmod(int(found.line[first]), VOICES)
+    place = first - int(np.searchsorted(found.line, found.line[first]))
+    starts, ends = _times(pieces[piece][:, voice])
+    return voice, int(starts[place]), int(ends[place + n - 1])
 
 
 def _longest(own: Events, mine: np.ndarray, training: Events, theirs: np.ndarray, base: np.ndarray):
-    """The longest run of each piece and its piece in training: every pair of equal windows of the length `base`, grown."""
-    longest, nearest = np.zeros(len(base), int), np.full(len(base), -1)
+    """The longest run of each piece, and where it begins here and in training: every pair of equal windows of the length `base`,
+    grown."""
+    longest, first, there_first = np.zeros(len(base), int), np.full(len(base), -1), np.full(len(base), -1)
     for n in np.unique(base[base > 0]).tolist():
         there, here = _windows(training, theirs, n), _windows(own, mine, n)
         wanted = base[own.piece[here[0]]] == n
@@ -87,8 +99,8 @@ def _longest(own: Events, mine: np.ndarray, training: Events, theirs: np.ndarray
         for pair in np.lexsort([b, -lengths]):
             piece = own.piece[a[pair]]
             if lengths[pair] > longest[piece]:
-                longest[piece], nearest[piece] = lengths[pair], training.piece[b[pair]]
-    return longest, nearest
+                longest[piece], first[piece], there_first[piece] = lengths[pair], a[pair], b[pair]
+    return longest, first, there_first
 
 
 def _grown(own: Events, a: np.ndarray, training: Events, b: np.ndarray) -> np.ndarray:
@@ -116,6 +128,13 @@ def _line(voice: np.ndarray) -> np.ndarray:
     interval[sounds[1:]] = np.diff(pitch[sounds]) + PITCHES
     codes = interval * LONGEST + np.minimum(duration, LONGEST - 1)
     return np.delete(codes, sounds[:1])  # the first note has no interval
+
+
+def _times(voice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First steps of a voice's events, and the steps after their last."""
+    starts = np.flatnonzero(np.diff(voice.astype(np.int64), prepend=-1))
+    gone = np.flatnonzero(voice[starts] > 0)[:1]
+    return np.delete(starts, gone), np.delete(np.append(starts[1:], len(voice)), gone)
 
 
 def _prefix(codes: np.ndarray) -> np.ndarray:

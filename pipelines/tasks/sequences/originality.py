@@ -20,7 +20,8 @@ def table(
     seed: int,
 ) -> dict:
     """`{"generated", "people"}`, each `{"n", "events"}` and column -> `{"mean", "ci95"}`, and `worst`, the generated piece that
-    shares the longest run with training: `{"piece", "longest", "nearest"}`.
+    shares the longest run with training: `{"piece", "longest", "nearest", "run", "source"}`, the last two the voice, the first
+    step and the step after the last of that run, here and in the training piece `nearest` (None where nothing is shared).
 
     Held-out pieces are cut to the length of the generated ones: longer pieces share longer runs. Intervals are of means over
     pieces; of people's pieces whole groups are drawn.
@@ -37,6 +38,8 @@ def table(
             "piece": worst,
             "longest": int(ours["longest"][worst]),
             "nearest": int(ours["nearest"][worst]),
+            "run": _span(generated, memorisation.events(generated), ours["first"][worst], ours["longest"][worst]),
+            "source": _span(training, known, ours["first_there"][worst], ours["longest"][worst]),
         },
     }
 
@@ -56,6 +59,10 @@ def extraction(begin: Callable, pieces: Sequence[np.ndarray], n_bootstrap: int, 
     right = (sampling.sample(begin, given, len(given), seed, top_k=1) == wanted)[:, PROMPT:].mean(axis=(1, 2))
     interval = bootstrap(lambda drawn: right[drawn].mean(), len(right), n_bootstrap, seed)
     return {"n": len(right), "cells": float(right.mean()), "ci95": interval, "whole": float(np.mean(right == 1))}
+
+
+def _span(pieces, events, first, n) -> list[int] | None:
+    return list(memorisation.span(pieces, events, int(first), int(n))) if n else None
 
 
 def _row(found: dict[str, np.ndarray], groups: np.ndarray, n_bootstrap: int, seed: int) -> dict:

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.core import paths
 from pipelines.core.files import atomic, read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.sequences import floor, kept, originality, pieces, sampling, statistics
+from pipelines.tasks.sequences import comparison, floor, kept, measures, originality, pieces, sampling, statistics
 from pipelines.tasks.sequences.cells import VOICES
 
 SIDES = ("train", "validation", "test")
@@ -48,7 +48,8 @@ def baseline(run):
 
 def details(run, answers):
     """Of the first training: losses of all sides, and of each voice; statistics and originality of generated pieces, which are
-    written to data/scores/<run>/generated.npz; the notes of the first and of the one with the longest shared run."""
+    written to data/scores/<run>/generated.npz; notes (voice, pitch, first step, steps) of the first, of the one with the longest
+    run shared with training, and of the training piece that has it."""
     (seed, folder), options = run.trainings[0], run.options
     module, model = kept.load(folder)
     data = pieces.read(run)
@@ -90,19 +91,31 @@ def details(run, answers):
             "held_out": statistics.of(test),
             "training": statistics.of(data.of("train")),
         },
+        "comparison": comparison.table(list(made), test, data.of("train"), seed),
         "originality": shared,
         "extraction": {
             name: originality.extraction(begin, data.of(side), run.shared["n_bootstrap"], seed)
             for name, side in (("training", "train"), ("held_out", "test"))
         },
-        "rolls": {"first": _notes(made[0]), "worst": _notes(made[worst["piece"]])},
+        "rolls": {
+            "first": measures.notes(made[0]).tolist(),
+            "worst": measures.notes(made[worst["piece"]]).tolist(),
+            "source": measures.notes(data.of("train")[worst["nearest"]]).tolist() if worst["nearest"] >= 0 else [],
+        },
     }
 
 
 def plots(details):
-    """Losses of the sides, for the record."""
+    """Losses of the sides, and how alike statistics are to those of people's held-out pieces, for the record."""
     values = {side: one["nats_per_step"] for side, one in details["losses"].items()}
-    return {"losses": {"kind": "bars", "values": values, "title": "nats a step"}}
+    found = {"losses": {"kind": "bars", "values": values, "title": "nats a step"}}
+    overlaps = {
+        of: value for of, value in details["comparison"]["mean_overlap"].items() if of != "n" and value is not None
+    }
+    if overlaps:
+        title = "overlap of statistics with people's held-out pieces"
+        found["overlap"] = {"kind": "bars", "values": overlaps, "title": title}
+    return found
 
 
 def checks(run, answers):
@@ -133,14 +146,3 @@ def _columns(data, losses):
         ),
         "shared": np.isin(groups[rows], groups[data.rows("train")]),
     }
-
-
-def _notes(piece):
-    """(voice, pitch, first step, steps) of each note."""
-    found = []
-    for voice in range(VOICES):
-        starts = np.flatnonzero(np.diff(piece[:, voice].astype(int), prepend=-1))
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(piece)], strict=True):
-            if piece[start, voice]:
-                found.append([voice, int(piece[start, voice]), start, end - start])
-    return found

@@ -1,17 +1,13 @@
 """Losses of all sides in one unit, what generated pieces copy beside people's pieces, their statistics, and piano rolls."""
 
-import numpy as np
-import pandas as pd
-
 from pipelines.core.files import read_json
-from pipelines.report import charts, pictures, players
-from pipelines.symbolic import render as sounds
+from pipelines.report import charts, comparison, four_parts
 
 TITLE, ORDER = "Likelihood, originality, and generated pieces", 10
-STEP_S = 0.1875  # of what is drawn and played: 80 quarters a minute
-SHOWN_S = 8 * 16 * STEP_S
-SAMPLE_RATE, LEVEL_DBFS, ORGAN = 16_000, -20.0, 19  # a church organ, in General MIDI
+BAR = 16  # steps
+SHOWN, BESIDE = 8 * BAR, 4 * BAR  # of the first piece; of a shared run at least, which begins a bar in
 GRAMS = (8, 16, 24)
+NEWEST = "comparison"  # a run that was scored before it existed is named, and not shown until it is scored again
 STATISTICS = {
     "polyphony": "pitches at once",
     "onsets_per_bar": "notes a bar",
@@ -31,6 +27,9 @@ given all steps before.
   No model shares longer runs with the training pieces than people’s held-out pieces do.
 {% endif %}
 </p>
+{% if old %}
+<p class="caption">Scored by an earlier version, not shown here until they are run again: {{ old|join(", ") }}.</p>
+{% endif %}
 <p class="heading">Nats a step, four voices together; lower is better
 {% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 <div class="scroll"><table class="figures" data-table="losses">
@@ -47,6 +46,13 @@ given all steps before.
 <p class="caption">Intervals are over groups (works), of one training. A cell is one voice at one step: a quarter of a step. The
   gap between training and test loss says how much of its training pieces a model remembers.</p>
 {{ export("losses", losses) }}
+{% if orders %}
+<figure>{{ orders }}
+  <p class="caption">Test loss by n of the n-grams, in cells: four are a step, so n = 5 reads the voice’s own last cell, n = 9 its
+    last two. Where the line is flat, longer contexts tell nothing of unseen pieces.</p>
+  <p class="marks">{% for part in parts if part.kind == "kneser_ney" %}{{ mark(part.source) }}{% endfor %}</p>
+</figure>
+{% endif %}
 
 <p class="heading">What is shared with the training pieces {% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 <div class="scroll"><table class="figures" data-table="originality">
@@ -93,13 +99,18 @@ given all steps before.
 
 <p class="heading">Statistics {% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 <div class="scroll"><table class="figures" data-table="statistics">
-  <thead><tr><th>pieces</th>{% for title in statistics.values() %}<th>{{ title }}</th>{% endfor %}</tr></thead>
+  <thead><tr><th>pieces</th>{% for title in statistics.values() %}<th>{{ title }}</th>{% endfor %}
+    <th>overlap with people’s</th></tr></thead>
   <tbody>
-{% for name, found in measured %}
-  <tr><th>{{ name }}</th>{% for key in statistics %}<td>{{ num(found[key], 2) }}</td>{% endfor %}</tr>
+{% for name, found, alike in measured %}
+  <tr><th>{{ name }}</th>{% for key in statistics %}<td>{% if found %}{{ num(found[key], 2) }}{% endif %}</td>{% endfor %}
+    <td>{{ num(alike, 2) }}</td></tr>
 {% endfor %}
   </tbody>
 </table></div>
+<p class="caption">Overlap with people’s: how alike the pieces are to held-out ones, a mean over
+  {{ parts[0].comparison.mean_overlap.n }} statistics, which each run’s table below has. Training pieces are people’s too, and are
+  the most to be expected; random pieces, drawn cell by cell, are the least.</p>
 
 <div class="tabs" data-label="run">
 {% for part in parts %}
@@ -113,15 +124,18 @@ given all steps before.
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
   {% endif %}
-{% for title, roll in part.rolls if roll %}
-  <p class="sub">{{ title }}{% if loop.first and part.sound is not none %} {{ hear(part.sound, "play it") }}{% endif %}</p>
+{% for title, roll, sound in part.rolls if roll %}
+  <p class="sub">{{ title }}{% if sound is not none %} {{ hear(sound, "play it") }}{% endif %}
+    {% if loop.first %}<a href="{{ part.midi }}" download="{{ part.name }}.mid">MIDI file</a>{% endif %}</p>
   <div class="picture roll">
     <div class="y">{% for label, place in roll.ticks %}<i style="bottom:{{ place }}">{{ label }}</i>{% endfor %}</div>
     <div class="plot">{{ roll.svg }}</div>
   </div>
 {% endfor %}
-  <p class="caption">The first 8 bars; a colour a voice. More pieces:
+  <p class="caption">A colour a voice; of the first piece 8 bars, of the others those around the notes that they share, which
+    have an outline. More pieces:
     <code>conservatory generate {{ part.name }} -o piece.mid --wav piece.wav</code></p>
+  {{ part.compared }}
   <p class="marks">{{ mark(part.source) }}</p>
 </div>
 {% endfor %}
@@ -132,30 +146,57 @@ given all steps before.
 
 def render(context):
     """None where no run has been scored."""
-    parts = [_part(context, name) for name in context.task.scores]
+    details = {name: read_json(f"data/scores/{name}/details.json") for name in context.task.scores}
+    parts = [_part(context, name, found) for name, found in details.items() if NEWEST in found]
     if not parts:
         return None
     best = min(parts, key=lambda part: part["test"])
     ngrams = [part for part in parts if part["kind"] == "kneser_ney"]
     rows = _rows(parts)
     copiers = [part for part in parts if _copies(part["originality"])]
-    measured = [(part["name"], part["statistics"]["generated"]) for part in parts]
-    measured += [
-        (f"held-out pieces of {each['dataset']}", each["statistics"]["held_out"]) for each in _of_each_corpus(parts)
-    ]
     return context.fill(
         TEMPLATE,
         parts=parts,
         best=best,
+        old=[name for name, found in details.items() if NEWEST not in found],
         ngram=min(ngrams, key=lambda part: part["test"], default=None),
         copier=max(copiers, key=lambda part: part["originality"]["generated"]["longest"]["mean"], default=None),
         rows=rows,
         grams=GRAMS,
-        measured=measured,
+        measured=_measured(parts),
+        orders=_orders(parts),
         statistics=STATISTICS,
         losses=_losses(parts),
         shared=_shared(rows),
     )
+
+
+def _measured(parts):
+    """(pieces, their statistics or None, mean overlap with people's) of the runs, and of what they are read against."""
+    found = [
+        (part["name"], part["statistics"]["generated"], part["comparison"]["mean_overlap"]["generated"])
+        for part in parts
+    ]
+    for each in _of_each_corpus(parts):
+        corpus, alike = each["dataset"], each["comparison"]["mean_overlap"]
+        found.append((f"held-out pieces of {corpus}", each["statistics"]["held_out"], None))
+        found.append((f"training pieces of {corpus}", each["statistics"]["training"], alike["training"]))
+        found.append((f"random pieces after {corpus}", None, alike["random"]))
+    return found
+
+
+def _orders(parts):
+    """Test loss over n of n-gram models, a line for each corpus and whether other keys are read; "" where no line has two."""
+    lines = {}
+    for part in (part for part in parts if part["kind"] == "kneser_ney"):
+        name = part["dataset"] + (", other keys too" if part["options"]["transpose"] else "")
+        lines.setdefault(name, {})[part["options"]["n"]] = part["test"]
+    series = [
+        {"name": name, "colour": place, "x": sorted(found), "y": [found[n] for n in sorted(found)], "mark": None}
+        for place, (name, found) in enumerate(lines.items())
+        if len(found) > 1
+    ]
+    return charts.lines(series, "n, cells", "nats a step", "test loss by n")
 
 
 def _losses(parts):
@@ -181,8 +222,8 @@ def _shared(rows):
     return {"columns": columns, "rows": found}
 
 
-def _part(context, name):
-    found, about = (read_json(f"data/scores/{name}/{file}.json") for file in ("details", "about"))
+def _part(context, name, found):
+    about = read_json(f"data/scores/{name}/about.json")
     lead, options, worst = context.task.scores[name]["nats_per_step"], found["options"], found["originality"]["worst"]
     told = {"kneser_ney": ("n",), "ngram_mlp": ("n", "preset"), "hmm": ("states",), "unigram": ()}.get(
         found["model"], ("preset",)
@@ -190,7 +231,6 @@ def _part(context, name):
     shown = [f"{key} {options[key]}" for key in told] + (
         [f"in keys up to {options['transpose']} away"] if options["transpose"] else []
     )
-    copied = f"The one with the longest run shared with training: {worst['longest']} notes of {worst['title']}"
     return found | {
         "name": name,
         "dataset": about["dataset"],
@@ -198,14 +238,33 @@ def _part(context, name):
         "model": ", ".join([found["model"].replace("_", " "), *shown]),
         "test": lead["value"],
         "ci95": lead["ci95"],
-        "rolls": [
-            (title, _roll(found["rolls"][key]))
-            for key, title in (("first", "The first generated piece"), ("worst", copied))
-        ],
-        "sound": _sound(context, name, found["rolls"]["first"]),
+        "rolls": _rolls(context, name, found["rolls"], worst),
+        "midi": four_parts.midi(found["rolls"]["first"]),
         "drawn": _curve(found["curve"]),
+        "compared": comparison.render(context.fill, name, found["comparison"]),
         "source": context.lineage.mark(f"data/scores/{name}"),
     }
+
+
+def _rolls(context, name, rolls, worst):
+    """(title, piano roll, number of the player) of the first generated piece, and of the one that shares most with a training
+    piece beside that piece, from a bar before the shared notes on."""
+    title = "The first generated piece"
+    found = [(title, *_shown(context, f"{name}, generated", rolls["first"], 0, SHOWN))]
+    if worst["run"]:
+        steps = min(SHOWN, max(BESIDE, worst["run"][2] - worst["run"][1] + 2 * BAR))
+        copied = f"The one with the longest run shared with training, {worst['longest']} notes"
+        for key, run, title in (
+            ("worst", worst["run"], copied),
+            ("source", worst["source"], f"Its source, {worst['title']}"),
+        ):
+            first = max(0, run[1] - BAR)
+            found.append((title, *_shown(context, f"{name}, {key}", rolls[key], first, steps, run)))
+    return found
+
+
+def _shown(context, title, notes, first, steps, run=None):
+    return four_parts.roll(notes, first, steps, run), four_parts.hear(context, title, notes, first, steps)
 
 
 def _curve(points):
@@ -237,24 +296,3 @@ def _copies(found):
     """Does the interval of the longest shared run lie above that of people's pieces?"""
     ours, theirs = (found[of]["longest"]["ci95"] for of in ("generated", "people"))
     return bool(ours and theirs and ours[0] > theirs[1])
-
-
-def _roll(notes):
-    """The first 8 bars, as the report draws notes."""
-    return pictures.piano_roll(_table(notes), 0.0, SHOWN_S)
-
-
-def _sound(context, name, notes):
-    """The number of the player of the first 8 bars, None of a piece without notes."""
-    table = _table(notes)
-    table = table[table["onset_s"] < SHOWN_S]
-    if table.empty:
-        return None
-    samples = sounds.mix(table.to_records(index=False), SAMPLE_RATE, SHOWN_S + 1.0, LEVEL_DBFS)
-    return players.hear(context, f"{name}, generated", (samples * 32767).astype(np.int16), SAMPLE_RATE)
-
-
-def _table(notes):
-    table = pd.DataFrame(notes, columns=["voice", "pitch", "onset_s", "duration_s"]).assign(program=ORGAN, velocity=64)
-    table[["onset_s", "duration_s"]] *= STEP_S
-    return table

@@ -9,6 +9,7 @@ from pipelines import generating
 from pipelines.cli import app
 from pipelines.notes.midi import read, write
 from pipelines.notes.representations import satb_grid
+from pipelines.report import four_parts
 from pipelines.tasks.sequences import kept, sampling
 from pipelines.tasks.sequences.models import kneser_ney
 
@@ -49,7 +50,7 @@ def test_midi_and_sound(fitted, in_tmp):
 
 def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp):
     music = np.tile(fitted, (4, 1))  # two bars
-    (in_tmp / "given.mid").write_bytes(write.write(generating.piece_of(music, 80, 19))[0])
+    (in_tmp / "given.mid").write_bytes(write.write(four_parts.piece_of(music))[0])
     assert invoke("bach", "-o", "on.mid", "--bars", 3, "--primer", "given.mid", "--top-k", 1).exit_code == 0
     assert len(grid_of(in_tmp / "on.mid")) == 48 and (grid_of(in_tmp / "on.mid")[:32] == music).all()
     done = invoke("bach", "-o", "bass.mid", "--primer", "given.mid", "--infill", "bass")
@@ -84,6 +85,6 @@ def test_infilling_fits_what_comes_later():
 )
 def test_what_cannot_be_done_is_said(fitted, in_tmp, arguments, told):
     (in_tmp / "text.mid").write_text("no music")
-    (in_tmp / "two.mid").write_bytes(write.write(generating.piece_of(np.tile(fitted, (2, 1)), 80, 19))[0])
+    (in_tmp / "two.mid").write_bytes(write.write(four_parts.piece_of(np.tile(fitted, (2, 1))))[0])
     done = invoke(*arguments, "-o", "x.mid")
     assert done.exit_code == 2 and told in done.output and not (in_tmp / "x.mid").exists()

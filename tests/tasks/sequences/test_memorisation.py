@@ -78,6 +78,13 @@ def test_a_copy_in_another_key_is_found_whole(n):
     found = memorisation.compare([piece], memorisation.events(training))
     # notes of one pitch in a row are one event, and the ends may be longer than in training
     assert len(changes) - 1 <= found["longest"][0] <= len(changes) + 1 and found["nearest"][0] == 2
+    own, there = (
+        memorisation.span(music, memorisation.events(music), found[key][0], found["longest"][0])
+        for music, key in (([piece], "first"), (training, "first_there"))
+    )
+    assert own[0] == 2 and there[0] == 3
+    a, b = piece[own[1] : own[2], 2].astype(int), training[2][there[1] : there[2], 3].astype(int)
+    assert (a == b + 5).all() and len(a) >= found["longest"][0]
 
 
 def test_a_training_piece_shares_everything():

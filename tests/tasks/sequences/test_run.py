@@ -1,6 +1,8 @@
 """A run of the family: fitted, scored and described on a made-up corpus, and input that is none."""
 
+import base64
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import toy_corpus
 from pipelines.core import shards
 from pipelines.core.files import write_json
 from pipelines.metrics import scores
+from pipelines.notes.midi import read
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
@@ -82,9 +85,33 @@ def test_the_page_has_what_was_found(scored):
     task = Task("sequences", {"kneser_ney": scored_as}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
     assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
-    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 3
+    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 4
+    shared = 0
+    for key, (voice, first, end) in zip(
+        ("worst", "source"), (found["originality"]["worst"][key] for key in ("run", "source")), strict=True
+    ):
+        shared += sum(note[0] == voice and first <= note[2] < end for note in found["rolls"][key])
+    assert html.count(" marked") == shared >= 2
+    assert f"{found['comparison']['mean_overlap']['random']:.2f}" in html and 'data-table="comparison"' in html
+    link = re.search('href="data:audio/midi;base64,([^"]+)" download="kneser_ney.mid"', html)[1]
+    notes = read.read(base64.b64decode(link)).notes
+    assert len(notes) == len(found["rolls"]["first"]) and set(notes["program"]) == {19}
+    assert "test loss by n" not in html
+    write_json("data/scores/older/details.json", {"model": "unigram"})
+    task = Task("sequences", {"kneser_ney": scored_as, "older": scored_as}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert "until they are run again: older." in html
     assert f"{found['originality']['people']['longest']['mean']:.1f}" in html and "held-out pieces of made" in html
     assert section.render(Context(None, Lineage({}), None, task=Task("sequences", {}, [], {}))) is None
+
+
+def test_losses_over_n_are_a_figure_where_there_are_several():
+    def part(n, test, transpose=0):
+        return {"kind": "kneser_ney", "dataset": "made", "options": {"n": n, "transpose": transpose}, "test": test}
+
+    drawn = str(section._orders([part(9, 3.7), part(1, 10.0), part(5, 3.8), part(9, 2.7, 6)]))
+    assert drawn.count("<polyline") == 1 and len(re.search('points="([^"]+)"', drawn)[1].split()) == 3
+    assert section._orders([part(9, 3.7), part(9, 2.7, 6)]) == ""
 
 
 def test_input_that_is_none(in_tmp):

@@ -1,0 +1,59 @@
+"""Statistics of generated pieces beside those of held-out pieces of people, with what people and chance reach."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.tasks.sequences import floor, measures, overlap
+
+
+def table(
+    generated: Sequence[np.ndarray], people: Sequence[np.ndarray], training: Sequence[np.ndarray], seed: int
+) -> dict:
+    """`{"means", "overlaps", "mean_overlap"}`. means: statistic that is a number -> its mean over the pieces of each set,
+    `people` (held out), `generated`, `training`, `random`. overlaps: statistic -> set -> `{"overlap", "kl"}` of the set with
+    `people` (`overlap.compare`). mean_overlap: set -> the mean overlap of those statistics that have one for every set, and `n`,
+    how many.
+
+    `training` is the ceiling, people against people; `random` the floor, cells drawn from a unigram of the training pieces. Most
+    statistics depend on the length of a piece and the width of a kernel on the number of pieces. So the other sets are as many
+    pieces as were generated (training pieces at even distances, where there are more), generated and random pieces are cut to the
+    lengths of people's in turn, and people's to that of the generated ones.
+    """
+    longest = len(generated[0])
+    held_out = [piece[:longest] for piece in people]
+    lengths = [len(held_out[place % len(held_out)]) for place in range(len(generated))]
+    chosen = np.unique(np.linspace(0, len(training) - 1, len(generated)).round().astype(int))
+    random = floor.sample(floor.log_probabilities(floor.counted(training)), len(generated), longest, seed)
+    sets = {
+        "generated": [piece[:steps] for piece, steps in zip(generated, lengths, strict=True)],
+        "training": [training[place][:longest] for place in chosen],
+        "random": [piece[:steps] for piece, steps in zip(random, lengths, strict=True)],
+    }
+    theirs = measures.of_each(held_out)
+    ours = {name: measures.of_each(pieces) for name, pieces in sets.items()}
+    overlaps = {
+        key: {name: overlap.compare(values, found[key]) for name, found in ours.items()}
+        for key, values in theirs.items()
+    }
+    everywhere = [each for each in overlaps.values() if all(one["overlap"] is not None for one in each.values())]
+    return {
+        "means": {
+            key: {name: _mean(found[key]) for name, found in {"people": theirs, **ours}.items()}
+            for key, values in theirs.items()
+            if values.ndim == 1
+        },
+        "overlaps": overlaps,
+        "mean_overlap": {
+            "n": len(everywhere),
+            **{
+                name: float(np.mean([each[name]["overlap"] for each in everywhere])) if everywhere else None
+                for name in sets
+            },
+        },
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    found = values[np.isfinite(values)]
+    return float(found.mean()) if len(found) else None
