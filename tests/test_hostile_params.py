@@ -116,7 +116,9 @@ def test_every_command_with_a_name_in_it_is_guarded():
     for name, stage in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].items():
         commands = stage.get("do", stage)["cmd"]
         used = set(re.findall(r"\$\{(.*?)\}", str(commands)))
-        items = {f"item.{one}" for one in ("dataset", "feature", "tagger", "baseline", "corpus", "encoder", "representation")}
+        items = {
+            f"item.{one}" for one in ("dataset", "feature", "tagger", "baseline", "corpus", "encoder", "representation")
+        }
         assert used <= {"key", *items}, name
         assert not used or (commands[0], len(commands)) == ("python -m pipelines.ops.settings", 2), name
         guarded += bool(used)

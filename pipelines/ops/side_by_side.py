@@ -47,10 +47,11 @@ def schedule(
     failed. A stage whose need failed is left out, and everything else runs.
 
     start: runs a stage; called in a thread with the stage and the GPU that it has to itself, "" for none. ended: called in this
-    thread for each stage when it has ended. trains: stages that take a GPU each, where there are `gpus`.
+    thread for each stage when it has ended. trains: stages that take a GPU each; without `gpus` one of them runs at a time, since
+    a training uses all cores, and two that share them took several times as long.
     """
-    free, waiting = list(gpus), dict(needs)
-    with_gpu = set(trains) if free else set()
+    free, waiting = list(gpus) or [""], dict(needs)
+    trains = set(trains)
     running: dict[Future, tuple[str, str]] = {}
     failed: list[str] = []
     lost: set[str] = set()  # failed, or need what failed
@@ -61,13 +62,13 @@ def schedule(
                 if not lost.isdisjoint(waiting[stage]):
                     lost.add(stage)
                     del waiting[stage]
-                elif not open_needs and len(running) < jobs and (stage not in with_gpu or free):
-                    gpu = free.pop(0) if stage in with_gpu else ""
+                elif not open_needs and len(running) < jobs and (stage not in trains or free):
+                    gpu = free.pop(0) if stage in trains else ""
                     running[pool.submit(start, stage, gpu)] = (stage, gpu)
                     del waiting[stage]
             for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 stage, gpu = running.pop(future)
-                if gpu:
+                if stage in trains:
                     free.append(gpu)
                 result = future.result()
                 if result.status:

@@ -95,6 +95,23 @@ def test_each_gpu_has_one_training():
     assert set(most.values()) == {1}
 
 
+def test_without_a_gpu_one_training_runs_at_a_time_and_other_stages_beside_it():
+    training, beside = threading.Lock(), threading.Barrier(2, timeout=20)
+
+    def start(stage, gpu):
+        if stage.startswith("train"):
+            assert gpu == "" and training.acquire(blocking=False), "two trainings at once"
+        if stage in ("train@0", "cluster"):
+            beside.wait()
+        if stage.startswith("train"):
+            training.release()
+        return Ended(0, [])
+
+    needs = {"train@0": (), "train@1": (), "train@2": (), "cluster": ()}
+    trains = [stage for stage in needs if stage.startswith("train")]
+    assert side_by_side.schedule(needs, 3, start, lambda *_: None, trains) == []
+
+
 def test_gpus_are_those_that_may_be_seen(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 3")
     assert side_by_side.gpus() == ["1", "3"]
