@@ -170,7 +170,7 @@ def test_settings_that_cannot_be_used_are_said(project):
     project, instance = project
     (project / "params.yaml").open("a").write("alerts: {webhook: 'http://example.org'}\n")
     assert alerts.wanted(project)
-    assert look(project, instance, None)[0].startswith("no alert can be sent: the webhook must be")
+    assert look(project, instance, None)[0].startswith("no alert can be sent: alerts.webhook in params.yaml must be")
 
 
 def test_what_dagster_starts_sends_none_itself():
