@@ -43,9 +43,11 @@ def test_of_taggers(report):
         for seed in range(N_DRAWS):
             truth, scores, works = tagged(np.random.default_rng(seed + 1), 144 // clips_a_work, clips_a_work)
             found = tagging.evaluate(truth, scores, list("abcdefgh"), 200, seed, works)
-            by_clips = tagging.evaluate(truth, scores, list("abcdefgh"), 200, seed)
             for key in ("roc_auc", "pr_auc"):
                 held[key] += found[f"{key}_ci95"][0] <= values[key] <= found[f"{key}_ci95"][1]
+            if clips_a_work == 1:
+                continue
+            by_clips = tagging.evaluate(truth, scores, list("abcdefgh"), 200, seed)
             held["roc_auc by clips"] += by_clips["roc_auc_ci95"][0] <= values["roc_auc"] <= by_clips["roc_auc_ci95"][1]
         report(f"ROC-AUC, {144 // clips_a_work} works", held["roc_auc"])
         report(f"PR-AUC, {144 // clips_a_work} works", held["pr_auc"])
