@@ -65,15 +65,16 @@ def main(run: str) -> None:
         "lead": lead,
     }
     details = module.details(entry, answers) if hasattr(module, "details") else {}
-    # files of their own: the keys of scores.json are those of reports/scores.json, and a trace finds the one it needs
-    for name, value in {"about": about, "scores": found, "details": details}.items():
+    checks = {CHECK: _better(lead, found[lead])} | _guards(module, entry, answers)
+    # files of their own: the keys of scores.json are those of reports/scores.json, and a trace finds the one it needs. The checks
+    # are those of the record: pages show them, and depend on this folder
+    for name, value in {"about": about, "scores": found, "details": details, "checks": checks}.items():
         write_json(folder / f"{name}.json", value)
     for metric, each in found.items():
         interval, trivial = written(each["ci95"], ".4f"), _number(each["baseline"])
         log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)
     figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
     plots = module.plots(details) if hasattr(module, "plots") else {}
-    checks = {CHECK: _better(lead, found[lead])} | _guards(module, entry, answers)
     write_record(stage, run, figures={"n": found[lead]["n"]} | figures, checks=checks, plots=plots)
 
 
