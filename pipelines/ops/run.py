@@ -61,12 +61,18 @@ def refresh(say=print) -> list[str]:
 
 
 def _refresh_encoders(encoders: dict, say) -> list[str]:
+    """As `refresh`, of models and vectors from elsewhere. Embeddings of encoders that params.yaml no longer has are removed."""
+    from pyarrow import ArrowInvalid
+
     from pipelines.core import embeddings
     from pipelines.models.encoders import fingerprints
 
     for path in Path("data/embeddings").glob("*/*.parquet"):
-        if path.stem not in encoders and embeddings.is_encoded(path):
-            path.unlink()
+        try:
+            if path.stem not in encoders and embeddings.is_encoded(path):
+                path.unlink()
+        except (ArrowInvalid, OSError):
+            continue  # a damaged file: DVC sees that it changed, and its stage makes it again
     changed = {}
     for number, (name, entry, files) in enumerate(fingerprints.entries(encoders)):
         try:
