@@ -27,7 +27,7 @@ from pipelines.core import chunks
 from pipelines.training import fit
 
 source, checkpoints, out, die_at, how = sys.argv[1:]
-clips = chunks.Clips(source, 59049)
+clips = chunks.Clips(source, 59049, 256)
 ids = list(clips.places)
 tags = (np.arange(len(ids))[:, None] % np.array([2, 3]) == 0).astype(np.float32)
 data = {"clips": clips, "train_ids": ids, "train_tags": tags, "validation_ids": ids[:8], "validation_tags": tags[:8]}
