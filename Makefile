@@ -39,7 +39,7 @@ ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 TESTS ?= tests
 
-test: install  ## run the tests a change needs (6 minutes on two cores): all modules, without servers, browsers and faults (TESTS=tests/audio: those alone)
+test: install  ## run the tests a change needs (about 9 minutes on two cores): all modules, without servers, browsers and faults (TESTS=tests/audio: those alone)
 	@$(PYTEST) -m "unit or stage" $(TESTS) || { status=$$?; test $$status != 5 || \
 	  echo "No test of $(TESTS) is in make test: they are system or fault, and in make test-all."; exit $$status; }
 
@@ -47,7 +47,7 @@ $(VENV)/.all: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,encoders,ray]'
 	@touch $@
 
-test-all: $(VENV)/.all  ## run all tests (about 20 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
+test-all: $(VENV)/.all  ## run all tests (about 25 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
 	@$(PYTEST) $(TESTS)
 
 lint: install  ## check style
