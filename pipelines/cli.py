@@ -7,29 +7,27 @@ import sqlite3
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from pipelines import generating, separating
 from pipelines.core import params, paths
 from pipelines.core.plain import plain
-from pipelines.ops import due, families, project_root, run
+from pipelines.ops import families, project_root, run, run_command
 from pipelines.ops.alerts import commands as alerts
 from pipelines.ops.dvc import errors
 from pipelines.ops.failing import fail
 from pipelines.ops.lineage import commands as audit
 from pipelines.ops.patches import config
 from pipelines.ops.registry import commands as registry
-from pipelines.ops.registry import pending_alerts, push_pull
-from pipelines.ops.registry.errors import RegistryError
+from pipelines.ops.registry import push_pull
 from pipelines.ops.retention import commands as retention
+from pipelines.ops.run_command import load_settings
 from pipelines.ops.runs import parent
-from pipelines.ops.settings import load_params
-from pipelines.ops.settings.kinds import nearest
+from pipelines.ops.settings import corpora
+from pipelines.ops.settings.kinds import suggestion
 from pipelines.ops.status import commands as status
 from pipelines.predict import command as predict
 
@@ -65,7 +63,7 @@ def add(
 
     A folder of MIDI files becomes a corpus of notes (`corpora` in params.yaml) with a split by groups.
     """
-    settings = _settings()
+    settings = load_settings()
     if not params.is_name(name):
         fail(
             f"{name!r} is not a valid dataset name: use a-z, 0-9 and _, and begin with a letter; yes, no, on, off, true, "
@@ -116,15 +114,15 @@ def remove(
     A clip is withdrawn by its content: all files with that content, in any dataset, go to the quarantine table, and the next run
     makes features, models and figures without them. `conservatory impact CLIP` lists these beforehand.
     """
-    settings = _settings()
-    known = [*settings["datasets"], *(settings.get("corpora") or {})]
+    settings = load_settings()
+    known = corpora.with_datasets(settings)
     # a dataset's name wins over a file of the same name
     if name not in known and audit.withdraw_clip(project_root.meant(name), why, whole_group):
         return
     if name not in known:
         there = Path("dvc.lock").exists()
         sought = f"and no clip {name!r}" if there else f"{name!r}, and clips are known only after the first run"
-        fail(f"There is no dataset {sought}{_meant(name, known, 'datasets are')}.{audit.not_searched()}")
+        fail(f"There is no dataset {sought}{suggestion(name, known, 'datasets are')}.{audit.not_searched()}")
     if why or whole_group:
         fail(f"{name!r} is a dataset; --why and --whole-group apply to clips only.")
     if name == settings["training"]["dataset"]:
@@ -145,7 +143,7 @@ def list_datasets() -> None:
     """List the datasets and the corpora of notes: clips or pieces, hours, quarantined files, and where they come from."""
     from pipelines.core.files import read_json
 
-    settings = _settings()
+    settings = load_settings()
     for section, stage, summary in (
         ("datasets", "audio", "{clips} clips, {hours:.2f} h, {quarantined} quarantined"),
         ("corpora", "notes", "{pieces} pieces, {notes:,} notes, {quarantined} quarantined"),
@@ -157,155 +155,12 @@ def list_datasets() -> None:
             print(f"{name:20s} {state:44s} {plain(where)}")
 
 
-@app.command("run")
-def run_stages(
-    stages: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Stages, runs or presets to bring up to date, with their inputs: cluster, cluster@mine, notes_svm."
-        ),
-    ] = None,
-    dataset: Annotated[
-        str, typer.Option(help="Only the stages of this dataset or corpus, their inputs, and the report.")
-    ] = "",
-    force: Annotated[bool, typer.Option(help="Run the named stages even if nothing changed.")] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Run nothing; list the stages that would run, why, and about how long they take."
-        ),
-    ] = False,
-    jobs: Annotated[
-        int,
-        typer.Option("--jobs", "-j", min=1, help="Maximum number of stages that run at the same time."),
-    ] = 1,
-    profile: Annotated[
-        str,
-        typer.Option(help="Run the demo with the parameters of profiles/PROFILE.yaml, in a folder of its own: class."),
-    ] = "",
-) -> None:
-    """Run stale stages: all of them, or the named ones and their dependencies.
-
-    Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
-    An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
-
-    --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
-    your results, and its report is in .cache/profiles/class/reports.
-    """
-    settings = _settings()
-    if profile:
-        _run_profile(profile, jobs, alone=not (stages or dataset or force or dry_run))
-    targets, after = list(stages or []), []
-    if dataset:
-        known = [*settings["datasets"], *(settings.get("corpora") or {})]
-        if dataset not in known:
-            fail(f"There is no dataset {dataset!r}{_meant(dataset, known)}.")
-        if stages:
-            fail("Give stages or --dataset, not both; a stage of a dataset is written cluster@mine.")
-    if force and not targets:
-        fail("--force needs the names of stages, for instance: conservatory run --force report")
-    if stages:
-        known = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        meant = {stage: families.named(stage, settings) for stage in stages}
-        # a run or an enabled preset comes before a kind of stage of the same name
-        meant = {stage: found for stage, found in meant.items() if found[0] or stage.partition("@")[0] not in known}
-        for stage in [stage for stage, (found, _) in meant.items() if not found]:
-            fail(_unknown(stage, [*known, *(settings.get("runs") or {}), *settings["taggers"]], settings))
-        for stage in [stage for stage in stages if stage not in meant]:
-            if section := due.empty(known[stage.partition("@")[0]], settings):
-                fail(
-                    f"Stage {stage} has no items: `{section}` in params.yaml is empty. {families.not_enabled(stage)}".strip()
-                )
-            if (items := due.items(stage)) is not None:
-                kind, _, item = stage.partition("@")
-                fail(f"There is no stage {stage!r}{_meant(item, items, f'the items of {kind} are')}.")
-        targets = list(dict.fromkeys(found for stage in stages for found in meant.get(stage, ([stage], []))[0]))
-        after = list(dict.fromkeys(found for _, summaries in meant.values() for found in summaries))
-    from pipelines.datasets import listing
-
-    try:
-        run.refresh()
-    except listing.SourceError as error:
-        fail(str(error))
-    if dry_run:
-        _say_plan(targets, dataset)
-        return
-    ended = run.repro(targets, force, dataset, jobs, after)
-    pending_alerts.send(Path())
-    pages = [paths.page(name.replace("_page@", "_")) for name in after if "_page@" in name]
-    if ended == 0 and run.REPORT.exists() and (not targets or "report" in targets):
-        pages = [run.REPORT]
-    for page in pages if ended == 0 else []:
-        print(f"Report: {page.absolute()}")
-    raise typer.Exit(ended)
-
-
-def _unknown(stage: str, known: Collection[str], settings: dict) -> str:
-    """Why `conservatory run` cannot run `stage`, a name that is neither a stage nor a run."""
-    for section in ("datasets", "corpora"):
-        if stage in (settings.get(section) or {}):
-            return f"{stage!r} is an entry of {section}: conservatory run --dataset {stage}"
-    meant = _meant(stage.partition("@")[0], known)
-    return families.not_enabled(stage) or f"There is no stage, run or enabled preset {stage!r}{meant}."
-
-
-def _run_profile(name: str, jobs: int, alone: bool) -> None:
-    from pipelines.ops import profiles
-
-    if not alone:
-        fail("--profile runs the whole demo; it takes no stages, and of the other options only --jobs.")
-    if name not in profiles.names():
-        fail(f"There is no profile {name!r}{_meant(name, profiles.names())}.")
-    try:
-        profiles.start(name, jobs)
-    except RegistryError as error:
-        fail(str(error))
-
-
-def _say_plan(targets: list[str], dataset: str) -> None:
-    from pipelines.ops.dvc.freshness import StatusError
-    from pipelines.ops.runs.progress import duration
-
-    try:
-        planned = due.plan(dataset, targets)
-    except StatusError as error:
-        fail(str(error))
-    for stage, why, (seconds, like) in planned:
-        long = f"{'about ' if like else ''}{duration(seconds)}" if seconds is not None else "unknown"
-        print(f"{stage:36s} {long:>15s}  {plain('; '.join(filter(None, (why, f'by {like}' if like else ''))))}")
-    if not planned:
-        print("Nothing to do.")
-        return
-    if all(each.seconds is None for *_, each in planned):
-        one = len(planned) == 1
-        are = (
-            "1 stage: its time is known once it has"
-            if one
-            else f"{len(planned)} stages: their times are known once they have"
-        )
-        print(f"{are} run here.")
-        return
-    known = [each for *_, each in planned if each.seconds is not None]
-    ran = [each.seconds for each in known if not each.like]
-    alike = [each.seconds for each in known if each.like]
-    parts = []
-    if ran:
-        parts.append(f"{len(ran)} of them took {duration(sum(ran))} in their last run here")
-    if alike:
-        takes = "takes" if len(alike) == 1 else "take"
-        parts.append(f"{len(alike)} {takes} about {duration(sum(alike))}, by the same stages of other datasets")
-    if unknown := len(planned) - len(ran) - len(alike):
-        parts.append(f"the time of {unknown} is unknown")
-    total = f", about {duration(sum(ran + alike))}{' plus unknown times' if unknown else ''}" if ran or alike else ""
-    print(f"{len(planned)} stages{total}: {'; '.join(parts)}.")
-
-
 @app.command()
 def refresh() -> None:
     """Update the fingerprints of your own folders in params.yaml. `run` does this first."""
     from pipelines.datasets import listing
 
-    _settings()
+    load_settings()
     try:
         changed = run.refresh()
     except listing.SourceError as error:
@@ -317,7 +172,7 @@ def refresh() -> None:
 @app.command()
 def report() -> None:
     """Open the report in a browser."""
-    _settings()
+    load_settings()
     if not run.REPORT.exists():
         fail("There is no report yet; `conservatory run` makes it.")
     print(run.REPORT.absolute())
@@ -336,12 +191,12 @@ def show_cache(
     """
     from pipelines.core import cache
 
-    limit = _settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
+    limit = load_settings()["cache"]["limit_gb"] if limit_gb is None else limit_gb
     if not prune and (only or limit_gb is not None):
         fail("--only and --limit-gb need --prune.")
     if prune:
         if only and only not in cache.usage():
-            fail(f"The cache has no kind {only!r}{_meant(only, cache.usage())}.")
+            fail(f"The cache has no kind {only!r}{suggestion(only, cache.usage())}.")
         removed, freed = cache.prune(limit * 1e9, only or None)
         print(f"Removed {removed} entries, {freed / 1e9:.3f} GB.")
     kinds = cache.usage()
@@ -365,13 +220,14 @@ def ui(
 
     For a team, with Postgres and system services, see docs/deployment.md.
     """
-    _settings()
+    load_settings()
     print(f"Dagster: http://{host}:{port} (stop with Ctrl-C; runs and history are kept in .dagster/)", flush=True)
     command = [sys.executable, "-m", "assets.serve", "--host", host, "--port", str(port)]
     command += ["--read-only"] if read_only else []
     os.execve(command[0], command, run.environment())  # replaces this process, so that Ctrl-C reaches it
 
 
+app.command("run")(run_command.run_stages)
 app.command("predict")(predict.predict_files)
 app.command("generate")(generating.generate)
 app.command("separate")(separating.separate_files)
@@ -385,19 +241,6 @@ app.command()(push_pull.push)
 app.command()(push_pull.pull)
 app.command()(retention.prune)
 project_root.meant_from_there(app)
-
-
-def _settings() -> dict:
-    try:
-        return load_params()
-    except FileNotFoundError as error:
-        fail(str(error))
-
-
-def _meant(word: str, known: Collection[str], there: str = "there is") -> str:
-    """A suggestion for an unknown word, and the known ones."""
-    near = nearest(word, known)
-    return f"{f' (do you mean {near}?)' if near else ''}; {there} {', '.join(known) or 'none'}"
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ PACKAGES = [  # may import itself and what stands after it
     {"core"},
 ]
 OPS = [
+    {"run_command"},
     {"profiles", "registry", "retention", "status"},
     {"adding", "adding_notes", "due", "estimate", "families", "lineage", "presets", "run", "side_by_side"},
     {"alerts", "dvc", "remotes", "settings"},

@@ -57,22 +57,32 @@ def refresh(say=print) -> list[str]:
                 params.set_dataset(name, {"fingerprint": found}, section)
                 say(f"{name}: {entry['path']} has changed since it was last read")
                 changed.append(name)
+    _remove_former_encoders(settings)
     return changed + _refresh_encoders(settings.get("encoders") or {}, say)
 
 
-def _refresh_encoders(encoders: dict, say) -> list[str]:
-    """As `refresh`, of models and vectors from elsewhere. Embeddings of encoders that params.yaml no longer has are removed."""
-    from pyarrow import ArrowInvalid
+def _remove_former_encoders(settings: dict) -> None:
+    """Remove the embeddings of encoders that params.yaml no longer has."""
+    named = {name for section in ("taggers", "baselines", "encoders") for name in settings.get(section) or {}}
+    files = [path for path in Path(paths.EMBEDDINGS).glob("*/*.parquet") if path.stem not in named]
+    if not files:
+        return
+    from pyarrow import ArrowInvalid  # only here: most projects have no file of another name
 
     from pipelines.core import embeddings
-    from pipelines.models.encoders import fingerprints
 
-    for path in Path("data/embeddings").glob("*/*.parquet"):
+    for path in files:
         try:
-            if path.stem not in encoders and embeddings.is_encoded(path):
+            if embeddings.is_encoded(path):
                 path.unlink()
         except (ArrowInvalid, OSError):
-            continue  # a damaged file: DVC sees that it changed, and its stage makes it again
+            continue  # a damaged file, of which nothing is known
+
+
+def _refresh_encoders(encoders: dict, say) -> list[str]:
+    """As `refresh`, of models and vectors from elsewhere."""
+    from pipelines.models.encoders import fingerprints
+
     changed = {}
     for number, (name, entry, files) in enumerate(fingerprints.entries(encoders)):
         try:

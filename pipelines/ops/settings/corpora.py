@@ -2,12 +2,22 @@
 
 from pipelines.ops.settings import code
 from pipelines.ops.settings.datasets import SHARES
-from pipelines.ops.settings.kinds import COUNT, SEED, WORD, YES_OR_NO, missing, one_of, table, unknown, wrong
+from pipelines.ops.settings.kinds import (
+    COUNT,
+    FINGERPRINT,
+    SEED,
+    WORD,
+    YES_OR_NO,
+    missing,
+    one_of,
+    table,
+    unknown,
+    wrong,
+)
 from pipelines.ops.settings.recipe import Reads
 
 FOLDER = "pipelines/corpora"
 REPRESENTATIONS = "pipelines/notes/representations"
-FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
 OPTIONS = {
     "jsb": {"local": WORD},
     "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
@@ -19,6 +29,11 @@ REQUIRED = {"jsb": ("local",), "folder": ("path", "fingerprint")}
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
 PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
 """Parameters of representations by name; others may be anything."""
+
+
+def with_datasets(settings: dict) -> list[str]:
+    """The names of all datasets and corpora: what a run reads, and `--dataset` takes."""
+    return [name for section in ("datasets", "corpora") for name in settings.get(section) or {}]
 
 
 def check(settings: dict, reads: Reads) -> None:

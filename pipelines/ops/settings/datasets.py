@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.ops.settings import code
 from pipelines.ops.settings.kinds import (
     COUNT,
+    FINGERPRINT,
     HASH,
     RATE,
     SEED,
@@ -84,7 +85,7 @@ OPTIONS = {
     },
     "multitrack_folder": {
         "path": WORD,
-        "fingerprint": ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str)),
+        "fingerprint": FINGERPRINT,
         "stems": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
         "sample_rate": RATE,
         "split": SHARES,

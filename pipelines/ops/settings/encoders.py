@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipelines.ops.settings.kinds import (
+    FINGERPRINT,
     RATE,
     WORD,
     YES_OR_NO,
@@ -15,7 +16,6 @@ from pipelines.ops.settings.kinds import (
     wrong,
 )  # fmt: skip
 
-FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
 OF_A_MODEL = {"kind": WORD, "path": WORD, "fingerprint": FINGERPRINT, "chunk_s": number(0.05, 600)}
 KINDS: dict[str, dict[str, Any]] = {
     "vectors": {

@@ -46,6 +46,7 @@ def hidden(rule: tuple) -> tuple:
 
 YES_OR_NO = ("true or false", lambda value: isinstance(value, bool))
 WORD = ("a word", lambda value: isinstance(value, str) and bool(value.strip()))
+FINGERPRINT = ('16 hex digits, or "" before the first run', lambda value: isinstance(value, str))
 SHARE = ("a share from 0 to 1", number(0, 1)[1])
 SEED = ("a whole number from 0 to 4294967295", lambda value: whole(0)[1](value) and value < 1 << 32)
 RATE = ("a rate in Hz from 2000 to 768000", lambda value: whole(2000)[1](value) and value <= 768_000)
@@ -85,6 +86,12 @@ def nearest(word: str, known: Collection[str]) -> str:
     """The word of `known` that was most likely meant; "" where none is near."""
     near = difflib.get_close_matches(word, known, 1) or [one for one in known if word and one.startswith(word)]
     return near[0] if near else ""
+
+
+def suggestion(word: str, known: Collection[str], there: str = "there is") -> str:
+    """For a message about an unknown word: the nearest known one, and all of them."""
+    near = nearest(word, known)
+    return f"{f' (do you mean {near}?)' if near else ''}; {there} {', '.join(known) or 'none'}"
 
 
 def wrong(key: str, value: Any, words: str, show: bool = True) -> NoReturn:

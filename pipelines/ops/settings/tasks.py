@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.core import params
 from pipelines.ops.settings import code, encoders
+from pipelines.ops.settings.corpora import with_datasets
 from pipelines.ops.settings.kinds import (
     COUNT,
     SEED,
@@ -76,7 +77,7 @@ def check(settings: dict, reads: Reads) -> None:
             )
         table(where, entry, RUN | _sources(task) | _rules(task), _required(task))
         corpora, dataset = settings.get("corpora") or {}, entry["dataset"]
-        _known(dataset, [*settings.get("datasets", {}), *corpora], f"{where}.dataset", "`datasets` and `corpora`")
+        _known(dataset, with_datasets(settings), f"{where}.dataset", "`datasets` and `corpora`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
         _known(entry["model"], models, f"{where}.model", f"models in {FOLDER}/{task}/models/")
         if dataset in corpora:

@@ -80,7 +80,7 @@ def test_the_size_of_a_dataset(in_tmp, songs):
 
 
 def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
-    from pipelines import cli
+    from pipelines.ops import run_command
 
     planned = [
         ("raw@a", "code changed", estimate.Estimate(90.0, "")),
@@ -88,7 +88,7 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
         ("train@fcn", "", estimate.Estimate(None, "")),
     ]
     monkeypatch.setattr(due, "plan", lambda dataset, targets: planned)
-    cli._say_plan([], "")
+    run_command._say_plan([], "")
     lines = [re.sub(" +", " ", line).strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "raw@a 1 min 30 s code changed",
