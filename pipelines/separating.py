@@ -11,7 +11,7 @@ import typer
 from pipelines.core import params, paths
 from pipelines.core.plain import one_line
 from pipelines.ops.failing import fail
-from pipelines.predict.command import music
+from pipelines.predict.files import end, music
 
 TASK = "separation"
 
@@ -64,10 +64,7 @@ def separate_files(
             problems[path] = str(error)
     for path, reason in problems.items():
         print(one_line(f"{path}: {reason}"), file=sys.stderr)
-    if n_passed_over:
-        print(f"{n_passed_over} files that are not audio were ignored.", file=sys.stderr)
-    if problems:
-        raise typer.Exit(1)
+    end(found, [{"path": str(path)} for path in problems], n_passed_over, "audio")
 
 
 def write(path, targets, separator):

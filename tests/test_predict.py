@@ -21,7 +21,7 @@ from pipelines.core.files import read_json, sha256, write_json
 from pipelines.core.tables import write_table
 from pipelines.models import export, taggers
 from pipelines.predict import taggers as predict
-from pipelines.predict.command import music
+from pipelines.predict.files import music
 
 TAGS = ["reed", "pipe", "organ", "$lots", "brass", "piano", "guitar"]
 CHUNK = 59_049

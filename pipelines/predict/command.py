@@ -1,9 +1,7 @@
 """`conservatory predict`: predictions of a tagger or a fitted run for files and folders of music."""
 
-import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from pipelines.core import params
 from pipelines.core.plain import one_line
 from pipelines.ops.failing import fail
-from pipelines.ops.settings.kinds import nearest
+from pipelines.predict.files import end, midi, music, near_missing
 
 
 def predict_files(
@@ -75,7 +73,7 @@ def predict_files(
         try:
             found = taggers.predict(tagger, config, path)
         except (Unreadable, OSError) as error:
-            failed.append({"path": str(path), "reason": f"{error}{'' if path.exists() else _near(path)}"})
+            failed.append({"path": str(path), "reason": f"{error}{near_missing(str(path))}"})
             print(one_line(f"{path}: {failed[-1]['reason']}"), file=sys.stderr)
             continue
         likeliest = ", ".join(f"{tag} {p:.2f}" for tag, p in taggers.top(found, config["tags"], top))
@@ -99,7 +97,7 @@ def predict_files(
         write_json(json_file, {**about, "files": entries, "failed": failed, "passed_over": n_passed_over})
     if outside:
         print(_warning(outside, len(found_files), config["name"], detector[1], novelty.PERCENTILE), file=sys.stderr)
-    _end(found_files, failed, n_passed_over, "audio")
+    end(found_files, failed, n_passed_over, "audio")
 
 
 def _with_run(name: str) -> dict | None:
@@ -122,7 +120,7 @@ def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | No
         found, bad = runs.predict(run, found_files, settings) if found_files else ([], [])
     except (ValueError, OSError) as error:
         fail(str(error))
-    bad = [entry | {"reason": f"{entry['reason']}{_near_missing(entry['path'])}"} for entry in bad]
+    bad = [entry | {"reason": f"{entry['reason']}{near_missing(entry['path'])}"} for entry in bad]
     failed += bad
     for entry in failed:
         print(one_line(f"{entry['path']}: {entry['reason']}"), file=sys.stderr)
@@ -141,87 +139,7 @@ def _predict_by_run(name: str, files: list[Path], top: int, json_file: Path | No
         print(
             _warning(outside, len(found_files), name, run.dataset, novelty.PERCENTILE, "predictions"), file=sys.stderr
         )
-    _end(found_files, failed, n_passed_over, "MIDI" if of_notes else "audio")
-
-
-def _end(found_files: list[Path], failed: list[dict], n_passed_over: int, kind: str) -> None:
-    """Say how many files were ignored or could not be used; the exit status is 1 if any could not."""
-    if n_passed_over:
-        was = (
-            f"1 file that is not {kind} was"
-            if n_passed_over == 1
-            else f"{n_passed_over} files that are not {kind} were"
-        )
-        print(f"{was} ignored.", file=sys.stderr)
-    if failed:
-        n = len(found_files) + sum(entry["path"] not in set(map(str, found_files)) for entry in failed)
-        print(f"{len(failed)} of {n} files could not be used.", file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def music(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
-    """(audio files, unusable files (`{"path", "reason"}`), number of ignored files) of files and folders, in their order.
-
-    A file that is named twice is returned once. A file that is named itself is returned whatever its name. Links to folders are
-    not followed.
-    """
-    from pipelines.datasets import listing
-
-    def bad(file: Path) -> str:
-        return listing.foreign(file) if file.suffix.lower() in listing.FOREIGN_SUFFIXES else ""
-
-    return _searched(paths, listing.is_music, bad, "music")
-
-
-def midi(paths: Iterable[Path]) -> tuple[list[Path], list[dict], int]:
-    """As `music`, of MIDI files."""
-    from pipelines.corpora.folder import SUFFIXES
-
-    return _searched(paths, lambda file: file.suffix.lower() in SUFFIXES, lambda file: "", "MIDI file")
-
-
-def _searched(
-    paths: Iterable[Path], wanted: Callable[[Path], bool], bad: Callable[[Path], str], kind: str
-) -> tuple[list[Path], list[dict], int]:
-    """As `music`. bad: why a file that is not wanted is named as unusable; "" for one that is ignored."""
-    found: dict[str, Path] = {}
-    failed, n_passed_over = [], 0
-    for path in paths:
-        if not path.is_dir():
-            found.setdefault(os.path.realpath(path), path)
-            continue
-        n_before, repeated = len(found) + len(failed), False
-
-        def unreadable(error: OSError) -> None:
-            failed.append({"path": error.filename, "reason": f"the folder cannot be read: {error.strerror}"})
-
-        for folder, folders, names in os.walk(path, onerror=unreadable):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for file in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-                if wanted(file):
-                    repeated |= os.path.realpath(file) in found
-                    found.setdefault(os.path.realpath(file), file)
-                elif reason := bad(file):
-                    failed.append({"path": str(file), "reason": reason})
-                else:
-                    n_passed_over += 1
-        if len(found) + len(failed) == n_before:
-            more = " that was not named before" if repeated else ""
-            failed.append({"path": str(path), "reason": f"the folder contains no {kind}{more}"})
-    return list(found.values()), failed, n_passed_over
-
-
-def _near_missing(path: str) -> str:
-    return "" if Path(path).exists() else _near(Path(path))
-
-
-def _near(path: Path) -> str:
-    """ "; do you mean ...?" where the folder of a file that is not there has one of nearly its name."""
-    try:
-        near = nearest(path.name, [other.name for other in path.parent.iterdir()])
-    except OSError:
-        return ""
-    return f"; do you mean {path.parent / near}?" if near else ""
+    end(found_files, failed, n_passed_over, "MIDI" if of_notes else "audio")
 
 
 def _warning(outside: list[Path], n: int, model: str, dataset: str, percentile: int, answers: str = "tags") -> str:
