@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from pipelines.core import paths
+from pipelines.core.files import read_json
 from pipelines.report.lineage import Lineage
 from pipelines.report.state import Dataset, State
 
@@ -54,3 +56,7 @@ class Context:
     study: Study | None = None
     task: Task | None = None
     played: list[tuple[str, str]] = field(default_factory=list)
+
+    def details(self) -> dict[str, dict]:
+        """Run -> what its family's `score.details` wrote, of each scored run of the family."""
+        return {name: read_json(paths.scores(name) / "details.json") for name in self.task.scores}

@@ -1,7 +1,6 @@
 """Class by class: F1 of frames, segments and events beside the class's share and the answer that it always plays."""
 
 from pipelines.core import paths
-from pipelines.core.files import read_json
 from pipelines.report import charts
 
 TITLE, ORDER = "Class by class", 10
@@ -46,7 +45,7 @@ TEMPLATE = """<div class="activity">
 
 def render(context):
     """None where no run has been scored."""
-    parts = [_part(context, name, read_json(paths.scores(name) / "details.json")) for name in context.task.scores]
+    parts = [_part(context, name, found) for name, found in context.details().items()]
     return context.fill(TEMPLATE, parts=parts) if parts else None
 
 

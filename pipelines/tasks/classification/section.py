@@ -1,7 +1,6 @@
 """Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
 
 from pipelines.core import paths
-from pipelines.core.files import read_json
 from pipelines.report import charts
 
 TITLE, ORDER = "Class by class", 10
@@ -88,10 +87,9 @@ TEMPLATE = """<div class="classes">
 
 def render(context):
     """None where no run has been scored."""
-    runs = {name: read_json(paths.scores(name) / "details.json") for name in context.task.scores}
-    if not runs:
+    parts = [_part(context, name, found) for name, found in context.details().items()]
+    if not parts:
         return None
-    parts = [_part(context, name, found) for name, found in runs.items()]
     leaky = [part for part in parts if part["split"] == "random"]
     return context.fill(TEMPLATE, parts=parts, leaky=leaky, honest=[part for part in parts if part not in leaky])
 

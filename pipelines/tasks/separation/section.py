@@ -1,7 +1,6 @@
 """Stem by stem: each run between its floors and ceilings by every definition of SDR, and the loss by step."""
 
 from pipelines.core import paths
-from pipelines.core.files import read_json
 from pipelines.report import charts
 
 TITLE, ORDER = "Stem by stem", 10
@@ -42,7 +41,7 @@ TEMPLATE = """<div class="separation">
 
 def render(context):
     """None where no run has been scored."""
-    parts = [_part(context, name, read_json(paths.scores(name) / "details.json")) for name in context.task.scores]
+    parts = [_part(context, name, found) for name, found in context.details().items()]
     return context.fill(TEMPLATE, parts=parts) if parts else None
 
 

@@ -146,7 +146,7 @@ given all steps before.
 
 def render(context):
     """None where no run has been scored."""
-    details = {name: read_json(f"data/scores/{name}/details.json") for name in context.task.scores}
+    details = context.details()
     parts = [_part(context, name, found) for name, found in details.items() if NEWEST in found]
     if not parts:
         return None

@@ -1,7 +1,6 @@
 """The taggers tag by tag, and their training curves."""
 
 from pipelines.core import paths, training_clips
-from pipelines.core.files import read_json
 from pipelines.report import charts
 from pipelines.report.state import ordered
 
@@ -93,7 +92,8 @@ def render(context):
     names = ordered(context.state, context.task.scores)
     if not names:
         return None
-    found = {name: read_json(paths.scores(name) / "details.json") for name in names}
+    details = context.details()
+    found = {name: details[name] for name in names}
     scores = {name: one["per_tag"] for name, one in found.items()}
     tags = sorted(
         {tag for per_tag in scores.values() for tag in per_tag},
