@@ -11,7 +11,7 @@ the scores state. Every other key is an option of the family. What all runs of a
 A fitted run is tested on another dataset by an entry of `cross_tests`, with the run's own keys but for the dataset:
 
     cross_tests:
-      notes_svm_real: {run: notes_svm, task: classification, dataset: real_notes, from: features, reads: pooled, model: svm,
+      notes_svm_real: {run: notes_svm, task: classification, dataset: real_notes, from: features, reads: pooled, model: svm_rbf,
                        labels: {harp: string, xylophone: null}}
 
 It is a `Run` too, whose trainings are those of `run`. The family's `read` finds the clips of the other dataset, and `labels` maps
