@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import tempfile
 import webbrowser
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -35,9 +36,24 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train and evaluate music models from your audio or scores. Every figure in the report can be traced to its inputs. "
-    "Run it in the project's folder, or below.",
+    context_settings={"help_option_names": ["-h", "--help"]},  # subcommands inherit them
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"conservatory {metadata.version('conservatory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def overall(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Train and evaluate music models from your audio or scores. Every figure in the report can be traced to its inputs.
+    Run it in the project's folder, or below."""
 
 
 @app.command()

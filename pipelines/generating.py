@@ -76,22 +76,13 @@ def generate(
 
 def folder_of(model: str) -> Path:
     """The fitted model of a run (of its first seed), or the folder itself. Raises `ValueError` where there is none."""
-    from pipelines.core import paths
-    from pipelines.ops.settings.kinds import nearest
+    from pipelines.core import params
+    from pipelines.predict import fitted
 
     if (Path(model) / "model.npz").is_file():
         return Path(model)
-    there = {
-        path.parents[1].name: path.parent
-        for path in sorted(paths.fitted("x").parent.glob("*/*/model.npz"), reverse=True)
-    }
-    if model in there:
-        return there[model]
-    near = nearest(model, there)
-    known = f"do you mean {near}?" if near else f"there is {', '.join(sorted(there)) or 'none'}"
-    raise ValueError(
-        f"{model} is no fitted run of the family sequences ({known}): `conservatory run {model}` fits one of params.yaml"
-    )
+    settings = params.read() if params.PARAMS.exists() else {}
+    return fitted.of_family(model, "sequences", settings).trainings[0][1]
 
 
 def make(

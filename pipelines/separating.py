@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.core import params, paths
+from pipelines.core import params
 from pipelines.core.plain import one_line
 from pipelines.ops.failing import fail
 from pipelines.predict.files import end, music
@@ -32,12 +32,14 @@ def separate_files(
     """
     from pipelines.audio.probe import Unreadable
     from pipelines.harness.progress import progress
+    from pipelines.predict import fitted
     from pipelines.tasks.separation import network
 
     if output.exists() and not output.is_dir():
         fail(f"-o {output}: that is a file; name a folder.")
+    settings = params.read() if params.PARAMS.exists() else {}
     try:
-        separator = network.load(_fitted(run))
+        separator = network.load(fitted.of_family(run, TASK, settings).trainings[0][1])
     except ValueError as error:
         fail(str(error))
     found, failed, n_passed_over = music(files)
@@ -87,20 +89,3 @@ def write(path, targets, separator):
                 for file, estimate in zip(files, estimates, strict=True):
                     file.write(estimate)
                 yield estimates.shape[1]
-
-
-def _fitted(name: str) -> Path:
-    """The first training of a run. Raises `ValueError` that says what to do."""
-    from pipelines import tasks
-
-    settings = params.read() if params.PARAMS.exists() else {}
-    runs = [each for each, entry in (settings.get("runs") or {}).items() if entry.get("task") == TASK]
-    there = f"runs of separation: {', '.join(runs)}" if runs else "`conservatory enable separation` adds one"
-    if name and name not in runs:
-        raise ValueError(f"there is no run {name!r} of separation in params.yaml; {there}")
-    if len(runs) != 1 and not name:
-        raise ValueError(f"name a run with --run; {there}")
-    name = name or runs[0]
-    if not paths.fitted(name).is_dir():
-        raise ValueError(f"run {name!r} is not fitted yet: `conservatory run {name}` fits it")
-    return tasks.run(settings, name).trainings[0][1]

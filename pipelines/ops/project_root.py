@@ -24,6 +24,7 @@ WRITTEN = (
     "wav",
 )  # options that name a file to write
 NAMES = ("model", "tags", "target")  # arguments that may be a file, or the name of something
+HELP = {"-h", "--help", "--version"}
 stood: Path | None = None  # the folder the command was started in, if that is not the project's root
 
 
@@ -37,12 +38,12 @@ def _root(at: Path) -> bool:
 
 
 def enter(words: list[str]) -> None:
-    """Change to the project's root. Outside a project only help, and `predict` and `generate`, whose model may be any folder, are
-    allowed."""
+    """Change to the project's root. Outside a project only help, the version, and `predict` and `generate`, whose model may be a
+    folder, are allowed."""
     global stood
     here = Path.cwd()
     root = project(here)
-    if root is None and words and words[0] not in ("predict", "generate") and "--help" not in words:
+    if root is None and words and words[0] not in ("predict", "generate") and not HELP & set(words):
         print(f"There is no project in {here} or above it: change to a project's folder first.", file=sys.stderr)
         sys.exit(2)
     if root is not None and root != here:

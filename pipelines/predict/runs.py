@@ -2,16 +2,14 @@
 `predict.py` of the run's family turns it into a prediction (pipelines/tasks/__init__.py)."""
 
 import tempfile
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipelines import recipe, tasks
+from pipelines import tasks
 from pipelines.audio import shards as pcm_shards
-from pipelines.core import chunks, embeddings, manifest, params, paths
-from pipelines.core.files import read_json
+from pipelines.core import chunks, embeddings, manifest, paths
 from pipelines.core.pcm import INDEX
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import POOLED, WAVEFORM
@@ -22,13 +20,12 @@ from pipelines.inference.embedding import embed
 from pipelines.models import baselines, encoders
 from pipelines.models.encoders import encoding, fingerprints
 from pipelines.notes import representations
+from pipelines.predict import fitted
 from pipelines.representations import build
 from pipelines.stages import features, notes, score, symbols
 from pipelines.stages import manifest as listing
 
 Failed = list[dict]  # {"path", "reason"} each
-SHAPING = ("audio", "baseline", "embed", "encode", "features", "symbols")
-"""Kinds of stages whose parameters shape a representation."""
 
 
 def load(name: str, settings: dict) -> tasks.Run:
@@ -41,24 +38,7 @@ def load(name: str, settings: dict) -> tasks.Run:
         raise ValueError(
             f"the family {run.task!r} of run {name!r} gives no predictions for new files (pipelines/tasks/{run.task}/predict.py)"
         )
-    path = paths.fitted(name) / "config.json"
-    if not path.exists():
-        raise ValueError(f"run {name!r} is not fitted yet: `conservatory run {name}` fits it")
-    fitted = read_json(path)
-    now = {
-        "task": run.task,
-        "model": run.model,
-        "dataset": run.dataset,
-        "reads": str(run.input),
-        "options": run.options,
-    }
-    changed = [f"its {key}" for key, value in now.items() if fitted[key] != value] + _changed(run, settings)
-    if changed or not run.trainings[0][1].is_dir():
-        raise ValueError(
-            f"run {name!r} was fitted before a change of {', '.join(changed) or 'its first seed'}: `conservatory run {name}` "
-            "fits it again"
-        )
-    return run
+    return fitted.checked(run, settings)
 
 
 def predict(run: tasks.Run, files: list[Path], settings: dict) -> tuple[list[dict], Failed]:
@@ -85,29 +65,6 @@ def digest(run: tasks.Run) -> str:
 def reads_notes(run: tasks.Run, settings: dict) -> bool:
     """Whether the run's files are of notes (MIDI), not of sound."""
     return run.dataset in (settings.get("corpora") or {})
-
-
-def _changed(run: tasks.Run, settings: dict) -> list[str]:
-    """What shapes the run's representation and differs from what dvc.lock says of the input it was fitted on."""
-    graph = recipe.Graph(recipe.locked_stages())
-    # of the folder that the run reads, or of a file in it
-    makers = [graph.maker[path] for path in graph.outputs(run.input.as_posix())]
-    found = {}
-    for stage in graph.upstream(makers):
-        kind = stage.partition("@")[0]
-        for key, value in graph.stages[stage].get("params", {}).get(params.PARAMS.name, {}).items():
-            if kind in SHAPING and _value(settings, key) != value:
-                found[f"{key} in params.yaml"] = None
-        for dep in graph.inputs(stage):
-            maker = graph.maker.get(dep["path"], "")
-            if maker.startswith("export@") and recipe.data_version(graph.stages[maker], dep["path"]) != dep["md5"]:
-                found[dep["path"]] = None
-    return list(found)
-
-
-def _value(settings: dict, key: str):
-    """The value of a dotted key; None where it is not there."""
-    return reduce(lambda table, name: (table or {}).get(name), key.split("."), settings)
 
 
 def _sound(run: tasks.Run, files: list[Path], folder: Path, settings: dict) -> tuple[pd.DataFrame, Failed, Path]:

@@ -24,8 +24,7 @@ def main(run: str) -> None:
         except ValueError as error:
             raise SystemExit(f"fit {run}: {error}") from error
         log.info("seed %d: %s", seed, ", ".join(f"{key} {value}" for key, value in found[seed].items()))
-    config = {"task": entry.task, "model": entry.model, "dataset": entry.dataset, "reads": str(entry.input)}
-    write_json(paths.fitted(run) / "config.json", config | {"options": dict(entry.options), "figures": found})
+    write_json(paths.fitted(run) / "config.json", tasks.identity(entry) | {"figures": found})
     first, *others = found.values()
     write_record("fit", run, figures=first if not others else {"trainings": len(found)} | first)
 

@@ -125,6 +125,12 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
     )
 
 
+def identity(run: Run) -> dict[str, Any]:
+    """What a fitted run's config.json says of its entry; where params.yaml says something else, the run must be fitted again."""
+    options = dict(run.options)
+    return {"task": run.task, "model": run.model, "dataset": run.dataset, "reads": str(run.input), "options": options}
+
+
 def families() -> list[str]:
     """The names of all families."""
     return sorted(path.parent.name for path in FOLDER.glob("[!_]*/__init__.py"))

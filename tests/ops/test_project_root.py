@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from importlib import metadata
 
 import pytest
 from helpers import PROJECT, copy_params, run_in
@@ -42,7 +43,8 @@ def test_outside_any_project_nothing_is_done(tmp_path, arguments):
 
 
 def test_outside_there_is_help_and_predict(tmp_path):
-    assert call(tmp_path, "--help")[0] == 0 and call(tmp_path, "remove", "--help")[0] == 0
+    assert call(tmp_path, "--help")[0] == 0 and call(tmp_path, "remove", "-h")[0] == 0
+    assert call(tmp_path, "--version") == (0, f"conservatory {metadata.version('conservatory')}\n")
     status, text = call(tmp_path, "predict", "nowhere", "a.wav")
     assert status == 2 and "no fitted run 'nowhere'" in text
 

@@ -9,10 +9,11 @@ import soundfile
 import yaml
 from typer.testing import CliRunner
 
-from pipelines import separating
+from pipelines import separating, tasks
 from pipelines.audio import decode
 from pipelines.cli import app
 from pipelines.core import paths
+from pipelines.core.files import write_json
 from pipelines.tasks.separation import fit, network
 
 RUN = {"task": "separation", "dataset": "bands", "from": "raw", "reads": "stems", "model": "mask_lstm", "seeds": 1}
@@ -27,6 +28,7 @@ def project(tmp_path_factory):
         band_stems.write()
         run = band_stems.run(steps=4)
         fit.fit(run, 2026, run.trainings[0][1])
+        write_json(paths.fitted("bands_lstm") / "config.json", tasks.identity(run))
         settings = {
             "runs": {"bands_lstm": RUN | run.options},
             "tasks": {"separation": run.shared},
@@ -81,7 +83,10 @@ def test_a_bad_file_or_a_shared_name_stops_no_other(project):
 
 
 def test_a_run_that_is_not_there_is_refused(project):
-    assert "runs of separation: bands_lstm" in separate("in/song.wav", "-o", "x", "--run", "other").output
+    assert (
+        "no run 'other' of separation; there is bands_lstm"
+        in separate("in/song.wav", "-o", "x", "--run", "other").output
+    )
     assert "that is a file" in separate("in/song.wav", "-o", "params.yaml").output
 
 

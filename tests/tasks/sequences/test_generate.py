@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import soundfile
+import yaml
 from typer.testing import CliRunner
 
-from pipelines import generating
+from pipelines import generating, tasks
 from pipelines.cli import app
+from pipelines.core.files import write_json
 from pipelines.notes.midi import read, write
 from pipelines.notes.representations import satb_grid
 from pipelines.report import four_parts
@@ -23,6 +25,17 @@ def fitted(in_tmp):
     folder = in_tmp / "models/runs/bach/2026"
     folder.mkdir(parents=True)
     kept.save(folder, "kneser_ney", OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
+    entry = {
+        "task": "sequences",
+        "dataset": "corpus",
+        "from": "features",
+        "reads": "satb_grid",
+        "model": "kneser_ney",
+        "seeds": 1,
+    }
+    settings = {"runs": {"bach": entry | OPTIONS}, "tasks": {"sequences": {"n_bootstrap": 10, "seed": 2026}}}
+    (in_tmp / "params.yaml").write_text(yaml.safe_dump(settings))
+    write_json("models/runs/bach/config.json", tasks.identity(tasks.run(settings, "bach")))
     return chords
 
 
