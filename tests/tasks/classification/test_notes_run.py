@@ -9,7 +9,7 @@ from helpers import copy_project, run_in
 from sklearn.metrics import accuracy_score
 from test_end_to_end import CLI, edit
 
-pytestmark = pytest.mark.stage
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
