@@ -4,6 +4,7 @@ A clusterer is `(points (clips, d), k, n_init, seed) -> (clips,)` numbers below 
 fewer clusters. `CLUSTERERS` has the three of the study.
 """
 
+import hashlib
 import warnings
 
 import numpy as np
@@ -21,6 +22,9 @@ from pipelines.metrics.checks import numbered
 from pipelines.metrics.intervals import bootstrap
 
 TEN, AGREEING, SAME = 10, 3, 1e-6
+N_KEPT = 64
+_kept: dict[tuple, np.ndarray] = {}
+"""Of `kmeans`: a hash of the points, and the other arguments -> clusters."""
 
 
 def contingency(labels: np.ndarray, clusters: np.ndarray, k: int) -> np.ndarray:
@@ -42,8 +46,12 @@ def kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
     """Cluster of each point, by the best of at most `n_init` starts: of the same starts as scikit-learn's, ten at a time, until
     `AGREEING` of the tens have ended at the same lowest sum of squares. Easy points need 30 starts, noise all of them.
 
-    One thread: sums in a changing order would change the last bits, and with them ties.
+    One thread: sums in a changing order would change the last bits, and with them ties. The last results are kept, because a
+    mixture begins from the clusters of the same points.
     """
+    key = (hashlib.sha256(np.ascontiguousarray(points)).digest(), points.shape, str(points.dtype), k, n_init, seed)
+    if key in _kept:
+        return _kept[key].copy()
     generator = np.random.RandomState(seed)  # handed on from ten to ten: the starts that one call would draw
     best, labels, agreeing = np.inf, None, 0
     with threadpool_limits(1), warnings.catch_warnings():
@@ -56,6 +64,9 @@ def kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
                 agreeing += 1
             if agreeing == AGREEING:
                 break
+    while len(_kept) >= N_KEPT:
+        _kept.pop(next(iter(_kept)))
+    _kept[key] = labels.copy()
     return labels
 
 
@@ -83,8 +94,8 @@ def gaussian_mixture(points: np.ndarray, k: int, n_init: int, seed: int) -> np.n
     1% of the mean variance is added to each variance (`reg_covar`), so that a component of one clip, or fewer clips than
     dimensions, leaves a density and not a division by zero.
     """
-    points = np.asarray(points, dtype=np.float64)
     numbers, start = np.unique(kmeans(points, k, n_init, seed), return_inverse=True)
+    points = np.asarray(points, dtype=np.float64)
     counts = np.bincount(start)
     means = np.stack([points[start == number].mean(axis=0) for number in range(len(numbers))])
     floor = max(0.01 * points.var(axis=0).mean(), 1e-9)

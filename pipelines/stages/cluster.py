@@ -1,8 +1,11 @@
 """cluster: k-means on each embedding of a dataset, clusters matched to classes, scores, and maps."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from pipelines.core import embeddings, params, paths
 from pipelines.core.files import write_json
@@ -12,7 +15,7 @@ from pipelines.core.tables import column, write_table
 from pipelines.evaluation import clustering, projection
 from pipelines.evaluation.contrast import FLAT
 from pipelines.evaluation.crossed import lead
-from pipelines.harness import command
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -29,56 +32,30 @@ PROJECTIONS = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class Task:
+    """An embedding of a dataset."""
+
+    dataset: str
+    name: str
+
+
 def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
     settings = params.read()
-    options = settings["clustering"]
+    names = embeddings.names(settings, dataset)
     clips = independent_clips(dataset)
     scored, reference = scored_and_reference(clips)
-    targets = [name for name in clips if name.startswith("target_")]
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}
-    for name in progress(embeddings.names(settings, dataset), f"cluster {dataset}", unit="embedding"):
-        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
-        points = scaling.centre(vectors[scored], vectors[reference])
-        rows = clips[scored].reset_index(drop=True)
-        for method, project in (("tsne", projection.tsne), ("umap", projection.umap)):
-            if method in options["maps"]:
-                x, y = project(points, options["seed"]).T
-                maps.append(
-                    pd.DataFrame({"clip_id": rows["clip_id"], "embedding": name, "method": method, "x": x, "y": y})
-                )
-        for target in targets:
-            labelled = rows[target].notna().to_numpy()
-            classes = sorted(rows.loc[labelled, target].unique())
-            short = target.removeprefix("target_")
-            if len(classes) < 2 or labelled.sum() <= len(classes):
-                skipped[short] = f"{short}: {len(classes)} classes of {labelled.sum()} clips cannot be clustered"
-                continue
-            actual = np.array([classes.index(label) for label in rows.loc[labelled, target]])
-            record, predicted, confusion = clustering.evaluate(
-                points[labelled],
-                actual,
-                classes,
-                options["n_init"],
-                options["n_bootstrap"],
-                options["n_permutations"],
-                options["seed"],
-                n_repeats=options["n_repeats"],
-                groups=rows.loc[labelled, "group"].to_numpy(),
-            )
-            records.setdefault(short, {})[name] = record
-            confusions.setdefault(short, {})[name] = {"classes": classes, "counts": confusion.tolist()}
-            assignments.append(
-                pd.DataFrame(
-                    {
-                        "clip_id": rows.loc[labelled, "clip_id"].to_numpy(),
-                        "target": short,
-                        "embedding": name,
-                        "actual": [classes[i] for i in actual],
-                        "predicted": [classes[i] for i in predicted],
-                    }
-                )
-            )
+    tasks = [Task(dataset, name) for name in names]
+    results = executor.run(clustered, tasks, settings["executor"], clips.loc[scored, "duration_s"].sum() * len(names))
+    for name, found in zip(names, progress(results, f"cluster {dataset}", len(names), unit="embedding"), strict=True):
+        maps += found["maps"]
+        skipped |= found["skipped"]
+        for target, (record, confusion, assigned) in found["targets"].items():
+            records.setdefault(target, {})[name] = record
+            confusions.setdefault(target, {})[name] = confusion
+            assignments.append(assigned)
     for line in skipped.values():
         log.warning("left out: %s", line)
     folder = paths.clusters(dataset)
@@ -96,7 +73,7 @@ def main(dataset: str) -> None:
         figures={
             "scored clips": int(scored.sum()),
             "centred on": int(reference.sum()),
-            "embeddings": len(embeddings.names(settings, dataset)),
+            "embeddings": len(names),
             **_scores(records),
         },
         table=folder / "assignments.parquet",
@@ -114,6 +91,53 @@ def main(dataset: str) -> None:
     )
     for line in table(records).splitlines():
         log.info("%s", line)
+
+
+@threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
+def clustered(task: Task) -> dict:
+    """Of one embedding: "maps", tables; "targets", target -> (record, confusion, table of assignments); "skipped", target -> why
+    it is left out."""
+    options, name = params.read()["clustering"], task.name
+    clips = independent_clips(task.dataset)
+    scored, reference = scored_and_reference(clips)
+    vectors = embeddings.read(paths.embeddings(task.dataset, name), clips["clip_id"].tolist())
+    points = scaling.centre(vectors[scored], vectors[reference])
+    rows = clips[scored].reset_index(drop=True)
+    found = {"maps": [], "targets": {}, "skipped": {}}
+    for method, project in (("tsne", projection.tsne), ("umap", projection.umap)):
+        if method in options["maps"]:
+            x, y = project(points, options["seed"]).T
+            table = {"clip_id": rows["clip_id"], "embedding": name, "method": method, "x": x, "y": y}
+            found["maps"].append(pd.DataFrame(table))
+    for column_name in (column_name for column_name in clips if column_name.startswith("target_")):
+        target, labelled = column_name.removeprefix("target_"), rows[column_name].notna().to_numpy()
+        classes = sorted(rows.loc[labelled, column_name].unique())
+        if len(classes) < 2 or labelled.sum() <= len(classes):
+            why = f"{target}: {len(classes)} classes of {labelled.sum()} clips cannot be clustered"
+            found["skipped"][target] = why
+            continue
+        actual = np.array([classes.index(label) for label in rows.loc[labelled, column_name]])
+        record, predicted, confusion = clustering.evaluate(
+            points[labelled],
+            actual,
+            classes,
+            options["n_init"],
+            options["n_bootstrap"],
+            options["n_permutations"],
+            options["seed"],
+            n_repeats=options["n_repeats"],
+            groups=rows.loc[labelled, "group"].to_numpy(),
+        )
+        assigned = {
+            "clip_id": rows.loc[labelled, "clip_id"].to_numpy(),
+            "target": target,
+            "embedding": name,
+            "actual": [classes[i] for i in actual],
+            "predicted": [classes[i] for i in predicted],
+        }
+        confusion = {"classes": classes, "counts": confusion.tolist()}
+        found["targets"][target] = record, confusion, pd.DataFrame(assigned)
+    return found
 
 
 def _scores(records: dict) -> dict[str, float]:

@@ -2,9 +2,11 @@
 excerpt."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from pipelines.core import embeddings, params, paths
 from pipelines.core.chunks import tag_matrix
@@ -15,7 +17,7 @@ from pipelines.core.tables import read_table
 from pipelines.core.training_clips import left_out
 from pipelines.evaluation import before_after, clustering
 from pipelines.evaluation.folds import folds
-from pipelines.harness import command
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -26,55 +28,35 @@ N_FOLDS = 5  # of a probe, where there is no split
 KEPT = ("k", "macro_f1", "nmi", "ari", "v_measure", "silhouette")
 
 
+@dataclass(frozen=True)
+class Task:
+    """An embedding of a dataset."""
+
+    dataset: str
+    name: str
+
+
 def main(dataset: str) -> None:
     log = start(f"robustness {dataset}")
     settings = params.read()
-    options, names = settings["robustness"], params.embedding_names(settings)
+    names = params.embedding_names(settings)
     clips = independent_clips(dataset)
-    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
+    scored, _ = (mask.to_numpy() for mask in scored_and_reference(clips))
     table = read_table(paths.degraded(dataset), embeddings.DEGRADED)
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
     degradations = list(dict.fromkeys(table["degradation"]))
-    outputs = {key: part.set_index("clip_id") for key, part in table.groupby(["embedding", "degradation"])}
-    ids, groups = clips.loc[chosen, "clip_id"], clips.loc[chosen, "group"].to_numpy()
-    draws = options["n_bootstrap"], options["seed"]
     found, moved, tagged, skipped = {}, {}, {}, []
-
-    def attempt(what: str, evaluate: Callable, *arguments) -> dict | None:
-        """A part that this dataset is too small for is named, and the others go on."""
-        try:
-            return evaluate(*arguments)
-        except ValueError as error:
-            skipped.append(f"{what}: {error}")
-            log.warning("left out: %s", skipped[-1])
-            return None
-
-    for name in progress(names if degradations else [], f"robustness {dataset}", unit="embedding"):
-        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
-        versions = {CLEAN: vectors[chosen]}
-        versions |= {key: np.stack(outputs[name, key].loc[ids, "vector"].to_list()) for key in degradations}
-        points = {key: scaling.centre(values, vectors[reference]) for key, values in versions.items()}
-        moved[name] = attempt(f"{name}, cosine", before_after.cosine, points, groups, *draws)
-        for column in (column for column in clips if column.startswith("target_")):
-            target, labelled = column.removeprefix("target_"), clips[column].notna().to_numpy()
-            asked, inside = chosen & labelled, labelled[chosen]
-            if attempt(f"{target}, {name}", _enough, clips.loc[asked, column]) is None:
-                continue
-            parts = found.setdefault(target, {})
-            for clusterer in ("kmeans", *settings["study"]["clusterers"]):
-                some = {key: values[inside] for key, values in points.items()}
-                arguments = f"{target}, {name}, {clusterer}", _clustered, some, clips[asked], column, clusterer, options
-                parts.setdefault(clusterer, {})[name] = attempt(*arguments)
-            for probe in settings["study"]["probes"]:
-                some = {key: values[inside] for key, values in versions.items()}
-                arguments = some, clips, scored, reference, asked, column, probe, options
-                what = f"{target}, {name}, {probe} probe"
-                parts.setdefault(f"{probe} probe", {})[name] = attempt(what, _probed, vectors, *arguments)
-    if dataset == settings["training"]["dataset"] and degradations:
-        known = clips[chosen & ~left_out(clips, settings["training"].get("leave_out")).to_numpy()]
-        for name in params.trained_names(settings):
-            arguments = dataset, name, known, outputs, degradations
-            tagged[name] = attempt(f"tags, {name}", _tagged, *arguments, *draws)
+    tasks = [Task(dataset, name) for name in names] if degradations else []
+    sound_s = clips.loc[chosen, "duration_s"].sum() * len(degradations) * len(names)
+    results = executor.run(of_embedding, tasks, settings["executor"], sound_s)
+    for task, one in zip(tasks, progress(results, f"robustness {dataset}", len(tasks), unit="embedding"), strict=True):
+        moved[task.name], tagged[task.name] = one["moved"], one["tags"]
+        skipped += one["skipped"]
+        for target, parts in one["targets"].items():
+            for part, record in parts.items():
+                found.setdefault(target, {}).setdefault(part, {})[task.name] = record
+    for line in skipped:
+        log.warning("left out: %s", line)
     result = {
         "n": int(chosen.sum()),
         "n_scored": int(scored.sum()),
@@ -118,6 +100,56 @@ def main(dataset: str) -> None:
     )
     for line in lines.splitlines():
         log.info("%s", line)
+
+
+@threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
+def of_embedding(task: Task) -> dict:
+    """Of one embedding: "moved"; "tags", None where there are none; "targets", target -> clusterer or probe -> record; "skipped",
+    what is left out."""
+    dataset, name, settings = task.dataset, task.name, params.read()
+    options = settings["robustness"]
+    clips = independent_clips(dataset)
+    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
+    table = read_table(paths.degraded(dataset), embeddings.DEGRADED)
+    chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
+    degradations = list(dict.fromkeys(table["degradation"]))
+    outputs = {key: part.set_index("clip_id") for key, part in table[table["embedding"] == name].groupby("degradation")}
+    ids, groups = clips.loc[chosen, "clip_id"], clips.loc[chosen, "group"].to_numpy()
+    draws = options["n_bootstrap"], options["seed"]
+    found, skipped = {}, []
+
+    def attempt(what: str, evaluate: Callable, *arguments) -> dict | None:
+        """A part that this dataset is too small for is named, and the others go on."""
+        try:
+            return evaluate(*arguments)
+        except ValueError as error:
+            skipped.append(f"{what}: {error}")
+            return None
+
+    vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
+    versions = {CLEAN: vectors[chosen]}
+    versions |= {key: np.stack(outputs[key].loc[ids, "vector"].to_list()) for key in degradations}
+    points = {key: scaling.centre(values, vectors[reference]) for key, values in versions.items()}
+    moved = attempt(f"{name}, cosine", before_after.cosine, points, groups, *draws)
+    for column in (column for column in clips if column.startswith("target_")):
+        target, labelled = column.removeprefix("target_"), clips[column].notna().to_numpy()
+        asked, inside = chosen & labelled, labelled[chosen]
+        if attempt(f"{target}, {name}", _enough, clips.loc[asked, column]) is None:
+            continue
+        parts = found.setdefault(target, {})
+        for clusterer in ("kmeans", *settings["study"]["clusterers"]):
+            some = {key: values[inside] for key, values in points.items()}
+            arguments = f"{target}, {name}, {clusterer}", _clustered, some, clips[asked], column, clusterer, options
+            parts[clusterer] = attempt(*arguments)
+        for probe in settings["study"]["probes"]:
+            some = {key: values[inside] for key, values in versions.items()}
+            arguments = some, clips, scored, reference, asked, column, probe, options
+            parts[f"{probe} probe"] = attempt(f"{target}, {name}, {probe} probe", _probed, vectors, *arguments)
+    tags = None
+    if dataset == settings["training"]["dataset"] and name in params.trained_names(settings):
+        known = clips[chosen & ~left_out(clips, settings["training"].get("leave_out")).to_numpy()]
+        tags = attempt(f"tags, {name}", _tagged, dataset, name, known, outputs, degradations, *draws)
+    return {"moved": moved, "tags": tags, "targets": found, "skipped": skipped}
 
 
 def _enough(labels: pd.Series) -> int:
@@ -176,7 +208,7 @@ def _tagged(dataset: str, name: str, clips: pd.DataFrame, outputs: dict, degrada
     table = read_table(paths.predictions(dataset, name), embeddings.PREDICTIONS).set_index("clip_id")
     ids = clips["clip_id"]
     scores = {CLEAN: np.stack(table.loc[ids, "scores"].to_list())}
-    scores |= {key: np.stack(outputs[name, key].loc[ids, "scores"].to_list()) for key in degradations}
+    scores |= {key: np.stack(outputs[key].loc[ids, "scores"].to_list()) for key in degradations}
     records = before_after.roc_auc(tag_matrix(clips, tags), scores, clips["group"].to_numpy(), *draws)
     return {key: record | {"trivial": 0.5} for key, record in records.items()}
 

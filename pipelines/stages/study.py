@@ -1,11 +1,13 @@
 """study: other clusterings, probes, neighbours, the tree of classes, and paired comparisons of embeddings."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from pipelines.core import embeddings, params, paths
 from pipelines.core.files import write_json
@@ -13,7 +15,7 @@ from pipelines.core.manifest import independent_clips, scored_and_reference
 from pipelines.core.record import write_record
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.evaluation import clustering, hierarchy, neighbours, paired, probes
-from pipelines.harness import command
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -30,6 +32,14 @@ NEIGHBOURS = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class Task:
+    """An embedding of a dataset."""
+
+    dataset: str
+    name: str
+
+
 def main(dataset: str) -> None:
     log = start(f"study {dataset}")
     settings = params.read()
@@ -40,34 +50,37 @@ def main(dataset: str) -> None:
                 f"study.{key} in params.yaml names {', '.join(map(str, unknown))}; use some of {', '.join(known)}"
             )
     clips = independent_clips(dataset)
-    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
-    targets = [name for name in clips if name.startswith("target_")]
+    scored, _ = (mask.to_numpy() for mask in scored_and_reference(clips))
     assigned = read_table(paths.clusters(dataset) / "assignments.parquet", embeddings.ASSIGNMENTS)
     found, near, answers, skipped = {}, [], [], []
+
+    def leave_out(said: str) -> None:
+        if said not in skipped:  # of every embedding the same
+            skipped.append(said)
+            log.warning("left out: %s", said)
+
+    tasks = [Task(dataset, name) for name in names]
+    results = executor.run(
+        of_embedding, tasks, settings["executor"], clips.loc[scored, "duration_s"].sum() * len(names)
+    )
+    for name, one in zip(names, progress(results, f"study {dataset}", len(names), unit="embedding"), strict=True):
+        near.append(one["near"])
+        answers += one["answers"]
+        for said in one["skipped"]:
+            leave_out(said)
+        for target, parts in one["targets"].items():
+            all_parts = found.setdefault(target, {"clusterers": {}, "probes": {}, "neighbours": {}, "dendrogram": {}})
+            for part, key, record in parts:
+                (all_parts[part].setdefault(key, {}) if key else all_parts[part])[name] = record
 
     def attempt(what: str, evaluate: Callable[[], object]) -> object:
         """A part that this dataset is too small for (a class of one clip) is named, and the others go on."""
         try:
             return evaluate()
         except ValueError as error:
-            if (said := f"{what}: {error}") not in skipped:  # of every embedding the same
-                skipped.append(said)
-                log.warning("left out: %s", said)
+            leave_out(f"{what}: {error}")
             return None
 
-    for name in progress(names, f"study {dataset}", unit="embedding"):
-        vectors = embeddings.read(paths.embeddings(dataset, name), clips["clip_id"].tolist())
-        points = scaling.centre(vectors[scored], vectors[reference])
-        near.append(_neighbours(points, clips[scored], name, options["n_neighbours"]))
-        for column_name in targets:
-            target = column_name.removeprefix("target_")
-            parts = found.setdefault(target, {"clusterers": {}, "probes": {}, "neighbours": {}, "dendrogram": {}})
-            for part, key, record in _parts(vectors, points, clips, scored, reference, column_name, options, attempt):
-                if part == "probes" and record is not None:
-                    record, answered = record
-                    answers.append(answered.assign(target=target, probe=key, embedding=name))
-                if record is not None:
-                    (parts[part].setdefault(key, {}) if key else parts[part])[name] = record
     answered = pd.concat(answers, ignore_index=True) if answers else embeddings.ANSWERS.empty_table().to_pandas()
     for target, parts in found.items():
         these = assigned[assigned["target"] == target]
@@ -120,6 +133,38 @@ def main(dataset: str) -> None:
     )
     for line in lines.splitlines():
         log.info("%s", line)
+
+
+@threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
+def of_embedding(task: Task) -> dict:
+    """Of one embedding: "near", a table; "answers", tables of probes; "targets", target -> [(part, key in it or "", record)];
+    "skipped", what is left out."""
+    options, name = params.read()["study"], task.name
+    clips = independent_clips(task.dataset)
+    scored, reference = (mask.to_numpy() for mask in scored_and_reference(clips))
+    vectors = embeddings.read(paths.embeddings(task.dataset, name), clips["clip_id"].tolist())
+    points = scaling.centre(vectors[scored], vectors[reference])
+    near = _neighbours(points, clips[scored], name, options["n_neighbours"])
+    targets, answers, skipped = {}, [], []
+
+    def attempt(what: str, evaluate: Callable[[], object]) -> object:
+        try:
+            return evaluate()
+        except ValueError as error:
+            skipped.append(f"{what}: {error}")
+            return None
+
+    for column_name in (column_name for column_name in clips if column_name.startswith("target_")):
+        target = column_name.removeprefix("target_")
+        parts = targets.setdefault(target, [])
+        for part, key, record in _parts(vectors, points, clips, scored, reference, column_name, options, attempt):
+            if record is None:
+                continue
+            if part == "probes":
+                record, answered = record
+                answers.append(answered.assign(target=target, probe=key, embedding=name))
+            parts.append((part, key, record))
+    return {"near": near, "answers": answers, "targets": targets, "skipped": skipped}
 
 
 def _parts(vectors, points, clips, scored, reference, column_name: str, options: dict, attempt: Callable):

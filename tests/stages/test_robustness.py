@@ -3,6 +3,7 @@ chance, and neither workers, order nor a kill can be seen in the outputs."""
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,19 @@ def test_no_degradation_changes_nothing(made, monkeypatch):
             assert low <= 0 <= high and high - low < 0.1  # the scores of untrained taggers are all but ties
             assert record["as_it_is"]["difference"] == pytest.approx(0, abs=0.02)
             assert (record["clean"]["n"], record["clean"]["n_groups"]) == (N // 2, N // 4)
+
+
+@pytest.mark.system
+def test_workers_change_no_byte(made, monkeypatch):
+    run(monkeypatch, made, as_it_is=as_it_is)
+    places = ["data/clusters/scores", "data/study/scores", "data/robustness/scores.json"]
+    files = [file for place in places for file in ([Path(place)] if place.endswith("json") else Path(place).iterdir())]
+    alone = {file: file.read_bytes() for file in files}
+    monkeypatch.setattr(executor, "FEW_S", 0)
+    change(made, executor={"workers": 2})
+    for stage in (cluster, study, robustness):
+        stage.main("scores")
+    assert len(alone) > 5 and {file: file.read_bytes() for file in files} == alone
 
 
 def test_clean_figures_are_those_of_cluster_and_study(made, monkeypatch):
