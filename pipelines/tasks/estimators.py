@@ -34,8 +34,8 @@ def save(estimator: BaseEstimator, path: Path) -> None:
 
 
 def load(path: Path, trusted: Sequence[str]) -> BaseEstimator:
-    """The estimator of a file. trusted: types that it may hold beside those that skops trusts. Raises `ValueError` for a file that
-    is damaged or holds another type."""
+    """The estimator of a file. trusted: types that it may hold beside those that skops trusts. Raises `ValueError` for a file
+    that is damaged or holds another type."""
     try:
         return skops.io.load(path, trusted=list(trusted))
     except Exception as error:  # skops raises whatever the damaged part made it meet

@@ -12,9 +12,13 @@ Of each A there are four pairs, one with its continuation and one with each kind
 
 bars: length of a window. negatives: `balanced`: every window is B as often as the continuation as it is of each other kind, so
 that B alone tells nothing, and windows of other pieces have the same place in their piece; `any`: drawn among all windows, first
-and last ones included, to show the error. updates: of a network's weights. leave_out: features that a model of scikit-learn does not get, by name or
-pattern (`features.py`). likelihood: what `language_model` scores a pair by: `gain`, log p(B | A) - log p(B), or `conditional`,
-log p(B | A) alone.
+and last ones included, to show the error. updates: of a network's weights. leave_out: features that a model of scikit-learn does
+not get, by name or pattern (`features.py`). likelihood: what `language_model` scores a pair by: `gain`, log p(B | A) - log p(B),
+or `conditional`, log p(B | A) alone.
+
+A model is one file with `fit(train, validation, options, seed, folder) -> figures`, of the training windows and the validation
+pairs, and `load(folder, options) -> score`: `score(a, b)` of windows `(n, steps, 8)` is `(n,)`, the higher the likelier B
+continues A.
 """
 
 OPTIONS = {

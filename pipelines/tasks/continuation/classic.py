@@ -28,8 +28,8 @@ def fit(
     seed: int,
     folder: Path,
 ) -> dict:
-    """Writes model.skops: a scaling fitted on training pairs, and `create(seed, **parameters)` fitted on them. Figures: the chosen
-    parameters, and `pairs`. Raises `ValueError` where `leave_out` names no feature, or all."""
+    """Writes model.skops: a scaling fitted on training pairs, and `create(seed, **parameters)` fitted on them. Figures: the
+    chosen parameters, `pairs` and `features`. Raises `ValueError` where `leave_out` names no feature, or all."""
     rng = np.random.default_rng(seed)
     drawn = [pairs.draw(train, options["negatives"] == "balanced", rng) for _ in range(DRAWS)]
     values = np.concatenate([features.of_pairs(*each.grids()) for each in drawn])
@@ -46,7 +46,7 @@ def fit(
     return {"pairs": len(true), "features": values.shape[1], **best[1]}
 
 
-def load(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def load(folder: Path, options: Mapping) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """`score(a, b)`: `(n,)` probabilities that B continues A, of windows `(n, steps, 8)`."""
     pipeline = estimators.load(folder / "model.skops", TRUSTED)
     return lambda a, b: pipeline.predict_proba(features.of_pairs(a, b))[:, 1]

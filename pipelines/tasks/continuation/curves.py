@@ -12,7 +12,8 @@ def of_kind(kind: np.ndarray, name: str) -> np.ndarray:
 
 
 def roc_auc(true: np.ndarray, score: np.ndarray) -> float:
-    """The share of (continuation, other) pairs that the score ranks so, ties as half (Mann and Whitney 1947); NaN of one class."""
+    """The share of (continuation, other) pairs that the score ranks so, ties as half (Mann and Whitney 1947); NaN of one
+    class."""
     n, others = true.sum(), (~true).sum()
     if not n or not others:
         return float("nan")
@@ -37,7 +38,8 @@ def mean_roc_auc(kind: np.ndarray, score: np.ndarray) -> float:
 
 
 def threshold(kind: np.ndarray, score: np.ndarray) -> float:
-    """The lowest score to be called a continuation, with the highest accuracy, a mean over the kinds; of equal ones the lowest."""
+    """The lowest score to be called a continuation, with the highest accuracy, a mean over the kinds; of equal ones the
+    lowest."""
     order = np.argsort(score, kind="stable")
     _, number, counts = np.unique(kind, return_inverse=True, return_counts=True)
     weight = np.where(kind == TRUE, 1.0, -1 / len(KINDS)) / counts[number]

@@ -5,10 +5,10 @@ Only distances enter, no pitch as such: a pair that is transposed as a whole has
 | features | what |
 | --- | --- |
 | `difference_*`, `product_*` | of the windows' own features (`of_window`), the absolute difference, and the product |
-| `register_*` | mean pitch of each voice of B minus A's, in semitones |
+| `register_*` | mean pitch of each voice of B minus A's, in semitones; 0 where it is silent in one of them |
 | `key_0` to `key_11` | correlation of A's pitch classes with B's, B being transposed up by so many semitones |
 | `key_gain` | the highest of them minus `key_0` |
-| `leap_*`, `size_*` | of each voice, semitones from its last pitch in A to its first in B, at most an octave; the same without sign |
+| `leap_*`, `size_*` | of each voice, semitones from its last pitch in A to its first in B, at most an octave; their size |
 | `held_*` | 1 where the pitch stays and no note begins |
 | `bass_0` to `bass_11` | 1 at the interval from A's last bass note to B's first, modulo 12 |
 | `common` | pitch classes that A's last and B's first step have both |
@@ -91,7 +91,8 @@ def _of_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     x, y = of_window(a), of_window(b)
     correlations = _correlations(pitch_classes(a), pitch_classes(b))
     gain = correlations.max(axis=1, keepdims=True) - correlations[:, :1]
-    register = _mean_pitch(b) - _mean_pitch(a)
+    low, high = _mean_pitch(a), _mean_pitch(b)
+    register = np.where((low > 0) & (high > 0), high - low, 0.0)
     return np.concatenate([np.abs(x - y), x * y, register, correlations, gain, _seam(a, b)], axis=1)
 
 

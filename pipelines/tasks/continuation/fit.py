@@ -11,7 +11,7 @@ def fit(run, seed, folder):
     module, data = part(run.task, f"models.{run.model}"), windows.read(run)
     validation = pairs.of_side(run, data, "validation")
     figures = module.fit(data.of("train"), validation, run.options, seed, folder)
-    score = module.load(folder)(*validation.grids())
+    score = module.load(folder, run.options)(*validation.grids())
     told = {f"pieces that {why}, left out": n for why, n in data.left_out.items()}
     found = {"threshold": curves.threshold(validation.kind, score)}
     found["validation ROC-AUC"] = round(curves.mean_roc_auc(validation.kind, score), 4)

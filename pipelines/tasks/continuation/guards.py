@@ -64,7 +64,8 @@ def b_alone(test: Pairs, score: Callable, seed: int) -> Check:
 
 
 def places(train: Pairs, test: Pairs) -> Check:
-    """Do two facts tell: A begins its piece, B ends its own? Each combination is scored by its share of continuations in training."""
+    """Do two facts tell: A begins its piece, B ends its own? Each combination is scored by its share of continuations in
+    training."""
     known, asked = (2 * (each.windows.place[each.a] == 0) + each.windows.last[each.b] for each in (train, test))
     found = {}
     for kind in KINDS:

@@ -23,10 +23,14 @@ def hits(pairs: Pairs, score: Callable, seed: int) -> dict[str, np.ndarray]:
     times = np.zeros(len(pairs))
     for rows in rounds(pairs, rng):
         matrix = scores(pairs, rows, score)
-        for name, values in zip(found, (alone(matrix), matched(matrix, rng), np.full(len(rows), 1 / len(rows))), strict=True):
+        for name, values in zip(
+            found, (alone(matrix), matched(matrix, rng), np.full(len(rows), 1 / len(rows))), strict=True
+        ):
             found[name][rows] += values
         times[rows] += 1
-    return {name: np.divide(sums, times, out=np.full(len(pairs), np.nan), where=times > 0) for name, sums in found.items()}
+    return {
+        name: np.divide(sums, times, out=np.full(len(pairs), np.nan), where=times > 0) for name, sums in found.items()
+    }
 
 
 def rounds(pairs: Pairs, rng: np.random.Generator) -> list[np.ndarray]:
@@ -52,6 +56,8 @@ def alone(matrix: np.ndarray) -> np.ndarray:
 
 def matched(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`(m,)`: 1 where the one-to-one matching with the highest sum of scores (Kuhn 1955) gives A its own B, else 0."""
-    columns = rng.permutation(len(matrix))  # of equal scores the first is taken: in their own order that is the right one
+    columns = rng.permutation(
+        len(matrix)
+    )  # of equal scores the first is taken: in their own order that is the right one
     rows, found = linear_sum_assignment(matrix[:, columns], maximize=True)
     return (columns[found] == rows).astype(float)

@@ -55,7 +55,9 @@ def train(
     the loss is not finite.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=updates + 1, pct_start=0.1, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=updates + 1, pct_start=0.1, cycle_momentum=False
+    )
     looked_at = set(np.linspace((updates + 1) // 2, updates, CHECKS).round().astype(int).tolist())
     best, curve, recent = None, [], []
     network.train()

@@ -2,8 +2,8 @@
 
 `balanced` negatives are a permutation of the continuations: a B that ends its piece, is silent or sounds like nothing else is the
 continuation once, and once a negative of each kind. So a score that looks at B alone has a ROC-AUC of exactly 0.5 against
-`other_piece` and `same_piece`, whatever it looks at. Of other pieces a B is taken at the same place from the beginning, and a last
-window for a last window, as far as there are enough: the places of A and B tell nothing either.
+`other_piece` and `same_piece`, whatever it looks at. A B of another piece has the place of the
+continuation in its piece, and is the last one where that is, as far as there are enough: so places tell nothing either.
 """
 
 from dataclasses import dataclass

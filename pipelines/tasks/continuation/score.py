@@ -88,7 +88,7 @@ def checks(run, answers):
 
 
 def _model(run, folder):
-    return part(run.task, f"models.{run.model}").load(folder), read_json(folder / "config.json")
+    return part(run.task, f"models.{run.model}").load(folder, run.options), read_json(folder / "config.json")
 
 
 def _columns(data, values, said, found):

@@ -46,9 +46,9 @@ TEMPLATE = """<div class="continuation">
 {% endfor %}
   </tbody>
 </table></div>
-<p class="caption">Intervals are over groups (works) of A. Every window is once the continuation and once of each other kind, so that
-  B alone tells nothing, and a window of another piece has the same place in its piece. “{{ names.other_piece_in_key }}” is the
-  window of “{{ names.other_piece }}”, transposed.</p>
+<p class="caption">Intervals are over groups (works) of A. With balanced negatives every window is once the continuation and once
+  of each other kind, so that B alone tells nothing, and a window of another piece has the same place in its piece.
+  “{{ names.other_piece_in_key }}” is the window of “{{ names.other_piece }}”, transposed.</p>
 {{ export("kinds", table) }}
 
 <h3>ROC curves</h3>
@@ -90,11 +90,13 @@ TEMPLATE = """<div class="continuation">
 {% if one.roll %}
   <div class="picture roll">
     <div class="y">{% for label, place in one.roll.ticks %}<i style="bottom:{{ place }}">{{ label }}</i>{% endfor %}</div>
-    <div class="plot">{{ one.roll.svg }}<i class="seam"></i></div>
+    <div class="plot">{{ one.roll.svg }}
+      <i style="position:absolute;top:0;bottom:0;left:50%;border-left:2px dashed var(--quiet)"></i></div>
   </div>
 {% endif %}
 {% endfor %}
-  <p class="caption">A, then B after the line; a colour a voice. {{ part.left_out }} <span class="marks">{{ mark(part.source) }}</span></p>
+  <p class="caption">A, then B after the line; a colour a voice. {{ part.left_out }}
+    <span class="marks">{{ mark(part.source) }}</span></p>
 </div>
 {% endfor %}
 </div>
@@ -158,7 +160,13 @@ def _left_out(found):
 
 def _curve(parts, kind, name):
     series = [
-        {"name": part["name"], "colour": n % 8, "x": part["kinds"][kind]["false"], "y": part["kinds"][kind]["true"], "mark": None}
+        {
+            "name": part["name"],
+            "colour": n % 8,
+            "x": part["kinds"][kind]["false"],
+            "y": part["kinds"][kind]["true"],
+            "mark": None,
+        }
         for n, part in enumerate(parts)
     ]
     return charts.lines(series, f"share of windows from {name}", "share of continuations", f"ROC curves, {name}")

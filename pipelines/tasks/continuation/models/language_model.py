@@ -1,17 +1,16 @@
 """A language model's likelihood: how much likelier B is after A than alone, in nats a step.
 
-An LSTM (Hochreiter and Schmidhuber 1997) over steps models the pitches of the four voices jointly, the highest first (chain rule),
-given all steps before. Training excerpts begin anywhere in a piece, at a quarter, and the model is told nothing of what stands
-before them; so it knows the likelihood of a window by itself, log p(B), as well as that after another, log p(B | A). Their
-difference is the pointwise mutual information of A and B (Church and Hanks 1990). Models of the family `sequences` begin where
-a piece begins, and cannot say log p(B) of a window from its middle.
+An LSTM (Hochreiter and Schmidhuber 1997) over steps models the pitches of the four voices jointly, the highest first (chain
+rule), given all steps before. Training excerpts begin anywhere in a piece, at a quarter, and the model is told nothing of what
+stands before them; so it knows the likelihood of a window by itself, log p(B), as well as that after another, log p(B | A). Their
+difference is the pointwise mutual information of A and B (Church and Hanks 1990). Models of the family `sequences` learn the
+beginning of a piece as that, and not what log p(B) of a window from its middle is.
 """
 
 import numpy as np
 import torch
 from torch import nn
 
-from pipelines.core.files import read_json, write_json
 from pipelines.tasks.continuation import networks
 from pipelines.tasks.continuation.windows import VOICES
 
@@ -64,13 +63,12 @@ def fit(train, validation, options, seed, folder):
         RATE,
     )
     networks.save(network, folder)
-    write_json(folder / "likelihood.json", options["likelihood"])
     return figures | {"validation nats a step": round(min(point[2] for point in figures["curve"]), 4)}
 
 
-def load(folder):
-    network, gain = networks.load(Network(), folder), read_json(folder / "likelihood.json") == "gain"
-    return lambda a, b: _score(network, a, b, gain)
+def load(folder, options):
+    network = networks.load(Network(), folder)
+    return lambda a, b: _score(network, a, b, options["likelihood"] == "gain")
 
 
 def _losses(network, train, rng):

@@ -30,8 +30,8 @@ class Network(nn.Module):
         return self.dropout(self.read(self.dropout(steps.flip(1) if backwards else steps))[1][-1])
 
     def compare(self, u, v):
-        """`(n,)` log-odds."""
-        return self.answer(torch.cat([(u - v).abs(), u * v], dim=-1))[:, 0]
+        """Log-odds `(...)` of vectors `(..., HIDDEN)`."""
+        return self.answer(torch.cat([(u - v).abs(), u * v], dim=-1))[..., 0]
 
 
 def fit(train, validation, options, seed, folder):
@@ -49,28 +49,32 @@ def fit(train, validation, options, seed, folder):
     return figures
 
 
-def load(folder):
+def load(folder, options):
     network = networks.load(Network(), folder)
     return lambda a, b: _score(network, a, b)
 
 
 def _losses(network, train, balanced, rng):
-    """Of batch after batch without end: continuations weigh as much as all other pairs."""
-    whole = networks.pieces(train)
-    steps = train.grids.shape[1]
+    """Of batch after batch without end: the mean over the kinds of the cross-entropy of a continuation and one other window, and
+    the cross-entropy of A's continuation among all those of the batch."""
+    whole, steps = networks.pieces(train), train.grids.shape[1]
     while True:
-        drawn = pairs.draw(_cut_at(train, whole, networks.QUARTER * rng.integers(steps // networks.QUARTER)), balanced, rng)
+        first = networks.QUARTER * rng.integers(steps // networks.QUARTER)
+        drawn = pairs.draw(_cut_at(train, whole, first), balanced, rng)
         n = int(drawn.true.sum())
         order = rng.permutation(n)
         a, b = drawn.grids()
-        for first in range(0, n, QUERIES):
-            rows = (order[first : first + QUERIES] + n * np.arange(4)[:, None]).ravel()
-            both = networks.in_other_keys(np.concatenate([a[rows], b[rows]], axis=1), rng)
-            x, y = networks.tensor(both[:, :steps]), networks.tensor(both[:, steps:])
-            found = network.compare(network.encode(x, False), network.encode(y, True))
-            true = torch.from_numpy(drawn.true[rows].astype(np.float32))
-            weight = torch.where(true > 0, 3.0, 1.0)
-            yield nn.functional.binary_cross_entropy_with_logits(found, true, weight)
+        b = b.reshape(-1, n, *b.shape[1:])
+        for place in range(0, n, QUERIES):
+            rows = order[place : place + QUERIES]
+            moved = networks.in_other_keys(np.concatenate([a[rows], *b[:, rows]], axis=1), rng)
+            x, *others = networks.tensor(moved).split(steps, dim=1)
+            u = network.encode(x, False)
+            v = network.encode(torch.cat(others), True).unflatten(0, (len(others), -1))
+            found = network.compare(u.expand_as(v), v)
+            each = nn.functional.softplus(-found[:1]).mean() + nn.functional.softplus(found[1:]).mean()
+            among = network.compare(*torch.broadcast_tensors(u[:, None], v[0][None]))
+            yield each / 2 + nn.functional.cross_entropy(among, torch.arange(len(rows)))
 
 
 def _cut_at(train, whole, first):

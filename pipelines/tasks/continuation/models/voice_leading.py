@@ -12,7 +12,7 @@ def fit(train, validation, options, seed, folder):
     return {}
 
 
-def load(folder):
+def load(folder, options):
     return score
 
 
