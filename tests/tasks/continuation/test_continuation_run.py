@@ -109,8 +109,8 @@ def test_likelihoods_add_up():
 
 @pytest.mark.parametrize("voices", [1, 2])
 def test_the_chords_below_given_voices_are_a_distribution(voices):
-    """Summed over all pitches of the lowest voices, a chord's probability is that of the voices above: whatever the weights for the
-    lowest ones are."""
+    """Summed over all pitches of the lowest voices, a chord's probability is that of the voices above: whatever the weights for
+    the lowest ones are."""
     networks.start(2)
     network = language_model.Network().eval()
     pitches = np.stack([each.ravel() for each in np.indices((networks.PITCHES,) * voices)], axis=1)
