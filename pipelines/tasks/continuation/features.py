@@ -9,18 +9,18 @@ Only distances enter, no pitch as such: a pair that is transposed as a whole has
 | `key_0` to `key_11` | correlation of A's pitch classes with B's, B being transposed up by so many semitones |
 | `key_gain` | the highest of them minus `key_0` |
 | `leap_*`, `size_*` | of each voice, semitones from its last pitch in A to its first in B, at most an octave; their size |
-| `held_*` | 1 where the pitch stays and no note begins |
+| `held_*` | 1 where a note of A is held into B |
 | `bass_0` to `bass_11` | 1 at the interval from A's last bass note to B's first, modulo 12 |
 | `common` | pitch classes that A's last and B's first step have both |
 | `end_*`, `begin_*` | of each voice, steps since the last note of A began, and to the second note of B |
 
-Voices are numbered from the highest, 0 to 3. A voice that is silent at the seam leaps by 0.
+Voices are numbered from the highest, 0 to 3. A voice that is silent throughout A or B leaps by 0.
 """
 
 import numpy as np
 
 from pipelines.tasks.continuation.pairs import pitch_classes
-from pipelines.tasks.continuation.windows import VOICES
+from pipelines.tasks.continuation.windows import VOICES, seam
 
 OCTAVE = 12
 MELODIC = (0, 1, 2, 3, 5, 8)
@@ -97,10 +97,10 @@ def _of_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _seam(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    last, first = a[:, -1, :VOICES].astype(int), b[:, 0, :VOICES].astype(int)
+    last, first = seam(a, b)
     both = (last > 0) & (first > 0)
     leap = np.where(both, np.clip(first - last, -OCTAVE, OCTAVE), 0)
-    held = both & (first == last) & (b[:, 0, VOICES:] == 0)
+    held = (b[:, 0, :VOICES] > 0) & (b[:, 0, :VOICES] == a[:, -1, :VOICES]) & (b[:, 0, VOICES:] == 0)
     bass = np.eye(OCTAVE)[(first[:, -1] - last[:, -1]) % OCTAVE] * both[:, -1:]
     chord, next_chord = (pitch_classes(each) > 0 for each in (a[:, -1:], b[:, :1]))
     common = (chord & next_chord).sum(axis=1, keepdims=True)

@@ -52,7 +52,8 @@ TEMPLATE = """<div class="continuation">
 {{ export("kinds", table) }}
 
 <h3>ROC curves</h3>
-<div class="curves">{% for curve in curves %}<figure>{{ curve }}</figure>{% endfor %}</div>
+<div class="curves">{% for name, curve in curves %}<figure><figcaption>{{ name }}</figcaption>{{ curve }}</figure>
+{%- endfor %}</div>
 <p class="caption">Of the first training.
 {%- for part in parts %} <span class="key"><i class="dot c{{ loop.index0 % 8 }}"></i> {{ part.name }}</span>{% endfor %}</p>
 <p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
@@ -115,7 +116,7 @@ def render(context):
         best=max(parts, key=lambda part: part["lead"]),
         names=NAMES,
         counts=COUNTS,
-        curves=[_curve(parts, kind, name) for kind, name in NAMES.items()],
+        curves=[(name, _curve(parts, kind, name)) for kind, name in NAMES.items()],
         table=_table(parts),
     )
 
@@ -169,7 +170,7 @@ def _curve(parts, kind, name):
         }
         for n, part in enumerate(parts)
     ]
-    return charts.lines(series, f"share of windows from {name}", "share of continuations", f"ROC curves, {name}")
+    return charts.lines(series, "share of other windows", "share of continuations", f"ROC curves, {name}")
 
 
 def _losses(curve, name):

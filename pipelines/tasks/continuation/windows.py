@@ -101,6 +101,18 @@ def shifted(grids: np.ndarray, semitones: np.ndarray) -> np.ndarray:
     return np.concatenate([moved.astype(np.uint8), grids[..., VOICES:]], axis=-1)
 
 
+def seam(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(the last pitch of each voice in A, its first in B), `(n, 4)` integers of windows `(n, steps, 8)`; 0 of a voice that is
+    silent throughout."""
+    return _first_pitch(a[:, ::-1]), _first_pitch(b)
+
+
+def _first_pitch(grids: np.ndarray) -> np.ndarray:
+    pitch = grids[..., :VOICES].astype(int)
+    place = (pitch > 0).argmax(axis=1)[:, None]
+    return np.take_along_axis(pitch, place, axis=1)[:, 0]
+
+
 def _unfit(grid: np.ndarray, steps: int) -> str:
     if not grid[:, :VOICES].any(axis=0).all():
         return "have fewer than four voices"

@@ -51,6 +51,10 @@ def test_the_seam():
     assert column(found, "end_0")[0] == 3 / 4 and column(found, "begin_0")[0] == 6 / 4
     assert column(found, "end_1")[0] == column(found, "begin_1")[0] == 4, "a note as long as the window"
     assert voice_leading.score(a, b) == [-9]
+    rests = a.copy()
+    rests[0, -4:, :VOICES] = 0
+    assert voice_leading.score(rests, b) == [-9], "from the last notes, not from silence"
+    assert [column(features.of_pairs(rests, b), f"held_{voice}")[0] for voice in range(4)] == [0] * 4
 
 
 def test_windows_in_numbers():
