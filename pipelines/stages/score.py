@@ -33,7 +33,7 @@ def main(run: str) -> None:
     try:
         answers = [module.predict(entry, path) for _, path in entry.trainings]
         found, resampled = scores.score(
-            module.METRICS,
+            module.metrics(entry) if hasattr(module, "metrics") else module.METRICS,
             answers,
             module.baseline(entry),
             entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, guards, kept, labelled, noise, report
+from pipelines.tasks.classification import answers, guards, kept, labelled, multilabel, multilabel_score, noise, report
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -23,9 +23,16 @@ METRICS = {
 """Chance is that of answers drawn at random by the classes' shares of the test clips; of top 3, of three different classes."""
 
 
+def metrics(run):
+    """Of a multi-label run others."""
+    return multilabel_score.METRICS if multilabel.is_multi_label(run) else METRICS
+
+
 def predict(run, folder):
     """unit, group, `actual`, `predicted`, `rank` of the actual class (0: the highest probability), `probabilities`
     `(clips, classes)`."""
+    if multilabel.is_multi_label(run):
+        return multilabel_score.predict(run, folder)
     data, config = labelled.read(run), read_json(folder / "config.json")
     test = data.of("test")
     if labelled.is_deep(run):
@@ -42,6 +49,8 @@ def predict(run, folder):
 def baseline(run):
     """The classes' shares of the training clips, for every clip; in a cross test those of the scored clips, so that its trivial
     answer is the most frequent class of the other dataset."""
+    if multilabel.is_multi_label(run):
+        return multilabel_score.baseline(run)
     data = labelled.read(run)
     test = data.of("test")
     classes, counts = np.unique(data.classes[test if run.fitted_by else data.of("train")], return_counts=True)
@@ -50,6 +59,8 @@ def baseline(run):
 
 def details(run, found):
     """Of the first training: scores of each class, confusions, calibration (report.py)."""
+    if multilabel.is_multi_label(run):
+        return multilabel_score.details(run, found)
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
     split = f"{run.dataset}, not the run's own" if run.fitted_by else run.options["split"]
@@ -58,12 +69,16 @@ def details(run, found):
 
 def plots(details):
     """F1 of each class, for the record."""
+    if "per_label" in details:
+        return multilabel_score.plots(details)
     values = {name: one["f1"] for name, one in details["per_class"].items()}
     return {"classes": {"kind": "bars", "values": values, "title": "F1 of each class"}}
 
 
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
+    if multilabel.is_multi_label(run):
+        return multilabel_score.checks(run, found)
     data = labelled.read(run)
     seed, folder = run.trainings[0]
     pipeline = None if labelled.is_deep(run) else kept.load(folder / "model.skops")
