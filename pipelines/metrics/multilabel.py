@@ -1,7 +1,7 @@
 """Scores of multi-label answers: truth, answers and scores are `(clips, labels)`, and each label is a binary problem.
 
-Macro scores are means over the labels that the clips can score: an F1 needs a clip with the label, a ROC-AUC and an average precision
-need one with and one without it. A resample of few groups lacks some labels, and those are no errors.
+Macro scores are means over the labels that the clips can score: an F1 needs a clip with the label, a ROC-AUC and an average
+precision need one with and one without it. A resample of few groups lacks some labels, and those are no errors.
 """
 
 from collections.abc import Callable

@@ -31,10 +31,10 @@ A family has the same files as every other:
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
 `score.py` may also have `metrics(run)`, in place of `METRICS` where a family has several kinds of runs, `details(run, answers)`,
-which become data/scores/<run>/details.json, and `plots(details)` and `checks(run, answers)` for the record. Further modules of the
-folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`, `score.py`, `section.py`,
-`predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage `score`, and
-`section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
+which become data/scores/<run>/details.json, and `plots(details)` and `checks(run, answers)` for the record. Further modules of
+the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`, `score.py`,
+`section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
+`score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
 
 `predict.py` has `predict(run, folder, new, clip_ids)`: an answer for each of `clip_ids`, by the fitted model in `folder`. `new`
 has the form of `run.input`, but is of files in no dataset (pipelines/predict/runs.py computes it). An answer is a table of

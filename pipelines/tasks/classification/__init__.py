@@ -12,7 +12,8 @@ parameters: hyperparameter -> value, or a list of values from which validation c
 because their labels are not known (`leave_out`), or have none of the labels (`keep`). A model is fitted for each label, whose
 threshold is the one with the best F1 on validation; hyperparameters are those of the best mean average precision there.
 
-Scaling, selection and model are fitted on training clips alone. Of one label, hyperparameters are those of the best macro F1 on validation.
+Scaling, selection and model are fitted on training clips alone. Hyperparameters of a run with one label a clip are those of the
+best macro F1 on validation.
 """
 
 OPTIONS = {

@@ -140,5 +140,5 @@ def _suffix(path: str) -> str:
 
 
 def some(names: list[str]) -> str:
-    """": a, b, c, ..." of names, "" of none."""
+    """ ": a, b, c, ..." of names, "" of none."""
     return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

@@ -1,6 +1,6 @@
 """The clips of a run with several labels each: their vectors, a column a label, and their sides.
 
-`target: tags` makes a run multi-label: the manifest's column `tags` has the labels of a clip. All else is as `labelled.py` has it.
+`target: tags` makes a run multi-label: the manifest's column `tags` has the labels of a clip. All else is as in `labelled.py`.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Macro and micro F1, mean average precision and ROC-AUC of several labels a clip, beside the answer that every clip has every label.
+"""Macro and micro F1, mAP and ROC-AUC of several labels a clip, beside the answer that every clip has every label.
 
 The baseline has no model: its score of a label is the label's share of the training clips, and a threshold with the best F1 then
 gives the label to every clip. So its F1 is 2 p / (1 + p) of a label that a share p of the clips have: high for a frequent label.
@@ -50,8 +50,11 @@ def baseline(run):
 
 def details(run, found):
     """`per_label` of the first training: label -> precision, recall, F1, average precision and ROC-AUC, the last three with 95%
-    intervals over groups, threshold, clips (`support`), share of the training clips (`prior`). `most_frequent`: macro and micro F1
-    of the answer that every clip has the most frequent label of the training clips, and no other."""
+    intervals over groups, threshold, clips (`support`), share of the training clips (`prior`).
+
+    `most_frequent`: macro and micro F1 of the answer that every clip has the most frequent label of the training clips, and no
+    other. `without_labels`: test clips that have none.
+    """
     config = read_json(run.trainings[0][1] / "config.json")
     columns, labels = found[0], config["classes"]
     truth, said, shared = columns["actual"], columns["predicted"], run.shared

@@ -1,4 +1,4 @@
-"""Fit a classic model once for each label, and choose a threshold for each (one against the rest, also called binary relevance)."""
+"""Fit a classic model for each label against the rest, also called binary relevance, and choose a threshold for each."""
 
 import numpy as np
 from sklearn.multiclass import OneVsRestClassifier

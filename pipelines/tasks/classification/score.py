@@ -1,4 +1,4 @@
-"""Macro F1, accuracy, top-3 and balanced accuracy on the test clips, beside the most frequent class of the training clips.
+"""Macro F1, accuracies, ROC-AUC and mAP on the test clips, beside the most frequent class of the training clips.
 
 Macro F1 leads: the mean over classes, so that a rare class counts as much as a frequent one. It is over the classes that the
 scored clips have: a resample of few groups lacks some classes, and those are no errors.
@@ -7,8 +7,10 @@ scored clips have: a resample of few groups lacks some classes, and those are no
 import numpy as np
 
 from pipelines.core.files import read_json
+from pipelines.metrics import multilabel, tagging
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, guards, kept, labelled, multilabel, multilabel_score, noise, report
+from pipelines.tasks.classification import answers, guards, kept, labelled, multilabel_score, noise, report
+from pipelines.tasks.classification.multilabel import is_multi_label
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -19,19 +21,26 @@ METRICS = {
     "balanced_accuracy": Metric(
         lambda c: balanced(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))
     ),
+    "roc_auc": Metric(lambda c: multilabel.macro(tagging.roc_auc, *_against_rest(c)), chance=lambda c: 0.5),
+    "map": Metric(
+        lambda c: multilabel.macro(tagging.pr_auc, *_against_rest(c)),
+        chance=lambda c: multilabel.prevalence(_against_rest(c)[0]),
+        reflected=True,
+    ),
 }
-"""Chance is that of answers drawn at random by the classes' shares of the test clips; of top 3, of three different classes."""
+"""Chance is that of answers drawn at random by the classes' shares of the test clips; of top 3, of three different classes.
+ROC-AUC and mAP are means over the classes, each against the rest; of two classes the ROC-AUC is that of either."""
 
 
 def metrics(run):
     """Of a multi-label run others."""
-    return multilabel_score.METRICS if multilabel.is_multi_label(run) else METRICS
+    return multilabel_score.METRICS if is_multi_label(run) else METRICS
 
 
 def predict(run, folder):
-    """unit, group, `actual`, `predicted`, `rank` of the actual class (0: the highest probability), `probabilities`
-    `(clips, classes)`."""
-    if multilabel.is_multi_label(run):
+    """unit, group, `predicted`, `actual`, its column `own` of `probabilities` `(clips, classes)`, and its `rank` (0: the highest
+    probability)."""
+    if is_multi_label(run):
         return multilabel_score.predict(run, folder)
     data, config = labelled.read(run), read_json(folder / "config.json")
     test = data.of("test")
@@ -49,7 +58,7 @@ def predict(run, folder):
 def baseline(run):
     """The classes' shares of the training clips, for every clip; in a cross test those of the scored clips, so that its trivial
     answer is the most frequent class of the other dataset."""
-    if multilabel.is_multi_label(run):
+    if is_multi_label(run):
         return multilabel_score.baseline(run)
     data = labelled.read(run)
     test = data.of("test")
@@ -59,7 +68,7 @@ def baseline(run):
 
 def details(run, found):
     """Of the first training: scores of each class, confusions, calibration (report.py)."""
-    if multilabel.is_multi_label(run):
+    if is_multi_label(run):
         return multilabel_score.details(run, found)
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
@@ -77,7 +86,7 @@ def plots(details):
 
 def checks(run, found):
     """What guards.py finds in the run's data and in its first training."""
-    if multilabel.is_multi_label(run):
+    if is_multi_label(run):
         return multilabel_score.checks(run, found)
     data = labelled.read(run)
     seed, folder = run.trainings[0]
@@ -113,15 +122,23 @@ def _counts(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def _columns(data, rows, classes, probabilities):
     actual = data.classes[rows]
     classes = np.asarray(classes)
+    own = np.searchsorted(classes, actual)
     order = np.argsort(-probabilities, axis=1, kind="stable")
     return {
         "unit": data.clips["clip_id"].to_numpy(str)[rows],
         "group": data.clips["group"].to_numpy(str)[rows],
         "actual": actual,
         "predicted": classes[order[:, 0]],
-        "rank": (order == np.searchsorted(classes, actual)[:, None]).argmax(axis=1),
+        "own": own,
+        "rank": (order == own[:, None]).argmax(axis=1),
         "probabilities": probabilities.astype(np.float32),
     }
+
+
+def _against_rest(columns) -> tuple[np.ndarray, np.ndarray]:
+    """(whether each clip is of each class, its probability), `(clips, classes)` both."""
+    p = columns["probabilities"]
+    return columns["own"][:, None] == np.arange(p.shape[1]), p
 
 
 def _shares(columns) -> np.ndarray:

@@ -55,7 +55,10 @@ def tested_on(fitted: Run, dataset: str, **options) -> Run:
     """A cross test of a fitted run on another dataset."""
     own = fitted.options | options
     return replace(
-        fitted, name="cross", dataset=dataset, input=paths.features(dataset, "pooled"), options=own, fitted_by=fitted.name
+        fitted,
+        name="cross",
+        dataset=dataset,
+        input=paths.features(dataset, "pooled"),
+        options=own,
+        fitted_by=fitted.name,
     )
-
-

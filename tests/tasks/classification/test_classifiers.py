@@ -221,3 +221,28 @@ def test_a_file_with_code_is_refused(in_tmp):
     Path("cut.skops").write_bytes(b"PK")
     with pytest.raises(ValueError, match="damaged"):
         kept.load(Path("cut.skops"))
+
+
+def test_roc_auc_and_map_are_of_each_class_against_the_rest(in_tmp):
+    labelled_clips.write(spread=2.0)
+    _, _, found = fitted("naive_bayes")
+    own = found["actual"][:, None] == np.array(labelled_clips.CLASSES)
+    p = found["probabilities"]
+    values = {name: score.METRICS[name].compute(found) for name in ("roc_auc", "map")}
+    assert values["roc_auc"] == pytest.approx(
+        metrics.roc_auc_score(found["actual"], p / p.sum(axis=1, keepdims=True), multi_class="ovr")
+    )
+    assert values["map"] == pytest.approx(metrics.average_precision_score(own, p))
+    assert score.METRICS["map"].chance(found) == pytest.approx(1 / 3) and values["roc_auc"] < 1
+
+
+def test_of_two_classes_the_roc_auc_is_the_binary_one(in_tmp):
+    labelled_clips.write(spread=2.0)
+    run, _, found = fitted("logistic", labels={"reed": None}, parameters={"C": 0.1})
+    wanted = metrics.roc_auc_score(found["actual"] == "string", found["probabilities"][:, 1])
+    assert score.METRICS["roc_auc"].compute(found) == pytest.approx(wanted)
+    told = score.details(run, [found])["per_class"]
+    ap = metrics.average_precision_score(found["actual"] == "brass", found["probabilities"][:, 0])
+    assert told["brass"]["average_precision"] == pytest.approx(ap) and told["string"]["roc_auc"] == pytest.approx(
+        wanted
+    )

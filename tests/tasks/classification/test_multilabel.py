@@ -125,7 +125,9 @@ def untagged(table):
 
 def test_clips_without_labels_are_refused_or_are_what_the_run_says(in_tmp):
     tagged_clips.write(change=untagged)
-    with pytest.raises(ValueError, match=r"3 clips of dataset 'made' have no label, for instance 0000000000000002 \(x\)"):
+    with pytest.raises(
+        ValueError, match=r"3 clips of dataset 'made' have no label, for instance 0000000000000002 \(x\)"
+    ):
         multilabel.read(tagged_clips.run("knn"))
     assert len(multilabel.read(tagged_clips.run("knn", untagged="leave_out")).clips) == 157
     kept = multilabel.read(tagged_clips.run("knn", untagged="keep"))
@@ -147,7 +149,9 @@ def only(where, tag):
 
     def change(table):
         rows = zip(table["tags"], where(table), strict=True)
-        return table.assign(tags=[[one for one in own if one != tag] + [tag] * there or ["soft"] for own, there in rows])
+        return table.assign(
+            tags=[[one for one in own if one != tag] + [tag] * there or ["soft"] for own, there in rows]
+        )
 
     return change
 
@@ -156,7 +160,11 @@ def only(where, tag):
     ("options", "change", "message"),
     [
         ({}, lambda t: t.assign(split="all"), "no train and no test clips with labels: `split: grouped`"),
-        ({}, only(lambda t: t["split"] == "test", "vocal"), r"1 labels .* no training clip: 'vocal' \(32 clips\); .*null"),
+        (
+            {},
+            only(lambda t: t["split"] == "test", "vocal"),
+            r"1 labels .* no training clip: 'vocal' \(32 clips\); .*null",
+        ),
         ({}, only(lambda t: t["split"] != "none", "vocal"), "1 labels belong to every training clip.*'vocal'"),
         ({"labels": {"fast": None, "loud": None, "vocal": None}}, lambda t: t, "1 labels to learn; at least two"),
         ({"imbalance": "subsampling"}, lambda t: t, "imbalance subsampling is of one label"),
