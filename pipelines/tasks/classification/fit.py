@@ -12,12 +12,12 @@ from pipelines.tasks.classification import answers, grid, kept, labelled, multil
 def fit(run, seed, folder):
     """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature. Of a
     network, what `deep.fit` writes."""
+    if multilabel.is_multi_label(run):
+        return one_vs_rest.fit(run, seed, folder)
     if labelled.is_deep(run):
         from pipelines.tasks.classification import deep  # imports torch
 
         return deep.fit(run, seed, folder)
-    if multilabel.is_multi_label(run):
-        return one_vs_rest.fit(run, seed, folder)
     data, options = labelled.read(run), run.options
     module = part(run.task, f"models.{run.model}")
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)

@@ -30,17 +30,17 @@ def is_multi_label(run: Run) -> bool:
 
 
 def read(run: Run) -> MultiLabelled:
-    """Raises `ValueError` where clips have no label and `untagged` does not say what they are, a side has no clips, a label has
-    test clips and no training clip or all training clips, or fewer than two labels are left.
+    """Raises `ValueError` where the model is a network, clips have no label and `untagged` does not say what they are, a side has
+    no clips, a label has test clips and no training clip or all training clips, or fewer than two labels are left.
 
     In a cross test (`run.fitted_by`) the labels are the fitted run's, and the other dataset's test clips, or all where it has no
     split, are the side `test`.
     """
     if labelled.is_deep(run):
-        clips, names = inputs.frames(run), []
-        values = np.zeros((len(clips), 0))
-    else:
-        clips, values, names = inputs.vectors(run)
+        raise ValueError(
+            f"model {run.model} is a network, which takes one label a clip: classic models take `target: tags`"
+        )
+    clips, values, names = inputs.vectors(run)
     known = clips["tags"].map(len).to_numpy() > 0
     _check_untagged(run, clips[~known])
     used = np.full(len(clips), True) if run.options["untagged"] == "keep" else known

@@ -12,7 +12,7 @@ from pipelines.metrics import tagging
 from pipelines.metrics.checks import numbered
 from pipelines.metrics.intervals import bootstrap, by_group
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import guards, kept, labelled, multilabel, noise, one_vs_rest
+from pipelines.tasks.classification import guards, kept, multilabel, noise, one_vs_rest
 
 METRICS = {
     "macro_f1": Metric(lambda c: scores.macro_f1(c["actual"], c["predicted"])),
@@ -31,12 +31,7 @@ def predict(run, folder):
     """unit, group, and `(clips, labels)`: `actual` and `predicted` (bool), `scores` (probabilities)."""
     data, config = multilabel.read(run), read_json(folder / "config.json")
     test = data.of("test")
-    if labelled.is_deep(run):
-        from pipelines.tasks.classification import deep_multilabel  # imports torch
-
-        found = deep_multilabel.probabilities(run, folder, data.clips["clip_id"].to_numpy(str)[test])
-    else:
-        found = one_vs_rest.probabilities(folder, data.values[test])
+    found = one_vs_rest.probabilities(folder, data.values[test])
     return _columns(data, test, found, found >= np.array(config["thresholds"]))
 
 
@@ -104,20 +99,18 @@ def checks(run, found):
     data = multilabel.read(run)
     if run.fitted_by:
         return {"enough clips of each label": few(data, ("test",))}
-    of_deep = True, "a network prepares nothing: its first layer learns to normalise from training chunks"
-    fitted, silence = of_deep, (None, "not computed for networks")
-    if not labelled.is_deep(run):
-        seed, folder = run.trainings[0]
-        fitted = guards.fitted_on_train(data, kept.load(folder / "model.skops"), run.options, seed)
-        limits = np.array(read_json(folder / "config.json")["thresholds"])
-        silence = noise.check(
-            run, data, lambda values: (one_vs_rest.probabilities(folder, values) >= limits).ravel(), seed
-        )
+    seed, folder = run.trainings[0]
+    limits = np.array(read_json(folder / "config.json")["thresholds"])
+
+    def answer(values):
+        return (one_vs_rest.probabilities(folder, values) >= limits).ravel()
+
+    pipeline = kept.load(folder / "model.skops")
     return {
         "no group on two sides": guards.groups(data),
         "enough clips of each label": few(data, ("train", "test")),
-        "preparation saw training clips only": fitted,
-        "digital silence does not tell the labels": silence,
+        "preparation saw training clips only": guards.fitted_on_train(data, pipeline, run.options, seed),
+        "digital silence does not tell the labels": noise.check(run, data, answer, seed),
     }
 
 

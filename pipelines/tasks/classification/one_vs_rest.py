@@ -39,7 +39,7 @@ def fit(run: Run, seed: int, folder) -> dict:
     kept.save(Pipeline([*before.steps, ("model", model)]), folder / "model.skops")
     limits = np.full(len(data.labels), scores.HALF)
     if len(held):
-        limits = scores.thresholds(held_truth, _probabilities(model, there, temperature))
+        limits = scores.thresholds(held_truth, prepared_probabilities(model, there, temperature))
     config = {"classes": data.labels, "parameters": chosen, "temperature": temperature, "thresholds": limits.tolist()}
     config |= {"priors": truth.mean(axis=0).tolist(), "tried": tried, "features": int(values.shape[1])}
     write_json(folder / "config.json", config)
@@ -51,10 +51,11 @@ def probabilities(folder, values: np.ndarray) -> np.ndarray:
     """`(clips, labels)` of values as the run's input has them, by the model in `folder`."""
     pipeline = kept.load(folder / "model.skops")
     temperature = read_json(folder / "config.json")["temperature"]
-    return _probabilities(pipeline[-1], pipeline[:-1].transform(values), temperature)
+    return prepared_probabilities(pipeline[-1], pipeline[:-1].transform(values), temperature)
 
 
-def _probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
+def prepared_probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
+    """`(clips, labels)` of values as the fitted steps before `model` give them."""
     if hasattr(model, "predict_proba"):
         return model.predict_proba(values)
     return answers.two_classes(model.decision_function(values), temperature)

@@ -193,3 +193,24 @@ def test_another_dataset_is_scored_on_the_runs_labels(in_tmp):
     assert score.checks(cross, [found])["enough clips of each label"][0]
     with pytest.raises(ValueError, match="song .*was fitted on fast, loud, soft, vocal"):
         score.predict(tagged_clips.tested_on(run, "other", labels={}), run.trainings[0][1])
+
+
+def test_new_files_get_the_labels_above_their_thresholds(in_tmp):
+    from pipelines.tasks.classification import predict
+
+    tagged_clips.write()
+    run, _, found = fitted("logistic", parameters={"C": 1.0})
+    ids = [f"{number:016x}" for number in range(160)]
+    answers = predict.predict(run, run.trainings[0][1], run.input, ids)
+    test = multilabel.read(run).of("test")
+    for row, place in enumerate(test):
+        wanted = [tag for tag, there in zip(sorted(tagged_clips.TAGS), found["predicted"][row], strict=True) if there]
+        assert answers[place]["predicted"] == wanted
+    assert predict.line(answers[0], 2).count(",") == 1
+    assert 0 < sum(one["outside_training_music"] for one in answers) < 20
+
+
+def test_a_network_is_refused(in_tmp):
+    tagged_clips.write()
+    with pytest.raises(ValueError, match="model cnn2d is a network, which takes one label a clip"):
+        fitted("cnn2d")
