@@ -36,6 +36,10 @@ the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency 
 `section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
 `score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
 
+`score.py` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and
+their shares of the training clips (`priors`), and the columns of the validation clips, with `probabilities`; None of a run that
+cannot. The stage `score` writes both, and the columns of the test clips, into the folder `answers(run)`.
+
 `predict.py` has `predict(run, folder, new, clip_ids)`: an answer for each of `clip_ids`, by the fitted model in `folder`. `new`
 has the form of `run.input`, but is of files in no dataset (pipelines/predict/runs.py computes it). An answer is a table of
 plain numbers and words, which `conservatory predict --json` writes; `outside_training_music` (true or false) is optional.
@@ -123,6 +127,12 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
         trainings=((settings["training"]["seed"], paths.trained(name)),),
         shared=settings["tasks"][TAGGING],
     )
+
+
+def answers(run: Run) -> Path:
+    """What a fusion of runs reads of this one: `about.json` (null where it cannot be fused), and of each training
+    `test-<seed>.parquet` and `validation-<seed>.parquet`."""
+    return Path("data/answers") / run.dataset / run.task / run.name
 
 
 def families() -> list[str]:
