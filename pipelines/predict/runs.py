@@ -29,6 +29,7 @@ from pipelines.stages import manifest as listing
 Failed = list[dict]  # {"path", "reason"} each
 SHAPING = ("audio", "baseline", "embed", "encode", "features", "symbols")
 """Kinds of stages whose parameters shape a representation."""
+NOT_OF_NEW_FILES = ("views", "combined")
 
 
 def load(name: str, settings: dict) -> tasks.Run:
@@ -40,6 +41,10 @@ def load(name: str, settings: dict) -> tasks.Run:
     if not (tasks.FOLDER / run.task / "predict.py").exists():
         raise ValueError(
             f"the family {run.task!r} of run {name!r} gives no predictions for new files (pipelines/tasks/{run.task}/predict.py)"
+        )
+    if run.input.parts[1] in NOT_OF_NEW_FILES:
+        raise ValueError(
+            f"run {name!r} reads {run.input}, for which a file of sound is not enough: no predictions for new files"
         )
     path = paths.fitted(name) / "config.json"
     if not path.exists():

@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from pipelines.core import params
-from pipelines.ops.settings import code, encoders
+from pipelines.ops.settings import code, views
 from pipelines.ops.settings.corpora import with_datasets
 from pipelines.ops.settings.kinds import (
     COUNT,
@@ -91,9 +90,7 @@ def check(settings: dict, reads: Reads) -> None:
         elif entry["from"] == "raw":  # the stems of a multitrack (core/stems.py)
             _known(entry["reads"], ["stems"], f"{where}.reads", "what a dataset's own files have")
         else:
-            names = params.embedding_names(settings) + encoders.of_dataset(settings, dataset)
-            embeddings = [f"{name}.parquet" for name in names]
-            _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
+            _known(entry["reads"], views.readable(settings, entry["from"], dataset), f"{where}.reads", entry["from"])
     _check_cross_tests(settings)
 
 

@@ -31,7 +31,8 @@ def predict(run, folder):
     """unit, group, and `(clips, labels)`: `actual` and `predicted` (bool), `scores` (probabilities)."""
     data, config = multilabel.read(run), read_json(folder / "config.json")
     test = data.of("test")
-    found = one_vs_rest.probabilities(folder, data.values[test])
+    pipeline = kept.load(folder / "model.skops")
+    found = one_vs_rest.probabilities(pipeline, data.values[test], config["temperature"])
     return _columns(data, test, found, found >= np.array(config["thresholds"]))
 
 
@@ -100,12 +101,12 @@ def checks(run, found):
     if run.fitted_by:
         return {"enough clips of each label": few(data, ("test",))}
     seed, folder = run.trainings[0]
-    limits = np.array(read_json(folder / "config.json")["thresholds"])
+    config, pipeline = read_json(folder / "config.json"), kept.load(folder / "model.skops")
 
     def answer(values):
-        return (one_vs_rest.probabilities(folder, values) >= limits).ravel()
+        found = one_vs_rest.probabilities(pipeline, values, config["temperature"])
+        return (found >= np.array(config["thresholds"])).ravel()
 
-    pipeline = kept.load(folder / "model.skops")
     return {
         "no group on two sides": guards.groups(data),
         "enough clips of each label": few(data, ("train", "test")),

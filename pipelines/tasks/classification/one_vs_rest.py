@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
-from pipelines.core.files import read_json, write_json
+from pipelines.core.files import write_json
 from pipelines.metrics import multilabel as scores
 from pipelines.metrics import tagging
 from pipelines.tasks import Run, part
@@ -47,10 +47,8 @@ def fit(run: Run, seed: int, folder) -> dict:
     return figures | ({} if found is None else {"validation mAP": round(found, 4)})
 
 
-def probabilities(folder, values: np.ndarray) -> np.ndarray:
-    """`(clips, labels)` of values as the run's input has them, by the model in `folder`."""
-    pipeline = kept.load(folder / "model.skops")
-    temperature = read_json(folder / "config.json")["temperature"]
+def probabilities(pipeline: Pipeline, values: np.ndarray, temperature: float) -> np.ndarray:
+    """`(clips, labels)` of values as the run's input has them."""
     return prepared_probabilities(pipeline[-1], pipeline[:-1].transform(values), temperature)
 
 

@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from test_classifiers import FEWER, MODELS
 
 from pipelines.metrics import scores as run_scores
-from pipelines.tasks.classification import fit, multilabel, score
+from pipelines.tasks.classification import fit, kept, multilabel, one_vs_rest, score
 
 
 def fitted(model, **options):
@@ -71,9 +71,8 @@ def test_hyperparameters_and_thresholds_are_the_best_on_validation(in_tmp):
     assert figures["n_neighbors"] == max(tried, key=tried.get) and tried[1] != tried[25]
     limits, data = config(run)["thresholds"], multilabel.read(run)
     held = data.of("validation")
-    from pipelines.tasks.classification import one_vs_rest
-
-    said = one_vs_rest.probabilities(run.trainings[0][1], data.values[held])
+    pipeline = kept.load(run.trainings[0][1] / "model.skops")
+    said = one_vs_rest.probabilities(pipeline, data.values[held], config(run)["temperature"])
     for place in range(4):
         own = metrics.f1_score(truth[held, place], said[:, place] >= limits[place])
         others = [metrics.f1_score(truth[held, place], said[:, place] >= limit) for limit in np.unique(said[:, place])]
