@@ -13,7 +13,8 @@ row an event, with the columns `core.events.GIVEN` and perhaps `value`. Messages
 
 A module never decodes audio and never drops a clip: unreadable files are rows like any other, and the
 manifest and audio stages move them to the quarantine table with the reason. It may leave
-`notes.parquet` (schema `core.manifest.NOTES`) in `raw_dir`: the exact notes of its clips.
+`notes.parquet` (schema `core.manifest.NOTES`) in `raw_dir`: the exact notes of its clips, and `words.parquet` (columns `path` and
+`words`): their words. Views of the clips are made of both (pipelines/views).
 """
 
 from types import ModuleType

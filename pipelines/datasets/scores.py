@@ -14,6 +14,9 @@ Options of an entry beside those of `scores` in params.yaml:
 `soundfont`: another SoundFont (.sf2, .sf3). The same seed and `clips_per_style` give the same works, notes, programs and split,
     in another timbre. The programs are General MIDI's.
 `soundfont_sha256`: the hash of that file; a file with another hash is refused, and a change of it makes the dataset stale.
+`styles`: only these of the eight, for instance [chorale, madrigal, trecento].
+`words`: true leaves the words of each clip's piece, the whole piece and not the excerpt, in words.parquet (pipelines/views) where
+    the score has any: 338 of 408 chorales, 66 of 103 trecento works and 10 of 49 madrigals have.
 `splits`: only these of train, validation, test; [test] gives works that no tagger was trained on if it was trained on `scores`.
 """
 
@@ -34,7 +37,7 @@ from pipelines.core.manifest import NOTES
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.harness import executor
 from pipelines.harness.progress import progress
-from pipelines.symbolic import corpus, excerpt, instruments, labels, render, selection, similarity, soundfonts
+from pipelines.symbolic import corpus, excerpt, instruments, labels, lyrics, render, selection, similarity, soundfonts
 from pipelines.symbolic.score import Music
 
 BIBTEX = corpus.BIBTEX
@@ -80,6 +83,12 @@ CLIPS = pa.schema(
         column("beat", pa.float64(), "quarter notes a beat"),
         column("bar", pa.int32(), "number of the bar where the clip starts"),
         column("level_dbfs", pa.float64(), "target RMS", unit="dBFS"),
+    ]
+)
+WORDS = pa.schema(
+    [
+        column("path", pa.string(), "audio file, relative to raw_dir", unique=True),
+        column("words", pa.string(), "the words of the clip's piece, a verse a line"),
     ]
 )
 
@@ -140,6 +149,10 @@ def build(raw_dir: Path, entry: dict) -> dict:
     table = [pd.DataFrame(sounding).assign(path=path) for path, sounding in zip(paths, notes, strict=True)]
     write_table(pd.concat(table, ignore_index=True)[NOTES.names], raw_dir / "notes.parquet", NOTES)
     write_table(frame[CLIPS.names], raw_dir / "clips.parquet", CLIPS)
+    if entry.get("words"):
+        said = {score: lyrics.read(corpus.folder() / score) for score in frame["score"].unique()}
+        own = frame.assign(words=frame["score"].map(said))
+        write_table(own.loc[own["words"] != "", WORDS.names], raw_dir / "words.parquet", WORDS)
     return {"soundfont": font.name} | _figures(frame, pieces, pairs, rejected)
 
 
@@ -182,7 +195,8 @@ def draws(style: str, n: int, seed: int) -> list[Draw]:
 def compose(
     member: selection.Chosen, draw: Draw, number: int, entry: dict, sound_licence: str
 ) -> tuple[dict, np.ndarray]:
-    """(row of `CLIPS` without group and split, notes of `NOTES` without path) of one clip."""
+    """(row of `CLIPS` without group and split, and `score`, the file in music21's corpus; notes of `NOTES` without path) of one
+    clip."""
     piece, music = member.piece, member.music
     style, duration_s = piece.style, entry["duration_s"]
     rng = np.random.default_rng([entry["seed"], corpus.STYLES.index(style), 2, number])
@@ -212,6 +226,7 @@ def compose(
         "target_style": style,
         "target_instrument_family": instruments.FAMILY[draw.first],
         "work": piece.work,
+        "score": piece.path,
         "bpm": draw.bpm,
         "beat": cut.beat,
         "bar": bar,

@@ -5,7 +5,7 @@ A family's `presets.yaml` maps the name of a preset to
     about: one sentence
     needs: what must be there first, "" for nothing
     minutes: how long its stages take on two cores
-    datasets, corpora, features, symbols, taggers, tasks, runs, cross_tests: entries of params.yaml, as in that file
+    datasets, corpora, features, symbols, taggers, views, combined, tasks, runs, cross_tests: entries as in params.yaml
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,18 @@ from pipelines.core import params
 from pipelines.ops import settings
 
 FOLDER = Path(__file__).parents[1] / "tasks"
-SECTIONS = ("datasets", "corpora", "features", "symbols", "taggers", "tasks", "runs", "cross_tests")
+SECTIONS = (
+    "datasets",
+    "corpora",
+    "features",
+    "symbols",
+    "taggers",
+    "views",
+    "combined",
+    "tasks",
+    "runs",
+    "cross_tests",
+)
 
 
 class PresetError(ValueError):
@@ -114,9 +125,12 @@ def _user(document: Mapping[str, Any], section: str, name: str) -> str:
     keys |= {"corpora": keys["datasets"], "symbols": keys["features"]}
     keys["taggers"] = {"from": "embeddings", "reads": f"{name}.parquet"}
     keys["runs"] = {"run": name}
-    for user in ("runs", "cross_tests"):
+    keys |= {each: {"from": each, "reads": name} for each in ("views", "combined")}
+    for user in ("runs", "cross_tests", "views", "combined"):
         for run, entry in (document.get(user) or {}).items():
-            if section in keys and all(entry.get(key) == value for key, value in keys[section].items()):
+            wanted = keys.get(section, {})
+            also = {f"with_{key}": value for key, value in wanted.items()}  # the second table of a combined one
+            if wanted and any(all(entry.get(key) == value for key, value in each.items()) for each in (wanted, also)):
                 return f"{user}.{run}"
     return ""
 

@@ -58,7 +58,7 @@ def refresh(say=print) -> list[str]:
                 say(f"{name}: {entry['path']} has changed since it was last read")
                 changed.append(name)
     _remove_former_encoders(settings)
-    return changed + _refresh_encoders(settings.get("encoders") or {}, say)
+    return changed + [name for section in ("encoders", "views") for name in _refresh_outside(settings, section, say)]
 
 
 def _remove_former_encoders(settings: dict) -> None:
@@ -79,12 +79,12 @@ def _remove_former_encoders(settings: dict) -> None:
             continue  # a damaged file, of which nothing is known
 
 
-def _refresh_encoders(encoders: dict, say) -> list[str]:
-    """As `refresh`, of models and vectors from elsewhere."""
+def _refresh_outside(settings: dict, section: str, say) -> list[str]:
+    """As `refresh`, of models, vectors, words and notes from elsewhere."""
     from pipelines.models.encoders import fingerprints
 
     changed = {}
-    for number, (name, entry, files) in enumerate(fingerprints.entries(encoders)):
+    for number, (name, entry, files) in enumerate(fingerprints.entries(settings.get(section) or {})):
         try:
             found = fingerprints.of(*files)
         except (OSError, ValueError) as error:
@@ -96,7 +96,7 @@ def _refresh_encoders(encoders: dict, say) -> list[str]:
                 say(f"{name}: {files[0]} has changed since it was last read")
     if changed:
         with params.editing() as document:
-            for number, (_, entry, _) in enumerate(fingerprints.entries(document["encoders"])):
+            for number, (_, entry, _) in enumerate(fingerprints.entries(document[section])):
                 if number in changed:
                     entry["fingerprint"] = changed[number][1]
     return [name for name, _ in changed.values()]

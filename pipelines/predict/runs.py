@@ -26,6 +26,7 @@ from pipelines.stages import features, notes, score, symbols
 from pipelines.stages import manifest as listing
 
 Failed = list[dict]  # {"path", "reason"} each
+NOT_OF_NEW_FILES = ("views", "combined")
 
 
 def load(name: str, settings: dict) -> tasks.Run:
@@ -37,6 +38,10 @@ def load(name: str, settings: dict) -> tasks.Run:
     if not (tasks.FOLDER / run.task / "predict.py").exists():
         raise ValueError(
             f"the family {run.task!r} of run {name!r} gives no predictions for new files (pipelines/tasks/{run.task}/predict.py)"
+        )
+    if run.input.parts[1] in NOT_OF_NEW_FILES:
+        raise ValueError(
+            f"run {name!r} reads {run.input}, for which a file of sound is not enough: no predictions for new files"
         )
     return fitted.checked(run, settings)
 

@@ -29,11 +29,12 @@ def main(run: str) -> None:
     module = tasks.part(entry.task, "score")
     folder = paths.scores(run)
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(tasks.answers(entry), ignore_errors=True)
     stage = "tagging" if entry.task == tasks.TAGGING else "cross_test" if entry.fitted_by else "score"
     try:
         answers = [module.predict(entry, path) for _, path in entry.trainings]
         found, resampled = scores.score(
-            module.METRICS,
+            module.metrics(entry) if hasattr(module, "metrics") else module.METRICS,
             answers,
             module.baseline(entry),
             entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test"),
@@ -47,6 +48,8 @@ def main(run: str) -> None:
         return
     except ValueError as error:
         raise SystemExit(f"score {run}: {error}") from error
+    if stage == "score":
+        _hand_in(module, entry, answers)
     lead = next(iter(found))
     if entry.fitted_by:
         found[f"{lead}_drop"] = _drop(entry.fitted_by, lead, found, resampled)
@@ -76,6 +79,17 @@ def main(run: str) -> None:
     figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
     plots = module.plots(details) if hasattr(module, "plots") else {}
     write_record(stage, run, figures={"n": found[lead]["n"]} | figures, checks=checks, plots=plots)
+
+
+def _hand_in(module: ModuleType, entry: tasks.Run, answers: list[scores.Columns]) -> None:
+    """Write what a fusion of runs reads."""
+    folder = tasks.answers(entry)
+    held = [module.validation(entry, path) for _, path in entry.trainings] if hasattr(module, "validation") else [None]
+    write_json(folder / "about.json", held[0] and held[0][0])
+    for (seed, _), pair, columns in zip(entry.trainings, held, answers, strict=False):
+        if pair:
+            _write(folder / f"validation-{seed}.parquet", pair[1])
+            _write(folder / f"test-{seed}.parquet", columns)
 
 
 def _drop(run: str, metric: str, found: dict, resampled: dict) -> dict:

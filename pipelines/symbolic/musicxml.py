@@ -21,13 +21,14 @@ SUFFIXES = (".musicxml", ".xml", ".mxl")
 
 def read(path: Path) -> list[list[Bar]]:
     """The written bars of each part of a .mxl, .xml or .musicxml file. Raises `Unsupported`."""
-    root = _root(path)
+    root = root_of(path)
     parts = {part.get("id") for part in root.iterfind("part-list/score-part")}
     by_finale = _by_finale(root)
     return [_part(part, by_finale) for part in root.iterfind("part") if part.get("id") in parts]
 
 
-def _root(path: Path) -> ElementTree.Element:
+def root_of(path: Path) -> ElementTree.Element:
+    """The document of a file. Raises `Unsupported` where it has no score by parts."""
     try:
         if not zipfile.is_zipfile(path):
             root = ElementTree.parse(path).getroot()

@@ -26,7 +26,7 @@ def choose(entry: dict, rejected: dict[str, Counter]) -> dict[str, list[Chosen]]
 
     The styles advance together, a round of reading at a time, so that all workers have work.
     """
-    searches = {style: Search(style, entry) for style in corpus.STYLES}
+    searches = {style: Search(style, entry) for style in entry.get("styles", corpus.STYLES)}
     while tasks := [piece for search in searches.values() for piece in search.wanted()]:
         found = progress(executor.run(read_or_reason, tasks), "read scores", total=len(tasks), unit="piece")
         for piece, music in zip(tasks, found, strict=True):

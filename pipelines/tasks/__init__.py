@@ -30,11 +30,15 @@ A family has the same files as every other:
 | `predict.py` | what `conservatory predict` says of new files by a run; a family may have none (see below) |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
-`score.py` may also have `details(run, answers)`, which become data/scores/<run>/details.json, and `plots(details)` and
-`checks(run, answers)` for the record. Further modules of the folder serve `fit` and `score` alike. DVC hashes the folder as a
-dependency of both, without `models/`, `score.py`, `section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names
-the one model a run uses, `score.py` for the stage `score`, and `section.py` for the page. So an edit of a model refits the runs
-that use it, and one of a section refits nothing.
+`score.py` may also have `metrics(run)`, in place of `METRICS` where a family has several kinds of runs, `details(run, answers)`,
+which become data/scores/<run>/details.json, and `plots(details)` and `checks(run, answers)` for the record. Further modules of
+the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`, `score.py`,
+`section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
+`score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
+
+`score.py` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and
+their shares of the training clips (`priors`), and the columns of the validation clips, with `probabilities`; None of a run that
+cannot. The stage `score` writes both, and the columns of the test clips, into the folder `answers(run)`.
 
 `predict.py` has `predict(run, folder, new, clip_ids)`: an answer for each of `clip_ids`, by the fitted model in `folder`. `new`
 has the form of `run.input`, but is of files in no dataset (pipelines/predict/runs.py computes it). An answer is a table of
@@ -129,6 +133,12 @@ def identity(run: Run) -> dict[str, Any]:
     """What a fitted run's config.json says of its entry; where params.yaml says something else, the run must be fitted again."""
     options = dict(run.options)
     return {"task": run.task, "model": run.model, "dataset": run.dataset, "reads": str(run.input), "options": options}
+
+
+def answers(run: Run) -> Path:
+    """What a fusion of runs reads of this one: `about.json` (null where it cannot be fused), and of each training
+    `test-<seed>.parquet` and `validation-<seed>.parquet`."""
+    return Path("data/answers") / run.dataset / run.task / run.name
 
 
 def families() -> list[str]:

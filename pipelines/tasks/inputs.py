@@ -11,23 +11,35 @@ from pipelines.core.manifest import LABELLED
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run
 
+MISSING = ": missing"
+"""How the column of a combined table ends that is 1 for clips which one of its tables lacks (stages/combine.py)."""
+
 
 def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """(clips, values, names): rows of the manifest that the run's input has, `(clips, d)` float64, and what each dimension is.
 
-    The input is a folder with one Parquet table, a statistic a column (`pooled`), or a table of embeddings. Raises `ValueError`
-    where it is neither, or a value is not finite.
+    The input is a folder with one Parquet table, a statistic a column (`pooled`), or a table of embeddings. In a combined table
+    the values of a clip that one of its tables lacks are NaN. Raises `ValueError` where it is no table, or another value is not
+    finite.
     """
     path = _table(run.input)
     manifest = read_table(paths.manifest(run.dataset), LABELLED)
     table = _rows(path)
     clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
     values, names = _values(table.loc[clips["clip_id"]])
-    bad = ~np.isfinite(values).all(axis=1)
+    lacking = [number for number, name in enumerate(names) if name.endswith(MISSING)]
+    absent = np.isnan(values) & (values[:, lacking] == 1).any(axis=1, keepdims=True)
+    bad = ~(np.isfinite(values) | absent).all(axis=1)
     if bad.any():
         titles = ", ".join(clips.loc[bad, "title"].head(3))
         raise ValueError(f"{path}: {bad.sum()} clips have NaN or infinite values, for instance {titles}")
     return clips, values, names
+
+
+def table(path: Path) -> tuple[list[str], np.ndarray, list[str]]:
+    """(clip ids, values `(clips, d)` float64, what each dimension is) of a table that a run could read. Raises `ValueError`."""
+    rows = _rows(_table(path))
+    return rows.index.tolist(), *_values(rows)
 
 
 def new_vectors(path: Path, clip_ids: list[str]) -> np.ndarray:

@@ -40,12 +40,13 @@ def check(recorded: str, path: str, *others: str) -> None:
 
 
 def entries(encoders: dict) -> Iterator[tuple[str, dict, list[str]]]:
-    """(name for a person, the table that has the fingerprint, files) of everything outside the project that encoders read."""
+    """(name for a person, the table that has the fingerprint, files) of everything outside the project that encoders, or views,
+    read."""
     for name, entry in encoders.items():
         if "files" in entry:
             for dataset, file in entry["files"].items():
                 yield f"{name}, {dataset}", file, [file["path"], *([file["ids"]] if "ids" in file else [])]
-        else:
+        elif "path" in entry:
             yield name, entry, [entry["path"]]
 
 

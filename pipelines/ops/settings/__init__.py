@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import params
-from pipelines.ops.settings import alerts, code, corpora, datasets, encoders, learning, recipe, tasks
+from pipelines.ops.settings import alerts, code, corpora, datasets, encoders, learning, recipe, tasks, views
 from pipelines.ops.settings.kinds import (
     ANY,
     COUNT,
@@ -141,7 +141,8 @@ TABLES = {
     ),
 }
 ENTRIES = (
-    "datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "tasks", "runs", "cross_tests",
+    "datasets", "corpora", "features", "symbols", "recipes", "taggers", "baselines", "encoders", "views", "combined", "tasks",
+    "runs", "cross_tests",
 )  # fmt: skip
 """Sections whose keys are names."""
 
@@ -208,6 +209,7 @@ def check(settings: dict, project: Path) -> None:
             wrong(f"max_quarantined.{name}", share, SHARE[0])
     datasets.check(there, reads)
     corpora.check(settings, reads)
+    views.check(settings)
     audio = settings.get("audio") or {}
     shortest, longest, sample_rate = (audio.get(key) for key in ("min_duration_s", "max_duration_s", "sample_rate"))
     if shortest is not None and longest is not None and longest < shortest:

@@ -50,6 +50,8 @@ OPTIONS = {
         "soundfont": WORD,
         "soundfont_sha256": HASH,
         "splits": some_of(*SIDES, none=False),
+        "styles": WORDS,
+        "words": YES_OR_NO,
     },
     "notes": {
         "lowest": KEY,

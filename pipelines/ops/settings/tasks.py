@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from pipelines.core import params
-from pipelines.ops.settings import code, encoders
+from pipelines.ops.settings import code, views
 from pipelines.ops.settings.corpora import with_datasets
 from pipelines.ops.settings.kinds import (
     COUNT,
@@ -80,7 +79,9 @@ def check(settings: dict, reads: Reads) -> None:
         _known(dataset, with_datasets(settings), f"{where}.dataset", "`datasets` and `corpora`")
         models = [path.stem for path in sorted((code.PROJECT / FOLDER / task / "models").glob("[!_]*.py"))]
         _known(entry["model"], models, f"{where}.model", f"models in {FOLDER}/{task}/models/")
-        if dataset in corpora:
+        if entry["from"] == "answers":  # of other runs
+            _check_fused(name, entry, settings)
+        elif dataset in corpora:
             if entry["from"] != "features":
                 wrong(f"{where}.from", entry["from"], f"features: {dataset} is a corpus of notes and has no embeddings")
             _known(entry["reads"], settings.get("symbols") or {}, f"{where}.reads", "`symbols`")
@@ -89,9 +90,7 @@ def check(settings: dict, reads: Reads) -> None:
         elif entry["from"] == "raw":  # the stems of a multitrack (core/stems.py)
             _known(entry["reads"], ["stems"], f"{where}.reads", "what a dataset's own files have")
         else:
-            names = params.embedding_names(settings) + encoders.of_dataset(settings, dataset)
-            embeddings = [f"{name}.parquet" for name in names]
-            _known(entry["reads"], embeddings, f"{where}.reads", "embeddings")
+            _known(entry["reads"], views.readable(settings, entry["from"], dataset), f"{where}.reads", entry["from"])
     _check_cross_tests(settings)
 
 
@@ -115,6 +114,16 @@ def _check_cross_tests(settings: dict) -> None:
         _known(entry["dataset"], settings.get(there) or {}, f"{where}.dataset", f"`{there}`")
         if entry["dataset"] == fitted["dataset"]:
             wrong(f"{where}.dataset", entry["dataset"], f"another dataset than that of runs.{entry['run']}")
+
+
+def _check_fused(name: str, entry: dict, settings: dict) -> None:
+    """A run that fuses others: they are runs of the family that it reads, which is not its own, on its dataset."""
+    where, runs = f"runs.{name}", settings["runs"]
+    families = [task for task in settings["tasks"] if task != entry["task"]]
+    _known(entry["reads"], families, f"{where}.reads", "other families in `tasks`")
+    fits = [each for each, one in runs.items() if (one["task"], one["dataset"]) == (entry["reads"], entry["dataset"])]
+    for each in entry["runs"]:
+        _known(each, fits, f"{where}.runs", f"runs of {entry['reads']} on {entry['dataset']}")
 
 
 def _known(value: str, known: Collection[str], where: str, what: str) -> None:

@@ -8,9 +8,18 @@ leave_out: features that the model does not get, by name or pattern (`rms_*`): o
 labels: label -> the class it counts as, or null for none, in the dataset that the run, or its cross test, reads.
 parameters: hyperparameter -> value, or a list of values from which validation chooses, in place of the model's own `GRID`.
 
-Scaling, selection and model are fitted on training clips alone. Hyperparameters are those of the best macro F1 on validation.
+`from: views` reads words or notes of clips, `from: combined` two tables side by side (early fusion; of a clip that one lacks, its
+values are the training clips' mean). Several runs are fused by the family `fusion`.
+
+`target: tags` is multi-label: a clip has any number of the manifest's `tags`. untagged: clips without any are refused, left out
+because their labels are not known (`leave_out`), or have none of the labels (`keep`). A model is fitted for each label, whose
+threshold is the one with the best F1 on validation; hyperparameters are those of the best mean average precision there.
+
+Scaling, selection and model are fitted on training clips alone. Hyperparameters of a run with one label a clip are those of the
+best macro F1 on validation.
 """
 
+FROM = ("features", "embeddings", "views", "combined")
 OPTIONS = {
     "target": (None, "word"),
     "split": ("published", ("published", "grouped", "random")),
@@ -20,5 +29,6 @@ OPTIONS = {
     "imbalance": ("none", ("none", "class_weights", "subsampling")),
     "leave_out": ([], "words"),
     "labels": ({}, "table"),
+    "untagged": ("refuse", ("refuse", "leave_out", "keep")),
     "parameters": ({}, "table"),
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
+from scipy.special import expit, logsumexp, softmax
 
 
 def probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
@@ -10,6 +10,11 @@ def probabilities(model, values: np.ndarray, temperature: float) -> np.ndarray:
     if hasattr(model, "predict_proba"):
         return model.predict_proba(values)
     return softmax(decisions(model, values) / temperature, axis=1)
+
+
+def two_classes(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """The probability of each label by its own score, of any shape: the softmax of the scores for and against it."""
+    return expit(2 * scores / temperature)
 
 
 def temperature(scores: np.ndarray, own: np.ndarray) -> float:

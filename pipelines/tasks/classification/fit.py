@@ -1,19 +1,19 @@
 """Fit scaling, selection and model on the training clips, with the hyperparameters that are best on the validation clips."""
 
-from itertools import product
-
 import numpy as np
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
 from pipelines.core.files import write_json
 from pipelines.tasks import part
-from pipelines.tasks.classification import answers, kept, labelled, preparation
+from pipelines.tasks.classification import answers, grid, kept, labelled, multilabel, one_vs_rest, preparation
 
 
 def fit(run, seed, folder):
     """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature. Of a
     network, what `deep.fit` writes."""
+    if multilabel.is_multi_label(run):
+        return one_vs_rest.fit(run, seed, folder)
     if labelled.is_deep(run):
         from pipelines.tasks.classification import deep  # imports torch
 
@@ -27,7 +27,7 @@ def fit(run, seed, folder):
     values, held = before.transform(data.values[rows]), data.of("validation")
     there = before.transform(data.values[held]) if len(held) else values[:0]
     tried, best = [], None
-    for choice in choices(module.GRID | options["parameters"], len(held)):
+    for choice in grid.choices(module.GRID | options["parameters"], len(held)):
         model = _fitted(module, seed, choice, values, classes, weights, run.model)
         f1 = f1_score(data.classes[held], model.predict(there), average="macro") if len(held) else None
         tried.append({"validation_macro_f1": f1, **choice})
@@ -40,17 +40,6 @@ def fit(run, seed, folder):
     write_json(folder / "config.json", config | {"tried": tried, "features": int(values.shape[1])})
     figures = {"clips": len(rows), "classes": len(model.classes_), "features": int(values.shape[1])} | chosen
     return figures | ({} if f1 is None else {"validation macro F1": round(f1, 4)})
-
-
-def choices(grid: dict, n_validation: int) -> list[dict]:
-    """Every combination of the grid's values, a value alone being the only one. Raises `ValueError` where there is a choice and
-    no validation clip to make it."""
-    values = [value if isinstance(value, list) else [value] for value in grid.values()]
-    found = [dict(zip(grid, combination, strict=True)) for combination in product(*values)]
-    if len(found) > 1 and not n_validation:
-        several = ", ".join(name for name, each in zip(grid, values, strict=True) if len(each) > 1)
-        raise ValueError(f"no validation clips to choose {several} with: state one value of each under `parameters`")
-    return found
 
 
 def _fitted(module, seed, choice, values, classes, weights, name):

@@ -48,9 +48,9 @@ def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
     return {
         "every class is tested": (
             not missing,
-            f"{len(missing)} of {len(classes)} classes have no clip{_some(missing)}",
+            f"{len(missing)} of {len(classes)} classes have no clip{some(missing)}",
         ),
-        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{_some(thin)}"),
+        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{some(thin)}"),
     }
 
 
@@ -60,7 +60,7 @@ def groups(data: Labelled) -> Check:
         return None, splits.NO_GROUPS
     found = data.clips.assign(side=data.sides).groupby("group")["side"].nunique()
     torn = found[found > 1].index.tolist()
-    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{_some(torn)}"
+    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn)}"
 
 
 def few(data: Labelled) -> Check:
@@ -70,7 +70,7 @@ def few(data: Labelled) -> Check:
     for side in ("train", "test"):
         counts = Counter(data.classes[data.of(side)])
         thin += [f"{name} ({counts[name]} {side})" for name in names if counts[name] < FEWEST]
-    return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{_some(thin)}"
+    return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}"
 
 
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
@@ -139,5 +139,6 @@ def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """ ": a, b, c, ..." of names, "" of none."""
     return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

@@ -20,8 +20,8 @@ CHANGED = 0.1
 
 
 def check(run, data, answer, seed: int) -> tuple[bool | None, str]:
-    """(passed, sentence). answer: `(clips, d)` values -> the predicted class of each. None where the run reads no pooled feature,
-    or the audio is not here."""
+    """(passed, sentence). answer: `(clips, d)` values -> answers in one row, the class of each clip or whether it has each of its
+    labels. None where the run reads no pooled feature, or the audio is not here."""
     feature, index = run.input.name, paths.audio(run.dataset) / "index.parquet"
     if run.input != paths.features(run.dataset, feature) or not index.exists():
         return None, "the run reads no features of audio that is here"

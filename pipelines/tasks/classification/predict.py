@@ -5,21 +5,30 @@ import numpy as np
 from pipelines import novelty
 from pipelines.core.files import read_json
 from pipelines.tasks import inputs
-from pipelines.tasks.classification import answers, kept, labelled
+from pipelines.tasks.classification import answers, kept, labelled, multilabel, one_vs_rest
 
 
 def predict(run, folder, new, clip_ids):
-    """Of each clip: `predicted`, `probabilities` of all classes, and, except by a network, `outside_training_music`."""
-    classes = read_json(folder / "config.json")["classes"]
+    """Of each clip: `predicted` (of several labels a list), `probabilities` of all classes, and, except by a network,
+    `outside_training_music`."""
+    config = read_json(folder / "config.json")
+    classes = config["classes"]
     found, outside = (_by_network if labelled.is_deep(run) else _by_pipeline)(run, folder, new, clip_ids)
     return [
         {
-            "predicted": classes[row.argmax()],
+            "predicted": _predicted(row, config),
             "probabilities": {name: round(float(p), 6) for name, p in zip(classes, row, strict=True)},
             **({} if outside is None else {"outside_training_music": bool(outside[n])}),
         }
         for n, row in enumerate(found)
     ]
+
+
+def _predicted(row, config):
+    """The likeliest class, or the labels whose probability is at least their threshold."""
+    if "thresholds" not in config:
+        return config["classes"][row.argmax()]
+    return [name for name, p, limit in zip(config["classes"], row, config["thresholds"], strict=True) if p >= limit]
 
 
 def _by_network(run, folder, new, clip_ids):
@@ -37,7 +46,8 @@ def _by_pipeline(run, folder, new, clip_ids):
             f"`conservatory run {run.name}` fits it again"
         )
     prepared = pipeline[:-1].transform(values)
-    found = answers.probabilities(pipeline[-1], prepared, read_json(folder / "config.json")["temperature"])
+    of = one_vs_rest.prepared_probabilities if multilabel.is_multi_label(run) else answers.probabilities
+    found = of(pipeline[-1], prepared, read_json(folder / "config.json")["temperature"])
     return found, _outside(run, pipeline, prepared)
 
 
@@ -50,11 +60,13 @@ def line(answer, top):
 def _outside(run, pipeline, prepared):
     """Whether each clip lies outside the training clips, in the space the model sees. None where the dataset is not here."""
     try:
-        data = labelled.read(run)
+        data = (multilabel if multilabel.is_multi_label(run) else labelled).read(run)
     except (OSError, ValueError):
         return None
     values, train = pipeline[:-1].transform(data.values), data.of("train")
-    numbers = np.unique(data.classes[train], return_inverse=True)[1]
+    numbers = np.zeros(len(train), int)  # of several labels: one cloud
+    if not multilabel.is_multi_label(run):
+        numbers = np.unique(data.classes[train], return_inverse=True)[1]
     held_out = np.setdiff1d(np.arange(len(values)), train)
     is_outside = novelty.outside(values[train], numbers, values[held_out])
     return is_outside and is_outside(prepared)

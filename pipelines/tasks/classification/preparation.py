@@ -5,10 +5,13 @@ import fnmatch
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectFromModel, SelectKBest, VarianceThreshold, mutual_info_classif
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
+
+from pipelines.tasks.inputs import MISSING
 
 SCALERS = {"zscore": StandardScaler, "minmax": MinMaxScaler, "unit": Normalizer}
 
@@ -19,7 +22,8 @@ def relevance(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def steps(options: dict, names: list[str]) -> Pipeline:
-    """The unfitted steps before the model, of features with these names. Selection comes after scaling: L1 needs features of one
+    """The unfitted steps before the model, of features with these names. What a clip lacks of a combined table gets the training
+    clips' mean; the column that says so is a feature like any other. Selection comes after scaling: L1 needs features of one
     scale. Raises `ValueError` where `leave_out` names no feature, or all."""
     found = [("scaling", SCALERS[options["scaling"]]())]
     n_features = len(names)
@@ -27,6 +31,9 @@ def steps(options: dict, names: list[str]) -> Pipeline:
         left = kept_columns(names, options["leave_out"])
         n_features = len(left)
         found.insert(0, ("columns", ColumnTransformer([("kept", "passthrough", left)])))
+    if any(name.endswith(MISSING) for name in names):
+        imputer = SimpleImputer(keep_empty_features=True)
+        found.insert(len(found) - 1, ("missing", imputer))
     keep, chosen = min(options["keep"], n_features), options["selection"]
     if chosen == "variance":
         found.append(("selection", VarianceThreshold()))

@@ -3,26 +3,38 @@
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from pipelines.metrics import tagging
+
 N_BINS = 10
 N_PAIRS = 10
 
 
 def of(columns: dict, classes: list[str]) -> dict:
-    """`per_class`: class -> precision, recall, f1, support; `confusion`: counts, and shares of the actual class (rows);
+    """`per_class`: class -> precision, recall, f1, support, and average_precision and roc_auc of the class against the rest, None
+    where no test clip is of it, or all are; `confusion`: counts, and shares of the actual class (rows);
     `pairs`; `calibration`. columns: as `score.predict` gives them. classes: in the order of the probabilities."""
     actual, predicted = columns["actual"], columns["predicted"]
     each = precision_recall_fscore_support(actual, predicted, labels=classes, zero_division=0)
     counts = confusion_matrix(actual, predicted, labels=classes)
+    truth = columns["own"][:, None] == np.arange(len(classes))
+    ranked = [
+        [_known(value) for value in of(truth, columns["probabilities"])] for of in (tagging.pr_auc, tagging.roc_auc)
+    ]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return {
         "per_class": {
             name: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-            for name, p, r, f, n in zip(classes, *each, strict=True)
+            | {"average_precision": ap, "roc_auc": auc}
+            for name, p, r, f, n, ap, auc in zip(classes, *each, *ranked, strict=True)
         },
         "confusion": {"classes": classes, "counts": counts.tolist(), "shares": np.round(shares, 4).tolist()},
         "pairs": pairs(counts, classes),
         "calibration": calibration(columns["probabilities"].max(axis=1), actual == predicted),
     }
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def pairs(counts: np.ndarray, classes: list[str]) -> list[dict]:

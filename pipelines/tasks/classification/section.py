@@ -1,9 +1,11 @@
 """Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
 
 from pipelines.core import paths
-from pipelines.report import charts
+from pipelines.report import charts, labels
 
 TITLE, ORDER = "Class by class", 10
+EACH = ("support", "precision", "recall", "f1", "average_precision", "roc_auc")
+"""Of each class, in the table."""
 TEMPLATE = """<div class="classes">
 {% from "macros.html.j2" import mark, num, pct, export %}
 {% if leaky and honest %}
@@ -50,12 +52,14 @@ TEMPLATE = """<div class="classes">
 
   <p class="heading">Each class {{ mark(part.source) }}</p>
   <div class="scroll"><table class="figures" data-table="classes">
-    <thead><tr><th>class</th><th>clips</th><th>precision</th><th>recall</th><th>F1</th></tr></thead>
+    <thead><tr><th>class</th><th>clips</th><th>precision</th><th>recall</th><th>F1</th>
+      <th>average precision</th><th>ROC-AUC</th></tr></thead>
     <tbody>
 {% for label, one in part.classes.items() %}
     <tr{% if one.support < thin %} class="thin"{% endif %}><th>{{ label }}</th><td>{{ one.support }}</td>
       <td>{{ num(one.precision) }}</td><td>{{ num(one.recall) }}</td>
-      <td class="level" style="--s:{{ percent(one.f1) }}">{{ num(one.f1) }}</td></tr>
+      <td class="level" style="--s:{{ percent(one.f1) }}">{{ num(one.f1) }}</td>
+      <td>{{ num(one.average_precision) }}</td><td>{{ num(one.roc_auc) }}</td></tr>
 {% endfor %}
     </tbody>
   </table></div>
@@ -87,11 +91,15 @@ TEMPLATE = """<div class="classes">
 
 def render(context):
     """None where no run has been scored."""
-    parts = [_part(context, name, found) for name, found in context.details().items()]
+    details = context.details()
+    several = labels.render(context, {name: found for name, found in details.items() if "per_label" in found})
+    parts = [_part(context, name, found) for name, found in details.items() if "per_label" not in found]
     if not parts:
-        return None
+        return several or None
     leaky = [part for part in parts if part["split"] == "random"]
-    return context.fill(TEMPLATE, parts=parts, leaky=leaky, honest=[part for part in parts if part not in leaky])
+    return (
+        context.fill(TEMPLATE, parts=parts, leaky=leaky, honest=[part for part in parts if part not in leaky]) + several
+    )
 
 
 def _part(context, name, found):
@@ -125,10 +133,7 @@ def _part(context, name, found):
         "curve": charts.lines(curve, "confidence", "accuracy", f"accuracy by confidence of {name}"),
         "source": context.lineage.mark(paths.scores(name)),
         "table": {
-            "columns": ["class", "clips", "precision", "recall", "f1"],
-            "rows": [
-                [label, one["support"], one["precision"], one["recall"], one["f1"]]
-                for label, one in found["per_class"].items()
-            ],
+            "columns": ["class", "clips", *EACH[1:]],
+            "rows": [[label, *(one[key] for key in EACH)] for label, one in found["per_class"].items()],
         },
     }

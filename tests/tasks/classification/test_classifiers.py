@@ -18,6 +18,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from pipelines import tasks
+from pipelines.metrics import single_label
 from pipelines.tasks.classification import fit, kept, labelled, preparation, report, score
 
 FILES = sorted(path.stem for path in (tasks.FOLDER / "classification/models").glob("[!_]*.py"))
@@ -60,7 +61,7 @@ def test_every_model_learns_and_its_file_answers_alike(in_tmp, model):
     """Chance is 0.33; what is read back from the file predicts as what was written."""
     labelled_clips.write(spread=0.3)
     run, figures, found = fitted(model, parameters=FEWER.get(model, {}))
-    assert score.macro_f1(found["actual"], found["predicted"]) > 0.8
+    assert single_label.macro_f1(found["actual"], found["predicted"]) > 0.8
     np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
     assert figures["clips"] == 90 and figures["classes"] == 3 and figures["validation macro F1"] > 0.8
     folder = run.trainings[0][1]
@@ -139,11 +140,15 @@ def test_metrics_are_scikit_learns(in_tmp):
     rng = np.random.default_rng(3)
     actual = rng.choice(list("abcd"), 200)
     predicted = np.where(rng.random(200) < 0.5, actual, rng.choice(list("abcd"), 200))
-    assert score.macro_f1(actual, predicted) == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
-    assert score.balanced(actual, predicted) == pytest.approx(metrics.balanced_accuracy_score(actual, predicted))
+    assert single_label.macro_f1(actual, predicted) == pytest.approx(
+        metrics.f1_score(actual, predicted, average="macro")
+    )
+    assert single_label.balanced(actual, predicted) == pytest.approx(metrics.balanced_accuracy_score(actual, predicted))
     few = actual != "d"
     wanted = metrics.f1_score(actual[few], predicted[few], average="macro", labels=["a", "b", "c"])
-    assert score.macro_f1(actual[few], predicted[few]) == pytest.approx(wanted), "over the classes that were scored"
+    assert single_label.macro_f1(actual[few], predicted[few]) == pytest.approx(wanted), (
+        "over the classes that were scored"
+    )
 
 
 def test_top_3_and_the_baseline(in_tmp):
@@ -221,3 +226,28 @@ def test_a_file_with_code_is_refused(in_tmp):
     Path("cut.skops").write_bytes(b"PK")
     with pytest.raises(ValueError, match="damaged"):
         kept.load(Path("cut.skops"))
+
+
+def test_roc_auc_and_map_are_of_each_class_against_the_rest(in_tmp):
+    labelled_clips.write(spread=2.0)
+    _, _, found = fitted("naive_bayes")
+    own = found["actual"][:, None] == np.array(labelled_clips.CLASSES)
+    p = found["probabilities"]
+    values = {name: score.METRICS[name].compute(found) for name in ("roc_auc", "map")}
+    assert values["roc_auc"] == pytest.approx(
+        metrics.roc_auc_score(found["actual"], p / p.sum(axis=1, keepdims=True), multi_class="ovr")
+    )
+    assert values["map"] == pytest.approx(metrics.average_precision_score(own, p))
+    assert score.METRICS["map"].chance(found) == pytest.approx(1 / 3) and values["roc_auc"] < 1
+
+
+def test_of_two_classes_the_roc_auc_is_the_binary_one(in_tmp):
+    labelled_clips.write(spread=2.0)
+    run, _, found = fitted("logistic", labels={"reed": None}, parameters={"C": 0.1})
+    wanted = metrics.roc_auc_score(found["actual"] == "string", found["probabilities"][:, 1])
+    assert score.METRICS["roc_auc"].compute(found) == pytest.approx(wanted)
+    told = score.details(run, [found])["per_class"]
+    ap = metrics.average_precision_score(found["actual"] == "brass", found["probabilities"][:, 0])
+    assert told["brass"]["average_precision"] == pytest.approx(ap) and told["string"]["roc_auc"] == pytest.approx(
+        wanted
+    )
