@@ -33,7 +33,7 @@ SCHEDULES = {
 }
 MONITORS = {"roc_auc": ("validation_roc_auc", "max"), "loss": ("validation_loss", "min")}
 OF_A_PHASE = ("epochs", "learning_rate", "weight_decay")  # what a tagger may change of a recipe with one phase
-OF_THE_NETWORK = ("network", "reads", "recipe", "width")  # what else its entry says
+OF_THE_NETWORK = ("network", "reads", "recipe", "seeds", "width")  # what else its entry says
 
 
 def resolve(settings: dict, name: str) -> dict:

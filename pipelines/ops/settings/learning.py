@@ -62,6 +62,7 @@ NETWORK = {
 TAGGER = {
     **NETWORK,
     "width": number(0, 4, above=True),
+    "seeds": COUNT,
     **WHOLE,
     **{key: PHASE[key] for key in OF_A_PHASE},
 }
