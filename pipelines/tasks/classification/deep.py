@@ -4,7 +4,7 @@ A network's file has `network(n_classes, n_bands, width) -> nn.Module`, `BANDS` 
 of a chunk at most) and `PARAMETERS`, what it changes of the ones here. The module has `front(chunks)`, which does nothing here,
 and `classify(chunks) -> (logits (batch, n_classes), embedding (batch, d))`: chunks are `(batch, frames, bands)` as shards have
 them, or samples `(batch, samples)`. The first layer normalises by statistics of training batches. A network of frames that is
-given samples computes its mel spectrum itself (`mel.py`), so that samples can be augmented.
+given samples computes its mel spectrum itself (`mel.py`), so that samples can be augmented. `NOTES = True`: rows are notes.
 
 Training is the taggers' (pipelines/training): random chunks drawn from (seed, epoch, item), dropout and augmentation from (seed,
 step), so that a killed run goes on and ends with the same weights. A clip's logits are the means over its chunks.
@@ -165,6 +165,8 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"parameter {name} of {run.model} is {value!r}, and must be a number, 0 or more")
     found = known | run.options["parameters"]
+    if found["augment"] and getattr(module, "NOTES", False):
+        raise ValueError(f"parameter augment of {run.model}: augmentations are of sound, and the model reads notes")
     try:
         augment.check(found["augment"], run.input.name)
     except ValueError as error:

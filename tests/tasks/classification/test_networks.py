@@ -33,7 +33,8 @@ def write(kind: str, n: int = 120):
     folder = paths.features("made", kind)
     rows = []
     with shards.writer(
-        shards.shard_path(folder, 0), *(("int16", ()) if kind == "waveform" else ("float32", (16,)))
+        shards.shard_path(folder, 0),
+        *(("int16", ()) if kind == "waveform" else ("float32", (3 if kind == "note_events" else 16,))),
     ) as put:
         for number, name in enumerate(table["target_family"]):
             place, length = labelled_clips.CLASSES.index(name), 20 + number % 3
@@ -41,6 +42,10 @@ def write(kind: str, n: int = 120):
                 time = np.arange(100 * length) / 16_000
                 clip = 3_000 * np.sin(2 * np.pi * (400, 1_500, 5_000)[place] * time) + 300 * rng.standard_normal(
                     len(time)
+                )
+            elif kind == "note_events":
+                clip = np.stack(
+                    [rng.integers(40 + 20 * place, 60 + 20 * place, length), *rng.random((2, length))], axis=1
                 )
             else:
                 clip = rng.standard_normal((length, 16)) - 40
@@ -56,10 +61,10 @@ def run(model, kind="log_mel", **parameters):
     return replace(made, input=paths.features("made", kind))
 
 
-@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d", "resnet"), "cnn2d"))
+@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d", "resnet", "transformer"), "cnn2d"))
 def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
     """Chance is 0.33. The scored clips are of other groups than the training clips."""
-    kind = "waveform" if model == "cnn1d" else "log_mel"
+    kind = {"cnn1d": "waveform", "transformer": "note_events"}.get(model, "log_mel")
     write(kind)
     one = run(model, kind)
     folder = one.trainings[0][1]
@@ -110,7 +115,8 @@ def test_it_learns_from_samples_that_are_augmented(in_tmp, scale):
 
 
 @pytest.mark.parametrize("model, n_bands, chunk", [
-    ("cnn2d", 40, (9, 40)), ("crnn", 40, (9, 40)), ("resnet", 40, (9, 40)), ("resnet", 128, (1, 128)), ("cnn1d", 0, (5_000,))
+    ("cnn2d", 40, (9, 40)), ("crnn", 40, (9, 40)), ("resnet", 40, (9, 40)), ("resnet", 128, (1, 128)), ("cnn1d", 0, (5_000,)),
+    ("transformer", 3, (9, 3)),
 ])  # fmt: skip
 def test_what_a_network_answers(model, n_bands, chunk):
     """A row a chunk, whatever the other chunks; of `width` channels, at least four."""
@@ -122,6 +128,19 @@ def test_what_a_network_answers(model, n_bands, chunk):
         alone = network.classify(x[1:2])[0]
     assert logits.shape == (3, 5) and len(embedding) == 3 and logits.isfinite().all()
     torch.testing.assert_close(logits[1:2], alone)
+
+
+def test_a_transformer_rounds_times_and_reads_notes_alone(in_tmp):
+    transformer = tasks.part("classification", "models.transformer")
+    times = torch.tensor([0, 1 / 12, 0.25, 0.5, 1, 4, 1e6])
+    assert transformer.rounded(times).tolist() == [0, 4, 8, 11, 15, 22, 39]
+    write("log_mel")
+    for one, said in [
+        (run("transformer"), "transformer reads `note_events`, three values a note, and its input has 16 a row"),
+        (run("transformer", augment={"mixup": 0.2}), "augmentations are of sound, and the model reads notes"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            fit.fit(one, 2026, one.trainings[0][1])
 
 
 def test_equal_trainings_give_equal_bytes_and_another_seed_others(in_tmp):
