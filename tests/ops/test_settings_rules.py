@@ -197,6 +197,7 @@ def loaded(tmp_path, **changes):
         ("taggers__short__augment", {"delay_s": 0.1}, "@.delay_s in params.yaml needs samples, and taggers.short reads log_mel"),
         ("taggers__sample__augment", {"pitch_bands": 2}, "@.pitch_bands in params.yaml needs frames, and taggers.sample reads"),
         ("taggers__short__epoch", 3, "@ in params.yaml is not known; do you mean epochs?"),
+        ("taggers__short__seeds", 0, "@ in params.yaml is 0, and must be a whole number, 1 or more"),
         ("taggers__short__epochs", 0, "@ in params.yaml is 0, and must be a whole number, 1 or more"),
         ("taggers__short__epochs", 2.5, "@ in params.yaml is 2.5"),
         ("taggers__short__epochs", True, "@ in params.yaml is True"),
