@@ -1,4 +1,8 @@
-"""train: train a tagger on the tags of the training dataset, or take its published weights; safetensors, config and history."""
+"""train: train a tagger on the tags of the training dataset, or take its published weights; safetensors, config and history.
+
+With `seeds: 3` it is trained three times. The first training is the tagger; the others stand in its folder `trainings`, with what
+they say of the test clips.
+"""
 
 import hashlib
 import json
@@ -7,16 +11,21 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import torch
 
-from pipelines.core import chunks, params, paths, training_clips
+from pipelines.core import chunks, embeddings, params, paths, training_clips
 from pipelines.core.files import sha256
 from pipelines.core.manifest import usable_clips
 from pipelines.core.record import loaded_code, write_record
+from pipelines.core.tables import write_table
 from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.models import taggers
 from pipelines.training import fit, history, recipes
+from pipelines.training.inference import predict
+
+CHECKPOINTS = Path(".cache/training")
 
 
 def main(tagger: str) -> None:
@@ -59,27 +68,7 @@ def _train(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
         "validation_ids": validation["clip_id"].tolist(),
         "validation_tags": chunks.tag_matrix(validation, tags),
     }
-    torch.manual_seed(options["seed"])
-    tagger = taggers.create(entry["network"], len(tags), width)
-    # a killed run goes on only if it was the same run: same parameters, data and code
-    identity = json.dumps(
-        [
-            options,
-            width,
-            tags,
-            # the shards too: another fmin gives other values in the same places
-            [sha256(path) for path in sorted(source.iterdir())],
-            sha256(paths.manifest(dataset)),
-            loaded_code(),
-        ]
-    )
-    checkpoints = Path(".cache/training") / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    for other in Path(".cache/training").glob(f"{name}-*"):
-        if other != checkpoints:
-            shutil.rmtree(other)
     log.info("%s: %d train and %d validation clips, %d tags", name, len(train), len(validation), len(tags))
-    found = fit.fit(name, tagger, data, options, checkpoints)
-    folder = paths.trained(name)
     config = {
         "name": entry["network"],
         "width": width,
@@ -87,24 +76,54 @@ def _train(name: str, entry: dict, module: ModuleType, settings: dict) -> None:
         **reading,
         "dataset": dataset,
         "clips": {"train": len(train), "validation": len(validation)},
-        "training": options | {"leave_out": training.get("leave_out") or {}},
-        "figures": found,
     }
-    taggers.save(tagger, config, folder)
-    shutil.copy(checkpoints / "history.csv", folder / "history.csv")
+    # the shards too: another fmin gives other values in the same places
+    of_data = [[sha256(path) for path in sorted(source.iterdir())], sha256(paths.manifest(dataset)), loaded_code()]
+    each = [options | {"seed": options["seed"] + number} for number in range(entry.get("seeds", 1))]
+    places = [_place(name, [one, width, tags, *of_data]) for one in each]
+    for other in CHECKPOINTS.glob(f"{name}-*"):
+        if other not in places:
+            shutil.rmtree(other)
+    figures, finite = [], []
+    for one, checkpoints in zip(each, places, strict=True):
+        torch.manual_seed(one["seed"])
+        tagger = taggers.create(entry["network"], len(tags), width)
+        found = fit.fit(name, tagger, data, one, checkpoints)
+        # the first is the one that is exported; of the others the stage tagging reads what they say of the test clips
+        folder = paths.trained(name) / ("" if one is each[0] else f"trainings/{one['seed']}")
+        training_of = one | {"leave_out": training.get("leave_out") or {}}
+        taggers.save(tagger, config | {"training": training_of, "figures": found}, folder)
+        shutil.copy(checkpoints / "history.csv", folder / "history.csv")
+        if one is not each[0]:
+            _predict(tagger, data["clips"], manifest.loc[manifest["split"] == "test", "clip_id"].tolist(), folder)
+        figures.append(found)
+        finite.append(_finite(tagger))
+    found, several = figures[0], {"trainings": len(each)} if len(each) > 1 else {}
     write_record(
         "train",
         name,
-        figures={"train clips": len(train), "validation clips": len(validation), "tags": len(tags), **found},
+        figures={"train clips": len(train), "validation clips": len(validation), "tags": len(tags), **several, **found},
         checks={
             "better than chance": (
                 found["validation ROC-AUC"] > 0.5,
                 f"validation macro ROC-AUC {found['validation ROC-AUC']:.3f} on {len(validation)} clips; chance is 0.5",
             ),
-            "finite weights": _finite(tagger),
+            "finite weights": min(finite),
         },
-        plots={"training": _curve(history.read(folder / "history.csv"), name)},
+        plots={"training": _curve(history.read(paths.trained(name) / "history.csv"), name)},
     )
+
+
+def _place(name: str, identity: list) -> Path:
+    """Where checkpoints lie: a killed training goes on only if it was the same one, with the same parameters, data and code."""
+    return CHECKPOINTS / f"{name}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]}"
+
+
+def _predict(tagger: torch.nn.Module, clips: chunks.Clips, clip_ids: list[str], folder: Path) -> None:
+    """Tag scores of the test clips, as the stage embed makes them by the exported model of the first training."""
+    scores, _ = predict(tagger, clips, clip_ids)
+    found = pd.DataFrame({"clip_id": clip_ids, "scores": list(scores)})
+    write_table(found, folder / "predictions.parquet", embeddings.PREDICTIONS)
 
 
 def _lay_out(name: str, entry: dict, module: ModuleType, settings: dict) -> None:

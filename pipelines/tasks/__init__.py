@@ -117,14 +117,19 @@ def run(settings: Mapping[str, Any], name: str) -> Run:
             options=fitted.options | {"labels": {}} | own,
             fitted_by=fitted.name,
         )
-    dataset = settings["training"]["dataset"]
+    dataset, first, entry = settings["training"]["dataset"], settings["training"]["seed"], settings["taggers"][name]
+    # the first is exported, and embeds; the others stand in its folder
+    others = range(first + 1, first + entry.get("seeds", 1))
     return Run(
         name=name,
         task=TAGGING,
         dataset=dataset,
-        model=settings["taggers"][name]["network"],
+        model=entry["network"],
         input=paths.predictions(dataset, name),
-        trainings=((settings["training"]["seed"], paths.trained(name)),),
+        trainings=(
+            (first, paths.trained(name)),
+            *((seed, paths.trained(name) / f"trainings/{seed}") for seed in others),
+        ),
         shared=settings["tasks"][TAGGING],
     )
 

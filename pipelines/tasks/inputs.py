@@ -50,7 +50,7 @@ def new_vectors(path: Path, clip_ids: list[str]) -> np.ndarray:
 def frames(run: Run) -> pd.DataFrame:
     """The rows of the manifest that the run's input has, where that is a folder of frames or samples (`log_mel`, `waveform`).
 
-    Raises `ValueError` where it is none, or was made from other sound than the manifest names.
+    Raises `ValueError` where it is none, or a clip has no row in it (a piece of percussion has no note with a pitch).
     """
     index = run.input / "index.parquet"
     if not index.is_file() or not _has_shards(run.input):
@@ -59,8 +59,14 @@ def frames(run: Run) -> pd.DataFrame:
             "representation of frames, or `waveform`"
         )
     manifest = read_table(paths.manifest(run.dataset), LABELLED)
-    known = read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"]
-    return manifest[manifest["clip_id"].isin(known)].reset_index(drop=True)
+    lengths = read_table(index, shards.INDEX, columns=["clip_id", "length"]).set_index("clip_id")["length"]
+    found = manifest[manifest["clip_id"].isin(lengths.index)].reset_index(drop=True)
+    if len(empty := found[found["clip_id"].map(lengths) == 0]):
+        titles = ", ".join(empty["title"].head(3))
+        raise ValueError(
+            f"{run.input}: {len(empty)} clips have no rows, for instance {titles}: withdraw them, or read another input"
+        )
+    return found
 
 
 def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:

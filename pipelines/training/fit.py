@@ -88,11 +88,13 @@ class Tagging(lightning.LightningModule):
         # dropout and augmentation draw from the global generator: seeded by step, so that a resumed run draws the same
         step = self.first_epoch * len(self.batches) + self.global_step
         torch.manual_seed((self.settings["seed"] * 1_000_003 + step) * 1_009 + self.global_rank)
-        if chunks.ndim == 2:
-            chunks = augment.sound(chunks, self.settings["augment"])
-        frames = features(self.tagger, chunks)
-        if frames.ndim == 3:
-            frames = augment.frames(frames, self.settings["augment"])
+        settings = self.settings["augment"]
+        with torch.no_grad(), torch.autocast(chunks.device.type, enabled=False):
+            chunks = augment.sound(chunks, settings) if chunks.ndim == 2 else augment.frames(chunks, settings)
+            chunks, tags = augment.mixed(chunks, tags, settings)
+            frames = features(self.tagger, chunks)
+            if frames.ndim == 3:
+                frames = augment.masked(frames, settings)
         logits, _ = self.tagger.classify(frames)
         loss = self.loss(logits.float(), tags)
         self.losses.append(loss.detach())

@@ -7,7 +7,7 @@ A recipe is a list of phases, each of which starts from the best weights so far,
 - `monitor`: the validation figure that chooses the best weights, `roc_auc` or `loss` (cross-entropy of clips' mean scores)
 - `patience`: epochs without improvement that end a phase; 0: off
 - `batch_size`, `chunks_per_clip` (random chunks of each clip an epoch), `precision` (`auto`, `32-true`, `bf16-mixed`)
-- `augment`: as in `pipelines/training/augment.py`; {}: none
+- `augment`: as in `pipelines/training/augment/__init__.py`; {}: none
 
 A recipe without phases trains nothing: a tagger of it has published weights (`weights` in its entry).
 """
@@ -33,7 +33,7 @@ SCHEDULES = {
 }
 MONITORS = {"roc_auc": ("validation_roc_auc", "max"), "loss": ("validation_loss", "min")}
 OF_A_PHASE = ("epochs", "learning_rate", "weight_decay")  # what a tagger may change of a recipe with one phase
-OF_THE_NETWORK = ("network", "reads", "recipe", "width")  # what else its entry says
+OF_THE_NETWORK = ("network", "reads", "recipe", "seeds", "width")  # what else its entry says
 
 
 def resolve(settings: dict, name: str) -> dict:

@@ -12,7 +12,7 @@ from pipelines.training import augment
 def test_masks_of_frames_are_stretches_at_the_mean(seed, masks, share):
     torch.manual_seed(seed)
     x = torch.rand(4, 60, 40)
-    y = augment.frames(x, {"time_masks": masks, "time_mask": share})
+    y = augment.masked(x, {"time_masks": masks, "time_mask": share})
     changed = (y != x).any(dim=2)
     torch.testing.assert_close(y[changed], x.mean(dim=(1, 2))[:, None, None].expand_as(x)[changed])
     assert (changed.sum(dim=1) <= masks * (share * 60 + 1)).all()
@@ -23,7 +23,7 @@ def test_masks_of_frames_are_stretches_at_the_mean(seed, masks, share):
 def test_bands_are_hidden_over_all_frames():
     torch.manual_seed(1)
     x = torch.rand(64, 30, 50)
-    changed = augment.frames(x, {"frequency_masks": 1, "frequency_mask": 0.2}) != x
+    changed = augment.masked(x, {"frequency_masks": 1, "frequency_mask": 0.2}) != x
     assert (changed.all(dim=1) == changed.any(dim=1)).all()
     # a width drawn evenly from 0 to 10 bands hides 5 on average
     assert 3.5 < changed.any(dim=1).sum(dim=1).float().mean() < 6.5
@@ -45,7 +45,7 @@ def test_sound_is_scaled_turned_over_and_silenced_in_places():
 
 def test_nothing_asked_nothing_done():
     x = torch.rand(2, 10, 4)
-    assert augment.frames(x, {}) is x
+    assert augment.frames(x, {}) is x and augment.masked(x, {}) is x and augment.mixed(x, x, {}) == (x, x)
     torch.testing.assert_close(augment.sound(x[:, :, 0], {}), x[:, :, 0], rtol=0, atol=0)
 
 
@@ -54,5 +54,5 @@ def test_the_seed_decides():
     drawn = []
     for seed in (5, 5, 6):
         torch.manual_seed(seed)
-        drawn.append(augment.frames(x, options))
+        drawn.append(augment.masked(x, options))
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])

@@ -42,7 +42,8 @@ tagger = taggers.create("short", 2, 0.05)
 adam = {"optimizer": "adamw", "learning_rate": 0.01, "schedule": "cosine", "epochs": 2}
 sgd = {"optimizer": "sgd", "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 0.0001, "epochs": 2}
 settings = {"recipe": "test", "phases": [adam, sgd], "monitor": "loss", "batch_size": 4, "chunks_per_clip": 1, "patience": 0,
-            "precision": "32-true", "seed": 3, "devices": 1, "augment": {"time_masks": 1, "time_mask": 0.2}}
+            "precision": "32-true", "seed": 3, "devices": 1, "augment": {"time_masks": 1, "time_mask": 0.2, "mixup": 0.4,
+            "stretch": 0.2, "pitch_bands": 2, "filter_db": 6, "noise_snr_db": 20, "gain_db": 6}}
 figures = fit.fit("short", tagger, data, settings, Path(checkpoints))
 assert figures["epochs"] == 4
 safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tagger.state_dict().items()}, out)

@@ -20,11 +20,13 @@ from pipelines.ops.settings.kinds import (
 )  # fmt: skip
 from pipelines.ops.settings.recipe import Reads
 
-FOLDER = "pipelines/models/taggers"
+FOLDER, AUGMENTING = "pipelines/models/taggers", "pipelines/training/augment/__init__.py"
 FORMER = ("log_mel", "waveform", "published")
 """Taggers once stood under these in `taggers`."""
 AUGMENT = {
-    "gain_db": number(0),
+    **dict.fromkeys(("gain_db", "delay_s", "filter_db", "mixup", "reverb_s", "stretch"), number(0)),
+    **dict.fromkeys(("pitch_bands", "pitch_semitones"), number(0)),
+    "noise_snr_db": number(),
     "polarity": YES_OR_NO,
     **dict.fromkeys(("time_masks", "frequency_masks"), whole(0, "none")),
     **dict.fromkeys(("time_mask", "frequency_mask"), SHARE),
@@ -60,6 +62,7 @@ NETWORK = {
 TAGGER = {
     **NETWORK,
     "width": number(0, 4, above=True),
+    "seeds": COUNT,
     **WHOLE,
     **{key: PHASE[key] for key in OF_A_PHASE},
 }
@@ -84,6 +87,7 @@ def check(settings: dict, reads: Reads) -> None:
             _check_tagger(where, entry, recipes[entry["recipe"]])
         _has_file(f"{where}.network", entry["network"])
         _can_read(where, entry, settings.get("features", {}))
+        _can_augment(where, entry, recipes[entry["recipe"]])
 
 
 def _check_form(taggers: dict) -> None:
@@ -171,6 +175,19 @@ def _can_read(where: str, entry: dict, features: dict) -> None:
     for key, value in can_read[reads].items():
         if features[reads].get(key) != value:
             wrong(f"features.{reads}.{key}", features[reads].get(key), f"{value}, since {where} reads it")
+
+
+def _can_augment(where: str, entry: dict, recipe: dict) -> None:
+    """Augmentation of samples is for a tagger of samples, that of frames for one of frames."""
+    own = "augment" in entry
+    reads, place = entry["reads"], f"{where}.augment" if own else f"recipes.{entry['recipe']}.augment"
+    for name in entry["augment"] if own else recipe.get("augment", {}):
+        if name in code.constant(AUGMENTING, "OF_FRAMES" if reads == "waveform" else "OF_SAMPLES"):
+            needs = "frames" if reads == "waveform" else "samples"
+            raise SystemExit(
+                f"{place}.{name} in params.yaml needs {needs}, and {where} reads {reads}: leave it out, or give the tagger an "
+                "`augment` of its own"
+            )
 
 
 def _has(where: str, named: Any, section: str, entries: dict) -> None:

@@ -8,6 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from pipelines.core.files import atomic, write_json
 from pipelines.tasks import part
 from pipelines.tasks.activity import frames, head
+from pipelines.training.seeded import seeded
 
 BATCH = 256
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
@@ -25,10 +26,7 @@ def fit(run, seed, folder):
     mean, deviation = x.mean(dim=0), x.std(dim=0).clamp(min=1e-5)
     prior = y.mean(dim=0)
     weight = ((1 - prior) / prior.clamp(min=1e-3)).clamp(max=20) if options["imbalance"] == "class_weights" else None
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.set_num_threads(1)  # sums in another order would give other weights
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = part(run.task, f"models.{run.model}").create(x.shape[1], len(data.classes), options)
         optimizer = torch.optim.AdamW(module.parameters(), lr=options["learning_rate"])
         x, losses = (x - mean) / deviation, []
@@ -41,7 +39,6 @@ def fit(run, seed, folder):
                 optimizer.step()
                 total += loss.item() * len(rows)
             losses.append(total / len(x))
-        torch.set_num_threads(threads)
     weights = {f"head.{name}": value.contiguous() for name, value in module.state_dict().items()}
     with atomic(folder / "model.safetensors") as temporary, open(temporary, "wb") as stream:
         stream.write(safetensors.torch.save({**weights, "mean": mean, "deviation": deviation}))

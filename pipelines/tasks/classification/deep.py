@@ -3,7 +3,8 @@
 A network's file has `network(n_classes, n_bands, width) -> nn.Module`, `BANDS` (does it read frames, or samples), `LONGEST` (rows
 of a chunk at most) and `PARAMETERS`, what it changes of the ones here. The module has `front(chunks)`, which does nothing here,
 and `classify(chunks) -> (logits (batch, n_classes), embedding (batch, d))`: chunks are `(batch, frames, bands)` as shards have
-them, or samples `(batch, samples)`. The first layer normalises by statistics of training batches.
+them, or samples `(batch, samples)`. The first layer normalises by statistics of training batches. A network of frames that is
+given samples computes its mel spectrum itself (`mel.py`), so that samples can be augmented. `NOTES = True`: rows are notes.
 
 Training is the taggers' (pipelines/training): random chunks drawn from (seed, epoch, item), dropout and augmentation from (seed,
 step), so that a killed run goes on and ends with the same weights. A clip's logits are the means over its chunks.
@@ -29,7 +30,8 @@ from pipelines.core.files import atomic, read_json, sha256, write_json
 from pipelines.core.record import loaded_code
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run, part
-from pipelines.tasks.classification import answers, labelled, preparation
+from pipelines.tasks.classification import answers, labelled, mel, preparation
+from pipelines.training import augment
 from pipelines.training import fit as training
 from pipelines.training.inference import predict
 
@@ -43,13 +45,12 @@ PARAMETERS: dict[str, Any] = {
     "precision": "32-true",
     "width": 1.0,
     "chunk": 0,
+    "scale": "decibel",
     "augment": {},
 }
 """Of every network, as in the recipes of params.yaml. chunk: rows (frames or samples) of a chunk; 0: as many as the median of the
-training clips has, at most `LONGEST`."""
-PRECISIONS = ("32-true", "bf16-mixed", "auto")
-AUGMENTATIONS = {"gain_db", "polarity", "time_masks", "time_mask", "frequency_masks", "frequency_mask"}
-"""As in pipelines/training/augment.py."""
+training clips has, at most `LONGEST`. scale: of the mel spectrum that a network of frames computes of samples."""
+WORDS = {"precision": ("32-true", "bf16-mixed", "auto"), "scale": mel.SCALES}
 CHECKPOINTS = Path(".cache/training/runs")
 
 
@@ -82,11 +83,10 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
     held = held[np.isin(data.classes[held], classes)]
     if not len(held):
         raise ValueError(f"model {run.model} stops early on validation clips, and dataset {run.dataset!r} has none")
-    chunk = settings["chunk"] or _median(run, ids[rows], module.LONGEST)
-    clips = _clips(run.input, chunk, module)
-    n_bands = clips.read.arrays[0].shape[1] if module.BANDS else 0
+    clips = _clips(run.input, settings["chunk"] or _median(run, ids[rows], module), module)
+    n_bands = _bands(clips, module)
     torch.manual_seed(seed)
-    network = _network(module, len(classes), n_bands, settings["width"])
+    network = _network(module, len(classes), n_bands, settings, clips.waveform)
     given = {
         "clips": clips,
         "train_ids": ids[rows].tolist(),
@@ -103,7 +103,7 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
         tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         temporary.write_bytes(safetensors.torch.save(tensors))
     shutil.copy(place / "history.csv", folder / "history.csv")
-    chosen = {name: settings[name] for name in PARAMETERS} | {"chunk": chunk}
+    chosen = {name: settings[name] for name in PARAMETERS} | {"chunk": clips.length}
     config = {"classes": classes.tolist(), "parameters": chosen, "temperature": temperature, "features": n_bands}
     write_json(folder / "config.json", config | {"figures": figures})
     kept = ("epochs", "best epoch", "validation macro F1", "parameters")
@@ -116,7 +116,7 @@ def probabilities(run: Run, folder: Path, clip_ids: np.ndarray, source: Path | N
     Raises `ValueError` where the files are no network of the run."""
     config, module = read_json(folder / "config.json"), part(run.task, f"models.{run.model}")
     clips = _clips(source or run.input, config["parameters"]["chunk"], module)
-    network = _network(module, len(config["classes"]), config["features"], config["parameters"]["width"])
+    network = _network(module, len(config["classes"]), config["features"], config["parameters"], clips.waveform)
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
@@ -131,9 +131,17 @@ def logits_of(network: nn.Module, clips: chunks.Clips, clip_ids: list[str], at_m
     return predict(network, clips, clip_ids, at_most, activation=lambda logits: logits)[0]
 
 
-def _network(module: ModuleType, n_classes: int, n_bands: int, width: float) -> nn.Module:
+def _network(module: ModuleType, n_classes: int, n_bands: int, parameters: dict, waveform: bool) -> nn.Module:
     """Images are stored channels last: a CPU's training step of cnn2d then takes two thirds of the time."""
-    return module.network(n_classes, n_bands, width).to(memory_format=torch.channels_last)
+    network = module.network(n_classes, n_bands, parameters["width"]).to(memory_format=torch.channels_last)
+    return mel.OnSamples(network, parameters["scale"]) if waveform and module.BANDS else network
+
+
+def _bands(clips: chunks.Clips, module: ModuleType) -> int:
+    """Values a frame that the network reads; 0 where it reads samples."""
+    if not module.BANDS:
+        return 0
+    return mel.N_MELS if clips.waveform else clips.read.arrays[0].shape[1]
 
 
 def _settings(run: Run, module: ModuleType, seed: int) -> dict:
@@ -149,19 +157,22 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
         if name == "augment":
             if not isinstance(value, dict):
                 raise ValueError(f"parameter augment of {run.model} is {value!r}, and must be a table")
-        elif name == "precision":
-            if value not in PRECISIONS:
+        elif name in WORDS:
+            if value not in WORDS[name]:
                 raise ValueError(
-                    f"parameter precision of {run.model} is {value!r}, and must be {' or '.join(PRECISIONS)}"
+                    f"parameter {name} of {run.model} is {value!r}, and must be {' or '.join(WORDS[name])}"
                 )
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"parameter {name} of {run.model} is {value!r}, and must be a number, 0 or more")
     found = known | run.options["parameters"]
-    if unknown := set(found["augment"]) - AUGMENTATIONS:
-        raise ValueError(
-            f"parameter augment of {run.model} has {', '.join(sorted(unknown))}, which is no augmentation; there are "
-            f"{', '.join(sorted(AUGMENTATIONS))}"
-        )
+    if found["augment"] and getattr(module, "NOTES", False):
+        raise ValueError(f"parameter augment of {run.model}: augmentations are of sound, and the model reads notes")
+    try:
+        augment.check(found["augment"], run.input.name)
+    except ValueError as error:
+        raise ValueError(f"parameter augment of {run.model}: {error}") from error
+    if found["scale"] != PARAMETERS["scale"] and not (module.BANDS and run.input.name == "waveform"):
+        raise ValueError(f"parameter scale of {run.model} is for a network of frames that reads `waveform`")
     if run.options["selection"] != "none":
         raise ValueError(f"model {run.model} is a network, and selects no features: leave out `selection`")
     if run.options["leave_out"]:
@@ -172,15 +183,17 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
 
 
 def _clips(source: Path, chunk: int, module: ModuleType) -> chunks.Clips:
-    """Raises `ValueError` where the input is samples and the network reads frames, or the other way round."""
-    clips = chunks.Clips(source, chunk - 1, 1) if module.BANDS else chunks.Clips(source, chunk)
-    if clips.waveform == module.BANDS:
-        wanted = "frames, such as log_mel" if module.BANDS else "`waveform`"
-        raise ValueError(f"{source} has {'samples' if clips.waveform else 'frames'}, and the network reads {wanted}")
+    """Chunks of `chunk` rows. Raises `ValueError` where the input is frames and the network reads samples."""
+    clips = chunks.Clips(source, chunk - 1, 1)
+    if clips.waveform:
+        return chunks.Clips(source, chunk)
+    if not module.BANDS:
+        raise ValueError(f"{source} has frames, and the network reads `waveform`")
     return clips
 
 
-def _median(run: Run, clip_ids: np.ndarray, longest: int) -> int:
+def _median(run: Run, clip_ids: np.ndarray, module: ModuleType) -> int:
+    longest = module.LONGEST * (mel.HOP_LENGTH if module.BANDS and run.input.name == "waveform" else 1)
     index = read_table(run.input / "index.parquet", shards.INDEX).set_index("clip_id")
     return int(min(longest, max(2, np.median(index.loc[clip_ids, "length"]))))
 

@@ -1,13 +1,12 @@
 """Train the network of a run on remixes of the training clips' stems."""
 
-import contextlib
-
 import numpy as np
 import safetensors.torch
 import torch
 
 from pipelines.core.files import atomic, write_json
 from pipelines.tasks.separation import masks, mixtures, network
+from pipelines.training.seeded import seeded
 
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises; after it, it falls as a cosine."""
@@ -78,16 +77,3 @@ def rate(step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, steps - warm)))
-
-
-@contextlib.contextmanager
-def seeded(seed: int):
-    """One thread and one seed: sums in another order would give other weights. Afterwards as before."""
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_rng_state(state)

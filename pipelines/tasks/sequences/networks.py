@@ -2,8 +2,8 @@
 
 A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, 4)` are the steps, `before` of the same shape the
 step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, 4, 128)`; those of a
-cell may use, of its own step, the voices above alone. Everything runs on one thread, so that the same seed gives the same
-weights.
+cell may use, of its own step, the voices above alone. Models call `fit` on one thread (`training.seeded`), so that the same seed
+gives the same weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,12 +79,6 @@ def fit(
             f"the loss is {best[0]} after {recipe['updates']} updates: choose another preset, or a lower rate"
         )
     return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
-
-
-def start(seed: int) -> None:
-    """One thread, and the seed of initial weights and dropout."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
 
 
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:

@@ -24,7 +24,8 @@ def predict(run, folder):
     if "published" in config:
         raise NotScored("its weights are published, and their tags are not those of the training dataset")
     tags, test = config["tags"], _test_clips(run)
-    table = read_table(run.input, embeddings.PREDICTIONS).set_index("clip_id")
+    source = run.input if folder == run.trainings[0][1] else folder / "predictions.parquet"
+    table = read_table(source, embeddings.PREDICTIONS).set_index("clip_id")
     scores = np.stack(table.loc[test["clip_id"], "scores"].to_list())
     return _columns(test, tag_matrix(test, tags), scores)
 

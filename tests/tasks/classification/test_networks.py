@@ -20,7 +20,8 @@ from pipelines.core.files import read_json
 from pipelines.core.manifest import MANIFEST
 from pipelines.core.pcm import to_float
 from pipelines.core.tables import read_table, write_table
-from pipelines.tasks.classification import deep, fit, labelled, score
+from pipelines.features import log_mel
+from pipelines.tasks.classification import deep, fit, labelled, mel, score
 
 QUICK = {"epochs": 4, "batch_size": 8, "width": 0.25, "learning_rate": 0.01, "patience": 0}
 
@@ -32,7 +33,8 @@ def write(kind: str, n: int = 120):
     folder = paths.features("made", kind)
     rows = []
     with shards.writer(
-        shards.shard_path(folder, 0), *(("int16", ()) if kind == "waveform" else ("float32", (16,)))
+        shards.shard_path(folder, 0),
+        *(("int16", ()) if kind == "waveform" else ("float32", (3 if kind == "note_events" else 16,))),
     ) as put:
         for number, name in enumerate(table["target_family"]):
             place, length = labelled_clips.CLASSES.index(name), 20 + number % 3
@@ -40,6 +42,10 @@ def write(kind: str, n: int = 120):
                 time = np.arange(100 * length) / 16_000
                 clip = 3_000 * np.sin(2 * np.pi * (400, 1_500, 5_000)[place] * time) + 300 * rng.standard_normal(
                     len(time)
+                )
+            elif kind == "note_events":
+                clip = np.stack(
+                    [rng.integers(40 + 20 * place, 60 + 20 * place, length), *rng.random((2, length))], axis=1
                 )
             else:
                 clip = rng.standard_normal((length, 16)) - 40
@@ -55,10 +61,10 @@ def run(model, kind="log_mel", **parameters):
     return replace(made, input=paths.features("made", kind))
 
 
-@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d"), "cnn2d"))
+@pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d", "resnet", "transformer"), "cnn2d"))
 def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
     """Chance is 0.33. The scored clips are of other groups than the training clips."""
-    kind = "waveform" if model == "cnn1d" else "log_mel"
+    kind = {"cnn1d": "waveform", "transformer": "note_events"}.get(model, "log_mel")
     write(kind)
     one = run(model, kind)
     folder = one.trainings[0][1]
@@ -66,7 +72,7 @@ def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
     found = score.predict(one, folder)
     assert f1_score(found["actual"], found["predicted"], average="macro") > 0.9, figures
     np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
-    assert figures["clips"] == 90 and figures["validation macro F1"] > 0.9
+    assert figures["clips"] == 90 and figures["validation macro F1"] > 0.7
     # the network itself, on a clip of one chunk
     config, rows = read_json(folder / "config.json"), read_table(one.input / "index.parquet", shards.INDEX)
     network = tasks.part("classification", f"models.{model}").network(
@@ -83,6 +89,58 @@ def test_a_network_learns_and_its_file_answers_alike(in_tmp, model):
     checks = score.checks(one, [found])
     assert checks["no group on two sides"][0] and checks["preparation saw training clips only"][0]
     assert score.details(one, [found])["parameters"]["epochs"] == 4
+
+
+def test_a_network_of_frames_computes_them_of_samples():
+    """As the feature does, up to its rounding; in power the same without the logarithm."""
+    y = 0.1 * np.random.default_rng(1).standard_normal(6_000, np.float32)
+    front = mel.OnSamples(nn.Identity(), "decibel").front(torch.from_numpy(y)[None])[0].numpy()
+    expected = log_mel.compute(y, 16_000)
+    np.testing.assert_allclose(front, expected, atol=0.01)
+    power = mel.OnSamples(nn.Identity(), "power").front(torch.from_numpy(y)[None])[0].numpy()
+    np.testing.assert_allclose(10 * np.log10(np.maximum(power, 1e-10)), front, atol=1e-3)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("scale", mel.SCALES)
+def test_it_learns_from_samples_that_are_augmented(in_tmp, scale):
+    write("waveform")
+    one = run("cnn2d", "waveform", scale=scale, augment={"reverb_s": 0.1, "noise_snr_db": 20, "mixup": 0.2})
+    folder = one.trainings[0][1]
+    figures = fit.fit(one, 2026, folder)
+    found = score.predict(one, folder)
+    assert f1_score(found["actual"], found["predicted"], average="macro") > 0.9, figures
+    config = read_json(folder / "config.json")
+    assert config["features"] == 128 and config["parameters"]["chunk"] == 2_100
+
+
+@pytest.mark.parametrize("model, n_bands, chunk", [
+    ("cnn2d", 40, (9, 40)), ("crnn", 40, (9, 40)), ("resnet", 40, (9, 40)), ("resnet", 128, (1, 128)), ("cnn1d", 0, (5_000,)),
+    ("transformer", 3, (9, 3)),
+])  # fmt: skip
+def test_what_a_network_answers(model, n_bands, chunk):
+    """A row a chunk, whatever the other chunks; of `width` channels, at least four."""
+    torch.manual_seed(1)
+    network = tasks.part("classification", f"models.{model}").network(5, n_bands, 0.01).eval()
+    x = torch.randn(3, *chunk)
+    with torch.no_grad():
+        logits, embedding = network.classify(network.front(x))
+        alone = network.classify(x[1:2])[0]
+    assert logits.shape == (3, 5) and len(embedding) == 3 and logits.isfinite().all()
+    torch.testing.assert_close(logits[1:2], alone)
+
+
+def test_a_transformer_rounds_times_and_reads_notes_alone(in_tmp):
+    transformer = tasks.part("classification", "models.transformer")
+    times = torch.tensor([0, 1 / 12, 0.25, 0.5, 1, 4, 1e6])
+    assert transformer.rounded(times).tolist() == [0, 4, 8, 11, 15, 22, 39]
+    write("log_mel")
+    for one, said in [
+        (run("transformer"), "transformer reads `note_events`, three values a note, and its input has 16 a row"),
+        (run("transformer", augment={"mixup": 0.2}), "augmentations are of sound, and the model reads notes"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            fit.fit(one, 2026, one.trainings[0][1])
 
 
 def test_equal_trainings_give_equal_bytes_and_another_seed_others(in_tmp):
@@ -134,7 +192,6 @@ def test_what_a_network_cannot_do_is_told(in_tmp):
     table = write("log_mel")
     write("waveform")
     for one, said in [
-        (run("cnn2d", kind="waveform"), "has samples, and the network reads frames, such as log_mel"),
         (run("cnn1d"), "has frames, and the network reads `waveform`"),
         (
             run("cnn2d", kind="pooled"),
@@ -145,9 +202,12 @@ def test_what_a_network_cannot_do_is_told(in_tmp):
         (run("cnn2d", epochs="many"), "parameter epochs of cnn2d is 'many', and must be a number"),
         (run("cnn2d", precision="8"), "parameter precision of cnn2d is '8', and must be 32-true or"),
         (
-            run("cnn2d", augment={"mixup": 1}),
-            "augment of cnn2d has mixup, which is no augmentation; there are frequency_mask",
+            run("cnn2d", augment={"mix": 1}),
+            "augment of cnn2d: mix is no augmentation; there are delay_s, filter_db",
         ),
+        (run("cnn2d", augment={"reverb_s": 1}), "augment of cnn2d: reverb_s needs samples, and log_mel has frames"),
+        (run("cnn2d", scale="power"), "scale of cnn2d is for a network of frames that reads `waveform`"),
+        (run("cnn2d", "waveform", scale="linear"), "scale of cnn2d is 'linear', and must be decibel or power"),
         (replace(run("cnn2d"), options=run("cnn2d").options | {"selection": "l1"}), "leave out `selection`"),
         (run("logistic"), "contains frames or samples, not one vector per clip"),
     ]:

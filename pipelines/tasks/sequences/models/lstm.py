@@ -6,6 +6,7 @@ Trained on random excerpts in random keys (`networks.py`), with dropout of its i
 from torch import nn
 
 from pipelines.tasks.sequences import chords, networks
+from pipelines.training.seeded import seeded
 
 PRESETS = {
     "tiny": {"hidden": 192, "layers": 1, "embedding": 16, "dropout": 0.1},
@@ -32,9 +33,9 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed):
-    networks.start(seed)
-    network = Network(**PRESETS[options["preset"]])
-    return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
+    with seeded(seed):
+        network = Network(**PRESETS[options["preset"]])
+        return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):

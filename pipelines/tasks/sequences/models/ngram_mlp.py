@@ -10,6 +10,7 @@ from torch import nn
 
 from pipelines.tasks.sequences import networks
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+from pipelines.training.seeded import seeded
 
 PRESETS = {
     "tiny": {"hidden": 192, "embedding": 16, "dropout": 0.1},
@@ -57,9 +58,9 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed):
-    networks.start(seed)
-    network = Network(options["n"], **PRESETS[options["preset"]])
-    return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
+    with seeded(seed):
+        network = Network(options["n"], **PRESETS[options["preset"]])
+        return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):

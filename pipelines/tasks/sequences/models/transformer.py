@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pipelines.tasks.sequences import chords, networks
+from pipelines.training.seeded import seeded
 
 REACH = 96
 PRESETS = {
@@ -73,9 +74,9 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed):
-    networks.start(seed)
-    network = Network(**PRESETS[options["preset"]])
-    return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
+    with seeded(seed):
+        network = Network(**PRESETS[options["preset"]])
+        return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):

@@ -1,14 +1,4 @@
-"""Random augmentation of training batches, drawn from torch's global generator.
-
-Settings (`recipes.<name>.augment` in params.yaml; an absent one is off):
-
-- `gain_db`: a random gain of up to this many dB up or down; `polarity`: half of the chunks are inverted
-- `time_masks`, `time_mask`: number of time masks, and their largest share of a chunk; masked sound is silent, masked frames are
-the
-  mean
-- `frequency_masks`, `frequency_mask`: likewise for bands of frames (SpecAugment, Park et al. 2019, arXiv 1904.08779, without
-warping)
-"""
+"""Masks of SpecAugment (Park et al. 2019, arXiv 1904.08779): stretches of time, or of bands, that training does not see."""
 
 import torch
 from torch import Tensor
@@ -16,20 +6,14 @@ from torch import Tensor
 from pipelines.core import torchaudio
 
 
-def sound(waveform: Tensor, settings: dict) -> Tensor:
-    """`(batch, samples)` with another gain and sign each, and stretches of silence."""
-    shape = len(waveform), 1
-    if gain_db := settings.get("gain_db"):
-        gain = gain_db * (2 * torch.rand(shape, device=waveform.device) - 1)
-        waveform = waveform * 10 ** (gain / 20)
-    if settings.get("polarity"):
-        waveform = torch.where(torch.rand(shape, device=waveform.device) < 0.5, -waveform, waveform)
+def silenced(waveform: Tensor, settings: dict) -> Tensor:
+    """`(batch, samples)` with stretches of silence."""
     for hidden in _masks(len(waveform), waveform.shape[1], settings, "time", waveform.device):
         waveform = waveform.masked_fill(hidden, 0.0)
     return waveform
 
 
-def frames(features: Tensor, settings: dict) -> Tensor:
+def masked(features: Tensor, settings: dict) -> Tensor:
     """`(batch, frames, bands)` with stretches of frames and of bands at the mean of their chunk."""
     if not (settings.get("time_masks") or settings.get("frequency_masks")):
         return features
