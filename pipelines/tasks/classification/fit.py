@@ -3,12 +3,11 @@
 from itertools import product
 
 import numpy as np
-from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
 from pipelines.core.files import write_json
 from pipelines.tasks import part
-from pipelines.tasks.classification import answers, kept, labelled, preparation
+from pipelines.tasks.classification import answers, kept, labelled, preparation, search
 
 
 def fit(run, seed, folder):
@@ -26,14 +25,14 @@ def fit(run, seed, folder):
     before = preparation.steps(options, data.names).fit(data.values[rows], classes)
     values, held = before.transform(data.values[rows]), data.of("validation")
     there = before.transform(data.values[held]) if len(held) else values[:0]
-    tried, best = [], None
-    for choice in choices(module.GRID | options["parameters"], len(held)):
-        model = _fitted(module, seed, choice, values, classes, weights, run.model)
-        f1 = f1_score(data.classes[held], model.predict(there), average="macro") if len(held) else None
-        tried.append({"validation_macro_f1": f1, **choice})
-        if best is None or f1 > best[0]:  # of equal ones the first
-            best = f1, choice, model
-    f1, chosen, model = best
+    sides = search.Sides(values, classes, weights, there, data.classes[held])
+    candidates = choices(module.GRID | options["parameters"], len(held))
+    try:
+        model, chosen, scores = search.best(module, candidates, sides, seed)
+    except TypeError as error:
+        raise ValueError(f"model {run.model} with {candidates[0] or 'no parameters'}: {error}") from error
+    tried = [{"validation_macro_f1": f1, **one} for f1, one in zip(scores, candidates, strict=True)]
+    f1, chosen = scores[chosen], candidates[chosen]
     temperature = _temperature(model, there, data.classes[held])
     kept.save(Pipeline([*before.steps, ("model", model)]), folder / "model.skops")
     config = {"classes": model.classes_.tolist(), "parameters": chosen, "temperature": temperature}
@@ -51,14 +50,6 @@ def choices(grid: dict, n_validation: int) -> list[dict]:
         several = ", ".join(name for name, each in zip(grid, values, strict=True) if len(each) > 1)
         raise ValueError(f"no validation clips to choose {several} with: state one value of each under `parameters`")
     return found
-
-
-def _fitted(module, seed, choice, values, classes, weights, name):
-    try:
-        model = module.create(seed, **choice)
-        return model.fit(values, classes) if weights is None else model.fit(values, classes, sample_weight=weights)
-    except TypeError as error:
-        raise ValueError(f"model {name} with {choice or 'no parameters'}: {error}") from error
 
 
 def _temperature(model, values: np.ndarray, classes: np.ndarray) -> float:
