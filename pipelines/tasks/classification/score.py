@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, guards, kept, labelled, noise, report
+from pipelines.tasks.classification import answers, explained, guards, kept, labelled, noise, report
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -49,11 +49,14 @@ def baseline(run):
 
 
 def details(run, found):
-    """Of the first training: scores of each class, confusions, calibration (report.py)."""
+    """Of the first training: scores of each class, confusions, calibration (report.py), and what explains them (explained.py)."""
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
     split = f"{run.dataset}, not the run's own" if run.fitted_by else run.options["split"]
-    return {"split": split, "model": run.model, **chosen} | report.of(found[0], config["classes"])
+    told = report.of(found[0], config["classes"])
+    return {"split": split, "model": run.model, **chosen, **told} | explained.of(
+        run, found, told["pairs"], config["classes"]
+    )
 
 
 def plots(details):

@@ -1,7 +1,7 @@
 """Choose hyperparameters on the validation clips: every candidate is fitted on the same prepared clips, on all cores.
 
-A plain `GridSearchCV` over a pipeline fits scaling and selection again for each candidate, though they depend on none. What a model
-itself can share between candidates is in its file, as `predictions` (the kernel matrix of `svm_rbf`).
+A plain `GridSearchCV` over a pipeline fits scaling and selection again for each candidate, though they depend on none. What a
+model itself can share between candidates is in its file, as `predictions` (the kernel matrix of `svm_rbf`).
 
 Fits use one thread of BLAS and of OpenMP each, so that the bytes of a model do not depend on the number of cores.
 """
@@ -24,7 +24,7 @@ WORTH_S = 2.0
 
 @dataclass(frozen=True)
 class Sides:
-    """Prepared clips: `(clips, d)` and the class of each, for training and for validation. weights: of training clips, or None."""
+    """Prepared clips, `(clips, d)`, and the class of each, for training and validation. weights: of training clips, if any."""
 
     values: np.ndarray
     classes: np.ndarray
@@ -58,7 +58,7 @@ def fitted(create: Callable, candidate: Candidate, sides: Sides, seed: int) -> A
 
 
 def _tried(create, candidates, sides, seed) -> list[tuple[Any, float]]:
-    """(model, validation macro F1) of each candidate. The others go into processes where the first has told that they are worth it.
+    """(model, validation macro F1) of each candidate; the others in processes, where the first says that this is worth it.
 
     Threads would share the random generator of liblinear, and the fits would not repeat.
     """
@@ -71,7 +71,9 @@ def _tried(create, candidates, sides, seed) -> list[tuple[Any, float]]:
 
 def _one(create, candidate, sides, seed) -> tuple[Any, float]:
     model = fitted(create, candidate, sides, seed)
-    with threadpool_limits(1):  # and one thread of a forest, which adds up its trees' answers in the order in which they come
+    with threadpool_limits(
+        1
+    ):  # and one thread of a forest, which adds up its trees' answers in the order in which they come
         return model, _score(sides, model.predict(sides.held))
 
 
