@@ -1,24 +1,28 @@
-"""Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
+"""How far a score carries, then of every run its confusions, to see and to hear, the F1 of each class, and the calibration of the
+probabilities."""
 
 from pipelines.core import paths
-from pipelines.report import charts
+from pipelines.core.files import read_json
+from pipelines.report import charts, explanations
 
 TITLE, ORDER = "Class by class", 10
 TEMPLATE = """<div class="classes">
 {% from "macros.html.j2" import mark, num, pct, export %}
-{% if leaky and honest %}
+{% if leaky %}
 <p class="lead">A split that ignores groups makes a classifier look better than it is.
 {% for part in leaky %}
   <b>{{ part.name }}</b> was scored on such a split: clips of one group stand on both sides, and its macro F1 of
   {{ num(part.lead.value) }} says how well it recognises what it was trained on.
+{% for twin in part.twins %}
+  With whole groups on each side the same model, {{ twin.name }}, reaches {{ num(twin.lead.value) }}.
 {% endfor %}
-  The other runs keep groups whole; their macro F1 says how well new material is recognised:
-{% for part in honest %}
-  {{ part.name }} {{ num(part.lead.value) }}{{ "," if not loop.last else "." }}
 {% endfor %}
 </p>
-<p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
+<p class="marks">{% for part in leaky %}{{ mark(part.source) }}
+{% for twin in part.twins %}{{ mark(twin.source) }}{% endfor %}
+{% endfor %}</p>
 {% endif %}
+{% for ladder in ladders %}{{ ladder }}{% endfor %}
 <div class="tabs" data-label="run">
 {% for part in parts %}
 <div class="pane" data-tab="{{ part.name }}">
@@ -26,7 +30,7 @@ TEMPLATE = """<div class="classes">
 
   <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }} split. Rows are a clip’s
     class, columns the predicted class; darker is a larger share of the row. Of several trainings this is the first.</p>
-  <figure>
+  <figure class="says">
     <div class="scroll"><table class="matrix">
       <thead><tr><td></td>
 {% for label in part.labels %}
@@ -39,12 +43,15 @@ TEMPLATE = """<div class="classes">
         <tr><th scope="row" title="{{ label }}">{{ label }}</th>
 {% for count, share in cells %}
           <td class="{{ "own" if loop.index0 == row }}{{ " deep" if share > 55 }}" style="--s:{{ share }}%"
-            title="{{ share }}% of {{ label }}">{{ count if count }}</td>
+            title="{{ label }} predicted as {{ part.labels[loop.index0] }}: {{ count }} clips, {{ share }}% of {{ label }}">
+            {{- count if count -}}
+          </td>
 {% endfor %}
         </tr>
 {% endfor %}
       </tbody>
     </table></div>
+    <p class="caption"><output>Point at a cell to read it.</output></p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
 
@@ -72,6 +79,7 @@ TEMPLATE = """<div class="classes">
     </tbody>
   </table></div>
   {% endif %}
+  {{ part.explained }}
 
   <figure>{{ part.curve }}
     <p class="caption">Calibration: of the clips predicted with a probability of 0.8, 80% should be right (the diagonal). The
@@ -91,11 +99,30 @@ def render(context):
     if not parts:
         return None
     leaky = [part for part in parts if part["split"] == "random"]
-    return context.fill(TEMPLATE, parts=parts, leaky=leaky, honest=[part for part in parts if part not in leaky])
+    tests = context.state.settings.get("cross_tests") or {}
+    for part in parts:
+        same = [other for other in parts if other["reading"] == part["reading"] and other["name"] not in tests]
+        part["twins"] = [other for other in same if (other in leaky) != (part in leaky)]
+    honest = [part for part in parts if part not in leaky and part["name"] not in tests]
+    return context.fill(TEMPLATE, parts=parts, leaky=leaky, ladders=[_ladder(context, part, parts) for part in honest])
+
+
+def _ladder(context, part, parts):
+    """A picture of an honest run's score between those of its leaky twins and of its tests on other datasets; "" without any."""
+    tests = context.state.settings.get("cross_tests") or {}
+    rows = [part | {"what": "other groups of the same dataset"}]
+    for other in parts:
+        if tests.get(other["name"], {}).get("run") == part["name"]:
+            rows.append(other | {"what": f"another dataset, {other['dataset']}"})
+    rows.sort(key=lambda row: -row["lead"]["value"])
+    rows = [twin | {"what": "clips at random, so that groups stand on both sides"} for twin in part["twins"]] + rows
+    ticks = [(25 * n, f"{n / 4:g}") for n in range(5)]
+    return context.fill("ladder.html.j2", part=part, rows=rows, ticks=ticks) if len(rows) > 1 else ""
 
 
 def _part(context, name, found):
-    confusion, calibration = found["confusion"], found["calibration"]
+    confusion, calibration, source = found["confusion"], found["calibration"], context.lineage.mark(paths.scores(name))
+    about = read_json(paths.scores(name) / "about.json")
     rows = [
         (label, [(count, charts.shade(count, sum(counts))) for count in counts])
         for label, counts in zip(confusion["classes"], confusion["counts"], strict=True)
@@ -123,7 +150,11 @@ def _part(context, name, found):
         "pairs": found["pairs"],
         "error": calibration["expected_error"],
         "curve": charts.lines(curve, "confidence", "accuracy", f"accuracy by confidence of {name}"),
-        "source": context.lineage.mark(paths.scores(name)),
+        "source": source,
+        "explained": explanations.render(context, name, found, source),
+        "dataset": about["dataset"],
+        # what two runs share that differ in their split alone
+        "reading": [about[key] for key in ("dataset", "model", "reads")] + [about["options"]["target"]],
         "table": {
             "columns": ["class", "clips", "precision", "recall", "f1"],
             "rows": [
