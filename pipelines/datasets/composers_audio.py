@@ -5,9 +5,9 @@ composer; tempo (a band of beats a minute) and level are drawn without looking a
 how many sound together, how fast they follow each other, and in which order.
 
 **The group of a clip is its work**, works with the same music being one (pipelines/symbolic/similarity.py), and the split is by
-group. Each composer has as many clips: a piece of each of his works in a seeded order, then second ones, and several excerpts of a
-piece only where he has fewer pieces than clips (Beethoven has 22). The scores are those inside the installed music21; nothing is
-downloaded.
+group. Each composer has as many clips: a piece of each of his works in a seeded order, then second ones, and more than one
+excerpt of a piece only where he has fewer pieces than clips (Beethoven has 22). The scores are those inside the installed
+music21; nothing is downloaded.
 
 Options of an entry: `clips_per_composer`, `duration_s`, `sample_rate`, `split` (shares of the sides), `seed`.
 """

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from pipelines.harness import executor
 from pipelines.metrics.intervals import FEWEST, percentiles
 from pipelines.tasks.classification import preparation, resampling
 from pipelines.tasks.classification.labelled import Labelled
@@ -49,7 +50,9 @@ def of(run, data: Labelled, pipeline: Pipeline, seed: int) -> list[dict]:
     with threadpool_limits(1):
         whole = confusions.macro_f1(pipeline.predict(values))
         tasks = [(columns, number) for columns in found.values() for number in range(REPEATS)]
-        drawn = joblib.Parallel(joblib.cpu_count(), prefer="threads")(joblib.delayed(permuted)(*each) for each in tasks)
+        drawn = joblib.Parallel(executor.n_workers(), prefer="threads")(
+            joblib.delayed(permuted)(*each) for each in tasks
+        )
     falls = whole - np.array(drawn).reshape(len(found), REPEATS, -1).mean(axis=1)
     measured = [
         {

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification import answers, explained, guards, kept, labelled, noise, report
+from pipelines.tasks.classification import answers, chosen, explained, guards, kept, labelled, noise, recordings, report
 
 METRICS = {
     "macro_f1": Metric(lambda c: macro_f1(c["actual"], c["predicted"]), chance=lambda c: 1 / len(set(c["actual"]))),
@@ -66,14 +66,20 @@ def plots(details):
 
 
 def checks(run, found):
-    """What guards.py finds in the run's data and in its first training."""
+    """What guards.py, chosen.py, recordings.py and noise.py find in the run's data and in its first training."""
     data = labelled.read(run)
     seed, folder = run.trainings[0]
-    pipeline = None if labelled.is_deep(run) else kept.load(folder / "model.skops")
+    pipeline, config = (
+        None if labelled.is_deep(run) else kept.load(folder / "model.skops"),
+        read_json(folder / "config.json"),
+    )
+    above = {"more accurate than the most frequent class": chosen.above_majority(found[0], baseline(run), run.shared)}
     if run.fitted_by:
-        found = guards.of_other(data, read_json(folder / "config.json")["classes"])
+        found = guards.of_other(data, config["classes"]) | above
     else:
-        found = guards.all_of(data, pipeline, run.options, seed)
+        found = guards.all_of(data, pipeline, run.options, seed) | above
+        found["chosen on validation clips"] = chosen.on_validation(data, pipeline, config)
+        found["no recording on two sides"] = recordings.check(run, data, seed)
     of_silence = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
     return found | {"digital silence does not tell the class": of_silence}
 

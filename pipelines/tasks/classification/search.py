@@ -9,6 +9,7 @@ Fits use one thread of BLAS and of OpenMP each, so that the bytes of a model do 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,8 @@ import joblib
 import numpy as np
 from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
+
+from pipelines.harness import executor
 
 Candidate = Mapping[str, Any]
 WORTH_S = 2.0
@@ -53,7 +56,7 @@ def best(module: ModuleType, candidates: Sequence[Candidate], sides: Sides, seed
 def fitted(create: Callable, candidate: Candidate, sides: Sides, seed: int) -> Any:
     """The model of one candidate. create: that of the model's file. Trees of a forest are grown on all cores."""
     weights = {} if sides.weights is None else {"sample_weight": sides.weights}
-    with threadpool_limits(1), joblib.parallel_config(n_jobs=joblib.cpu_count()):
+    with threadpool_limits(1), joblib.parallel_config(n_jobs=executor.n_workers()):
         return create(seed, **candidate).fit(sides.values, sides.classes, **weights)
 
 
@@ -64,9 +67,10 @@ def _tried(create, candidates, sides, seed) -> list[tuple[Any, float]]:
     """
     begun, (first, *others) = time.monotonic(), candidates
     found = [_one(create, first, sides, seed)]
-    left, cores = (time.monotonic() - begun) * len(others), joblib.cpu_count()
-    jobs = cores if left > WORTH_S and len(others) >= cores else 1
-    return found + joblib.Parallel(jobs)(joblib.delayed(_one)(create, each, sides, seed) for each in others)
+    left, cores = (time.monotonic() - begun) * len(others), executor.n_workers()
+    of_one = partial(_one, create, sides=sides, seed=seed)
+    in_turn = left < WORTH_S or len(others) < cores
+    return [*found, *(map(of_one, others) if in_turn else executor.run(of_one, others))]
 
 
 def _one(create, candidate, sides, seed) -> tuple[Any, float]:

@@ -6,6 +6,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from pipelines.harness import executor
+
 GRID = {"C": [1.0, 10.0, 100.0], "gamma": ["scale", 0.0003, 0.001, 0.01]}
 MOST = 10_000
 """Training clips up to which candidates share a matrix of all distances: 0.8 GB, and as much again for each kernel."""
@@ -33,7 +35,7 @@ def predictions(candidates, sides):
         kernels = np.exp(-number * own), np.exp(-number * there)
         places = [place for place, one in enumerate(candidates) if one["gamma"] == gamma]
         # threads: libsvm leaves Python's lock, and draws nothing at random without probabilities
-        answers = joblib.Parallel(joblib.cpu_count(), prefer="threads")(
+        answers = joblib.Parallel(executor.n_workers(), prefer="threads")(
             joblib.delayed(_answers)(candidates[place]["C"], *kernels, sides) for place in places
         )
         for place, answer in zip(places, answers, strict=True):
