@@ -30,6 +30,7 @@ TEMPLATE = """<div class="classes">
 
   <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }} split. Rows are a clip’s
     class, columns the predicted class; darker is a larger share of the row. Of several trainings this is the first.</p>
+  <div class="pair">
   <figure class="says">
     <div class="scroll"><table class="matrix">
       <thead><tr><td></td>
@@ -55,6 +56,7 @@ TEMPLATE = """<div class="classes">
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
 
+  <div>
   <p class="heading">Each class {{ mark(part.source) }}</p>
   <div class="scroll"><table class="figures" data-table="classes">
     <thead><tr><th>class</th><th>clips</th><th>precision</th><th>recall</th><th>F1</th></tr></thead>
@@ -67,8 +69,13 @@ TEMPLATE = """<div class="classes">
     </tbody>
   </table></div>
   {{ export("classes-%s"|format(part.name), part.table) }}
+  </div>
+  </div>
+  {{ part.explained }}
 
+  <div class="pair">
   {% if part.pairs %}
+  <div>
   <p class="heading">The most frequent confusions {{ mark(part.source) }}</p>
   <div class="scroll"><table class="figures" data-table="confusions">
     <thead><tr><th>class</th><th>predicted</th><th>clips</th><th>share of the class</th></tr></thead>
@@ -78,14 +85,14 @@ TEMPLATE = """<div class="classes">
 {% endfor %}
     </tbody>
   </table></div>
+  </div>
   {% endif %}
-  {{ part.explained }}
-
   <figure>{{ part.curve }}
     <p class="caption">Calibration: of the clips predicted with a probability of 0.8, 80% should be right (the diagonal). The
       expected calibration error is {{ num(part.error) }}.</p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
+  </div>
 </div>
 {% endfor %}
 </div>
@@ -100,10 +107,11 @@ def render(context):
         return None
     leaky = [part for part in parts if part["split"] == "random"]
     tests = context.state.settings.get("cross_tests") or {}
+    own = [part for part in parts if part["name"] not in tests]
     for part in parts:
-        same = [other for other in parts if other["reading"] == part["reading"] and other["name"] not in tests]
-        part["twins"] = [other for other in same if (other in leaky) != (part in leaky)]
-    honest = [part for part in parts if part not in leaky and part["name"] not in tests]
+        same = [other | {"twins": []} for other in own if other["reading"] == part["reading"]]
+        part["twins"] = [other for other in same if (other["split"] == "random") != (part["split"] == "random")]
+    honest = [part for part in own if part not in leaky]
     return context.fill(TEMPLATE, parts=parts, leaky=leaky, ladders=[_ladder(context, part, parts) for part in honest])
 
 
