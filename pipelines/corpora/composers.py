@@ -29,15 +29,13 @@ import pandas as pd
 
 from pipelines.corpora.chorales import piece_of, regroup
 from pipelines.notes.tables import Piece, Unreadable
-from pipelines.symbolic import corpus
+from pipelines.symbolic import composers, corpus
 
 BIBTEX = corpus.BIBTEX
 LICENSE_INFO = (
     "distributed with music21, whose licence for its corpus says that encodings may be under copyright and restricted in "
     "commercial use"
 )
-STYLES = {"Bach": "chorale", "Palestrina": "palestrina", "Monteverdi": "madrigal", "Beethoven": "quartet"}
-FEW_WORKS = {"Mozart": "quartet", "Haydn": "quartet"}
 STYLE = {"bach": "chorale", "palestrina": "palestrina", "monteverdi": "madrigal"}
 """Folder of music21 -> style of the corpus; all others are quartets."""
 
@@ -46,13 +44,7 @@ __all__ = ["pieces", "read", "regroup"]
 
 def pieces(entry: Mapping) -> pd.DataFrame:
     """A row a piece; only file names and headers are read."""
-    composers = STYLES | (FEW_WORKS if entry.get("few_works") else {})
-    listed = [
-        (composer, piece)
-        for composer, style in composers.items()
-        for piece in corpus.catalogue(style)
-        if style != "quartet" or piece.work.startswith(f"quartet/{composer.lower()} ")
-    ]
+    listed = composers.pieces([*composers.STYLES, *(composers.FEW_WORKS if entry.get("few_works") else ())])
     return pd.DataFrame(
         {
             "path": [str(corpus.folder() / piece.path) for _, piece in listed],

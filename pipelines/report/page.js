@@ -52,6 +52,15 @@ window.addEventListener("scroll", () => {
   links.forEach((link, i) => link.classList.toggle("here", i === past - 1));
 }, {passive: true});
 
+// what a cell of a confusion matrix says, in the line below it: a finger sees no title
+for (const figure of all(".says")) {
+  const line = figure.querySelector("output");
+  figure.addEventListener("pointerover", event => {
+    const cell = event.target.closest("td[title]");
+    if (cell) line.textContent = cell.title;
+  });
+}
+
 // the clips behind a number of a confusion matrix
 for (const table of all(".matrix")) {
   const {dataset, target, embedding} = table.dataset;

@@ -18,6 +18,8 @@ from pipelines.report.templates import filler
 
 SCORES, DIFFERENCES = paths.report("scores"), paths.report("differences")
 FAMILIES = "pipelines.tasks"
+GROUPS = "guards: no group on two sides"
+"""A check of a run's record, in data/scores/<run>/checks.json."""
 KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
 
 
@@ -86,23 +88,34 @@ def cards(state: State, lineage: Lineage) -> list[dict]:
 
 
 def ranked(task: Task) -> list[dict]:
-    """`{"run", "metric", ...}` with its record of each run that has the family's first metric, the best first."""
+    """`{"run", "metric", ...}` with its record of each run that has the family's first metric, the best first. Runs with groups
+    on both sides of their split are left out: their scores are no evidence."""
     for metric in _metrics(task)[:1]:
-        runs = {run: records[metric] for run, records in task.scores.items() if metric in records}
+        runs = {run: records[metric] for run, records in task.scores.items() if metric in records and not _leaks(run)}
+        if not runs:
+            return []
         sign = 1 if next(iter(runs.values())).get("higher_is_better", True) else -1
         order = sorted(runs, key=lambda one: -sign * runs[one]["value"])
         return [{"run": run, "metric": metric, **_whole(runs[run])} for run in order]
     return []
 
 
+def _leaks(run: str) -> bool:
+    """Does the run's record say that groups stand on both sides of its split?"""
+    checks = _json(paths.scores(run) / "checks.json")
+    return checks.get(GROUPS, [None])[0] is False
+
+
 def sentence(task: Task) -> str:
     """The verdict on the best run, by its interval alone."""
-    if not (order := ranked(task)):
+    if not task.scores:
         return "No run of this family has been scored yet."
+    if not (order := ranked(task)):
+        return "Every scored run has groups on both sides of its split: none says how well new material is recognised."
     found = order[0]
     metric = metric_names.name(found["metric"])
-    text = f"{found['run']} has the best {metric} of {headline.word(len(task.scores))} runs, {found['value']:.3f}"
-    if len(task.scores) == 1:
+    text = f"{found['run']} has the best {metric} of {headline.word(len(order))} runs, {found['value']:.3f}"
+    if len(order) == 1:
         text = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
     floors = [
         (found[key], what)

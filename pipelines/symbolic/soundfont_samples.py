@@ -41,7 +41,10 @@ def tables(file: Path) -> dict[str, np.ndarray]:
             kind, size, form = struct.unpack("<4sI4s", stream.read(12))
             if (kind, form) == (b"LIST", b"pdta"):
                 found = _read(stream.read(size - 4))
-            place += 8 + size + size % 2
+            place += 8 + size
+            # a chunk of odd size is padded, but writers of .sf3 forget it (FluidR3Mono_GM.sf3)
+            stream.seek(place)
+            place += size % 2 if stream.read(4) != b"LIST" else 0
     if missing := [name for name in TABLES if not len(found.get(name, ()))]:
         raise ValueError(f"{file} is cut short or damaged: it has no table {', '.join(missing)}")
     return found

@@ -49,6 +49,17 @@ def font(path, presets: dict[tuple[int, int], list[dict]], instruments: list[lis
     return path
 
 
+def test_a_chunk_of_odd_size_that_is_not_padded(tmp_path):
+    """FluidR3Mono_GM.sf3 has one; the specification of RIFF wants a byte of padding."""
+    path = font(tmp_path / "own.sf2", {(0, 0): [{41: 0}]}, [[{53: 0}]], [100])
+    data = path.read_bytes()
+    place = data.index(b"pdta") - 8
+    for name, pad in (("padded.sf2", b"\0"), ("bare.sf2", b"")):
+        samples = b"LIST" + struct.pack("<I", 7) + b"sdta" + b"abc" + pad
+        (tmp_path / name).write_bytes(data[:place] + samples + data[place:])
+        assert soundfont_samples.samples(tmp_path / name) == {0: {100}}, name
+
+
 def keys(low: int, high: int) -> dict[int, int]:
     return {soundfont_samples.KEYS: low | high << 8}
 

@@ -71,6 +71,13 @@ OPTIONS = {
         "soundfont": WORD,
         "soundfont_sha256": HASH,
     },
+    "composers_audio": {
+        "clips_per_composer": COUNT,
+        "duration_s": number(0, above=True),
+        "sample_rate": RATE,
+        "split": SHARES,
+        "seed": SEED,
+    },
     "multitracks": {
         "clips": COUNT,
         "instruments": one_of("fixed", "families", "one"),
@@ -127,6 +134,7 @@ REQUIRED = {
     "folder": ("path", "fingerprint"),
     "scores": ("clips_per_style", "duration_s", "sample_rate", "split", "seed"),
     "notes": ("lowest", "highest", "step", "velocities", "duration_s", "sample_rate", "split", "seed", "silence_dbfs"),
+    "composers_audio": ("clips_per_composer", "duration_s", "sample_rate", "split", "seed"),
     "multitracks": (
         "clips",
         "instruments",

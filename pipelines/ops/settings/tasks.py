@@ -22,6 +22,12 @@ from pipelines.ops.settings.kinds import (
 from pipelines.ops.settings.recipe import Reads
 
 FOLDER = "pipelines/tasks"
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
 KINDS = {
     "word": WORD,
     "words": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
@@ -30,6 +36,10 @@ KINDS = {
     "number": number(),
     "positive": number(0, above=True),
     "share": SHARE,
+    "shares": (
+        "a list of shares, above 0 and up to 1",
+        lambda value: isinstance(value, list) and all(map(_share, value)),
+    ),
     "yes_or_no": YES_OR_NO,
     "table": ("a table", lambda value: isinstance(value, dict)),
 }

@@ -7,6 +7,7 @@ scaling: `zscore`, `minmax` or `unit` (each clip's vector has length 1). selecti
 leave_out: features that the model does not get, by name or pattern (`rms_*`): of those in the input, all else is prepared.
 labels: label -> the class it counts as, or null for none, in the dataset that the run, or its cross test, reads.
 parameters: hyperparameter -> value, or a list of values from which validation chooses, in place of the model's own `GRID`.
+learning_curve: shares of the training clips ([0.1, 0.25, 0.5, 1.0]), of which the run is fitted again (curve.py).
 
 `from: views` reads words or notes of clips, `from: combined` two tables side by side (early fusion; of a clip that one lacks, its
 values are the training clips' mean). Several runs are fused by the family `fusion`.
@@ -31,4 +32,5 @@ OPTIONS = {
     "labels": ({}, "table"),
     "untagged": ("refuse", ("refuse", "leave_out", "keep")),
     "parameters": ({}, "table"),
+    "learning_curve": ([], "shares"),
 }

@@ -84,6 +84,8 @@ def _fitted(module, seed: int, choice: dict, values: np.ndarray, truth: np.ndarr
 
 
 def _check(options: dict) -> None:
+    if options["learning_curve"]:
+        raise ValueError("learning_curve is of one label, and a clip of `target: tags` has several: leave it out")
     if options["selection"] in LABELLED_SELECTIONS:
         raise ValueError(
             f"selection {options['selection']} is by one label, and a clip of `target: tags` has several: use variance"

@@ -6,7 +6,18 @@ import numpy as np
 from pipelines.core.files import read_json
 from pipelines.metrics import single_label
 from pipelines.metrics.single_label import METRICS
-from pipelines.tasks.classification import answers, guards, kept, labelled, multilabel_score, noise, report
+from pipelines.tasks.classification import (
+    answers,
+    chosen,
+    explained,
+    guards,
+    kept,
+    labelled,
+    multilabel_score,
+    noise,
+    recordings,
+    report,
+)
 from pipelines.tasks.classification.multilabel import is_multi_label
 
 
@@ -62,13 +73,16 @@ def baseline(run):
 
 
 def details(run, found):
-    """Of the first training: scores of each class, confusions, calibration (report.py)."""
+    """Of the first training: scores of each class, confusions, calibration (report.py), and what explains them (explained.py)."""
     if is_multi_label(run):
         return multilabel_score.details(run, found)
     config = read_json(run.trainings[0][1] / "config.json")
     chosen = {name: config[name] for name in ("parameters", "features", "temperature")}
     split = f"{run.dataset}, not the run's own" if run.fitted_by else run.options["split"]
-    return {"split": split, "model": run.model, **chosen} | report.of(found[0], config["classes"])
+    told = report.of(found[0], config["classes"])
+    return {"split": split, "model": run.model, **chosen, **told} | explained.of(
+        run, found, told["pairs"], config["classes"]
+    )
 
 
 def plots(details):
@@ -80,16 +94,22 @@ def plots(details):
 
 
 def checks(run, found):
-    """What guards.py finds in the run's data and in its first training."""
+    """What guards.py, chosen.py, recordings.py and noise.py find in the run's data and in its first training."""
     if is_multi_label(run):
         return multilabel_score.checks(run, found)
     data = labelled.read(run)
     seed, folder = run.trainings[0]
-    pipeline = None if labelled.is_deep(run) else kept.load(folder / "model.skops")
+    pipeline, config = (
+        None if labelled.is_deep(run) else kept.load(folder / "model.skops"),
+        read_json(folder / "config.json"),
+    )
+    above = {"more accurate than the most frequent class": chosen.above_majority(found[0], baseline(run), run.shared)}
     if run.fitted_by:
-        found = guards.of_other(data, read_json(folder / "config.json")["classes"])
+        found = guards.of_other(data, config["classes"]) | above
     else:
-        found = guards.all_of(data, pipeline, run.options, seed)
+        found = guards.all_of(data, pipeline, run.options, seed) | above
+        found["chosen on validation clips"] = chosen.on_validation(data, pipeline, config)
+        found["no recording on two sides"] = recordings.check(run, data, seed)
     of_silence = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
     return found | {"digital silence does not tell the class": of_silence}
 

@@ -1,26 +1,30 @@
-"""Class by class: the confusions of every run, the F1 of each class, and the calibration of the probabilities."""
+"""How far a score carries, then of every run its confusions, to see and to hear, the F1 of each class, and the calibration of the
+probabilities."""
 
 from pipelines.core import paths
-from pipelines.report import charts, labels
+from pipelines.core.files import read_json
+from pipelines.report import charts, explanations, labels
 
 TITLE, ORDER = "Class by class", 10
 EACH = ("support", "precision", "recall", "f1", "average_precision", "roc_auc")
 """Of each class, in the table."""
 TEMPLATE = """<div class="classes">
 {% from "macros.html.j2" import mark, num, pct, export %}
-{% if leaky and honest %}
+{% if leaky %}
 <p class="lead">A split that ignores groups makes a classifier look better than it is.
 {% for part in leaky %}
   <b>{{ part.name }}</b> was scored on such a split: clips of one group stand on both sides, and its macro F1 of
   {{ num(part.lead.value) }} says how well it recognises what it was trained on.
+{% for twin in part.twins %}
+  With whole groups on each side the same model, {{ twin.name }}, reaches {{ num(twin.lead.value) }}.
 {% endfor %}
-  The other runs keep groups whole; their macro F1 says how well new material is recognised:
-{% for part in honest %}
-  {{ part.name }} {{ num(part.lead.value) }}{{ "," if not loop.last else "." }}
 {% endfor %}
 </p>
-<p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
+<p class="marks">{% for part in leaky %}{{ mark(part.source) }}
+{% for twin in part.twins %}{{ mark(twin.source) }}{% endfor %}
+{% endfor %}</p>
 {% endif %}
+{% for ladder in ladders %}{{ ladder }}{% endfor %}
 <div class="tabs" data-label="run">
 {% for part in parts %}
 <div class="pane" data-tab="{{ part.name }}">
@@ -28,7 +32,8 @@ TEMPLATE = """<div class="classes">
 
   <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }} split. Rows are a clip’s
     class, columns the predicted class; darker is a larger share of the row. Of several trainings this is the first.</p>
-  <figure>
+  <div class="pair">
+  <figure class="says">
     <div class="scroll"><table class="matrix">
       <thead><tr><td></td>
 {% for label in part.labels %}
@@ -41,15 +46,19 @@ TEMPLATE = """<div class="classes">
         <tr><th scope="row" title="{{ label }}">{{ label }}</th>
 {% for count, share in cells %}
           <td class="{{ "own" if loop.index0 == row }}{{ " deep" if share > 55 }}" style="--s:{{ share }}%"
-            title="{{ share }}% of {{ label }}">{{ count if count }}</td>
+            title="{{ label }} predicted as {{ part.labels[loop.index0] }}: {{ count }} clips, {{ share }}% of {{ label }}">
+            {{- count if count -}}
+          </td>
 {% endfor %}
         </tr>
 {% endfor %}
       </tbody>
     </table></div>
+    <p class="caption"><output>Point at a cell to read it.</output></p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
 
+  <div>
   <p class="heading">Each class {{ mark(part.source) }}</p>
   <div class="scroll"><table class="figures" data-table="classes">
     <thead><tr><th>class</th><th>clips</th><th>precision</th><th>recall</th><th>F1</th>
@@ -64,8 +73,13 @@ TEMPLATE = """<div class="classes">
     </tbody>
   </table></div>
   {{ export("classes-%s"|format(part.name), part.table) }}
+  </div>
+  </div>
+  {{ part.explained }}
 
+  <div class="pair">
   {% if part.pairs %}
+  <div>
   <p class="heading">The most frequent confusions {{ mark(part.source) }}</p>
   <div class="scroll"><table class="figures" data-table="confusions">
     <thead><tr><th>class</th><th>predicted</th><th>clips</th><th>share of the class</th></tr></thead>
@@ -75,13 +89,14 @@ TEMPLATE = """<div class="classes">
 {% endfor %}
     </tbody>
   </table></div>
+  </div>
   {% endif %}
-
   <figure>{{ part.curve }}
     <p class="caption">Calibration: of the clips predicted with a probability of 0.8, 80% should be right (the diagonal). The
       expected calibration error is {{ num(part.error) }}.</p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
+  </div>
 </div>
 {% endfor %}
 </div>
@@ -97,13 +112,32 @@ def render(context):
     if not parts:
         return several or None
     leaky = [part for part in parts if part["split"] == "random"]
-    return (
-        context.fill(TEMPLATE, parts=parts, leaky=leaky, honest=[part for part in parts if part not in leaky]) + several
-    )
+    tests = context.state.settings.get("cross_tests") or {}
+    own = [part for part in parts if part["name"] not in tests]
+    for part in parts:
+        same = [other | {"twins": []} for other in own if other["reading"] == part["reading"]]
+        part["twins"] = [other for other in same if (other["split"] == "random") != (part["split"] == "random")]
+    honest = [part for part in own if part not in leaky]
+    ladders = [_ladder(context, part, parts) for part in honest]
+    return context.fill(TEMPLATE, parts=parts, leaky=leaky, ladders=ladders) + several
+
+
+def _ladder(context, part, parts):
+    """A picture of an honest run's score between those of its leaky twins and of its tests on other datasets; "" without any."""
+    tests = context.state.settings.get("cross_tests") or {}
+    rows = [part | {"what": "other groups of the same dataset"}]
+    for other in parts:
+        if tests.get(other["name"], {}).get("run") == part["name"]:
+            rows.append(other | {"what": f"another dataset, {other['dataset']}"})
+    rows.sort(key=lambda row: -row["lead"]["value"])
+    rows = [twin | {"what": "clips at random, so that groups stand on both sides"} for twin in part["twins"]] + rows
+    ticks = [(25 * n, f"{n / 4:g}") for n in range(5)]
+    return context.fill("ladder.html.j2", part=part, rows=rows, ticks=ticks) if len(rows) > 1 else ""
 
 
 def _part(context, name, found):
-    confusion, calibration = found["confusion"], found["calibration"]
+    confusion, calibration, source = found["confusion"], found["calibration"], context.lineage.mark(paths.scores(name))
+    about = read_json(paths.scores(name) / "about.json")
     rows = [
         (label, [(count, charts.shade(count, sum(counts))) for count in counts])
         for label, counts in zip(confusion["classes"], confusion["counts"], strict=True)
@@ -131,7 +165,11 @@ def _part(context, name, found):
         "pairs": found["pairs"],
         "error": calibration["expected_error"],
         "curve": charts.lines(curve, "confidence", "accuracy", f"accuracy by confidence of {name}"),
-        "source": context.lineage.mark(paths.scores(name)),
+        "source": source,
+        "explained": explanations.render(context, name, found, source),
+        "dataset": about["dataset"],
+        # what two runs share that differ in their split alone
+        "reading": [about[key] for key in ("dataset", "model", "reads")] + [about["options"]["target"]],
         "table": {
             "columns": ["class", "clips", *EACH[1:]],
             "rows": [[label, *(one[key] for key in EACH)] for label, one in found["per_class"].items()],

@@ -33,7 +33,7 @@ def project(tmp_path_factory):
             "target": "family",
         }
         fixed = {"model": "knn", "seeds": 1, "parameters": {"n_neighbors": 1, "weights": "uniform"}}
-        document["runs"]["honest"] = {**entry, **fixed}
+        document["runs"]["honest"] = {**entry, **fixed, "learning_curve": [0.3, 1.0]}
         document["runs"]["leaky"] = {**entry, **fixed, "split": "random"}
 
     edit(folder, change)
@@ -50,6 +50,8 @@ def test_the_leaky_split_looks_better_and_a_guard_says_so(project):
     guard = "guards: no group on two sides"
     assert records["honest"]["checks"][guard]["passed"] and records["leaky"]["checks"][guard]["passed"] is False
     assert records["honest"]["checks"]["guards: preparation saw training clips only"]["passed"]
+    twins = "guards: no recording on two sides"
+    assert records["honest"]["checks"][twins]["passed"] and records["leaky"]["checks"][twins]["passed"] is False
 
 
 def test_scores_are_those_of_the_predictions(project):
@@ -66,6 +68,9 @@ def test_the_page_shows_both(project):
     page = (project / "reports/pages/task_classification.html").read_text()
     assert "Class by class" in page and "clips of one group stand on both sides" in page
     assert "synth_lead" in page and "The most frequent confusions" in page and "Calibration" in page
+    assert "How far a score carries" in page and "clips at random, so that groups stand on both sides" in page
+    assert "What the model listens to" in page and "zero crossing rate" in page and "Learning curve" in page
+    assert page.count('class="hear"') > 10 and "predicted as bass: " in page
 
 
 def test_dagster_reads_the_guards(project):

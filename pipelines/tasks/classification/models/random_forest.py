@@ -6,4 +6,4 @@ GRID = {"n_estimators": 200, "min_samples_leaf": [1, 3], "max_features": "sqrt"}
 
 
 def create(seed, **parameters):
-    return RandomForestClassifier(random_state=seed, n_jobs=1, **parameters)
+    return RandomForestClassifier(random_state=seed, **parameters)
