@@ -68,7 +68,7 @@ def test_infilling_fits_what_comes_later():
     given = np.full((4, 4), sampling.FREE)
     given[3] = 70
     for seed in range(5):
-        assert (sampling.infill(lambda n: kneser_ney.begin(model, n), given, 64, seed)[:3] == 70).mean() > 0.9
+        assert (sampling.infill(lambda n, rng: kneser_ney.begin(model, n, rng), given, 64, seed)[:3] == 70).mean() > 0.9
 
 
 @pytest.mark.parametrize(

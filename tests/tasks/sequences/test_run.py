@@ -57,8 +57,9 @@ def test_what_is_told_of_a_run(scored):
     found = score.details(run, [answers])
     json.dumps(found)
     assert {side: one["pieces"] for side, one in found["losses"].items()} == {"train": 8, "validation": 2, "test": 5}
-    assert found["losses"]["test"]["nats_per_step"] == pytest.approx(answers["nats"].sum() / answers["steps"].sum())
-    assert sum(found["voices"]) == pytest.approx(found["losses"]["test"]["nats_per_step"])
+    assert found["likelihood"] == "exact" and np.isnan(answers["bound"]).all()
+    assert found["losses"]["test"]["per_step"] == pytest.approx(answers["nats"].sum() / answers["steps"].sum())
+    assert found["losses"]["test"]["per_cell"] == pytest.approx(found["losses"]["test"]["per_step"] / 4)
     assert found["originality"]["generated"]["n"] == 6 and found["originality"]["people"]["n"] == 5
     with np.load("data/scores/kneser_ney/generated.npz", allow_pickle=False) as file:
         made = file["pieces"]
@@ -85,7 +86,7 @@ def test_the_page_has_what_was_found(scored):
     task = Task("sequences", {"kneser_ney": scored_as}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
     assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
-    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 4
+    assert f"{found['losses']['train']['per_step']:.3f}" in html and html.count("<svg") == 4
     shared = 0
     for key, (voice, first, end) in zip(
         ("worst", "source"), (found["originality"]["worst"][key] for key in ("run", "source")), strict=True

@@ -89,7 +89,7 @@ def cell_nats(model, pieces):
     return found
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell: of the first without, then after the cells
     `previous` `(n_pieces,)`."""
     older = [np.full(n_pieces, BEGIN)] * (model["n"] - 1)
