@@ -6,8 +6,8 @@ A model's file has `fit` and `build`, and what of these it can do:
 | --- | --- |
 | `cell_nats(model, pieces)` | `(steps, 4)` of each piece: minus the log-probability of each cell, given all before it |
 | `bounds(model, pieces)` | `(pieces, 2)`, whose sum is at least a piece's nats: a model whose likelihood has only a bound |
-| `begin(model, n_pieces, rng)` | a function that is told the last cell and gives the log-probabilities of the next (`sampling.py`) |
-| `draw(model, n_pieces, steps, rng)` | `(n_pieces, steps, 4)`: a model that writes pieces at once, and cannot go on from given cells |
+| `begin(model, n_pieces, rng)` | a function that is told a cell and gives the log-probabilities of the next (`sampling.py`) |
+| `draw(model, n_pieces, steps, rng)` | `(n_pieces, steps, 4)`: a model that writes whole pieces, and cannot go on from cells |
 | `latent(model, pieces)` | what its latent units are, for the page |
 
 Without `cell_nats` and `bounds` a model has no likelihood, and no number stands for one.

@@ -53,9 +53,9 @@ def baseline(run):
 
 
 def details(run, answers):
-    """Of the first training: losses of all sides, in nats or as a bound (`likelihood` says which); statistics and originality of generated pieces, which are
-    written to data/scores/<run>/generated.npz; notes (voice, pitch, first step, steps) of the first, of the one with the longest
-    run shared with training, and of the training piece that has it."""
+    """Of the first training: losses of all sides, in nats or as a bound (`likelihood` says which); statistics and originality
+    of generated pieces, which are written to data/scores/<run>/generated.npz; notes (voice, pitch, first step, steps) of the
+    first, of the one with the longest run shared with training, and of the training piece that has it."""
     (seed, folder), options = run.trainings[0], run.options
     module, model = kept.load(folder)
     data = pieces.read(run)
@@ -84,7 +84,7 @@ def details(run, answers):
             "held_out": statistics.of(test),
             "training": statistics.of(data.of("train")),
         },
-        "comparison": comparison.table(list(made), test, data.of("train"), seed),
+        "comparison": comparison.table(list(made), test, groups, data.of("train"), run.shared["n_bootstrap"], seed),
         "originality": shared,
         "extraction": {
             name: originality.extraction(
@@ -106,9 +106,8 @@ def plots(details):
     if details["likelihood"] != generators.NONE:
         values = {side: one["per_step"] for side, one in details["losses"].items()}
         found["losses"] = {"kind": "bars", "values": values, "title": title[details["likelihood"]]}
-    overlaps = {
-        of: value for of, value in details["comparison"]["mean_overlap"].items() if of != "n" and value is not None
-    }
+    overlaps = {of: details["comparison"]["mean_overlap"][of] for of in ("generated", "training", "random")}
+    overlaps = {of: value for of, value in overlaps.items() if value is not None}
     if overlaps:
         title = "overlap of statistics with people's held-out pieces"
         found["overlap"] = {"kind": "bars", "values": overlaps, "title": title}

@@ -14,7 +14,7 @@ FREE = np.full((6, 4), sampling.FREE)
 
 
 def beginning(module, **options):
-    arrays, _ = module.fit(pieces(6), [], {"transpose": 0, **options}, 0)
+    arrays, _ = module.fit(pieces(6), [], {"transpose": 0, "context": "all", **options}, 0)
     model = module.build(arrays, {})
     return lambda n, rng: module.begin(model, n, rng)
 
@@ -46,7 +46,7 @@ def test_samples_have_the_models_probabilities():
 
 def test_given_cells_stay_and_condition_what_follows():
     train = np.tile(np.array([[72, 65, 57, 48]] * 4 + [[74, 67, 59, 50]] * 4, np.uint8), (6, 1))
-    arrays, _ = kneser_ney.fit([train], [], {"n": 9, "transpose": 0}, 0)
+    arrays, _ = kneser_ney.fit([train], [], {"n": 9, "transpose": 0, "context": "all"}, 0)
     model = kneser_ney.build(arrays, {})
     given = np.full((8, 4), sampling.FREE)
     given[:4] = train[:4]

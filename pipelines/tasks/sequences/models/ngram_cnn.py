@@ -1,10 +1,10 @@
 """n-gram network of dilated convolutions (van den Oord et al. 2016, arXiv 1609.03499): a cell from the `n` - 1 cells before it.
 
 It reads exactly the context of `ngram_mlp`, with far fewer weights where n is large. A convolution over the up to 7 latest cells
-gives a vector a step. Each later layer adds to a step's vector what it finds in it and in that of some steps before (`distances`);
-together the layers reach n - 1 cells back and no further. First and last layer are a voice's own. Cells before the beginning of a
-piece, or of an excerpt in training, are the mark of the beginning. Generation keeps each layer's vectors (Le Paine et al. 2016,
-arXiv 1611.09482).
+gives a vector a step. Each later layer adds to a step's vector what it finds in it and in that of some steps before; together
+the layers reach n - 1 cells back and no further (`distances`). First and last layer are a voice's own. Cells before the beginning
+of a piece, or of an excerpt in training, are the mark of the beginning: a context longer than the piece so far is padded with it.
+Generation keeps each layer's vectors (Le Paine et al. 2016, arXiv 1611.09482).
 """
 
 from collections import deque
@@ -57,10 +57,9 @@ class Network(nn.Module):
 
     def forward(self, before, phase, cells):
         flat = torch.cat([before[:, :1], cells], dim=1).flatten(1)
-        if self.context:
-            flat = nn.functional.pad(flat, (max(self.width - VOICES, 0), 0), value=BEGIN)
-        else:
-            flat = flat * 0 + BEGIN
+        flat = nn.functional.pad(flat, (max(self.width - VOICES, 0), 0), value=BEGIN)
+        if not self.context:  # n = 1: a mark that says nothing
+            flat = torch.full_like(flat, BEGIN)
         first, n_steps = max(VOICES - self.width, 0), cells.shape[1]
         return torch.stack([self.voice(flat[:, first + v :], v, n_steps) for v in range(VOICES)], dim=2)
 

@@ -1,14 +1,14 @@
 """Variational autoencoder of windows of two bars (Kingma and Welling 2014, arXiv 1312.6114), with an LSTM as decoder.
 
-The encoder, a bidirectional LSTM, turns a window's cells into a normal distribution of `latent` units. The decoder reads a draw of
-them with each step before, of the window or the last of the window before, and gives each voice a categorical distribution
+The encoder, a bidirectional LSTM, turns a window's cells into a normal distribution of `latent` units. The decoder reads a draw
+of them with each step before, of the window or the last of the window before, and gives each voice a categorical distribution
 (`chords.py`). In training whole steps are withheld from it, or it would not need the latent units (Bowman et al. 2016, arXiv
 1511.06349), and of each unit's Kullback-Leibler divergence only what exceeds `FREE_BITS` counts, as a mean over the batch (Kingma
 et al. 2016, arXiv 1606.04934).
 
 Its likelihood is not known. The negative evidence lower bound, reconstruction and divergence together, is an upper **bound** on
-its nats, so it stands nowhere beside nats of other models as if it were one. Generation draws the latent units of each window from
-the standard normal distribution: of a primer, a window knows the cells that it has itself and the step before it.
+its nats, so it stands nowhere beside nats of other models as if it were one. Generation draws the latent units of each window
+from the standard normal distribution: of a primer, a window knows the cells that it has itself and the step before it.
 """
 
 import numpy as np

@@ -1,13 +1,13 @@
 """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028) on piano rolls of four bars, a roll a voice.
 
-The generator turns noise of a whole piece and of each bar into a share of every pitch for each cell, by convolutions over time, so
-it writes pieces of any number of bars. The critic, convolutions too, compares windows of four bars; a training window's cells are
-shares of 0 and 1. **No likelihood**: neither network says how probable a piece is, so no loss in nats stands for this model. What is
-drawn over its training is the critic's estimate of the Wasserstein distance, which has no unit and compares with no other critic's.
+The generator turns noise of a whole piece and of each bar into a share of every pitch for each cell, by convolutions over time;
+so it writes pieces of any number of bars. The critic, convolutions too, compares windows of four bars; a training window's cells
+are shares of 0 and 1. **No likelihood**: neither network says how probable a piece is, so this model has no loss in nats. Its
+curve is the critic's estimate of the Wasserstein distance, which has no unit and compares with no other critic's.
 
 A piece is binarised by a fixed rule, the likeliest pitch of each voice (silence is one), and never by a threshold that could be
-tuned. Nothing is sampled cell by cell, so there is no temperature, and given cells cannot be continued. The last weights are kept:
-nothing measured on validation pieces chooses better ones.
+tuned. Nothing is sampled cell by cell, so there is no temperature, and given cells cannot be continued. The last weights are
+kept: nothing measured on validation pieces chooses better ones.
 """
 
 from collections.abc import Sequence
