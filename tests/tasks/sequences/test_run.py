@@ -107,10 +107,13 @@ def test_the_page_has_what_was_found(scored):
 
 
 def test_losses_over_n_are_a_figure_where_there_are_several():
-    def part(n, test, transpose=0):
-        return {"kind": "kneser_ney", "dataset": "made", "options": {"n": n, "transpose": transpose}, "test": test}
+    def part(n, test, transpose=0, context="all"):
+        options = {"n": n, "transpose": transpose, "context": context}
+        return {"kind": "kneser_ney", "dataset": "made", "options": options, "test": test}
 
-    drawn = str(section._orders([part(9, 3.7), part(1, 10.0), part(5, 3.8), part(9, 2.7, 6)]))
+    drawn = str(
+        section._orders([part(9, 3.7), part(1, 10.0), part(5, 3.8), part(9, 2.7, 6), part(13, 3.9, 0, "blind")])
+    )
     assert drawn.count("<polyline") == 1 and len(re.search('points="([^"]+)"', drawn)[1].split()) == 3
     assert section._orders([part(9, 3.7), part(9, 2.7, 6)]) == ""
 

@@ -53,7 +53,9 @@ class Network(nn.Module):
         self.decoder = nn.LSTM(self.chords.width + latent, hidden, batch_first=True)
 
     def encode(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance, `(windows, latent)`, from cells `(windows, steps, 4)` with padding."""
+        """Mean and logarithm of the variance, `(windows, latent)`, from cells `(windows, steps, 4)` with padding. All are padded
+        to a whole window, so that none depends on those beside it."""
+        cells = nn.functional.pad(cells, (0, 0, 0, WINDOW - cells.shape[1]), value=PADDING)
         read = self.chords.read(cells.clamp(max=BEGIN), phases(cells))
         ends = self.encoder(read)[1][0]  # the last states of both directions
         mean, log_variance = self.posterior(ends.movedim(0, 1).flatten(1)).chunk(2, dim=-1)
