@@ -97,7 +97,8 @@ def start(seed: int) -> None:
 
 
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
-    """The network with these weights, ready to predict. Raises `RuntimeError` where they are not its own."""
+    """The network with these weights, ready to predict on one thread. Raises `RuntimeError` where they are not its own."""
+    torch.set_num_threads(1)  # the steps of generation are too small for two, which would wait for each other
     network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
     return network.eval()
 
