@@ -91,13 +91,16 @@ def make(
     """`(steps, 4)` uint8 by the model in `folder`. how: temperature, top k, top p."""
     import numpy as np
 
-    from pipelines.tasks.sequences import kept, sampling
+    from pipelines.tasks.sequences import generators, kept, sampling
 
     module, model = kept.load(folder)
-
-    def begin(n_pieces):
-        return module.begin(model, n_pieces)
-
+    if not (begin := generators.beginning(module, model)):
+        if primer or how != (1.0, 0, 1.0):
+            raise ValueError(
+                f"{folder}: this model writes whole pieces at once. It cannot continue or fill in a --primer, and has no "
+                "probabilities that --temperature, --top-k or --top-p could change: leave them out"
+            )
+        return module.draw(model, 1, bars * BAR, np.random.default_rng(seed))[0]
     given = np.full((bars * BAR, len(VOICES)), sampling.FREE)
     if primer:
         known = _grid_of(primer)

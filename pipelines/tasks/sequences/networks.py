@@ -6,7 +6,7 @@ cell may use, of its own step, the voices above alone. Models call `fit` on one 
 gives the same weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -30,12 +30,16 @@ def fit(
     validation: Sequence[np.ndarray],
     transpose: int,
     seed: int,
+    objective: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    validated: Callable[[nn.Module, Sequence[np.ndarray]], float] | None = None,
 ) -> tuple[dict[str, np.ndarray], dict]:
     """(the weights with the lowest validation loss, figures). AdamW; the rate warms up over a tenth of the updates and then falls
     along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
-    recipe: `gpu`: train there; `updates` of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest
-    learning rate; `decay`, the weight decay. transpose: as `cells.room` takes it.
+    objective: what is minimised, from the network and excerpts `(batch, steps + 1, 4)`, whose first step is the one before;
+    None: nats a cell. validated: the loss by which weights are chosen; None: nats a step. recipe: `gpu`: train there; `updates`
+    of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest learning rate; `decay`, the weight decay.
+    transpose: as `cells.room` takes it.
     """
     rng = np.random.default_rng(seed)
     if recipe.get("gpu") and torch.cuda.is_available():
@@ -50,13 +54,12 @@ def fit(
     )
     first = recipe["updates"] // 2
     looked_at = set(np.linspace(first, recipe["updates"], CHECKS).round().astype(int).tolist())
+    objective, validated = objective or nats_per_cell, validated or nats_per_step
     best, curve, recent = None, [], []
     network.train()
     for update in range(1, recipe["updates"] + 1):
-        losses = _losses(
-            network, _excerpts(train, weights / weights.sum(), keys, recipe["batch"], recipe["steps"], rng)
-        )
-        loss = losses.sum() / (losses > 0).sum()
+        drawn = excerpts(train, weights / weights.sum(), keys, recipe["batch"], recipe["steps"], rng)
+        loss = objective(network, drawn.to(next(network.parameters()).device))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT)
@@ -64,7 +67,7 @@ def fit(
         schedule.step()
         recent.append(VOICES * loss.item())
         if update in looked_at:
-            found = float(np.concatenate(cell_nats(network, validation)).sum(axis=1).mean())
+            found = validated(network, validation)
             network.train()
             curve.append([update, float(np.mean(recent)), found])
             recent = []
@@ -81,10 +84,34 @@ def fit(
     return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
 
 
+def with_context(recipe: Mapping, context: int) -> dict:
+    """The recipe with excerpts at least as long as a context of so many cells, and so many fewer at a time."""
+    steps = max(recipe["steps"], -(-context // VOICES))
+    return {**recipe, "steps": steps, "batch": max(recipe["batch"] * recipe["steps"] // steps, 1)}
+
+
+def start(seed: int) -> None:
+    """One thread, and the seed of initial weights and dropout."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+
+
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
-    """The network with these weights, ready to predict. Raises `RuntimeError` where they are not its own."""
+    """The network with these weights, ready to predict on one thread. Raises `RuntimeError` where they are not its own."""
+    torch.set_num_threads(1)  # the steps of generation are too small for two, which would wait for each other
     network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
     return network.eval()
+
+
+def nats_per_cell(network: nn.Module, steps: Tensor) -> Tensor:
+    """The mean over the cells of excerpts `(batch, steps + 1, 4)`."""
+    losses = _losses(network, steps)
+    return losses.sum() / (losses > 0).sum()
+
+
+def nats_per_step(network: nn.Module, pieces: Sequence[np.ndarray]) -> float:
+    """The mean over the steps of whole pieces."""
+    return float(np.concatenate(cell_nats(network, pieces)).sum(axis=1).mean())
 
 
 def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -95,7 +122,7 @@ def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarr
     for first in range(0, len(order), PIECES_AT_ONCE):
         rows = order[first : first + PIECES_AT_ONCE]
         with torch.inference_mode():
-            losses = _losses(network, _padded([_begun(pieces[row]) for row in rows])).cpu().numpy()
+            losses = _losses(network, padded([begun(pieces[row]) for row in rows])).cpu().numpy()
         for row, loss in zip(rows, losses, strict=True):
             found[row] = loss[: len(pieces[row])].astype(np.float64)
     return found
@@ -110,24 +137,25 @@ def _losses(network: nn.Module, steps: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits.movedim(-1, 1), cells, ignore_index=PADDING, reduction="none")
 
 
-def _excerpts(train, shares, keys, batch: int, steps: int, rng: np.random.Generator) -> Tensor:
+def excerpts(train, shares, keys, batch: int, steps: int, rng: np.random.Generator) -> Tensor:
     """Random excerpts in random keys, each with the step before it; they begin at a quarter."""
     found = []
     for row in rng.choice(len(train), batch, p=shares):
         down, up = keys[row]
-        piece = _begun(shifted(train[row], int(rng.integers(-down, up + 1))))
+        piece = begun(shifted(train[row], int(rng.integers(-down, up + 1))))
         # drawn from half an excerpt before the beginning on: beginnings are rare, and each piece that is generated has one
         first = int(rng.integers(-steps // 2, max(len(piece) - steps, 1)))
         found.append(piece[max(first, 0) // PHASES * PHASES :][: steps + 1])
-    return _padded(found)
+    return padded(found)
 
 
-def _begun(piece: np.ndarray) -> np.ndarray:
+def begun(piece: np.ndarray) -> np.ndarray:
     """The piece after a step of marks of the beginning."""
     return np.concatenate([np.full((1, VOICES), BEGIN, np.int64), piece])
 
 
-def _padded(pieces: Sequence[np.ndarray]) -> Tensor:
+def padded(pieces: Sequence[np.ndarray]) -> Tensor:
+    """`(pieces, steps of the longest, 4)`."""
     found = np.full((len(pieces), max(map(len, pieces)), VOICES), PADDING, np.int64)
     for row, piece in enumerate(pieces):
         found[row, : len(piece)] = piece

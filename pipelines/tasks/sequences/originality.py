@@ -44,13 +44,13 @@ def table(
     }
 
 
-def extraction(begin: Callable, pieces: Sequence[np.ndarray], n_bootstrap: int, seed: int) -> dict:
+def extraction(begin: Callable | None, pieces: Sequence[np.ndarray], n_bootstrap: int, seed: int) -> dict:
     """`{"n", "cells", "ci95", "whole"}`: how much of a piece the model gives back that is prompted with its first `PROMPT` steps
     and takes the likeliest cell each time: the mean share of the next `PROMPT` steps' cells that are the piece's own, over at
     most `MOST` pieces, and the share of pieces that are given back whole. A model that has learned gives back as much of
-    held-out pieces.
+    held-out pieces. begin: None of a model that cannot be prompted.
     """
-    long = [piece[: 2 * PROMPT] for piece in pieces if len(piece) >= 2 * PROMPT]
+    long = [piece[: 2 * PROMPT] for piece in pieces if begin and len(piece) >= 2 * PROMPT]
     if not long:
         return {"n": 0, "cells": None, "ci95": None, "whole": None}
     wanted = np.stack([long[n] for n in np.unique(np.linspace(0, len(long) - 1, MOST).round().astype(int))])

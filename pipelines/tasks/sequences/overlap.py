@@ -6,6 +6,8 @@ densities are taken on **one** grid that holds them whole. The published toolbox
 one's own, and ends the area at the least and greatest distance: its figures are others.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import gaussian_kde
@@ -34,20 +36,29 @@ def of_samples(first: np.ndarray, second: np.ndarray) -> tuple[float | None, flo
     constant = [np.ptp(sample) <= 1e-9 * np.abs(sample).max() for sample in (first, second)]
     if any(constant):
         return (1.0, 0.0) if all(constant) and np.isclose(first[0], second[0]) else (None, None)
-    densities = [_density(sample) for sample in (first, second)]
-    widths = [float(np.sqrt(density.covariance.item())) for density in densities]
-    both, room = np.concatenate([first, second]), TAIL * max(widths)
-    low, high = both.min() - room, both.max() + room
-    grid = np.linspace(low, high, int(np.clip(2 * (high - low) / min(widths), *POINTS)))
-    p, q = (
-        density.logpdf(grid) for density in densities
-    )  # logarithms: far from a sample its density is below any float
+    densities = [density(sample) for sample in (first, second)]
+    grid = grid_of(first, second, densities)
+    p, q = (each.logpdf(grid) for each in densities)  # logarithms: far from a sample its density is below any float
     p, q = (each - np.log(np.trapezoid(np.exp(each), grid)) for each in (p, q))
     overlap = np.trapezoid(np.exp(np.minimum(p, q)), grid)
     return float(min(overlap, 1.0)), float(max(np.trapezoid(np.exp(p) * (p - q), grid), 0.0))
 
 
-def _density(sample: np.ndarray) -> gaussian_kde:
+def grid_of(first: np.ndarray, second: np.ndarray, densities: Sequence[gaussian_kde]) -> np.ndarray:
+    """The points of the one grid that holds both densities."""
+    widths = [width(each) for each in densities]
+    both, room = np.concatenate([first, second]), TAIL * max(widths)
+    low, high = both.min() - room, both.max() + room
+    return np.linspace(low, high, int(np.clip(2 * (high - low) / min(widths), *POINTS)))
+
+
+def width(density: gaussian_kde) -> float:
+    """The standard deviation of its kernels."""
+    return float(np.sqrt(density.covariance.item()))
+
+
+def density(sample: np.ndarray) -> gaussian_kde:
+    """The density of a sample of numbers that are not all equal: a kernel for each bin with some, at their mean."""
     counts, edges = np.histogram(sample, BINS)
     sums, _ = np.histogram(sample, edges, weights=sample)
     there = counts > 0

@@ -1,7 +1,8 @@
 """Sample pieces of a model, cell by cell in the order in which it reads them: temperature, top-k, top-p, a primer, given cells.
 
-A model's `begin(model, n_pieces)` gives a function that is asked for the next cell's log-probabilities and told the cell that was
-chosen; what it keeps from one cell to the next (a state, keys and values) is its own. The same seed gives the same pieces.
+A model's `begin(model, n_pieces, rng)` gives a function that is asked for the next cell's log-probabilities and told the cell
+that was chosen; what it keeps from one cell to the next (a state, keys and values) is its own. The same seed gives the same
+pieces.
 """
 
 from collections.abc import Callable
@@ -26,8 +27,8 @@ def sample(
 ) -> np.ndarray:
     """`(n_pieces, steps, 4)` uint8.
 
-    begin: `begin(n_pieces)` of the model. given: `(steps, 4)`, or for each piece its own, `(n_pieces, steps, 4)`: the pitch of
-    a cell, or `FREE`. A given cell is taken as it is and conditions those after it; cells before it are sampled without
+    begin: `begin(n_pieces, rng)` of the model. given: `(steps, 4)`, or for each piece its own, `(n_pieces, steps, 4)`: the pitch
+    of a cell, or `FREE`. A given cell is taken as it is and conditions those after it; cells before it are sampled without
     knowledge of it (`infill` has it). temperature: divides the log-probabilities. top_k, top_p: of each distribution the k
     likeliest cells, and the fewest that have probability p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
     """
@@ -56,7 +57,7 @@ def infill(
 def _sampled(begin, given, n_pieces, rng, temperature, top_k, top_p) -> tuple[np.ndarray, np.ndarray]:
     """(pieces, the log-probability of the given cells of each)."""
     given = np.broadcast_to(given, (n_pieces, *given.shape[-2:])).reshape(n_pieces, -1)
-    ask, previous = begin(n_pieces), None
+    ask, previous = begin(n_pieces, rng), None
     found, weights = np.empty(given.shape, np.int64), np.zeros(n_pieces)
     for place, cells in enumerate(given.T):
         logs, drawn = ask(previous), rng.random(n_pieces)

@@ -15,7 +15,7 @@ from pipelines.report import four_parts
 from pipelines.tasks.sequences import kept, sampling
 from pipelines.tasks.sequences.models import kneser_ney
 
-OPTIONS = {"n": 9, "transpose": 0}
+OPTIONS = {"n": 9, "transpose": 0, "context": "all"}
 
 
 @pytest.fixture
@@ -76,12 +76,12 @@ def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp)
 def test_infilling_fits_what_comes_later():
     """Of a voice that stays on one of two pitches for the whole piece, the last cell says which the first is."""
     pieces = [np.full((4, 4), pitch, np.uint8) for pitch in (60, 70)] * 20
-    arrays, _ = kneser_ney.fit(pieces, [], {"n": 5, "transpose": 0}, 0)
+    arrays, _ = kneser_ney.fit(pieces, [], {"n": 5, "transpose": 0, "context": "all"}, 0)
     model = kneser_ney.build(arrays, {})
     given = np.full((4, 4), sampling.FREE)
     given[3] = 70
     for seed in range(5):
-        assert (sampling.infill(lambda n: kneser_ney.begin(model, n), given, 64, seed)[:3] == 70).mean() > 0.9
+        assert (sampling.infill(lambda n, rng: kneser_ney.begin(model, n, rng), given, 64, seed)[:3] == 70).mean() > 0.9
 
 
 @pytest.mark.parametrize(

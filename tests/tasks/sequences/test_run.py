@@ -12,6 +12,7 @@ from pipelines.core import shards
 from pipelines.core.files import write_json
 from pipelines.metrics import scores
 from pipelines.notes.midi import read
+from pipelines.report import contexts
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
@@ -57,8 +58,9 @@ def test_what_is_told_of_a_run(scored):
     found = score.details(run, [answers])
     json.dumps(found)
     assert {side: one["pieces"] for side, one in found["losses"].items()} == {"train": 8, "validation": 2, "test": 5}
-    assert found["losses"]["test"]["nats_per_step"] == pytest.approx(answers["nats"].sum() / answers["steps"].sum())
-    assert sum(found["voices"]) == pytest.approx(found["losses"]["test"]["nats_per_step"])
+    assert found["likelihood"] == "exact" and np.isnan(answers["bound"]).all()
+    assert found["losses"]["test"]["per_step"] == pytest.approx(answers["nats"].sum() / answers["steps"].sum())
+    assert found["losses"]["test"]["per_cell"] == pytest.approx(found["losses"]["test"]["per_step"] / 4)
     assert found["originality"]["generated"]["n"] == 6 and found["originality"]["people"]["n"] == 5
     with np.load("data/scores/kneser_ney/generated.npz", allow_pickle=False) as file:
         made = file["pieces"]
@@ -85,7 +87,7 @@ def test_the_page_has_what_was_found(scored):
     task = Task("sequences", {"kneser_ney": scored_as}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
     assert f"{scored_as['nats_per_step']['value']:.3f}" in html and "kneser ney, n 5" in html
-    assert f"{found['losses']['train']['nats_per_step']:.3f}" in html and html.count("<svg") == 4
+    assert f"{found['losses']['train']['per_step']:.3f}" in html and html.count("<svg") == 4
     shared = 0
     for key, (voice, first, end) in zip(
         ("worst", "source"), (found["originality"]["worst"][key] for key in ("run", "source")), strict=True
@@ -106,10 +108,13 @@ def test_the_page_has_what_was_found(scored):
 
 
 def test_losses_over_n_are_a_figure_where_there_are_several():
-    def part(n, test, transpose=0):
-        return {"kind": "kneser_ney", "dataset": "made", "options": {"n": n, "transpose": transpose}, "test": test}
+    def part(n, test, transpose=0, context="all"):
+        options = {"n": n, "transpose": transpose, "context": context}
+        return {"kind": "kneser_ney", "dataset": "made", "options": options, "test": test}
 
-    drawn = str(section._orders([part(9, 3.7), part(1, 10.0), part(5, 3.8), part(9, 2.7, 6)]))
+    drawn = str(
+        section._orders([part(9, 3.7), part(1, 10.0), part(5, 3.8), part(9, 2.7, 6), part(13, 3.9, 0, "blind")])
+    )
     assert drawn.count("<polyline") == 1 and len(re.search('points="([^"]+)"', drawn)[1].split()) == 3
     assert section._orders([part(9, 3.7), part(9, 2.7, 6)]) == ""
 
@@ -138,3 +143,27 @@ def test_pieces_that_are_not_in_four_voices(in_tmp, monkeypatch):
         ValueError, match="has no test pieces in four voices .5 of 15 pieces have fewer than four voices"
     ):
         pieces.read(toy_corpus.run("unigram"))
+
+
+def test_the_experiment_on_contexts_says_what_its_runs_say():
+    """Differences are stated in nats a cell, whichever of the two runs is named first; without its runs there is no text."""
+
+    def part(n, context, value, transpose=0):
+        return {
+            "name": f"{context}{n}", "dataset": "made", "source": Lineage({}).mark("data/scores/x"),
+            "options": {"n": n, "context": context, "transpose": transpose},
+            "per_cell": {"value": value, "ci95": [value - 0.1, value + 0.1], "n": 93, "n_groups": 90},
+        }  # fmt: skip
+
+    fill = filler(lambda value: value)
+    runs = [part(1, "blind", 3.387), part(5, "blind", 1.0), part(13, "blind", 0.966), part(2, "own", 0.993)]
+    difference = {"a": "blind5", "b": "own2", "metric": "nats_per_step", "value": 0.04, "ci95": [0.02, 0.08]}
+    html = str(contexts.render(fill, [*runs, part(5, "blind", 0.7, 6)], [difference]))
+    assert "needs 3.39 nats a cell" in html and "1.00 with n = 5" in html and "n = 13 it needs 0.97" in html
+    assert "−0.010 nats a cell in comparison [-0.020, -0.005]" in html and "0.700" not in html
+    assert html.count("<polyline") == 2 and "Further steps" not in html
+    assert "n = 3 of its own cells needs" in " ".join(
+        str(contexts.render(fill, [*runs, part(3, "own", 0.94)], [])).split()
+    )
+    for missing in range(4):
+        assert contexts.render(fill, runs[:missing] + runs[missing + 1 :], []) == ""

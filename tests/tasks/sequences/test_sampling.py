@@ -14,9 +14,9 @@ FREE = np.full((6, 4), sampling.FREE)
 
 
 def beginning(module, **options):
-    arrays, _ = module.fit(pieces(6), [], {"transpose": 0, **options}, 0)
+    arrays, _ = module.fit(pieces(6), [], {"transpose": 0, "context": "all", **options}, 0)
     model = module.build(arrays, {})
-    return lambda n: module.begin(model, n)
+    return lambda n, rng: module.begin(model, n, rng)
 
 
 @given(st.lists(st.floats(-9, 0), min_size=2, max_size=8), st.floats(0.1, 3), st.integers(0, 9), st.floats(0, 1))
@@ -38,7 +38,7 @@ def test_filtered_probabilities(logs, temperature, top_k, top_p):
 def test_samples_have_the_models_probabilities():
     begin = beginning(unigram)
     made = sampling.sample(begin, FREE, 800, 7)
-    shares = np.exp(begin(1)()[0])
+    shares = np.exp(begin(1, None)()[0])
     likely = shares > 0.01
     counts = np.bincount(made[:, :, 0].ravel(), minlength=128)[likely]
     assert chisquare(counts, shares[likely] / shares[likely].sum() * counts.sum()).pvalue > 0.001
@@ -46,12 +46,12 @@ def test_samples_have_the_models_probabilities():
 
 def test_given_cells_stay_and_condition_what_follows():
     train = np.tile(np.array([[72, 65, 57, 48]] * 4 + [[74, 67, 59, 50]] * 4, np.uint8), (6, 1))
-    arrays, _ = kneser_ney.fit([train], [], {"n": 9, "transpose": 0}, 0)
+    arrays, _ = kneser_ney.fit([train], [], {"n": 9, "transpose": 0, "context": "all"}, 0)
     model = kneser_ney.build(arrays, {})
     given = np.full((8, 4), sampling.FREE)
     given[:4] = train[:4]
     given[:, 2] = train[:8, 2]
-    made = sampling.sample(lambda n: kneser_ney.begin(model, n), given, 5, 1, top_k=1)
+    made = sampling.sample(lambda n, rng: kneser_ney.begin(model, n, rng), given, 5, 1, top_k=1)
     assert made.shape == (5, 8, 4) and (made[:, :4] == train[:4]).all() and (made[:, :, 2] == given[:, 2]).all()
     assert (made[:, 4, 3] == train[4, 3]).all(), "the third voice changes, and the voice below with it"
 

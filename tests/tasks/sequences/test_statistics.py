@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import comparison, measures, overlap
+from pipelines.tasks.sequences import comparison, measures, overlap, overlap_bootstrap
 
 NAMES = (
     "pitch_range", "n_pitches_used", "n_pitch_classes_used", "polyphony", "polyphony_rate", "pitch_entropy",
@@ -82,7 +82,8 @@ def test_both_are_taken_on_one_grid():
 def test_people_are_the_ceiling_and_chance_the_floor():
     training, people, more = pieces(30, 1), pieces(20, 2), pieces(24, 3)
     more = [np.resize(piece, (64, 4)) for piece in more]
-    found = comparison.table(more, people, training, 1)
+    groups = [str(number // 2) for number in range(20)]
+    found = comparison.table(more, people, groups, training, 100, 1)
     json.dumps(found, allow_nan=False)
     mean = found["mean_overlap"]
     assert mean["training"] > mean["random"] + 0.1 and mean["generated"] > mean["random"] and mean["n"] > 5
@@ -90,4 +91,30 @@ def test_people_are_the_ceiling_and_chance_the_floor():
     assert set(found["means"]) == {
         key for key in found["overlaps"] if "histogram" not in key and "transitions" not in key
     }
-    assert found == comparison.table(more, people, training, 1)
+    assert found == comparison.table(more, people, groups, training, 100, 1)
+    for name in ("generated", "training", "random"):
+        low, high = mean["ci95"][name]
+        assert 0 <= low < mean[name] < high <= 1 and high - low < 0.5
+        each = [one[name] for one in found["overlaps"].values()]
+        assert all((one["ci95"] is None) == (one["overlap"] is None) for one in each)
+    few = comparison.table(more, people, ["one"] * 20, training, 10, 1)
+    assert few["mean_overlap"]["ci95"] == {"generated": None, "training": None, "random": None}
+
+
+@pytest.mark.parametrize("values", [1, 3])
+def test_a_resample_that_has_every_piece_once_has_the_overlap_itself(values):
+    rng = np.random.default_rng(values)
+    a, b = rng.normal(size=(30, values)), rng.normal(0.5, 1.2, size=(20, values))
+    a[3] = np.nan
+    found = overlap_bootstrap.overlaps(a, b, np.ones((2, 30), int), np.ones((2, 20), int))
+    assert found == pytest.approx(overlap.compare(a, b)["overlap"], abs=1e-9)
+    # a piece that is drawn twice is as near to another as once, and not near to itself
+    twice = overlap_bootstrap.overlaps(a, b, np.full((1, 30), 2), np.full((1, 20), 3))
+    assert twice == pytest.approx(found[:1], abs=1e-9)
+
+
+def test_draws_are_of_whole_groups():
+    found = overlap_bootstrap.draws(["a", "b", "a", "c", "d"], 5, 400, 1)
+    assert found.shape == (400, 5) and (found[:, 0] == found[:, 2]).all()
+    assert (np.delete(found, 2, axis=1).sum(axis=1) == 4).all(), "as many groups as there are"
+    assert found[:, 1].mean() == pytest.approx(1, abs=0.15)

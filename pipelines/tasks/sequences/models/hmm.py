@@ -60,7 +60,7 @@ def cell_nats(model, pieces):
     return found
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     belief, place, emissions = np.tile(model["initial"], (n_pieces, 1)), -1, np.exp(model["log_emissions"])
 

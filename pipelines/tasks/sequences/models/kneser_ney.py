@@ -1,10 +1,11 @@
 """Interpolated Kneser-Ney smoothing of n-grams of cells, with three discounts (Chen and Goodman 1998, TR-10-98, equations 21-27).
 
 A cell's context is the `n` - 1 cells before it in the order of the piece (the step's higher voices, then the step before, the
-lowest voice first), and which voice it is. Before the first cell stand marks of the beginning. The longest n-grams are counted
-by how often they occur, shorter ones by how many different cells precede them. Discounts are clamped: where counts of counts
-are odd, as of a tiny corpus, they would be negative, or take all of a count. The result is mixed with the uniform distribution:
-no cell has probability 0.
+lowest voice first), and which voice it is. With `context: blind` the model is not told the voice; with `context: own` it reads
+the cells of that voice alone, so that n - 1 cells are as many steps. Before the first cell stand marks of the beginning. The
+longest n-grams are counted by how often they occur, shorter ones by how many different cells precede them. Discounts are
+clamped: where counts of counts are odd, as of a tiny corpus, they would be negative, or take all of a count. The result is
+mixed with the uniform distribution: no cell has probability 0.
 """
 
 from itertools import pairwise
@@ -13,6 +14,8 @@ import numpy as np
 
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, transposed
 
+CONTEXTS = {"all": (1, True), "blind": (1, False), "own": (VOICES, True)}
+"""Context -> how many cells its cells are apart, and whether the voice is told."""
 UNIFORM = 1e-4
 """Share of the uniform distribution."""
 LONGEST = 64
@@ -26,27 +29,29 @@ def fit(train, validation, options, seed):
     for n-grams that are too long to be counted order by order."""
     if options["n"] > LONGEST:
         raise ValueError(
-            f"n is {options['n']}: kneser_ney counts n-grams of at most {LONGEST} cells; ngram_mlp reads longer ones"
+            f"n is {options['n']}: kneser_ney counts n-grams of at most {LONGEST} cells; ngram_mlp and ngram_cnn read longer ones"
         )
     pieces = transposed(train, options["transpose"])
     cells = np.concatenate([piece.ravel() for piece in pieces])
+    apart, told = CONTEXTS[options["context"]]
     model = {"cells": cells, "lengths": np.array([len(piece) for piece in pieces]), "n": np.array(options["n"])}
+    model |= {"apart": np.array(apart), "told": np.array(told)}
     return model, {"n-grams": int(sum(len(keys) for keys, *_ in build(model, options)["grams"]))}
 
 
 def build(arrays, options):
-    """`{"n", "contexts": keys of each context length, "grams": (keys, counts) of each order, "totals": of each order's
-    contexts, "back_off": the share each context leaves to the next shorter one, "discounts"}`.
+    """`{"n", "apart", "told", "contexts": keys of each context length, "grams": (keys, counts) of each order, "totals": of
+    each order's contexts, "back_off": the share each context leaves to the next shorter one, "discounts"}`.
 
     A context is numbered: that of length 0 by its voice, a longer one by its place among the keys (number of the context without
     its oldest cell, oldest cell). An n-gram's key is (number of its context, cell).
     """
-    n = int(arrays["n"])
+    n, apart, told = int(arrays["n"]), int(arrays["apart"]), bool(arrays["told"])
     ends = np.cumsum(arrays["lengths"] * VOICES)
     pieces = np.split(arrays["cells"].reshape(-1), ends[:-1])
     cells = np.concatenate(pieces).astype(np.int64)
-    older = [_older(pieces, back) for back in range(1, n)]
-    voice = np.arange(len(cells)) % VOICES
+    older = [_older(pieces, back * apart) for back in range(1, n)]
+    voice = _voices(len(cells), told)
     contexts, number = [], [voice]
     for before in older:
         keys, ids = np.unique(number[-1] * WIDTH + before, return_inverse=True)
@@ -59,7 +64,7 @@ def build(arrays, options):
             keys, counts = np.unique(np.unique(key * WIDTH + older[order - 1]) // WIDTH, return_counts=True)
         else:
             keys, counts = np.unique(key, return_counts=True)
-        n_contexts = len(contexts[order - 2]) if order > 1 else VOICES
+        n_contexts = len(contexts[order - 2]) if order > 1 else VOICES if told else 1
         context = keys // WIDTH
         discount = _discounts(counts)
         total = np.bincount(context, weights=counts, minlength=n_contexts)
@@ -70,6 +75,8 @@ def build(arrays, options):
         discounts.append(discount[1:])
     return {
         "n": n,
+        "apart": apart,
+        "told": told,
         "contexts": contexts,
         "grams": grams,
         "totals": totals,
@@ -83,26 +90,33 @@ def cell_nats(model, pieces):
     found = []
     for piece in pieces:
         cells = piece.ravel().astype(np.int64)
-        older = [_older([cells], back) for back in range(1, model["n"])]
-        numbers = _numbers(model, np.arange(len(cells)) % VOICES, older)
+        older = [_older([cells], back * model["apart"]) for back in range(1, model["n"])]
+        numbers = _numbers(model, _voices(len(cells), model["told"]), older)
         found.append(-np.log(_probabilities(model, numbers, cells[:, None])[:, 0]).reshape(-1, VOICES))
     return found
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell: of the first without, then after the cells
     `previous` `(n_pieces,)`."""
-    older = [np.full(n_pieces, BEGIN)] * (model["n"] - 1)
+    apart, most = model["apart"], (model["n"] - 1) * model["apart"]
+    older = [np.full(n_pieces, BEGIN)] * most
     every, place = np.tile(np.arange(PITCHES), (n_pieces, 1)), -1
 
     def ask(previous=None):
         nonlocal older, place
         place += 1
         if previous is not None:
-            older = [previous, *older][: model["n"] - 1]
-        return np.log(_probabilities(model, _numbers(model, np.full(n_pieces, place % VOICES), older), every))
+            older = [previous, *older][:most]
+        voice = np.full(n_pieces, place % VOICES if model["told"] else 0)
+        return np.log(_probabilities(model, _numbers(model, voice, older[apart - 1 :: apart]), every))
 
     return ask
+
+
+def _voices(n_cells, told):
+    """The voice of each cell, 0 for all where the model is not told it."""
+    return np.arange(n_cells) % VOICES if told else np.zeros(n_cells, np.int64)
 
 
 def _older(pieces, back):

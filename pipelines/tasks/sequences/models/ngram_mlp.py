@@ -60,7 +60,8 @@ class Network(nn.Module):
 def fit(train, validation, options, seed):
     with seeded(seed):
         network = Network(options["n"], **PRESETS[options["preset"]])
-        return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
+        recipe = networks.with_context(RECIPES[options["preset"]], network.context)
+        return networks.fit(network, recipe, train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):
@@ -70,7 +71,7 @@ def build(arrays, options):
 cell_nats = networks.cell_nats
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     context, place = torch.full((n_pieces, max(model.context, 1)), BEGIN), -1
 

@@ -86,5 +86,5 @@ def build(arrays, options):
 cell_nats = networks.cell_nats
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     return chords.begin(model.chords, model.advance, n_pieces)

@@ -23,7 +23,7 @@ def build(arrays, options):
 cell_nats = floor.cell_nats
 
 
-def begin(model, n_pieces):
+def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     place = -1
 

@@ -1,0 +1,126 @@
+"""n-gram network of dilated convolutions (van den Oord et al. 2016, arXiv 1609.03499): a cell from the `n` - 1 cells before it.
+
+It reads exactly the context of `ngram_mlp`, with far fewer weights where n is large. A convolution over the up to 7 latest cells
+gives a vector a step. Each later layer adds to a step's vector what it finds in it and in that of some steps before; together
+the layers reach n - 1 cells back and no further (`distances`). First and last layer are a voice's own. Cells before the beginning
+of a piece, or of an excerpt in training, are the mark of the beginning: a context longer than the piece so far is padded with it.
+Generation keeps each layer's vectors (Le Paine et al. 2016, arXiv 1611.09482).
+"""
+
+from collections import deque
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipelines.tasks.sequences import networks
+from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+
+PRESETS = {
+    "tiny": {"hidden": 128, "embedding": 16, "dropout": 0.1},
+    "cpu": {"hidden": 192, "embedding": 32, "dropout": 0.2},
+    "cpu_long": {"hidden": 256, "embedding": 32, "dropout": 0.3},
+    "gpu": {"hidden": 512, "embedding": 64, "dropout": 0.4},
+}
+RECIPES = {
+    "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
+    "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
+    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.02},
+    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
+}
+
+
+def distances(context: int) -> tuple[int, list[int]]:
+    """(cells of the first layer, steps that each later layer looks back) for a context of so many cells, which they add up to:
+    the distances double, and the last is what remains."""
+    if context <= VOICES:
+        return max(context, 1), []
+    steps = (context - VOICES) // VOICES
+    found, reach = [], 1
+    while steps:
+        found.append(min(reach, steps))
+        steps -= found[-1]
+        reach *= 2
+    return VOICES + context % VOICES, found
+
+
+class Network(nn.Module):
+    def __init__(self, n, hidden, embedding, dropout):
+        super().__init__()
+        self.context = n - 1
+        self.width, self.distances = distances(self.context)
+        self.embed = nn.Embedding(PITCHES + 1, embedding)
+        self.first = nn.ModuleList(nn.Conv1d(embedding, hidden, self.width, stride=VOICES) for _ in range(VOICES))
+        self.layers = nn.ModuleList(nn.Linear(2 * hidden, hidden) for _ in self.distances)
+        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(VOICES))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, before, phase, cells):
+        flat = torch.cat([before[:, :1], cells], dim=1).flatten(1)
+        flat = nn.functional.pad(flat, (max(self.width - VOICES, 0), 0), value=BEGIN)
+        if not self.context:  # n = 1: a mark that says nothing
+            flat = torch.full_like(flat, BEGIN)
+        first, n_steps = max(VOICES - self.width, 0), cells.shape[1]
+        return torch.stack([self.voice(flat[:, first + v :], v, n_steps) for v in range(VOICES)], dim=2)
+
+    def voice(self, contexts: Tensor, voice: int, n_steps: int) -> Tensor:
+        """Logits `(batch, n_steps, 128)` of a voice; `contexts` begin with the first step's context of the first layer."""
+        found, nothing = self.read(contexts, voice)[:, :n_steps], self.read(self.marks(contexts[:1]), voice)
+        for layer, distance in zip(self.layers, self.distances, strict=True):
+            past = nothing.expand(len(found), min(distance, n_steps), -1)
+            found, nothing = (
+                self.step(layer, torch.cat([past, found[:, : max(n_steps - distance, 0)]], dim=1), found),
+                self.step(layer, nothing, nothing),
+            )
+        return self.out[voice](self.dropout(found))
+
+    def marks(self, cells: Tensor) -> Tensor:
+        """The first layer's context before the beginning."""
+        return torch.full((len(cells), self.width), BEGIN, device=cells.device)
+
+    def read(self, contexts: Tensor, voice: int) -> Tensor:
+        return torch.relu(self.first[voice](self.dropout(self.embed(contexts)).mT).mT)
+
+    def step(self, layer: nn.Linear, past: Tensor, now: Tensor) -> Tensor:
+        return now + torch.relu(layer(self.dropout(torch.cat([past, now], dim=-1))))
+
+
+def fit(train, validation, options, seed):
+    networks.start(seed)
+    network = Network(options["n"], **PRESETS[options["preset"]])
+    recipe = networks.with_context(RECIPES[options["preset"]], network.context)
+    return networks.fit(network, recipe, train, validation, options["transpose"], seed)
+
+
+def build(arrays, options):
+    return networks.restored(Network(options["n"], **PRESETS[options["preset"]]), arrays)
+
+
+cell_nats = networks.cell_nats
+
+
+@torch.inference_mode()
+def begin(model, n_pieces, rng):
+    """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
+    context, place = torch.full((n_pieces, model.width), BEGIN), -1
+    kept = []  # of each voice, each layer's input of the steps that it still looks back to
+    for voice in range(VOICES):
+        nothing, queues = model.read(model.marks(context), voice), []
+        for layer, distance in zip(model.layers, model.distances, strict=True):
+            queues.append(deque([nothing] * distance))
+            nothing = model.step(layer, nothing, nothing)
+        kept.append(queues)
+
+    @torch.inference_mode()
+    def ask(previous=None):
+        nonlocal context, place
+        place += 1
+        if previous is not None and model.context:
+            context = torch.cat([context[:, 1:], torch.from_numpy(np.array(previous, np.int64))[:, None]], dim=1)
+        found = model.read(context, place % VOICES)
+        for layer, queue in zip(model.layers, kept[place % VOICES], strict=True):
+            queue.append(found)
+            found = model.step(layer, queue.popleft(), found)
+        return torch.log_softmax(model.out[place % VOICES](found)[:, 0].double(), dim=-1).numpy()
+
+    return ask
