@@ -2,7 +2,7 @@
 
 What the standard leaves open, or readers disagree about, is read so:
 
-- An accidental holds to the end of its bar for its letter in its octave. A tied note keeps it over the bar line.
+- An accidental holds to the end of its bar for its letter in all octaves (section 11.3). A tied note keeps it over the bar line.
 - `>` and `<` change whatever two notes they stand between, also of unequal length: `A2>B` is 3 and 1/2 units.
 - A tie may stand before the note that it leads to (`B3 -B3`), as it does all over the Nottingham collection.
 - Rhythm is as written, in hornpipes too.
@@ -80,7 +80,7 @@ class Voice:
     layers: list[list[_Event]] = field(default_factory=lambda: [[]])
     marks: list[tuple[Fraction, fields.Key | int]] = field(default_factory=list)
     began: tuple[fields.Key, int | None] | None = None  # key and tempo at the beginning of the bar
-    altered: dict[tuple[str, int], int] = field(default_factory=dict)
+    altered: dict[str, int] = field(default_factory=dict)  # letter -> semitones, until the bar ends
     sounding: dict[tuple[str, int], int] = field(default_factory=dict)  # the notes before: (letter, octave) -> pitch
     tied: dict[tuple[str, int], int] = field(default_factory=dict)  # those of them that are tied to what comes
     tuplet: tuple[Fraction, int] = (Fraction(1), 0)  # its factor, and how many notes of it are to come
@@ -151,7 +151,7 @@ def end_bar(voice: Voice) -> bool:
             for pitch, share, back in event.pitches:
                 notes.append(Note(offset, event.length * share, pitch, pitch in event.tied_on, back))
             offset += event.length
-        longest = max(longest, offset)
+        longest = max(longest, offset, *(note.offset + note.duration for note in notes))
     metre = voice.beats if voice.new_metre else None
     bar = Bar(notes, longest, len(voice.bars) + 1, metre, None, voice.opens, False, False, voice.endings)
     voice.bars.append(Written(bar, *(voice.began or (voice.key, voice.tempo)), tuple(voice.marks), voice.part))
@@ -204,11 +204,11 @@ def _sound(voice: Voice, found: re.Match) -> tuple[int, tuple[str, int], bool]:
     octave = 5 + letter.islower() + marks.count("'") - marks.count(",")
     place = letter.upper(), octave
     if sign:
-        voice.altered[place] = fields.ALTER[sign]
-    alter = voice.altered.get(place, voice.key.alters.get(place[0], 0))
+        voice.altered[place[0]] = fields.ALTER[sign]
+    alter = voice.altered.get(place[0], voice.key.alters.get(place[0], 0))
     plain = 12 * octave + STEPS[place[0]] + voice.moved
     pitch = plain + alter
-    if not sign and place in voice.tied and place not in voice.altered:
+    if not sign and place in voice.tied and place[0] not in voice.altered:
         pitch = voice.tied[place]
     if not 0 <= pitch <= 127:
         raise Unreadable(f"the note {found[0]!r:.20} is beyond what MIDI numbers")
