@@ -3,9 +3,12 @@
 Source: The abc music standard 2.1 (December 2011), sections 2.2 and 4.14.
 """
 
+import hashlib
 import re
+from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.core.files import atomic
 from pipelines.notes.tables import Unreadable
 
 START = re.compile(r"(?m)^(?=X:)")
@@ -31,6 +34,18 @@ def tunes(content: bytes) -> list[Tune]:
         raise Unreadable("no tune: a line `X:` begins one in ABC")
     shared = "".join(f"{name}:{value}\n" for name, value in FIELD.findall(before) if name in FOR_ALL)
     return [_tune(EMPTY.split(each, maxsplit=1)[0], shared) for each in found]
+
+
+def unpack(content: bytes, folder: Path) -> list[tuple[Path, Tune]]:
+    """The tunes of a file, each written into a file of its own below `folder`; one that is there with its text is left alone."""
+    book, found = hashlib.sha256(content).hexdigest()[:16], []
+    for number, tune in enumerate(tunes(content)):
+        path, text = folder / book / f"{number:04d}.abc", tune.text.encode()
+        if not path.exists() or path.read_bytes() != text:
+            with atomic(path) as temporary:
+                temporary.write_bytes(text)
+        found.append((path, tune))
+    return found
 
 
 def decoded(content: bytes) -> str:
