@@ -3,10 +3,11 @@
     groove: {module: groove, imports: pipelines/notes/midi}                       # downloads the MIDI files, 3 MB
     groove: {module: groove, imports: pipelines/notes/midi, local: /music/groove}
 
-`local` is a folder with `info.csv` and the drummers' folders below it, in any depth. The split is the published one: 897 train, 124
-validation, 129 test. **The group is the session** of a drummer, in which styles, tempos and grooves recur; 17 of 25 sessions stand on
-several sides of the published split, so the check `no group in two splits` fails and says how many. A `split` in the entry draws
-another one, of whole sessions. Targets: `style` (the first word of `funk/groove1`), `kind` (beat or fill), `drummer`.
+`local` is a folder with `info.csv` and the drummers' folders below it, in any depth. The split is the published one: 897
+train, 124 validation, 129 test. **The group is the session** of a drummer, in which styles, tempos and grooves recur; 17 of 25
+sessions stand on several sides of the published split, so the check `no group in two splits` fails and says how many. A
+`split` in the entry draws another one, of whole sessions. Targets: `style` (the first word of `funk/groove1`), `kind` (beat or
+fill), `drummer`.
 
 Pitches are those of the Roland TD-11, on channel 9; 22 to 26 are among them, which General MIDI does not name. The representation
 `drum_grid` maps them to nine drums, as the authors do.

@@ -3,12 +3,13 @@
     lakh: {module: lakh_clean, imports: pipelines/notes/midi, local: /music/clean_midi,
            split: {train: 0.8, validation: 0.1, test: 0.1}, seed: 2026}
 
-`local` is the unpacked folder `clean_midi`. It is not downloaded: its author publishes no checksum of `clean_midi.tar.gz`. There is no
-published split; `split` divides artists. **The group is the artist**, so that versions of a song (`<title>.1.mid`, `<title>.2.mid`) and
-an artist's other songs stand on one side. Covers of one song by two artists may still stand on two. Target: `artist`.
+`local` is the unpacked folder `clean_midi`. It is not downloaded: its author publishes no checksum of `clean_midi.tar.gz`.
+There is no published split; `split` divides artists. **The group is the artist**, so that versions of a song (`<title>.1.mid`,
+`<title>.2.mid`) and an artist's other songs stand on one side. Covers of one song by two artists may still stand on two.
+Target: `artist`.
 
-The files are anybody's transcriptions. Many are damaged: they are quarantined with the reason, and more than a hundredth of them, so
-`max_quarantined` needs an entry for this corpus.
+The files are anybody's transcriptions. Many are damaged: they are quarantined with the reason, and more than a hundredth of
+them, so `max_quarantined` needs an entry for this corpus.
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,9 @@ def pieces(entry: Mapping) -> pd.DataFrame:
         if len(parts) > 1
     ]
     if not rows:
-        raise ValueError(f"{entry['local']} has no <artist>/<title>.mid: give the unpacked folder clean_midi as `local`")
+        raise ValueError(
+            f"{entry['local']} has no <artist>/<title>.mid: give the unpacked folder clean_midi as `local`"
+        )
     return corpora.table(rows, licence=LICENSE_INFO)
 
 

@@ -3,9 +3,9 @@
     maestro: {module: maestro, imports: pipelines/notes/midi}                        # downloads the MIDI files, 58 MB
     maestro: {module: maestro, imports: pipelines/notes/midi, local: /music/maestro}
 
-`local` is a folder with `maestro-v3.0.0.csv` and the years' folders below it, in any depth. The table's split is the published one:
-962 train, 137 validation, 177 test, and no composition stands on two sides. **The group is the composition**, composer and title as
-the table writes them. Target: `composer`, as written ("Franz Schubert / Franz Liszt" is a composer of its own).
+`local` is a folder with `maestro-v3.0.0.csv` and the years' folders below it, in any depth. The table's split is the published
+one: 962 train, 137 validation, 177 test, and no composition stands on two sides. **The group is the composition**, composer
+and title as the table writes them. Target: `composer`, as written ("Franz Schubert / Franz Liszt" is a composer of its own).
 
 The sustain pedal is not kept (`notes/midi/read.py`): a note lasts as long as its key is down. Times are performed ones, and beats
 are those of a constant tempo that no player followed: only seconds mean anything.

@@ -3,15 +3,15 @@
     nottingham: {module: nottingham, imports: pipelines/symbolic, local: /music/nottingham-dataset,
                  split: {train: 0.7, validation: 0.1, test: 0.2}, seed: 2026}
 
-`local` is a folder with the fourteen files of `ABC_cleaned` in any depth (github.com/jukedeck/nottingham-dataset). They are not
-downloaded: the repository publishes no checksum. Files that are not those of the repository are refused; `checksums: ignore` reads
-them as they are. There is no published split of the ABC files (that of Boulanger-Lewandowski et al. 2012 is of MIDI files made from
-them).
+`local` is a folder with the fourteen files of `ABC_cleaned` in any depth (github.com/jukedeck/nottingham-dataset). They are
+not downloaded: the repository publishes no checksum. Files that are not those of the repository are refused; `checksums:
+ignore` reads them as they are. There is no published split of the ABC files (that of Boulanger-Lewandowski et al. 2012 is of
+MIDI files made from them).
 
-Target: `book`, the kind of dance (jigs, reels, hornpipes, ...). **The group is the tune**: tunes with the same music in any key, or
-with the same title, are one group, wherever they stand. Chord symbols and grace notes are not read, hornpipes are as written, and
-`P:` in the header is followed (`notes/abc/read.py`). `Y:`, which ABC does not have and which 339 tunes use for the order of their
-parts, is not.
+Target: `book`, the kind of dance (jigs, reels, hornpipes, ...). **The group is the tune**: tunes with the same music in any
+key, or with the same title, are one group, wherever they stand. Chord symbols and grace notes are not read, hornpipes are as
+written, and `P:` in the header is followed (`notes/abc/read.py`). `Y:`, which ABC does not have and which 339 tunes use for
+the order of their parts, is not.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ BOOKS = {  # file: (kind of dance, SHA-256)
 
 
 def pieces(entry: Mapping) -> pd.DataFrame:
-    """A row a tune, each unpacked into a file of its own. Raises `ValueError` for a file that is missing or not the published one."""
+    """A row a tune, each unpacked into a file of its own. Raises `ValueError` for a file that is missing, or another."""
     below = {path.stem: path for path in published.files_below(entry["local"]) if path.suffix == ".abc"}
     if missing := [f"{name}.abc" for name in BOOKS if name not in below]:
         raise ValueError(f"{entry['local']} has no {missing[0]}: give the folder with ABC_cleaned as `local`")
@@ -82,7 +82,7 @@ def pieces(entry: Mapping) -> pd.DataFrame:
 
 
 def read(path: Path, content: bytes) -> Piece:
-    return abc.read(tunes.decoded(content))
+    return abc.read(tunes.tunes(content)[0].text)
 
 
 def regroup(groups: Sequence[str], pieces: Sequence[Piece]) -> list[str]:

@@ -3,13 +3,15 @@
     pop909: {module: pop909, imports: pipelines/notes/midi, local: /music/POP909-Dataset,
              split: {train: 0.8, validation: 0.1, test: 0.1}, seed: 2026}
 
-`local` is a folder with `POP909/<number>/<number>.mid` in any depth (github.com/music-x-lab/POP909-Dataset). It is not downloaded: the
-repository publishes no checksum. There is no published split. A song is its own group; a song's other `versions` are not read.
+`local` is a folder with `POP909/<number>/<number>.mid` in any depth (github.com/music-x-lab/POP909-Dataset). It is not
+downloaded: the repository publishes no checksum. There is no published split. A song is its own group; a song's other
+`versions` are not read.
 
-Track 1 is the sung melody (`MELODY`), 2 the second melody or lead instrument (`BRIDGE`), 3 the piano (`PIANO`); a file whose tracks
-have other names is quarantined. Annotations become events of the piece, in seconds: `beat` (an instant, `downbeat` or `beat`; of
-beat_midi.txt, whose second and third columns mark beats that are strong in 2/4 or 4/4, and downbeats), `chord` (chord_midi.txt, as
-Harte writes chords) and `key` (key_audio.txt). What begins after the last note's end is left out, what ends after it is cut there.
+Track 1 is the sung melody (`MELODY`), 2 the second melody or lead instrument (`BRIDGE`), 3 the piano (`PIANO`); a file whose
+tracks have other names is quarantined. Annotations become events of the piece, in seconds: `beat` (an instant, `downbeat` or
+`beat`; of beat_midi.txt, whose second and third columns mark beats that are strong in 2/4 or 4/4, and downbeats), `chord`
+(chord_midi.txt, as Harte writes chords) and `key` (key_audio.txt). What begins after the last note's end is left out, what
+ends after it is cut there.
 
 Target: `key`, that which holds longest. It was estimated from the recording, not written by a musician, as were chords and beats.
 """
@@ -44,7 +46,11 @@ def pieces(entry: Mapping) -> pd.DataFrame:
     for path in published.files_below(entry["local"]):
         if path.suffix == ".mid" and path.stem == path.parent.name:
             spans = _spans(path.with_name(KEYS))
-            held = pd.Series([end - start for start, end, _ in spans], dtype=float).groupby([label for *_, label in spans]).sum()
+            held = (
+                pd.Series([end - start for start, end, _ in spans], dtype=float)
+                .groupby([label for *_, label in spans])
+                .sum()
+            )
             rows.append(
                 {
                     "path": str(path),
@@ -78,8 +84,12 @@ def events(paths: Sequence[str], pieces: Sequence[Piece]) -> pd.DataFrame:
 
 
 def _annotations(folder: Path) -> list[tuple[float, float, str, str]]:
-    beats = [(at, at, "beat", "downbeat" if float(marks.split()[-1]) else "beat") for at, marks in _lines(folder / BEATS, 1)]
-    spans = [(*row[:2], name, row[2]) for name, file in (("chord", CHORDS), ("key", KEYS)) for row in _spans(folder / file)]
+    beats = [
+        (at, at, "beat", "downbeat" if float(marks.split()[-1]) else "beat") for at, marks in _lines(folder / BEATS, 1)
+    ]
+    spans = [
+        (*row[:2], name, row[2]) for name, file in (("chord", CHORDS), ("key", KEYS)) for row in _spans(folder / file)
+    ]
     return [*beats, *spans]
 
 

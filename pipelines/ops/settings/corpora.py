@@ -21,11 +21,18 @@ REPRESENTATIONS = "pipelines/notes/representations"
 OPTIONS = {
     "jsb": {"local": WORD},
     "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
+    "nottingham": {"local": WORD, "checksums": one_of("published", "ignore")},
+    "pop909": {"local": WORD},
+    "maestro": {"local": WORD},
+    "groove": {"local": WORD},
+    "lakh_clean": {"local": WORD},
     "chorales": {},
     "composers": {"few_works": YES_OR_NO},
 }
 """Module -> option -> rule."""
-REQUIRED = {"jsb": ("local",), "folder": ("path", "fingerprint")}
+REQUIRED = {"folder": ("path", "fingerprint")} | dict.fromkeys(
+    ("jsb", "nottingham", "pop909", "lakh_clean"), ("local",)
+)
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
 PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
 """Parameters of representations by name; others may be anything."""
