@@ -34,7 +34,13 @@ REQUIRED = {"folder": ("path", "fingerprint")} | dict.fromkeys(
     ("jsb", "nottingham", "pop909", "lakh_clean"), ("local",)
 )
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
-PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
+PARAMETERS = {
+    "steps_per_quarter": COUNT,
+    "drums": YES_OR_NO,
+    "track": ("a track from 0, or -1 for all", lambda value: type(value) is int and value >= -1),
+    "scheme": one_of("remi", "tsd", "midi_like", "structured", "octuple"),
+    "bars": COUNT,
+}
 """Parameters of representations by name; others may be anything."""
 
 
