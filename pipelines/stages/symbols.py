@@ -87,8 +87,8 @@ def _write_sequences(
     path = folder / "index.parquet"
     write_table(pd.DataFrame(rows, columns=shards.INDEX.names), path, shards.INDEX)
     n_steps = sum(row["length"] for row in rows)
-    of_each = "step" if module.KIND == "frames" else "event"
-    return path, len(rows), {f"values a {of_each}": int(np.prod(values)), f"{of_each}s": n_steps, **losses}
+    of_each, article = ("step", "a") if module.KIND == "frames" else ("event", "an")
+    return path, len(rows), {f"values {article} {of_each}": int(np.prod(values)), f"{of_each}s": n_steps, **losses}
 
 
 def _write_pooled(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:

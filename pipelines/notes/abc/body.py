@@ -81,8 +81,8 @@ class Voice:
     marks: list[tuple[Fraction, fields.Key | int]] = field(default_factory=list)
     began: tuple[fields.Key, int | None] | None = None  # key and tempo at the beginning of the bar
     altered: dict[str, int] = field(default_factory=dict)  # letter -> semitones, until the bar ends
-    sounding: dict[tuple[str, int], int] = field(default_factory=dict)  # the notes before: (letter, octave) -> pitch
-    tied: dict[tuple[str, int], int] = field(default_factory=dict)  # those of them that are tied to what comes
+    sounding: dict[tuple[str, int], set[int]] = field(default_factory=dict)  # before: (letter, octave) -> pitches
+    tied: dict[tuple[str, int], set[int]] = field(default_factory=dict)  # those of them that are tied to what comes
     tuplet: tuple[Fraction, int] = (Fraction(1), 0)  # its factor, and how many notes of it are to come
     broken: Fraction | None = None  # the factor of the next note
     part: str = ""
@@ -208,17 +208,18 @@ def _sound(voice: Voice, found: re.Match) -> tuple[int, tuple[str, int], bool]:
     alter = voice.altered.get(place[0], voice.key.alters.get(place[0], 0))
     plain = 12 * octave + STEPS[place[0]] + voice.moved
     pitch = plain + alter
-    if not sign and place in voice.tied and place[0] not in voice.altered:
-        pitch = voice.tied[place]
+    tied = voice.tied.get(place, set())
+    if not sign and tied and pitch not in tied and place[0] not in voice.altered:
+        pitch = min(tied)
     if not 0 <= pitch <= 127:
         raise Unreadable(f"the note {found[0]!r:.20} is beyond what MIDI numbers")
-    return pitch, place, voice.tied.get(place) == pitch
+    return pitch, place, pitch in tied
 
 
 def _note(voice: Voice, found: re.Match) -> None:
     pitch, place, back = _sound(voice, found)
     _add(voice, _Event(_length(voice, found[4], found[5], found[6]), ((pitch, Fraction(1), back),)))
-    voice.tied, voice.sounding = {}, {place: pitch}
+    voice.tied, voice.sounding = {}, {place: {pitch}}
 
 
 def _chord(voice: Voice, text: str) -> None:
@@ -231,14 +232,15 @@ def _chord(voice: Voice, text: str) -> None:
         length = _length(voice, found[4], found[5], found[6])
         first = first or length
         pitches.append((pitch, length / first, back))
-        sounding[place] = pitch
+        sounding.setdefault(place, set()).add(pitch)
         if found[7]:
             on.add(pitch)
     if not first:
         return
     times = _length(voice, *re.fullmatch(LENGTH, behind).groups()) / voice.unit
     _add(voice, _Event(first * times, tuple(pitches), frozenset(on)))
-    voice.tied, voice.sounding = {place: pitch for place, pitch in sounding.items() if pitch in on}, sounding
+    voice.tied = {place: kept for place, pitches in sounding.items() if (kept := pitches & on)}
+    voice.sounding = sounding
 
 
 def _tie(voice: Voice) -> None:
@@ -247,7 +249,7 @@ def _tie(voice: Voice) -> None:
         last.tied_on = frozenset(pitch for pitch, *_ in last.pitches)
     elif voice.bars:
         bar = voice.bars[-1].bar
-        on = voice.sounding.values()
+        on = set().union(*voice.sounding.values())
         ends = [note.pitch in on and note.offset + note.duration == bar.length for note in bar.notes]
         bar.notes[:] = [note._replace(tied_on=end) for note, end in zip(bar.notes, ends, strict=True)]
     voice.tied = dict(voice.sounding)
