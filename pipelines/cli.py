@@ -60,24 +60,26 @@ def overall(
 def add(
     path: Annotated[
         Path,
-        typer.Argument(help="A folder <label>/<audio or MIDI file>, or a CSV path,label[,split][,group] of audio."),
+        typer.Argument(
+            help="A folder <label>/<audio, MIDI, ABC or score>, or a CSV path,label[,split][,group] of audio."
+        ),
     ],
     name: Annotated[str, typer.Option(help="Name of the new dataset: a-z, 0-9 and _.")],
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also follow symbolic links that lead out of the folder.")
     ] = False,
     folders: Annotated[
-        str, typer.Option(help="For MIDI files, what the folders in PATH are: label, or group (work, composer).")
+        str, typer.Option(help="For files of notes, what the folders in PATH are: label, or group (work, composer).")
     ] = "label",
 ) -> None:
-    """Add a folder or CSV of your own audio, or a folder of MIDI files. The files stay where they are and are never changed.
+    """Add a folder or CSV of your own audio, or a folder of notes. The files stay where they are and are never changed.
 
     All formats of libsndfile are read (WAV, FLAC, OGG, MP3, AIFF, AU and others), whatever the file extension. Clusters are
     compared with the labels; without labels there are still maps, tags and neighbours. In <label>/<artist>/<file> each artist is
     a group; all clips of a group are on the same side of the split. If the CSV has a split
     column (train, validation, test), only test clips are scored, otherwise all clips.
 
-    A folder of MIDI files becomes a corpus of notes (`corpora` in params.yaml) with a split by groups.
+    A folder of MIDI, ABC, MusicXML or Humdrum files becomes a corpus of notes (`corpora` in params.yaml) with a split by groups.
     """
     settings = load_settings()
     if not params.is_name(name):

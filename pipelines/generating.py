@@ -1,4 +1,4 @@
-"""`conservatory generate`: new music of a run of the family `sequences`, as MIDI and sound."""
+"""`conservatory generate`: new music of a run of the family `sequences`, as MIDI, MusicXML or ABC, and sound."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def generate(
     model: Annotated[
         str, typer.Argument(help="A run of the family sequences (chorales_lstm), or a folder with its model.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The MIDI file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .mid, .musicxml or .abc.")],
     bars: Annotated[int, typer.Option(help="Bars of 16 steps, those of a primer included.", min=1, max=MOST_BARS)] = 16,
     seed: Annotated[int, typer.Option(help="The same seed gives the same piece.", min=0)] = 0,
     temperature: Annotated[
@@ -34,7 +34,8 @@ def generate(
         float, typer.Option(help="Only the likeliest pitches, of this probability together.", min=0, max=1)
     ] = 1.0,
     primer: Annotated[
-        Path | None, typer.Option(help="A MIDI file in up to four tracks, highest first, to go on from.")
+        Path | None,
+        typer.Option(help="A MIDI, ABC or MusicXML file in up to four tracks, highest first, to go on from."),
     ] = None,
     infill: Annotated[
         str,
@@ -50,13 +51,13 @@ def generate(
         Path | None, typer.Option(help="Also write the sound, rendered with the SoundFont of the demo.")
     ] = None,
 ) -> None:
-    """Generate four-part music with a fitted model of the family `sequences`, and write it as MIDI.
+    """Generate four-part music with a fitted model of the family `sequences`, and write it as MIDI, MusicXML or ABC.
 
     With --primer the piece begins with the notes of that file, which are rounded to 16ths, and the model continues it. With
     --infill too, only the named voice or bars are new, and fit what comes before and after.
     """
     from pipelines.core.files import atomic
-    from pipelines.notes.midi import write
+    from pipelines.notes import writing
     from pipelines.report.four_parts import piece_of
 
     if infill and not primer:
@@ -65,7 +66,7 @@ def generate(
         grid = make(folder_of(model), bars, seed, (temperature, top_k, top_p), primer, infill)
         piece = piece_of(grid, tempo, program)
         with atomic(out) as temporary:
-            temporary.write_bytes(write.write(piece)[0])
+            temporary.write_bytes(writing.content(piece, out, f"{model}, seed {seed}"))
         print(f"{out}: {len(grid) / BAR:g} bars, {len(piece.notes)} notes")
         if wav:
             _write_sound(piece, wav)
@@ -114,13 +115,13 @@ def make(
 
 
 def _grid_of(path: Path):
-    """The four voices of a MIDI file. Raises `ValueError` for one with notes that no voice has a place for, or without notes."""
+    """The four voices of a file of notes. Raises `ValueError` for one without notes, or with notes that fit no voice."""
     import numpy as np
 
-    from pipelines.notes.midi import read
+    from pipelines.corpora import folder
     from pipelines.notes.representations import satb_grid
 
-    piece = read.read(path.read_bytes())
+    piece = folder.read(path, path.read_bytes())
     grid = satb_grid.compute(piece.notes, piece.length)
     if not grid[:, : len(VOICES)].any():
         raise ValueError(f"{path} has no notes on the grid of 16ths")

@@ -10,14 +10,18 @@ them. So a module has a docstring that says what the music is, and two functions
 `read(path: Path, content: bytes) -> notes.tables.Piece`
     The piece in a file with these bytes. Raises `notes.tables.Unreadable`.
 
-It may have a third, `regroup(groups, pieces) -> groups`: the group of each piece that was read, where the music itself says
-that two works are one.
+It may have two more:
+
+`regroup(groups, pieces) -> groups`
+    The group of each piece that was read, where the music itself says that two works are one.
+`events(paths, pieces) -> pandas.DataFrame`
+    Targets aligned to time (`core.events.GIVEN`) of the pieces that were read, where the corpus has annotations of them.
 
 A module never drops a piece: unreadable files are rows like any other, and the notes stage moves them to the quarantine table.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 import pandas as pd
@@ -35,6 +39,12 @@ PIECE_COLUMNS = {
     "sha256": "hash of the file's bytes when it was listed; empty where it is not known",
     "problem": "why the file cannot be used; empty where it can",
 }
+
+
+def table(rows: Sequence[Mapping], **same: str) -> pd.DataFrame:
+    """The table of `pieces`: a mapping a row, and values that all rows share. What a row lacks is empty, its split `all`."""
+    empty = dict.fromkeys(PIECE_COLUMNS, "") | {"split": "all"} | same
+    return pd.DataFrame([empty | dict(row) for row in rows], columns=None if rows else list(empty))
 
 
 def load(entry: Mapping) -> ModuleType:

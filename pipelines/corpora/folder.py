@@ -1,4 +1,4 @@
-"""A folder of your own with MIDI files. They are read where they are and never touched.
+"""A folder of your own with MIDI files, ABC tunes or scores. They are read where they are and never touched.
 
     mine: {module: folder, imports: pipelines/notes/midi, path: /music/midi, fingerprint: "", folders: label,
            split: {train: 0.6, validation: 0.15, test: 0.25}, seed: 2026}
@@ -7,6 +7,10 @@
 composer on one side of a split, or `label`, so that `<label>/<file>` and `<label>/<group>/<file>` give the target `label`. A flat
 folder has neither. `split` divides the groups; without it there is no split. `fingerprint` names the bytes that are meant:
 `conservatory run` writes it, also in place of "".
+
+MIDI files (`notes/midi`) and ABC (`notes/abc`; each tune of a book is a piece, in a file of its own in `.cache/corpora`) keep
+their tempo, metre and key. MusicXML, compressed or not, and Humdrum `**kern` are read as the chorales of music21 are
+(`corpora/chorales.py`): at 120 quarters a minute and without keys.
 """
 
 import hashlib
@@ -16,15 +20,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines import corpora
 from pipelines.core import max_quarantined
 from pipelines.core.files import place, sha256
+from pipelines.corpora import chorales
+from pipelines.notes.abc import read as abc
+from pipelines.notes.abc import tunes
 from pipelines.notes.midi import read as midi
 from pipelines.notes.midi import tracks
-from pipelines.notes.tables import Piece
+from pipelines.notes.tables import Piece, Unreadable
+from pipelines.symbolic import corpus as scores
 
 BIBTEX = ""
 LICENSE_INFO = "the user's own"
-SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
+MIDI = (".mid", ".midi", ".kar", ".rmi", ".smf")
+SCORES = (".mxl", ".musicxml", ".xml", ".krn")
+SUFFIXES = (*MIDI, ".abc", *SCORES)
+UNPACKED = Path(".cache/corpora/folder")
 LISTED = ["path", "sha256", "problem"]
 
 
@@ -38,25 +50,55 @@ def pieces(entry: dict) -> pd.DataFrame:
             f"{entry['path']} is not what params.yaml recorded (fingerprint {found}, not {entry['fingerprint']!r}): files were "
             "added, changed or removed. `conservatory run` records the present state and goes on."
         )
-    parts = files["path"].map(lambda path: Path(path).parts[:-1])
     labelled = entry.get("folders", "group") == "label"
-    table = pd.DataFrame(
-        {
-            "path": [str(root / path) for path in files["path"]],
-            "title": files["path"],
-            "split": "all",
-            "group": parts.map(lambda folders: "/".join(folders[labelled : labelled + 1])),
+    rows = []
+    for file in files.to_dict("records"):
+        folders = Path(file["path"]).parts[:-1]
+        row = {
+            "path": str(root / file["path"]),
+            "title": file["path"],
+            "group": "/".join(folders[labelled : labelled + 1]),
             "source": str(Path(entry["path"])),
-            "licence": LICENSE_INFO,
-            "sha256": files["sha256"],
-            "problem": files["problem"],
+            "sha256": file["sha256"],
+            "problem": file["problem"],
         }
-    )
-    return table.assign(target_label=parts.map(lambda folders: next(iter(folders), ""))) if labelled else table
+        row |= {"target_label": next(iter(folders), "")} if labelled else {}
+        rows += _tunes(row) if row["path"].lower().endswith(".abc") and not row["problem"] else [row]
+    return corpora.table(rows, licence=LICENSE_INFO)
+
+
+def _tunes(row: dict) -> list[dict]:
+    """A row for each tune of an ABC file; the file's own where it has none or has changed."""
+    content = Path(row["path"]).read_bytes()
+    if hashlib.sha256(content).hexdigest() != row["sha256"]:
+        return [row]
+    try:
+        found = tunes.unpack(content, UNPACKED)
+    except Unreadable as error:
+        return [row | {"problem": str(error)}]
+    return [
+        row
+        | {
+            "path": path.as_posix(),
+            "title": f"{row['title']}, {number}: {tune.title}",
+            "sha256": "",
+            "group": row["group"] or (row["title"] if len(found) > 1 else ""),
+        }
+        for number, (path, tune) in enumerate(found, start=1)
+    ]
 
 
 def read(path: Path, content: bytes) -> Piece:
-    return midi.read(content)
+    """The piece in a file, by its suffix; of a book of tunes the first."""
+    suffix = path.suffix.lower()
+    if suffix == ".abc":
+        return abc.read(tunes.tunes(content)[0].text)
+    if suffix not in SCORES:
+        return midi.read(content)
+    try:
+        return chorales.piece_of(scores.read(scores.Piece("", "", "", str(path.absolute()))))
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
 
 
 def scan(root: Path) -> pd.DataFrame:

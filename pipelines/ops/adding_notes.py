@@ -1,7 +1,7 @@
-"""The entry of params.yaml that `conservatory add` writes for a folder of MIDI files, and the summary it prints."""
+"""The entry of params.yaml that `conservatory add` writes for a folder of MIDI, tunes or scores, and the summary it prints."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,25 +17,34 @@ SPLIT = {"split": {"train": 0.6, "validation": 0.15, "test": 0.25}, "seed": 2026
 
 
 def is_collection(path: Path) -> bool:
-    """Whether `path` is a folder that holds MIDI files and no audio. Raises `SourceError` where it holds both."""
+    """Whether `path` is a folder that holds files of notes and no audio. Raises `SourceError` where it holds both; XML files
+    beside audio are no scores."""
     root = place(path)
     if not root.is_dir():
         return False
     from pipelines.datasets import listing
 
     files = [file for file in root.rglob("*") if file.is_file() and not file.name.startswith(".")]
-    midi = [file for file in files if file.suffix.lower() in folder.SUFFIXES]
-    audio = [file for file in files if file.suffix.lower() in listing.AUDIO_SUFFIXES] if midi else []
-    if midi and audio:
+    notes = [file for file in files if file.suffix.lower() in folder.SUFFIXES]
+    audio = [file for file in files if file.suffix.lower() in listing.AUDIO_SUFFIXES] if notes else []
+    if audio:
+        notes = [file for file in notes if file.suffix.lower() != ".xml"]
+    if notes and audio:
+        kind = _kind(notes)
         raise SourceError(
-            f"{path} contains {len(midi)} MIDI and {len(audio)} audio files, for instance {one_line(midi[0].name)} and "
-            f"{one_line(audio[0].name)}: put the MIDI files into a folder of their own, and add each folder under its own name"
+            f"{path} contains {len(notes)} {kind} and {len(audio)} audio files, for instance {one_line(notes[0].name)} and "
+            f"{one_line(audio[0].name)}: put the {kind} files into a folder of their own, and add each folder under its own name"
         )
-    return bool(midi)
+    return bool(notes)
+
+
+def _kind(files: Iterable[Path]) -> str:
+    """What to call files of notes."""
+    return "MIDI" if all(file.suffix.lower() in folder.MIDI for file in files) else "note"
 
 
 def entry(path: Path, first_folder: str) -> tuple[dict, pd.DataFrame]:
-    """(entry of `corpora`, listing: `path`, `sha256`, `problem`) of a folder of MIDI files.
+    """(entry of `corpora`, listing: `path`, `sha256`, `problem`) of a folder of files of notes.
 
     first_folder: what the first folder of a path is, `label` or `group`. Raises `SourceError` where no file can be read."""
     root = place(path)
@@ -69,7 +78,8 @@ def summary(name: str, entry: dict, files: pd.DataFrame) -> Iterator[str]:
     parts = usable["path"].map(lambda path: Path(path).parts)
     counts = Counter(part[0] for part in parts if len(part) > 1)
     what = f"{entry['folders']}{'s' * (len(counts) != 1)}"
-    yield f"Added {name}: {len(usable)} MIDI file{'s' * (len(usable) != 1)}, {len(counts) or 'no'} {what}."
+    kind = _kind(map(Path, usable["path"]))
+    yield f"Added {name}: {len(usable)} {kind} file{'s' * (len(usable) != 1)}, {len(counts) or 'no'} {what}."
     for folder_name, n in sorted(counts.items()):
         yield f"  {n:6d}  {one_line(folder_name)}"
     for problem, n in Counter(files.loc[files["problem"] != "", "problem"]).items():

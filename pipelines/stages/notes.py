@@ -103,6 +103,14 @@ def build(
     return manifest, quarantine, pieces
 
 
+def targets_of(entry: Mapping, manifest: pd.DataFrame, pieces: list[Piece]) -> pd.DataFrame:
+    """The events of the pieces (`core.events.EVENTS`); none where the corpus has no annotations."""
+    found = getattr(corpora.load(entry), "events", None)
+    if not found or not len(manifest):
+        return events.none()
+    return events.of_clips(found(manifest["path"].tolist(), pieces), manifest, f"annotations of {entry['module']}")
+
+
 def main(corpus: str) -> None:
     log = start(f"notes {corpus}")
     settings = params.read()
@@ -115,6 +123,7 @@ def main(corpus: str) -> None:
         by_id = dict(zip(manifest["clip_id"], pieces, strict=True))
         unread = len(quarantine)
         manifest, quarantine = withdraw(manifest, quarantine, settings.get("withdrawn") or {}, "notes")
+        targets = targets_of(entry, manifest, [by_id[clip_id] for clip_id in manifest["clip_id"]])
     except ValueError as error:
         raise SystemExit(f"notes {corpus}: {error}") from error
     by_id = {clip_id: by_id[clip_id] for clip_id in manifest["clip_id"]}
@@ -124,7 +133,7 @@ def main(corpus: str) -> None:
     refused = paths.manifest_quarantine(corpus)
     write_table(quarantine, refused, QUARANTINE)
     write_table(manifest, paths.manifest(corpus), PIECES)
-    write_table(events.none(), paths.events(corpus), events.EVENTS)  # the notes themselves are in notes.parquet
+    write_table(targets, paths.events(corpus), events.EVENTS)  # the notes themselves are in notes.parquet
     faults = max_quarantined.faults(quarantine)
     max_quarantined.refuse("notes", corpus, faults, len(manifest), settings, refused.as_posix())
     remarks = Counter()
@@ -144,6 +153,7 @@ def main(corpus: str) -> None:
             **{f"{split} pieces": int(n) for split, n in manifest["split"].value_counts().sort_index().items()},
             "groups": int(manifest["group"].nunique()) if splits.is_grouped(manifest) else "no two pieces share one",
             "exact copies": int(manifest["duplicate_of"].notna().sum()),
+            **({"events": len(targets)} if len(targets) else {}),
             **dict(sorted(remarks.items())),
         },
         table=folder / "notes.parquet",

@@ -1,6 +1,7 @@
 """symbols: one representation of every piece of a corpus, by steps (NPY shards) or pooled (Parquet)."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -62,12 +63,14 @@ def main(corpus: str, representation: str) -> None:
 
 def write(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:
     """Write a representation of pieces; (its table or index, its rows, figures of the record)."""
-    return (_write_pooled if module.KIND == "pooled" else _write_frames)(module, found, entry, folder)
+    return (_write_pooled if module.KIND == "pooled" else _write_sequences)(module, found, entry, folder)
 
 
-def _write_frames(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:
+def _write_sequences(
+    module: ModuleType, found: list[Piece], entry: dict | None, folder: Path
+) -> tuple[Path, int, dict]:
     """Write the shards and their index; (the index, its rows, figures of the record)."""
-    rows, waiting, shard = [], list(found), 0
+    rows, waiting, shard, losses = [], list(found), 0, Counter()
     values = module.compute(np.empty(0, dtype(NOTES)), 0.0, **(entry or {})).shape[1:]
     while waiting:
         size = 0
@@ -75,6 +78,8 @@ def _write_frames(module: ModuleType, found: list[Piece], entry: dict | None, fo
             while waiting and size < SHARD_BYTES:
                 clip_id, length, notes = waiting.pop(0)
                 steps = _finite(representations.compute(module, notes, length, entry), clip_id)
+                if hasattr(module, "notes"):
+                    losses.update(representations.losses(notes, module.notes(steps, **(entry or {}))))
                 offset, n_steps = write_clip([steps])
                 rows.append({"clip_id": clip_id, "shard": shard, "offset": offset, "length": n_steps})
                 size += steps.nbytes
@@ -82,7 +87,8 @@ def _write_frames(module: ModuleType, found: list[Piece], entry: dict | None, fo
     path = folder / "index.parquet"
     write_table(pd.DataFrame(rows, columns=shards.INDEX.names), path, shards.INDEX)
     n_steps = sum(row["length"] for row in rows)
-    return path, len(rows), {"values a step": int(np.prod(values)), "steps": n_steps}
+    of_each, article = ("step", "a") if module.KIND == "frames" else ("event", "an")
+    return path, len(rows), {f"values {article} {of_each}": int(np.prod(values)), f"{of_each}s": n_steps, **losses}
 
 
 def _write_pooled(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:

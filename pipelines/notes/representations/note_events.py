@@ -8,7 +8,7 @@ It loses velocities, tracks and programs, and metre and tempo.
 
 import numpy as np
 
-KIND = "frames"
+KIND = "events"
 DTYPE = "float32"
 PERCUSSION = 9
 

@@ -21,13 +21,26 @@ REPRESENTATIONS = "pipelines/notes/representations"
 OPTIONS = {
     "jsb": {"local": WORD},
     "folder": {"path": WORD, "fingerprint": FINGERPRINT, "folders": one_of("group", "label")},
+    "nottingham": {"local": WORD, "checksums": one_of("published", "ignore")},
+    "pop909": {"local": WORD},
+    "maestro": {"local": WORD},
+    "groove": {"local": WORD},
+    "lakh_clean": {"local": WORD},
     "chorales": {},
     "composers": {"few_works": YES_OR_NO},
 }
 """Module -> option -> rule."""
-REQUIRED = {"jsb": ("local",), "folder": ("path", "fingerprint")}
+REQUIRED = {"folder": ("path", "fingerprint")} | dict.fromkeys(
+    ("jsb", "nottingham", "pop909", "lakh_clean"), ("local",)
+)
 OF_ALL = {"module": WORD, "imports": WORD, "split": SHARES, "seed": SEED}
-PARAMETERS = {"steps_per_quarter": COUNT, "drums": YES_OR_NO}
+PARAMETERS = {
+    "steps_per_quarter": COUNT,
+    "drums": YES_OR_NO,
+    "track": ("a track from 0, or -1 for all", lambda value: type(value) is int and value >= -1),
+    "scheme": one_of("remi", "tsd", "midi_like", "structured", "octuple"),
+    "bars": COUNT,
+}
 """Parameters of representations by name; others may be anything."""
 
 

@@ -12,7 +12,17 @@ import numpy as np
 from pipelines.core import paths
 from pipelines.core.files import atomic, read_json
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.sequences import comparison, floor, generators, kept, measures, originality, pieces, statistics
+from pipelines.tasks.sequences import (
+    comparison,
+    floor,
+    generators,
+    kept,
+    measures,
+    melodies,
+    originality,
+    pieces,
+    statistics,
+)
 from pipelines.tasks.sequences.cells import VOICES
 
 SIDES = ("train", "validation", "test")
@@ -124,7 +134,13 @@ def checks(run, answers):
         f"generated {name}": check
         for name, check in statistics.outside(statistics.of(made), run.options["gate"]).items()
     }
-    return {"test groups are not in training": (not shared.any(), apart), **found}
+    data = pieces.read(run)
+    alike = melodies.check(data.of("test"), data.of("train"))
+    return {
+        "test groups are not in training": (not shared.any(), apart),
+        "test melodies are not in training": alike,
+        **found,
+    }
 
 
 def _loss(module, model, pieces):

@@ -61,6 +61,17 @@ def test_midi_and_sound(fitted, in_tmp):
     assert (grid_of(in_tmp / "c.mid") != made).any()
 
 
+@pytest.mark.parametrize("suffix", [".musicxml", ".abc"])
+def test_notation(fitted, in_tmp, suffix):
+    """The file holds the notes of the MIDI file of that seed, and can be a primer."""
+    assert invoke("bach", "-o", "a.mid", "--bars", 2, "--seed", 3).exit_code == 0
+    done = invoke("bach", "-o", f"a{suffix}", "--bars", 2, "--seed", 3)
+    assert done.exit_code == 0, done.output
+    assert invoke("bach", "-o", "b.mid", "--bars", 3, "--primer", f"a{suffix}").exit_code == 0
+    assert (grid_of(in_tmp / "b.mid")[:32] == grid_of(in_tmp / "a.mid")).all()
+    assert "notes are written as .mid" in invoke("bach", "-o", "a.pdf", "--bars", 2).output
+
+
 def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp):
     music = np.tile(fitted, (4, 1))  # two bars
     (in_tmp / "given.mid").write_bytes(write.write(four_parts.piece_of(music))[0])
