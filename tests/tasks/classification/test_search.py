@@ -30,8 +30,8 @@ def module(name):
 def test_a_shared_kernel_chooses_as_a_plain_loop(sides, weighted):
     weights = np.where(sides.classes == "reed", 3.0, 0.5) if weighted else None
     sides = search.Sides(sides.values, sides.classes, weights, sides.held, sides.held_classes)
-    grid = {"C": [0.1, 1.0, 10.0], "gamma": ["scale", "auto", 0.01, 1.0]}
-    candidates = grid.choices(grid, 1)
+    values = {"C": [0.1, 1.0, 10.0], "gamma": ["scale", "auto", 0.01, 1.0]}
+    candidates = grid.choices(values, 1)
     model, chosen, scores = search.best(module("svm_rbf"), candidates, sides, 1)
     direct = [SVC(break_ties=True, **one).fit(sides.values, sides.classes, weights) for one in candidates]
     wanted = [f1_score(sides.held_classes, each.predict(sides.held), average="macro") for each in direct]
@@ -49,11 +49,11 @@ def test_the_bytes_of_a_model_do_not_depend_on_the_cores(sides, tmp_path, monkey
     for cores in (1, 2):
         monkeypatch.setattr(search.executor, "n_workers", lambda wanted=0, n=cores: n)
         monkeypatch.setattr(search, "WORTH_S", 0.0)
-        for name, grid in (
+        for name, values in (
             ("random_forest", {"n_estimators": 8, "min_samples_leaf": [1, 3]}),
             ("svm_linear", {"C": [0.01, 0.1, 1.0]}),
         ):
-            model, chosen, scores = search.best(module(name), grid.choices(grid, 1), sides, 7)
+            model, chosen, scores = search.best(module(name), grid.choices(values, 1), sides, 7)
             kept.save(Pipeline([("model", model)]), tmp_path / name)
             found.setdefault(name, []).append((chosen, scores, (tmp_path / name).read_bytes()))
     for name, (alone, together) in found.items():
