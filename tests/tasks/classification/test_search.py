@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from pipelines.tasks import part
-from pipelines.tasks.classification import kept, labelled, preparation, search
+from pipelines.tasks.classification import grid, kept, labelled, preparation, search
 
 
 @pytest.fixture
