@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -30,17 +32,26 @@ def copy_project(to: Path) -> Path:
 
 
 def copy_params(to: Path) -> None:
-    """params.yaml without the datasets its user added."""
+    """params.yaml without the datasets its user added, and without corpora and their runs, which would take every project a
+    minute."""
+    (to / "params.yaml").write_text(_params())
+
+
+@cache
+def _params() -> str:
     editor = YAML()
     editor.preserve_quotes, editor.width = True, 4096
     editor.indent(mapping=2, sequence=4, offset=2)
-    text = (PROJECT / "params.yaml").read_text()
-    document = editor.load(text)
-    added = set(document["datasets"]) - {"scores"}
-    for name in added:
-        del document["datasets"][name]
-    with (to / "params.yaml").open("w") as file:
-        editor.dump(document, file) if added else file.write(text)
+    document = editor.load((PROJECT / "params.yaml").read_text())
+    for section, kept in (("datasets", {"scores"}), ("corpora", set()), ("symbols", set())):
+        for name in set(document[section]) - kept:
+            del document[section][name]
+    for name, entry in list(document["runs"].items()):
+        if entry["dataset"] != "scores":
+            del document["runs"][name]
+    file = StringIO()
+    editor.dump(document, file)
+    return file.getvalue()
 
 
 def run_in(folder: Path, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
