@@ -285,7 +285,7 @@ def test_a_file_of_ones_own_is_known(tmp_path, monkeypatch):
         "datasets": {"scores": GTZAN | {"module": "mine", "n": [1]}},
         "features": {"mine": {"hop": 3}, "pooled": {}, "waveform": {}},
         "baselines": {"mine": {"anything": 1}},
-        "taggers": {"mine": MODERN | {"network": "mine", "reads": "waveform"}},
+        "taggers": {"mine": MODERN | {"network": "mine", "reads": "waveform", "augment": {}}},
     } | dict.fromkeys(("corpora", "symbols", "runs"), {})
     for name in ("pooled", "waveform"):
         (tmp_path / f"pipelines/features/{name}.py").touch()
