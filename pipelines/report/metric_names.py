@@ -11,12 +11,14 @@ NAMES = {
     "top_3_accuracy": "top-3 accuracy",
     "top_5_accuracy": "top-5 accuracy",
 }
-"""Key of reports/scores.json -> its name within a sentence. The name of any other key is the key with spaces."""
+"""Key of reports/scores.json -> its name within a sentence; words after it stay (`macro_f1_drop`). The name of any other key is
+the key with spaces."""
 
 
 def name(metric: str) -> str:
-    """A metric within a sentence: `ROC-AUC`, `balanced accuracy`."""
-    return NAMES.get(metric, metric.replace("_", " "))
+    """A metric within a sentence: `ROC-AUC`, `balanced accuracy`, `macro F1 drop`."""
+    known = max((key for key in NAMES if f"{metric}_".startswith(f"{key}_")), key=len, default="")
+    return (NAMES.get(known, "") + metric.removeprefix(known).replace("_", " ")).strip()
 
 
 def title(metric: str) -> str:

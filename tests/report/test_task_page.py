@@ -218,6 +218,7 @@ def test_a_page_of_taggers_without_it(project, gone):
 
 def test_metrics_have_the_names_of_the_literature():
     titles = {"macro_f1": "Macro F1", "roc_auc": "ROC-AUC", "top_3_accuracy": "Top-3 accuracy", "map": "mAP"}
+    titles |= {"macro_f1_drop": "Macro F1 drop", "roc_auc_other_piece": "ROC-AUC other piece", "mapped": "Mapped"}
     assert {key: metric_names.title(key) for key in titles} == titles
     assert (
         metric_names.title("balanced_accuracy") == "Balanced accuracy" and metric_names.name("macro_f1") == "macro F1"
