@@ -55,7 +55,8 @@ TEMPLATE = """<div class="continuation">
 <div class="curves">{% for name, curve in curves %}<figure><figcaption>{{ name }}</figcaption>{{ curve }}</figure>
 {%- endfor %}</div>
 <p class="caption">Of the first training.
-{%- for part in parts %} <span class="key"><i class="dot c{{ loop.index0 % 8 }}"></i> {{ part.name }}</span>{% endfor %}</p>
+{%- for part in parts %} <span class="key"><i class="dot c{{ loop.index0 % 8 }}"></i> {{ part.name }}</span>{% endfor %}
+  <span class="key"><i class="dot c-1"></i> chance</span></p>
 <p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 
 <h3>Each run</h3>
@@ -170,6 +171,7 @@ def _curve(parts, kind, name):
         }
         for n, part in enumerate(parts)
     ]
+    series.append({"name": "chance", "colour": -1, "x": [0, 1], "y": [0, 1], "mark": None})
     return charts.lines(series, "share of other windows", "share of continuations", f"ROC curves, {name}")
 
 
