@@ -12,8 +12,8 @@ from pipelines.tasks.continuation.windows import BAR, VOICES, Windows
 
 NAMES = {
     "other_piece": "another piece",
-    "other_piece_in_key": "another piece, in the key that fits best",
-    "same_piece": "elsewhere in the same piece",
+    "other_piece_in_key": "another piece in the best-fitting key",
+    "same_piece": "the rest of the same piece",
 }
 POINTS = 60
 """Of a ROC curve, at most."""

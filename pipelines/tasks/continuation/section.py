@@ -9,13 +9,13 @@ TITLE, ORDER = "By kind of other window", 10
 GUARD = "guards: "
 COUNTS = ("continuations", "called so", "others", "called continuations")
 TEMPLATE = """<div class="continuation">
-{% from "macros.html.j2" import mark, num, interval, axis, export, hear %}
-<p class="lead">{{ best.name }} tells continuations best: ROC-AUC
+{% from "macros.html.j2" import mark, num, pct, interval, axis, export, hear %}
+<p class="lead">{{ best.name }} tells continuations best: its ROC-AUC is
 {% for kind, name in names.items() %}
-  {{ num(best.scores[kind].value) }} from {{ name }}{{ ", " if not loop.last else "." }}
+  {{ num(best.scores[kind].value) }} against {{ name }}{{ ", " if not loop.last else "." }}
 {% endfor %}
-  Of {{ best.rounds }} windows, one a work, it finds the right one for {{ num(best.retrieved.value) }} of them, and for
-  {{ num(best.matched.value) }} by one-to-one matching, which uses that each window continues exactly one other.</p>
+  Asked which of {{ best.rounds }} windows, one a work, continues A, it is right for {{ pct(best.retrieved.value) }} of the A; by
+  one-to-one matching, which uses that each window continues exactly one A, for {{ pct(best.matched.value) }}.</p>
 <figure>
   <figcaption><b>ROC-AUC by kind of other window</b>
     <span class="quiet">the probability that a continuation gets a higher score than another window</span></figcaption>
@@ -55,7 +55,8 @@ TEMPLATE = """<div class="continuation">
 <div class="curves">{% for name, curve in curves %}<figure><figcaption>{{ name }}</figcaption>{{ curve }}</figure>
 {%- endfor %}</div>
 <p class="caption">Of the first training.
-{%- for part in parts %} <span class="key"><i class="dot c{{ loop.index0 % 8 }}"></i> {{ part.name }}</span>{% endfor %}</p>
+{%- for part in parts %} <span class="key"><i class="dot c{{ loop.index0 % 8 }}"></i> {{ part.name }}</span>{% endfor %}
+  <span class="key"><i class="dot c-1"></i> chance</span></p>
 <p class="marks">{% for part in parts %}{{ mark(part.source) }}{% endfor %}</p>
 
 <h3>Each run</h3>
@@ -170,6 +171,7 @@ def _curve(parts, kind, name):
         }
         for n, part in enumerate(parts)
     ]
+    series.append({"name": "chance", "colour": -1, "x": [0, 1], "y": [0, 1], "mark": None})
     return charts.lines(series, "share of other windows", "share of continuations", f"ROC curves, {name}")
 
 

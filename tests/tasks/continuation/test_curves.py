@@ -49,6 +49,17 @@ def test_the_matching_is_the_best_of_all(n, seed):
     assert matching.alone(matrix).tolist() == [float(matrix[row].argmax() == row) for row in range(n)]
 
 
+def test_what_depends_on_one_side_alone_changes_no_matching():
+    """So log p(B | A) and log p(B | A) - log p(B) are matched alike, and only by A alone do they differ."""
+    rng = np.random.default_rng(5)
+    matrix, rows, columns = rng.random((9, 9)), 3 * rng.random((9, 1)), 3 * rng.random((1, 9))
+    assert np.array_equal(matching.matched(matrix, rng), matching.matched(matrix + rows + columns, rng))
+    assert np.array_equal(matching.alone(matrix), matching.alone(matrix + rows))
+    assert not np.array_equal(
+        matching.alone(matrix + 10 * np.eye(9)), matching.alone(matrix + 10 * np.eye(9) + 9 * columns)
+    )
+
+
 def test_equal_scores_find_no_more_than_chance():
     rng = np.random.default_rng(0)
     assert matching.alone(np.zeros((8, 8))).tolist() == [1 / 8] * 8

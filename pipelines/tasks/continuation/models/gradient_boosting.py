@@ -4,7 +4,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from pipelines.tasks.continuation import classic
 
-GRID = {"learning_rate": [0.05], "max_iter": [100, 300], "max_leaf_nodes": [15]}
+GRID = {"learning_rate": [0.05], "max_iter": [300], "max_leaf_nodes": [15]}
 
 
 def create(seed, **parameters):
