@@ -23,9 +23,8 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     finite.
     """
     path = _table(run.input)
-    manifest = read_table(paths.manifest(run.dataset), LABELLED)
-    table = _rows(path)
-    clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
+    known, table = manifest(run), _rows(path)
+    clips = known[known["clip_id"].isin(table.index)].reset_index(drop=True)
     values, names = _values(table.loc[clips["clip_id"]])
     lacking = [number for number, name in enumerate(names) if name.endswith(MISSING)]
     absent = np.isnan(values) & (values[:, lacking] == 1).any(axis=1, keepdims=True)
@@ -58,9 +57,13 @@ def frames(run: Run) -> pd.DataFrame:
             f"{run.input} is no folder of frames or samples: model {run.model} reads `from: features, reads: log_mel` or another "
             "representation of frames, or `waveform`"
         )
-    manifest = read_table(paths.manifest(run.dataset), LABELLED)
-    known = read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"]
-    return manifest[manifest["clip_id"].isin(known)].reset_index(drop=True)
+    clips, known = manifest(run), read_table(index, shards.INDEX, columns=["clip_id"])["clip_id"]
+    return clips[clips["clip_id"].isin(known)].reset_index(drop=True)
+
+
+def manifest(run: Run) -> pd.DataFrame:
+    """All clips of the run's dataset, those that its input lacks too."""
+    return read_table(paths.manifest(run.dataset), LABELLED)
 
 
 def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:

@@ -114,10 +114,10 @@ def test_the_stage_reads_a_folder_of_texts(in_tmp):
     table, record = run_view(entry)
     assert table["clip_id"].tolist() == [f"{number:016x}" for number in (0, 1, 2, 5)] and table.shape[1] == 513
     checks = record["checks"]
-    assert "4 of 8 clips have none" in checks["every clip has one"]["text"]
+    assert "4 of 8 clips have none" in checks["every clip has one"]["detail"]
     assert (
-        "other.txt" in checks["every file has a clip"]["text"]
-        and "no UTF-8" in checks["every file can be read"]["text"]
+        "other.txt" in checks["every file has a clip"]["detail"]
+        and "no UTF-8" in checks["every file can be read"]["detail"]
     )
     (folder / "other.txt").write_text("changed")
     with pytest.raises(SystemExit, match="not what params.yaml recorded"):

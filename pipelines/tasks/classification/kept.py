@@ -17,11 +17,13 @@ from sklearn.pipeline import Pipeline
 from pipelines.core.files import atomic
 
 TRUSTED = [
+    "numpy.dtype",
     "pipelines.tasks.classification.preparation.relevance",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
 ]
-"""What the family's pipelines hold and skops does not trust by itself: a function of its own, and two types of scikit-learn."""
+"""What the family's pipelines hold and skops does not trust by itself: the type of an imputer's numbers, a function of the family,
+and two types of scikit-learn."""
 SCHEMA = "schema.json"
 
 
