@@ -20,24 +20,7 @@ from pipelines.notes.midi import write as midi
 from pipelines.notes.representations import style_statistics
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, dtype
 from pipelines.stages import view
-from pipelines.symbolic import lyrics
 from pipelines.views import notes, words
-
-SCORE = """<score-partwise><part-list><score-part id="a"/><score-part id="b"/></part-list>
-<part id="a"><measure><note><lyric number="1"><text>Ah</text></lyric></note></measure></part>
-<part id="b"><measure>
-<note><lyric number="1"><syllabic>begin</syllabic><text>Mei</text></lyric><lyric number="2"><text>Du</text></lyric></note>
-<note><lyric number="1"><syllabic>end</syllabic><text>ster</text></lyric></note><note/>
-<note><lyric number="1"><syllabic>single</syllabic><text>komm</text></lyric></note>
-</measure></part></score-partwise>"""
-
-
-def test_words_of_a_score_are_those_of_the_part_with_most_of_them(tmp_path):
-    path = tmp_path / "score.xml"
-    path.write_text(SCORE)
-    assert lyrics.read(path) == "Meister komm\nDu"
-    path.write_text("<html/>")
-    assert lyrics.read(path) == "" and lyrics.read(tmp_path / "score.krn") == ""
 
 
 @settings(max_examples=30, deadline=None)

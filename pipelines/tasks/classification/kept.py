@@ -22,7 +22,7 @@ TRUSTED = [
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
 ]
-"""What the family's pipelines hold and skops does not trust by itself: the type of an imputer's numbers, a function of the family,
+"""What the family's pipelines hold and skops does not trust by itself: the type of an imputer's numbers, a function of its own,
 and two types of scikit-learn."""
 SCHEMA = "schema.json"
 
