@@ -227,7 +227,7 @@ def test_the_command_for_folders_exists():
 
 @pytest.mark.parametrize("section", ["encoders", "views"])
 def test_files_of_encoders_and_views_are_watched(tmp_path, section):
-    """Vectors or words from elsewhere: the sensor sees other bytes and a missing file, and a run records the fingerprint first."""
+    """Vectors or words from elsewhere: the sensor sees other bytes and a missing file; a run records the fingerprint first."""
     project, place = tmp_path, tmp_path / "vectors.parquet"
     place.write_bytes(b"one")
     file = {"path": str(place), "fingerprint": ""}

@@ -28,8 +28,13 @@ def test_words_are_music21s(place):
     from music21 import converter, text
 
     path = corpus.folder() / place
-    parts = [re.sub(r"\s+", " ", text.assembleLyrics(part)).strip() for part in converter.parse(path).parts]
-    assert re.sub(r"\s+", " ", lyrics.read(path).splitlines()[0]) in parts
+    assert _joined(lyrics.read(path).splitlines()[0]) in [
+        _joined(text.assembleLyrics(part)) for part in converter.parse(path).parts
+    ]
+
+
+def _joined(words):
+    return re.sub(r"\s+", " ", re.sub(r"-+\s*", "", words)).strip()
 
 
 def test_only_the_styles_that_are_asked_for_are_chosen():

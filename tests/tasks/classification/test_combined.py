@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import labelled_clips
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,3 +97,16 @@ def test_a_clip_is_on_one_side_in_all_runs_whatever_they_read(in_tmp):
             ]
             of_all, of_part = (dict(zip(data.clips["clip_id"], data.sides, strict=True)) for data in both)
             assert len(of_part) == 54 and of_part.items() <= of_all.items(), (split, target)
+
+
+def test_a_guard_says_that_what_is_missing_tells_the_class(in_tmp):
+    from pipelines.tasks.classification import guards
+
+    labelled_clips.write()
+    path = paths.features("made", "pooled") / "pooled.parquet"
+    table, classes = pd.read_parquet(path), labelled.read(labelled_clips.run("knn")).classes
+    rng = np.random.default_rng(1)
+    for lacking, passes in ((classes == "reed", False), (rng.random(120) < 0.4, True)):
+        table.assign(**{"words: missing": lacking.astype(float)}).to_parquet(path)
+        passed, sentence = guards.missing(labelled.read(labelled_clips.run("knn")))
+        assert passed is passes, sentence
