@@ -63,16 +63,22 @@ def test_a_file_is_matched_to_one_clip_of_its_name(clips, files):
     except ValueError:
         return
     assert len(set(found.values())) == len(found)
-    for clip, file in found.items():
-        assert file.stem == PurePosixPath(clip).name
-        assert str(file) == f"{clip}.txt" or f"{clip}.txt" not in map(str, found.values())
-    assert {clip for clip in clips if clip in files} <= set(found), "the same folder and name is a match"
+    assert all(file.stem == PurePosixPath(clip).name for clip, file in found.items())
+    for clip in set(clips) & set(files):
+        assert found[clip] == Path(f"{clip}.txt"), "the same folder and name is a match"
 
 
-def test_a_name_alone_is_enough_where_it_is_one_clips():
-    assert views.matched({"1": "/m/happy/song.wav"}, [Path("words/song.txt")]) == {"1": Path("words/song.txt")}
-    with pytest.raises(ValueError, match="words/song.txt may be of /m/happy/song.wav or of another clip"):
-        views.matched({"1": "/m/happy/song.wav", "2": "/m/sad/song.wav"}, [Path("words/song.txt")])
+def test_folders_tell_files_of_one_name_apart():
+    clips = {"1": "/m/audio/happy/ann/song.wav", "2": "/m/audio/sad/ann/song.wav", "3": "/m/audio/sad/bob/tune.wav"}
+    found = views.matched(clips, [Path("sad/ann/song.txt"), Path("words/tune.txt"), Path("happy/ann/song.txt")])
+    assert found == {"1": Path("happy/ann/song.txt"), "2": Path("sad/ann/song.txt"), "3": Path("words/tune.txt")}
+    assert views.matched(clips, [Path("sad/ann/song.txt")]) == {"2": Path("sad/ann/song.txt")}
+    with pytest.raises(
+        ValueError, match="song.txt may be of /m/audio/happy/ann/song.wav or of /m/audio/sad/ann/song.wav"
+    ):
+        views.matched(clips, [Path("song.txt")])
+    with pytest.raises(ValueError, match="/m/audio/sad/bob/tune.wav may have a/tune.txt or b/tune.txt"):
+        views.matched(clips, [Path("a/tune.txt"), Path("b/tune.txt")])
     with pytest.raises(ValueError, match="no file that ends in .txt or .lrc"):
         views.files_of(Path(__file__).parent, words.SUFFIXES)
 
