@@ -5,8 +5,8 @@
 
 Without `path` a view is of what the dataset's module has left beside the sound, `words.parquet` or `notes.parquet` in data/raw/
 (pipelines/datasets/__init__.py). With `path` it is of your own folder, a file a clip: that of `audio/happy/song.wav` is
-`happy/song.txt`, or just `song.txt` if no other clip is called so. A clip without a file has no vector: the table lacks it, and no
-study reads the table. `fingerprint` names the bytes that are meant; `conservatory run` updates it.
+`happy/song.txt`, or just `song.txt` if no other clip is called so. A clip without a file has no vector: the table lacks it, and
+no study reads the table. `fingerprint` names the bytes that are meant; `conservatory run` updates it.
 
 A module has `SUFFIXES`, `OWN` (the file in data/raw/), `from_file(content) -> vector`, which raises `ValueError` for a file
 that it cannot read, and `from_table(table) -> {path: vector}` of that file. A vector is `{name: value}`, None where there are no

@@ -19,6 +19,7 @@ from pipelines.models.encoders import fingerprints
 from pipelines.notes.midi import write as midi
 from pipelines.notes.representations import style_statistics
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, dtype
+from pipelines.predict import runs
 from pipelines.stages import view
 from pipelines.views import notes, words
 
@@ -144,3 +145,17 @@ def test_words_that_the_datasets_module_left(in_tmp):
     pd.DataFrame({"path": [f"{2:016x}.flac"], "words": ["Amor"]}).to_parquet(raw / "words.parquet")
     found, record = run_view({"kind": "words"})
     assert found["clip_id"].tolist() == [f"{2:016x}"] and record["figures"]["missing"] == 7
+
+
+def test_a_run_on_a_view_predicts_no_files_of_sound():
+    entry = {
+        "task": "classification",
+        "dataset": "made",
+        "from": "views",
+        "reads": "lyrics",
+        "model": "knn",
+        "seeds": 1,
+    }
+    shared = {"classification": {"n_bootstrap": 9, "seed": 1}}
+    with pytest.raises(ValueError, match="reads data/views/made/lyrics, for which a file of sound is not enough"):
+        runs.load("by_words", {"runs": {"by_words": {**entry, "target": "family"}}, "tasks": shared})
