@@ -34,9 +34,9 @@ def refresh(project: Path, names: Iterable[str] | None, say: Callable[[str], Non
 
 
 def fingerprinted(project: Path) -> set[str]:
-    """The datasets that are folders of the user's own, and the encoders, which lie outside the project too."""
-    folders = {name for name, entry in _datasets(project).items() if "fingerprint" in entry}
-    return folders | set(_section(project, "encoders"))
+    """The datasets and views that are folders of the user's own, and the encoders, which lie outside the project too."""
+    own = _datasets(project) | _section(project, "views")
+    return {name for name, entry in own.items() if "fingerprint" in entry} | set(_section(project, "encoders"))
 
 
 def away(project: Path) -> list[str]:
@@ -122,10 +122,10 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _places(project: Path) -> Iterator[str]:
-    """Folders, archives, tables and files outside the project: of datasets, and of encoders."""
+    """Folders, archives, tables and files outside the project: of datasets, of encoders, and of views."""
     for entry in _datasets(project).values():
         yield from (entry[key] for key in WATCHED if entry.get(key))
-    for entry in _section(project, "encoders").values():
+    for entry in [*_section(project, "encoders").values(), *_section(project, "views").values()]:
         files = entry.get("files")
         for file in files.values() if isinstance(files, dict) else [entry]:
             yield from (file[key] for key in ("path", "ids") if isinstance(file, dict) and file.get(key))

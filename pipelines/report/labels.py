@@ -19,10 +19,12 @@ COLUMNS = {
 INTERVALS = ("f1", "average_precision", "roc_auc")
 TEMPLATE = """<div class="labels">
 {% from "macros.html.j2" import mark, num, interval, whisker, axis, export %}
+<h3>Several labels a clip</h3>
 <div class="tabs" data-label="run">
 {% for part in parts %}
 <div class="pane" data-tab="{{ part.name }}">
-  <h4>{{ part.name }}: several labels a clip</h4>
+  {% if parts|length > 1 %}<h4>{{ part.name }}</h4>{% endif %}
+
   <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }} split;
     {{ part.n }} test clips{{ ", %d of them without any label"|format(part.without) if part.without }}. A clip gets a label
     where its score is at least the label’s threshold, which was chosen on validation clips. The answer that every clip has
@@ -45,7 +47,7 @@ TEMPLATE = """<div class="labels">
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
   <p class="heading">Each label {{ mark(part.source) }}</p>
-  <div class="scroll"><table class="figures" data-table="labels">
+  <div class="scroll"><table class="figures changes" data-table="labels">
     <thead><tr><th>label</th>{% for heading in columns.values() %}<th>{{ heading }}</th>{% endfor %}</tr></thead>
     <tbody>
 {% for label, one in part.per_label.items() %}

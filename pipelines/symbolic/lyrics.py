@@ -13,7 +13,8 @@ def read(path: Path) -> str:
     """The words of a MusicXML score: those of the part with the most syllables, verse after verse; "" of a score without words,
     or in another format.
 
-    All voices of most vocal works sing the same words. Syllables of a word are joined (`syllabic`: begin, middle, end).
+    All voices of most vocal works sing the same words. Syllables of a word are joined, whether the file marks them (`syllabic`:
+    begin, middle, end) or writes a hyphen: how an editor writes syllables tells who made the file.
     """
     if path.suffix not in musicxml.SUFFIXES:
         return ""
@@ -32,7 +33,7 @@ def _verses(part) -> dict[str, list[str]]:
     for lyric in part.iterfind("measure/note/lyric"):
         syllables = [found for each in lyric.iterfind("text") if (found := text(each))]
         if syllables:
-            kind = lyric.find("syllabic")
-            after = "" if kind is not None and text(kind) in GOES_ON else " "
-            verses.setdefault(lyric.get("number", "1"), []).append(" ".join(syllables) + after)
+            kind, said = lyric.find("syllabic"), " ".join(syllables)
+            goes_on = said.endswith("-") or (kind is not None and text(kind) in GOES_ON)
+            verses.setdefault(lyric.get("number", "1"), []).append(said.rstrip("-") + ("" if goes_on else " "))
     return verses

@@ -23,9 +23,8 @@ def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     finite.
     """
     path = _table(run.input)
-    manifest = read_table(paths.manifest(run.dataset), LABELLED)
-    table = _rows(path)
-    clips = manifest[manifest["clip_id"].isin(table.index)].reset_index(drop=True)
+    known, table = manifest(run), _rows(path)
+    clips = known[known["clip_id"].isin(table.index)].reset_index(drop=True)
     values, names = _values(table.loc[clips["clip_id"]])
     lacking = [number for number, name in enumerate(names) if name.endswith(MISSING)]
     absent = np.isnan(values) & (values[:, lacking] == 1).any(axis=1, keepdims=True)
@@ -58,15 +57,20 @@ def frames(run: Run) -> pd.DataFrame:
             f"{run.input} is no folder of frames or samples: model {run.model} reads `from: features, reads: log_mel` or another "
             "representation of frames, or `waveform`"
         )
-    manifest = read_table(paths.manifest(run.dataset), LABELLED)
     lengths = read_table(index, shards.INDEX, columns=["clip_id", "length"]).set_index("clip_id")["length"]
-    found = manifest[manifest["clip_id"].isin(lengths.index)].reset_index(drop=True)
+    clips = manifest(run)
+    found = clips[clips["clip_id"].isin(lengths.index)].reset_index(drop=True)
     if len(empty := found[found["clip_id"].map(lengths) == 0]):
         titles = ", ".join(empty["title"].head(3))
         raise ValueError(
             f"{run.input}: {len(empty)} clips have no rows, for instance {titles}: withdraw them, or read another input"
         )
     return found
+
+
+def manifest(run: Run) -> pd.DataFrame:
+    """All clips of the run's dataset, those that its input lacks too."""
+    return read_table(paths.manifest(run.dataset), LABELLED)
 
 
 def labels(run: Run, clips: pd.DataFrame, target: str) -> np.ndarray:

@@ -4,10 +4,9 @@
     songs_notes: {dataset: songs, kind: notes, path: /music/songs/midi, fingerprint: ""}
 
 Without `path` a view is of what the dataset's module has left beside the sound, `words.parquet` or `notes.parquet` in data/raw/
-(pipelines/datasets/__init__.py). With `path` it is of your own folder, a file a clip: that of `happy/song.wav` is
-`happy/song.txt`, or `song.txt` in any folder if no other file and no other clip is called so. A clip without a file has no
-vector: the table lacks it, and no study reads the table. `fingerprint` names the bytes that are meant; `conservatory run` updates
-it.
+(pipelines/datasets/__init__.py). With `path` it is of your own folder, a file a clip: that of `audio/happy/song.wav` is
+`happy/song.txt`, or just `song.txt` if no other clip is called so. A clip without a file has no vector: the table lacks it, and
+no study reads the table. `fingerprint` names the bytes that are meant; `conservatory run` updates it.
 
 A module has `SUFFIXES`, `OWN` (the file in data/raw/), `from_file(content) -> vector`, which raises `ValueError` for a file
 that it cannot read, and `from_table(table) -> {path: vector}` of that file. A vector is `{name: value}`, None where there are no
@@ -15,6 +14,7 @@ words or notes.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -44,35 +44,34 @@ def files_of(root: Path, suffixes: Iterable[str]) -> list[Path]:
 def matched(clips: Mapping[str, str], files: Iterable[Path]) -> dict[str, Path]:
     """Clip id -> its file, of the clips that have one. clips: clip id -> path.
 
-    Names are compared without suffix: the last folder and the name, else the name alone where one clip and one file have it.
-    Raises `ValueError` where several files or clips have a clip's name, and folders do not tell them apart.
+    A file is of the clip with its name, without suffix; of several, of the one with which it shares most folders at the end of
+    the path. Raises `ValueError` where two clips share equally many with a file, or two files with a clip.
     """
-    files = list(files)
-    by_two, by_one = _by_end(files, 2), _by_end(files, 1)
-    names = _by_end(map(PurePosixPath, clips.values()), 1)
-    found = {}
+    named: dict[str, list[str]] = {}
     for clip_id, path in clips.items():
-        of_two, of_one = by_two.get(_end(PurePosixPath(path), 2), []), by_one.get(_end(PurePosixPath(path), 1), [])
-        if len(of_two) == 1:
-            found[clip_id] = of_two[0]
-        elif of_two or of_one:
-            alike = of_two or of_one
-            if len(alike) > 1 or len(names[_end(PurePosixPath(path), 1)]) > 1:
-                raise ValueError(
-                    f"{', '.join(map(str, alike[:3]))} may be of {path} or of another clip of this name: give files the folder "
-                    "and the name of their clip"
-                )
-            found[clip_id] = alike[0]
-    return found
+        named.setdefault(PurePosixPath(path).stem, []).append(clip_id)
+    own: dict[str, list[tuple[int, Path]]] = {}
+    for file in files:
+        shared = {clip_id: _shared(clips[clip_id], file) for clip_id in named.get(file.stem, ())}
+        best = [clip_id for clip_id, n in shared.items() if n == max(shared.values())]
+        if len(best) > 1:
+            both = " or of ".join(clips[clip_id] for clip_id in best[:2])
+            raise ValueError(f"{file} may be of {both}: give files the folders of their clips")
+        for clip_id in best:
+            own.setdefault(clip_id, []).append((shared[clip_id], file))
+    return {clip_id: _only(clips[clip_id], found) for clip_id, found in own.items()}
 
 
-def _by_end(paths: Iterable, n: int) -> dict[tuple, list]:
-    found: dict[tuple, list] = {}
-    for path in paths:
-        found.setdefault(_end(path, n), []).append(path)
-    return found
+def _shared(path: str, file: Path) -> int:
+    """How many names both have at their ends, without suffix."""
+    pairs = zip(reversed(PurePosixPath(path).with_suffix("").parts), reversed(file.with_suffix("").parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _end(path, n: int) -> tuple:
-    """The last `n` names of a path, without suffix."""
-    return path.with_suffix("").parts[-n:]
+def _only(path: str, found: list[tuple[int, Path]]) -> Path:
+    """The file that shares most with a clip."""
+    most = max(n for n, _ in found)
+    best = [file for n, file in found if n == most]
+    if len(best) > 1:
+        raise ValueError(f"{path} may have {best[0]} or {best[1]}: remove one")
+    return best[0]

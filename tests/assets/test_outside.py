@@ -225,12 +225,18 @@ def test_the_command_for_folders_exists():
     assert done.returncode == 0, done.stderr
 
 
-def test_an_encoders_files_are_watched(tmp_path):
-    """Vectors made elsewhere: the sensor sees other bytes and a missing file, and a run records the fingerprint first."""
+@pytest.mark.parametrize("section", ["encoders", "views"])
+def test_files_of_encoders_and_views_are_watched(tmp_path, section):
+    """Vectors or words from elsewhere: the sensor sees other bytes and a missing file; a run records the fingerprint first."""
     project, place = tmp_path, tmp_path / "vectors.parquet"
     place.write_bytes(b"one")
-    entry = {"kind": "vectors", "files": {"one": {"path": str(place), "fingerprint": ""}}}
-    (project / "params.yaml").write_text(json.dumps({"encoders": {"clap": entry}}))
+    file = {"path": str(place), "fingerprint": ""}
+    entry = (
+        {"kind": "vectors", "files": {"one": file}}
+        if section == "encoders"
+        else {"dataset": "one", "kind": "words", **file}
+    )
+    (project / "params.yaml").write_text(json.dumps({section: {"clap": entry}}))
     assert folders.fingerprinted(project) == {"clap"}
     before, n = folders.signature(project)
     place.write_bytes(b"other")

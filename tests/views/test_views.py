@@ -19,25 +19,9 @@ from pipelines.models.encoders import fingerprints
 from pipelines.notes.midi import write as midi
 from pipelines.notes.representations import style_statistics
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, dtype
+from pipelines.predict import runs
 from pipelines.stages import view
-from pipelines.symbolic import lyrics
 from pipelines.views import notes, words
-
-SCORE = """<score-partwise><part-list><score-part id="a"/><score-part id="b"/></part-list>
-<part id="a"><measure><note><lyric number="1"><text>Ah</text></lyric></note></measure></part>
-<part id="b"><measure>
-<note><lyric number="1"><syllabic>begin</syllabic><text>Mei</text></lyric><lyric number="2"><text>Du</text></lyric></note>
-<note><lyric number="1"><syllabic>end</syllabic><text>ster</text></lyric></note><note/>
-<note><lyric number="1"><syllabic>single</syllabic><text>komm</text></lyric></note>
-</measure></part></score-partwise>"""
-
-
-def test_words_of_a_score_are_those_of_the_part_with_most_of_them(tmp_path):
-    path = tmp_path / "score.xml"
-    path.write_text(SCORE)
-    assert lyrics.read(path) == "Meister komm\nDu"
-    path.write_text("<html/>")
-    assert lyrics.read(path) == "" and lyrics.read(tmp_path / "score.krn") == ""
 
 
 @settings(max_examples=30, deadline=None)
@@ -80,16 +64,22 @@ def test_a_file_is_matched_to_one_clip_of_its_name(clips, files):
     except ValueError:
         return
     assert len(set(found.values())) == len(found)
-    for clip, file in found.items():
-        assert file.stem == PurePosixPath(clip).name
-        assert str(file) == f"{clip}.txt" or f"{clip}.txt" not in map(str, found.values())
-    assert {clip for clip in clips if clip in files} <= set(found), "the same folder and name is a match"
+    assert all(file.stem == PurePosixPath(clip).name for clip, file in found.items())
+    for clip in set(clips) & set(files):
+        assert found[clip] == Path(f"{clip}.txt"), "the same folder and name is a match"
 
 
-def test_a_name_alone_is_enough_where_it_is_one_clips():
-    assert views.matched({"1": "/m/happy/song.wav"}, [Path("words/song.txt")]) == {"1": Path("words/song.txt")}
-    with pytest.raises(ValueError, match="words/song.txt may be of /m/happy/song.wav or of another clip"):
-        views.matched({"1": "/m/happy/song.wav", "2": "/m/sad/song.wav"}, [Path("words/song.txt")])
+def test_folders_tell_files_of_one_name_apart():
+    clips = {"1": "/m/audio/happy/ann/song.wav", "2": "/m/audio/sad/ann/song.wav", "3": "/m/audio/sad/bob/tune.wav"}
+    found = views.matched(clips, [Path("sad/ann/song.txt"), Path("words/tune.txt"), Path("happy/ann/song.txt")])
+    assert found == {"1": Path("happy/ann/song.txt"), "2": Path("sad/ann/song.txt"), "3": Path("words/tune.txt")}
+    assert views.matched(clips, [Path("sad/ann/song.txt")]) == {"2": Path("sad/ann/song.txt")}
+    with pytest.raises(
+        ValueError, match="song.txt may be of /m/audio/happy/ann/song.wav or of /m/audio/sad/ann/song.wav"
+    ):
+        views.matched(clips, [Path("song.txt")])
+    with pytest.raises(ValueError, match="/m/audio/sad/bob/tune.wav may have a/tune.txt or b/tune.txt"):
+        views.matched(clips, [Path("a/tune.txt"), Path("b/tune.txt")])
     with pytest.raises(ValueError, match="no file that ends in .txt or .lrc"):
         views.files_of(Path(__file__).parent, words.SUFFIXES)
 
@@ -114,10 +104,10 @@ def test_the_stage_reads_a_folder_of_texts(in_tmp):
     table, record = run_view(entry)
     assert table["clip_id"].tolist() == [f"{number:016x}" for number in (0, 1, 2, 5)] and table.shape[1] == 513
     checks = record["checks"]
-    assert "4 of 8 clips have none" in checks["every clip has one"]["text"]
+    assert "4 of 8 clips have none" in checks["every clip has one"]["detail"]
     assert (
-        "other.txt" in checks["every file has a clip"]["text"]
-        and "no UTF-8" in checks["every file can be read"]["text"]
+        "other.txt" in checks["every file has a clip"]["detail"]
+        and "no UTF-8" in checks["every file can be read"]["detail"]
     )
     (folder / "other.txt").write_text("changed")
     with pytest.raises(SystemExit, match="not what params.yaml recorded"):
@@ -155,3 +145,17 @@ def test_words_that_the_datasets_module_left(in_tmp):
     pd.DataFrame({"path": [f"{2:016x}.flac"], "words": ["Amor"]}).to_parquet(raw / "words.parquet")
     found, record = run_view({"kind": "words"})
     assert found["clip_id"].tolist() == [f"{2:016x}"] and record["figures"]["missing"] == 7
+
+
+def test_a_run_on_a_view_predicts_no_files_of_sound():
+    entry = {
+        "task": "classification",
+        "dataset": "made",
+        "from": "views",
+        "reads": "lyrics",
+        "model": "knn",
+        "seeds": 1,
+    }
+    shared = {"classification": {"n_bootstrap": 9, "seed": 1}}
+    with pytest.raises(ValueError, match="reads data/views/made/lyrics, for which a file of sound is not enough"):
+        runs.load("by_words", {"runs": {"by_words": {**entry, "target": "family"}}, "tasks": shared})

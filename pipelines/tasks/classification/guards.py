@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from pipelines.core import splits
 from pipelines.tasks.classification import preparation
 from pipelines.tasks.classification.labelled import Labelled
+from pipelines.tasks.inputs import MISSING
 
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
@@ -36,6 +37,7 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
         "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
         "encoding does not tell the class": encoding(data),
+        "what is missing does not tell the class": missing(data),
         "file name does not tell the class": file_name(data),
     }
 
@@ -102,6 +104,14 @@ def encoding(data: Labelled) -> Check:
     kinds = [types[_suffix(path)] for path in data.clips["path"]]
     there = [name for name in ("sample_rate", "channels", "division") if name in data.clips]
     return _probe(data, np.column_stack([kinds, data.clips[there].to_numpy(float)]))
+
+
+def missing(data: Labelled) -> Check:
+    """Does it tell the class which table of a combined one a clip lacks? Works of one kind often have no words at all."""
+    columns = [n for n, name in enumerate(data.names) if name.endswith(MISSING)]
+    if not columns:
+        return True, "no table of the run's input lacks a clip"
+    return _probe(data, data.values[:, columns])
 
 
 def file_name(data: Labelled) -> Check:

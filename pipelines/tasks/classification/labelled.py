@@ -44,7 +44,9 @@ def read(run: Run) -> Labelled:
         values = np.zeros((len(clips), 0))
     else:
         clips, values, names = inputs.vectors(run)
-    classes = relabel.mapped(run, inputs.labels(run, clips, run.options["target"]))
+    everything = inputs.manifest(run)
+    of_all = relabel.mapped(run, inputs.labels(run, everything, run.options["target"]))
+    classes = of_clips(clips, everything, of_all)
     known = classes != ""
     if run.fitted_by:
         known &= scored_and_reference(clips)[0].to_numpy()
@@ -52,7 +54,9 @@ def read(run: Run) -> Labelled:
     if run.fitted_by:
         relabel.check(run, classes, read_json(run.trainings[0][1] / "config.json")["classes"])
         return Labelled(clips, values, classes, np.full(len(clips), "test"), names)
-    found = Labelled(clips, values, classes, sides(clips, classes, run.options["split"], run.shared["seed"]), names)
+    everything, of_all = everything[of_all != ""], of_all[of_all != ""]
+    drawn = sides(everything, of_all, run.options["split"], run.shared["seed"])
+    found = Labelled(clips, values, classes, of_clips(clips, everything, drawn), names)
     _check(run, found)
     return found
 
@@ -62,8 +66,16 @@ def is_deep(run: Run) -> bool:
     return hasattr(part(run.task, f"models.{run.model}"), "network")
 
 
+def of_clips(clips: pd.DataFrame, everything: pd.DataFrame, values: np.ndarray) -> np.ndarray:
+    """The values, one of each clip of `everything`, of `clips`."""
+    return values[pd.Index(everything["clip_id"]).get_indexer(clips["clip_id"])]
+
+
 def sides(clips: pd.DataFrame, classes: np.ndarray, split: str, seed: int) -> np.ndarray:
-    """The side of each clip. `random` has as many clips on each side as `published`, drawn from all of them."""
+    """The side of each clip. `random` has as many clips on each side as `published`, drawn from all of them.
+
+    clips: all of the dataset, so that a clip is on one side in all runs, whatever they read.
+    """
     published = clips["split"].to_numpy(str)
     if split == "published":
         return published

@@ -56,7 +56,11 @@ def read(run: Run) -> MultiLabelled:
         )
     labels = sorted({label for own in _mapped(run, clips) for label in own})
     truth = _columns(_mapped(run, clips), labels)
-    sides = labelled.sides(clips, _rarest(truth, labels), run.options["split"], run.shared["seed"])
+    everything = inputs.manifest(run)
+    of_all = sorted({label for own in _mapped(run, everything) for label in own})
+    rarest = _rarest(_columns(_mapped(run, everything), of_all), of_all)
+    drawn = labelled.sides(everything, rarest, run.options["split"], run.shared["seed"])
+    sides = labelled.of_clips(clips, everything, drawn)
     found = MultiLabelled(clips, values, truth, sides, names, labels)
     return _learnable(run, found)
 

@@ -68,7 +68,7 @@ TEMPLATE = """<div class="classes">
     <tr{% if one.support < thin %} class="thin"{% endif %}><th>{{ label }}</th><td>{{ one.support }}</td>
       <td>{{ num(one.precision) }}</td><td>{{ num(one.recall) }}</td>
       <td class="level" style="--s:{{ percent(one.f1) }}">{{ num(one.f1) }}</td>
-      <td>{{ num(one.average_precision) }}</td><td>{{ num(one.roc_auc) }}</td></tr>
+      <td>{{ num(one.get("average_precision")) }}</td><td>{{ num(one.get("roc_auc")) }}</td></tr>
 {% endfor %}
     </tbody>
   </table></div>
@@ -172,6 +172,6 @@ def _part(context, name, found):
         "reading": [about[key] for key in ("dataset", "model", "reads")] + [about["options"]["target"]],
         "table": {
             "columns": ["class", "clips", *EACH[1:]],
-            "rows": [[label, *(one[key] for key in EACH)] for label, one in found["per_class"].items()],
+            "rows": [[label, *(one.get(key) for key in EACH)] for label, one in found["per_class"].items()],
         },
     }

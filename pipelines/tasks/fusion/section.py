@@ -7,15 +7,16 @@ TEMPLATE = """<div class="fusion">
 {% from "macros.html.j2" import mark, num, interval, signed, export %}
 <p class="lead">A fusion is worth its effort where it is better than the best of its runs alone, on the same clips: the whole
   interval of the difference lies above zero. The runs’ own scores are of the clips that they answer.</p>
-<div class="scroll"><table class="figures" data-table="fusion">
-  <thead><tr><th>fusion</th><th>run alone</th><th>clips</th><th>without an answer</th><th>macro F1 alone</th>
-    <th>fused, same clips</th><th>fused − alone</th></tr></thead>
+<div class="scroll"><table class="figures changes" data-table="fusion">
+  <thead><tr><th>run alone</th><th>clips</th><th>without an answer</th><th>macro F1 alone</th><th>fused, same clips</th>
+    <th>fused − alone</th></tr></thead>
   <tbody>
 {% for part in parts %}{% for name, one in part.alone.items() %}
-  <tr><th>{{ part.name if loop.first }}{% if loop.first %}<small>{{ part.model }}</small>{% endif %}</th><td>{{ name }}</td>
-    <td>{{ one.n }}</td><td>{{ one.missing }}</td><td>{{ num(one.value) }}<small>{{ interval(one.ci95) }}</small></td>
-    <td>{{ num(one.fused) }}</td><td>{% if one.difference.value is none %}–{% else %}{{ signed(one.difference.value) }}
-      <small>{{ interval(one.difference.ci95) }}</small>{% endif %}</td></tr>
+{% set ends = one.difference.ci95 %}
+  <tr><th>{{ name|soft }}<small>in {{ part.name }}, {{ part.model }}</small></th><td>{{ one.n }}</td><td>{{ one.missing }}</td>
+    <td>{{ num(one.value) }}<small>{{ interval(one.ci95) }}</small></td><td>{{ num(one.fused) }}</td>
+    <td>{% if one.difference.value is none %}–{% else %}{{ signed(one.difference.value) }}{% endif %}
+    {% if ends %}<small>[{{ signed(ends[0]) }}, {{ signed(ends[1]) }}]</small>{% endif %}</td></tr>
 {% endfor %}{% endfor %}
   </tbody>
 </table></div>

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import labelled_clips
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ import yaml
 from pipelines.core import paths
 from pipelines.stages import combine
 from pipelines.tasks import inputs
-from pipelines.tasks.classification import fit, kept, multilabel, score
+from pipelines.tasks.classification import fit, kept, labelled, multilabel, score
 
 
 def tables(left, right):
@@ -79,3 +80,33 @@ def test_a_nan_that_no_missing_table_explains_is_refused(in_tmp):
     table.to_parquet(path)
     with pytest.raises(ValueError, match="1 clips have NaN or infinite values"):
         inputs.vectors(tagged_clips.run("knn"))
+
+
+def test_a_clip_is_on_one_side_in_all_runs_whatever_they_read(in_tmp):
+    """So that runs on different tables of one dataset can be fused."""
+    tagged_clips.write(change=lambda table: table.assign(target_family=["low", "high"] * 80))
+    whole = paths.features("made", "pooled")
+    part = Path("data/views/made/part")
+    part.mkdir(parents=True)
+    pd.read_parquet(whole / "pooled.parquet").iloc[::3].to_parquet(part / "view.parquet")
+    for split in ("grouped", "random"):
+        for read, target in ((labelled.read, "family"), (multilabel.read, "tags")):
+            both = [
+                read(replace(tagged_clips.run("knn", split=split, target=target), input=place))
+                for place in (whole, part)
+            ]
+            of_all, of_part = (dict(zip(data.clips["clip_id"], data.sides, strict=True)) for data in both)
+            assert len(of_part) == 54 and of_part.items() <= of_all.items(), (split, target)
+
+
+def test_a_guard_says_that_what_is_missing_tells_the_class(in_tmp):
+    from pipelines.tasks.classification import guards
+
+    labelled_clips.write()
+    path = paths.features("made", "pooled") / "pooled.parquet"
+    table, classes = pd.read_parquet(path), labelled.read(labelled_clips.run("knn")).classes
+    rng = np.random.default_rng(1)
+    for lacking, passes in ((classes == "reed", False), (rng.random(120) < 0.4, True)):
+        table.assign(**{"words: missing": lacking.astype(float)}).to_parquet(path)
+        passed, sentence = guards.missing(labelled.read(labelled_clips.run("knn")))
+        assert passed is passes, sentence
