@@ -4,8 +4,6 @@ The audio is no dependency of the page: the scores, which are, were made from it
 there is nothing to hear.
 """
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -50,24 +48,19 @@ def _heard(context: Context, dataset: str, pairs: list[dict]) -> list[dict]:
     index = paths.audio(dataset) / "index.parquet"
     if not pairs or not index.exists() or sum(len(sound) for _, sound in context.played) > MOST_BYTES:
         return []
-    clips = _index(index).loc
+    places = read_table(index, INDEX).set_index("clip_id")
     pcm, rate = shards.open_shards(index.parent), context.state.settings["audio"]["sample_rate"]
     numbers = {title: number for number, (title, _) in enumerate(context.played)}
     found = []
     for pair in pairs:
         playable = []
-        for one in pair["clips"]:
+        for one in (one for one in pair["clips"] if one["clip_id"] in places.index):
             title = f"{dataset}: {one['title']}"
             if title not in numbers:
-                numbers[title] = players.hear(context, title, _excerpt(pcm, clips[one["clip_id"]], rate), rate)
+                numbers[title] = players.hear(context, title, _excerpt(pcm, places.loc[one["clip_id"]], rate), rate)
             playable.append(one | {"number": numbers[title]})
         found.append(pair | {"clips": playable})
     return found
-
-
-@cache
-def _index(path) -> pd.DataFrame:
-    return read_table(path, INDEX).set_index("clip_id")
 
 
 def _excerpt(pcm: list[np.ndarray], clip: pd.Series, rate: int) -> np.ndarray:
