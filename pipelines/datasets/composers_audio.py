@@ -1,8 +1,9 @@
 """Excerpts of Bach, Palestrina, Monteverdi and Beethoven, rendered: the corpus `composers` as sound, to set beside its notes.
 
 One program (a church organ) plays every note of every clip with one velocity, so that neither timbre nor loudness tells the
-composer; tempo (a band of beats a minute) and level are drawn without looking at him. What is left are the notes: their register,
-how many sound together, how fast they follow each other, and in which order.
+composer; tempo (a band of beats a minute) and level are drawn without looking at him, and noise 60 dB below the peak covers
+digital silence and the empty bands of the spectrum. What is left are the notes: their register, how many sound together, how fast
+they follow each other, and in which order.
 
 **The group of a clip is its work**, works with the same music being one (pipelines/symbolic/similarity.py), and the split is by
 group. Each composer has as many clips: a piece of each of his works in a seeded order, then second ones, and more than one
@@ -37,6 +38,7 @@ LICENSE_INFO = (
 )
 PROGRAM, VELOCITY = 19, 90  # church organ: it neither decays nor follows velocity
 LEVELS_DBFS = (-26.0, -20.0)
+FLOOR_DB = -60.0  # noise, below the peak
 
 CLIPS = pa.schema(
     [
@@ -74,6 +76,7 @@ class Task:
     sample_rate: int
     duration_s: float
     level_dbfs: float
+    seed: tuple[int, ...]
 
 
 def build(raw_dir: Path, entry: dict) -> dict:
@@ -89,8 +92,15 @@ def build(raw_dir: Path, entry: dict) -> dict:
     frame = pd.DataFrame(rows).assign(group=groups)
     frame["split"] = splits.assign(frame["group"], frame["target_composer"], entry["split"], entry["seed"])
     tasks = [
-        Task(raw_dir / row.path, notes, entry["sample_rate"], entry["duration_s"], row.level_dbfs)
-        for row, notes in zip(frame.itertuples(), sounding, strict=True)
+        Task(
+            raw_dir / row.path,
+            notes,
+            entry["sample_rate"],
+            entry["duration_s"],
+            row.level_dbfs,
+            (entry["seed"], number),
+        )
+        for number, (row, notes) in enumerate(zip(frame.itertuples(), sounding, strict=True))
     ]
     for _ in progress(executor.run(_write_audio, tasks), "render excerpts", total=len(tasks)):
         pass
@@ -172,5 +182,7 @@ def _groups(chosen: list[Excerpt]) -> tuple[list[str], int]:
 
 def _write_audio(task: Task) -> None:
     sound = render.mix(task.notes, task.sample_rate, task.duration_s, task.level_dbfs)
+    floor = float(np.abs(sound).max()) * 10 ** (FLOOR_DB / 20)
+    sound += np.random.default_rng(task.seed).uniform(-floor, floor, len(sound)).astype(np.float32)
     with atomic(task.path) as temporary:
         soundfile.write(temporary, sound, task.sample_rate, format="FLAC", subtype="PCM_16")

@@ -4,8 +4,6 @@ The audio is no dependency of the page: the scores, which are, were made from it
 there is nothing to hear.
 """
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -22,9 +20,10 @@ MOST_BYTES = 3_000_000
 """Of all excerpts of a page, in base64: further runs have no players."""
 
 
-def render(context: Context, name: str, details: dict, source: dict) -> Markup:
-    """HTML of a run from its `details` (tasks/classification/explained.py); "" where there is nothing to show."""
-    pairs = _heard(context, details.get("dataset", ""), details.get("heard", []))
+def render(context: Context, name: str, details: dict, source: dict, numbers: dict[tuple[str, str], int]) -> Markup:
+    """HTML of a run from its `details` (tasks/classification/explained.py); "" where there is nothing to show. numbers: of the
+    players that other runs of the page have added, (dataset, clip) -> number; adds this one's."""
+    pairs = _heard(context, details.get("dataset", ""), details.get("heard", []), numbers)
     importances, points = details.get("importances", []), details.get("learning_curve", [])
     if not pairs and not importances and not points:
         return Markup("")
@@ -45,29 +44,24 @@ def render(context: Context, name: str, details: dict, source: dict) -> Markup:
     )
 
 
-def _heard(context: Context, dataset: str, pairs: list[dict]) -> list[dict]:
+def _heard(context: Context, dataset: str, pairs: list[dict], numbers: dict[tuple[str, str], int]) -> list[dict]:
     """The pairs with the `number` of each clip's player; those without a clip that can be played are left out."""
     index = paths.audio(dataset) / "index.parquet"
     if not pairs or not index.exists() or sum(len(sound) for _, sound in context.played) > MOST_BYTES:
         return []
-    clips = _index(index).loc
+    places = read_table(index, INDEX).set_index("clip_id")
     pcm, rate = shards.open_shards(index.parent), context.state.settings["audio"]["sample_rate"]
-    numbers = {title: number for number, (title, _) in enumerate(context.played)}
     found = []
     for pair in pairs:
         playable = []
-        for one in pair["clips"]:
-            title = f"{dataset}: {one['title']}"
-            if title not in numbers:
-                numbers[title] = players.hear(context, title, _excerpt(pcm, clips[one["clip_id"]], rate), rate)
-            playable.append(one | {"number": numbers[title]})
+        for one in (one for one in pair["clips"] if one["clip_id"] in places.index):
+            key = dataset, one["clip_id"]
+            if key not in numbers:
+                sound = _excerpt(pcm, places.loc[one["clip_id"]], rate)
+                numbers[key] = players.hear(context, f"{dataset}: {one['title']}", sound, rate)
+            playable.append(one | {"number": numbers[key]})
         found.append(pair | {"clips": playable})
     return found
-
-
-@cache
-def _index(path) -> pd.DataFrame:
-    return read_table(path, INDEX).set_index("clip_id")
 
 
 def _excerpt(pcm: list[np.ndarray], clip: pd.Series, rate: int) -> np.ndarray:

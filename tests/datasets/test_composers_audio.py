@@ -55,6 +55,7 @@ def test_levels_are_those_that_were_drawn(built):
         sound, rate = soundfile.read(built / clip.path)
         assert (len(sound), rate) == (64_000, 16_000)
         level = 20 * np.log10(np.sqrt(np.mean(sound**2)))
+        assert (np.abs(sound).reshape(-1, 100).max(axis=1) > 0).all(), "no digital silence"
         # less only where the peak would pass -1 dBFS
         assert level == pytest.approx(clip.level_dbfs, abs=0.1) or np.abs(sound).max() > 0.88
 

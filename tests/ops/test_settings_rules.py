@@ -139,7 +139,7 @@ def loaded(tmp_path, **changes):
         ("datasets", GONE, "@ is missing in params.yaml, and must be a table, {} for an empty one"),
         ("datasets__scores", GTZAN_MODUL, "datasets.scores.modul in params.yaml is not known; do you mean module?"),
         ("datasets__scores__module", "score", "there is no pipelines/datasets/score.py; do you mean scores?"),
-        ("datasets__scores__module", "listing", "@ in params.yaml is 'listing', and must be one that makes a dataset: composers_audio"),
+        ("datasets__scores__module", "listing", "@ in params.yaml is 'listing', and must be one that makes a dataset: composers"),
         ("datasets__scores__module", GONE, "@ is missing in params.yaml, and must be the name of a file"),
         ("datasets__scores__imports", GONE, "@ is missing in params.yaml"),
         ("datasets__scores__imports", "pipelines/symbol", "and must be a file or folder below pipelines/ that is there"),
@@ -286,7 +286,7 @@ def test_a_file_of_ones_own_is_known(tmp_path, monkeypatch):
         "features": {"mine": {"hop": 3}, "pooled": {}, "waveform": {}},
         "baselines": {"mine": {"anything": 1}},
         "taggers": {"mine": MODERN | {"network": "mine", "reads": "waveform", "augment": {}}},
-    } | dict.fromkeys(("corpora", "symbols", "runs"), {})
+    } | {key: {} for key in ("corpora", "symbols", "runs")}
     for name in ("pooled", "waveform"):
         (tmp_path / f"pipelines/features/{name}.py").touch()
     assert loaded(tmp_path, **changes)

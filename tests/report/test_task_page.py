@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from pipelines.core import paths
 from pipelines.core.files import read_json, write_json
 from pipelines.report import front, metric_names, sections, state, task_page
 from pipelines.stages import task_page as stage
@@ -67,6 +68,19 @@ def test_tables_equal_the_scores(made):
         made.text
     )
     assert HOSTILE not in made.html
+
+
+def test_a_run_with_groups_on_both_sides_is_not_the_best(project):
+    """svm_pooled has the best score, and its guard failed."""
+    write_scores()
+    for name, passed in (("svm_pooled", False), ("short_probe", True)):
+        write_json(paths.scores(name) / "checks.json", {task_page.GROUPS: [passed, "said so"]})
+    task = task_page.read("notes")
+    assert [one["run"] for one in task_page.ranked(task)] == ["short_probe", HOSTILE]
+    assert task_page.sentence(task).startswith("short_probe has the best accuracy of two runs, 0.420")
+    for name in task.scores:
+        write_json(paths.scores(name) / "checks.json", {task_page.GROUPS: [False, "said so"]})
+    assert task_page.ranked(task) == [] and "Every scored run has groups on both sides" in task_page.sentence(task)
 
 
 def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):

@@ -106,9 +106,9 @@ TEMPLATE = """<div class="classes">
 
 def render(context):
     """None where no run has been scored."""
-    details = context.details()
+    numbers, details = {}, context.details()
     several = labels.render(context, {name: found for name, found in details.items() if "per_label" in found})
-    parts = [_part(context, name, found) for name, found in details.items() if "per_label" not in found]
+    parts = [_part(context, name, found, numbers) for name, found in details.items() if "per_label" not in found]
     if not parts:
         return several or None
     leaky = [part for part in parts if part["split"] == "random"]
@@ -135,7 +135,7 @@ def _ladder(context, part, parts):
     return context.fill("ladder.html.j2", part=part, rows=rows, ticks=ticks) if len(rows) > 1 else ""
 
 
-def _part(context, name, found):
+def _part(context, name, found, numbers):
     confusion, calibration, source = found["confusion"], found["calibration"], context.lineage.mark(paths.scores(name))
     about = read_json(paths.scores(name) / "about.json")
     rows = [
@@ -166,7 +166,7 @@ def _part(context, name, found):
         "error": calibration["expected_error"],
         "curve": charts.lines(curve, "confidence", "accuracy", f"accuracy by confidence of {name}"),
         "source": source,
-        "explained": explanations.render(context, name, found, source),
+        "explained": explanations.render(context, name, found, source, numbers),
         "dataset": about["dataset"],
         # what two runs share that differ in their split alone
         "reading": [about[key] for key in ("dataset", "model", "reads")] + [about["options"]["target"]],
