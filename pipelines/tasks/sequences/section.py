@@ -47,7 +47,7 @@ TEMPLATE = """<div class="sequences">
   {{ best.name }} has the lowest test loss, {{ num(best.test) }} nats a step: the four voices of a 16th together, given all steps
   before.
 {% else %}
-  No run here has a likelihood.
+  No run here has a loss in nats.
 {% endif %}
 {% if ngram and ngram.test > best.test %}
   The best n-gram model, {{ ngram.name }}, needs {{ num(ngram.test) }}.

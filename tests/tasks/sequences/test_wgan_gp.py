@@ -106,7 +106,7 @@ def test_no_number_stands_for_its_likelihood(small, in_tmp, monkeypatch):
     write_json("reports/scores.json", {"sequences": {"wgan_gp": found}})
     task = Task("sequences", {}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
-    assert "no likelihood</td>" in html and "No run here has a likelihood" in html
+    assert "no likelihood</td>" in html and "No run here has a loss in nats" in html
     assert "critic’s distance" in html and "95% interval" in html
     assert stages_score._better("nats_per_step", found["nats_per_step"]) == (
         None,
