@@ -96,13 +96,14 @@ TEMPLATE = """<div class="sequences">
 
   {% if part.drawn %}
   <figure>{{ part.drawn }}
-    <p class="caption">{{ part.curve_caption }}</p>
+    <p class="caption">{{ part.curve_caption }} <span class="key"><i class="dot c1"></i> training</span>
+      <span class="key"><i class="dot c0"></i> validation</span></p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
   {% endif %}
 {% for title, roll, sound in part.rolls if roll %}
   <p class="sub">{{ title }}{% if sound is not none %} {{ hear(sound, "play it") }}{% endif %}
-    {% if loop.first %}<a href="{{ part.midi }}" download="{{ part.name }}.mid">MIDI file</a>{% endif %}</p>
+    {% if loop.first %} <a href="{{ part.midi }}" download="{{ part.name }}.mid">MIDI file</a>{% endif %}</p>
   <div class="picture roll">
     <div class="y">{% for label, place in roll.ticks %}<i style="bottom:{{ place }}">{{ label }}</i>{% endfor %}</div>
     <div class="plot">{{ roll.svg }}</div>
