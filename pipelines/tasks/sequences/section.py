@@ -213,7 +213,7 @@ def _model(model, options):
     told = TOLD.get(model, ("preset",))
     shown = [f"{key} {options[key]}" for key in told]
     if "n" in told:
-        shown[0] += f" ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else VOICES)} before)"
+        shown[0] += f" cells ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else VOICES)} before)"
     if model == "kneser_ney" and options["context"] != "all":
         shown.append({"blind": "voice not told", "own": "own cells alone"}[options["context"]])
     if options["transpose"]:
