@@ -95,6 +95,8 @@ def test_the_page_has_what_was_found(scored):
         shared += sum(note[0] == voice and first <= note[2] < end for note in found["rolls"][key])
     assert html.count(" marked") == shared >= 2
     assert f"{found['comparison']['mean_overlap']['random']:.2f}" in html and 'data-table="comparison"' in html
+    low, high = found["comparison"]["overlaps"]["pitch_range"]["generated"]["ci95"]
+    assert f"[{low:.2f}, {high:.2f}]" in html
     link = re.search('href="data:audio/midi;base64,([^"]+)" download="kneser_ney.mid"', html)[1]
     notes = read.read(base64.b64decode(link)).notes
     assert len(notes) == len(found["rolls"]["first"]) and set(notes["program"]) == {19}
