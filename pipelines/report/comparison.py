@@ -30,10 +30,11 @@ def render(fill: Callable[..., Markup], name: str, table: dict) -> Markup:
 
 
 def _exported(table: dict) -> dict:
-    columns = ["statistic", *MEANS, *(f"{of}_{kind}" for kind in ("overlap", "kl") for of in SETS)]
+    columns = ["statistic", *MEANS, *(f"{of}_{kind}" for kind in ("overlap", "kl") for of in SETS), "low", "high"]
     rows = []
     for key, found in table["overlaps"].items():
         means = table["means"].get(key, {})
         figures = [found[of][kind] for kind in ("overlap", "kl") for of in SETS]
-        rows.append([key, *(means.get(of) for of in MEANS), *figures])
+        low, high = found["generated"]["ci95"] or (None, None)
+        rows.append([key, *(means.get(of) for of in MEANS), *figures, low, high])
     return {"columns": columns, "rows": rows}

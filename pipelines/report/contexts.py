@@ -12,6 +12,8 @@ NAMES = {
     "own": "the voice’s own cells",
 }
 VOICES = 4
+ALIKE = 1.1
+"""A loss at most so many times another is called as low."""
 
 
 def render(fill: Callable[..., Markup], parts: Sequence[dict], differences: Sequence[dict]) -> Markup:
@@ -54,6 +56,7 @@ def _drawn(fill, corpus: str, kinds: dict[str, dict[int, dict]], differences: Se
         fifth=blind[5]["per_cell"],
         longest=(max(blind), blind[max(blind)]["per_cell"]),
         own=own[2]["per_cell"],
+        alike=own[2]["per_cell"]["value"] < ALIKE * blind[5]["per_cell"]["value"],
         own_longest=(max(own), own[max(own)]["per_cell"]) if max(own) > 2 else None,
         apart=_difference(own[2]["name"], blind[5]["name"], differences),
         sources=[part["source"] for found in kinds.values() for part in found.values()],

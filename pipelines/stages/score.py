@@ -74,6 +74,9 @@ def main(run: str) -> None:
     for name, value in {"about": about, "scores": found, "details": details, "checks": checks}.items():
         write_json(folder / f"{name}.json", value)
     for metric, each in found.items():
+        if each["value"] is None:
+            log.info("%s is not defined for this run", metric)
+            continue
         interval, trivial = written(each["ci95"], ".4f"), _number(each["baseline"])
         log.info("%s %s %s, baseline %s", metric, _number(each["value"]), interval, trivial)
     figures = {metric: round(each["value"], 4) for metric, each in found.items() if each["value"] is not None}
@@ -102,6 +105,8 @@ def _drop(run: str, metric: str, found: dict, resampled: dict) -> dict:
 
 def _better(metric: str, entry: dict) -> tuple[bool | None, str]:
     """Does the interval of the gain over the trivial baseline exclude zero, on the right side?"""
+    if entry["value"] is None:
+        return None, f"{metric} is not defined for this run"
     gain = entry["gain_ci95"]
     text = f"{metric} {_number(entry['value'])} 95% {written(entry['ci95'])}; baseline {_number(entry['baseline'])}"
     if gain is None:

@@ -47,7 +47,7 @@ TEMPLATE = """<div class="sequences">
   {{ best.name }} has the lowest test loss, {{ num(best.test) }} nats a step: the four voices of a 16th together, given all steps
   before.
 {% else %}
-  No run here has a likelihood.
+  No run here has a loss in nats.
 {% endif %}
 {% if ngram and ngram.test > best.test %}
   The best n-gram model, {{ ngram.name }}, needs {{ num(ngram.test) }}.
@@ -96,13 +96,14 @@ TEMPLATE = """<div class="sequences">
 
   {% if part.drawn %}
   <figure>{{ part.drawn }}
-    <p class="caption">{{ part.curve_caption }}</p>
+    <p class="caption">{{ part.curve_caption }} <span class="key"><i class="dot c1"></i> training</span>
+      <span class="key"><i class="dot c0"></i> validation</span></p>
     <p class="marks">{{ mark(part.source) }}</p>
   </figure>
   {% endif %}
 {% for title, roll, sound in part.rolls if roll %}
   <p class="sub">{{ title }}{% if sound is not none %} {{ hear(sound, "play it") }}{% endif %}
-    {% if loop.first %}<a href="{{ part.midi }}" download="{{ part.name }}.mid">MIDI file</a>{% endif %}</p>
+    {% if loop.first %} <a href="{{ part.midi }}" download="{{ part.name }}.mid">MIDI file</a>{% endif %}</p>
   <div class="picture roll">
     <div class="y">{% for label, place in roll.ticks %}<i style="bottom:{{ place }}">{{ label }}</i>{% endfor %}</div>
     <div class="plot">{{ roll.svg }}</div>
@@ -212,7 +213,7 @@ def _model(model, options):
     told = TOLD.get(model, ("preset",))
     shown = [f"{key} {options[key]}" for key in told]
     if "n" in told:
-        shown[0] += f" ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else VOICES)} before)"
+        shown[0] += f" cells ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else VOICES)} before)"
     if model == "kneser_ney" and options["context"] != "all":
         shown.append({"blind": "voice not told", "own": "own cells alone"}[options["context"]])
     if options["transpose"]:

@@ -112,10 +112,11 @@ def test_what_a_model_remembers_is_given_back():
     training, others = (
         list(np.random.default_rng(seed).integers(40, 80, (9, 70, 4)).astype(np.uint8)) for seed in (1, 2)
     )
-    arrays, _ = kneser_ney.fit(training, [], {"n": 9, "transpose": 0}, 0)
+    arrays, _ = kneser_ney.fit(training, [], {"n": 9, "transpose": 0, "context": "all"}, 0)
     model = kneser_ney.build(arrays, {})
     known, new = (
-        originality.extraction(lambda n: kneser_ney.begin(model, n), each, 50, 1) for each in (training, others)
+        originality.extraction(lambda n, rng: kneser_ney.begin(model, n, rng), each, 50, 1)
+        for each in (training, others)
     )
     assert known["cells"] > 0.95 and known["whole"] > 0.8 and new["cells"] < 0.2 and new["whole"] == 0
     assert known["ci95"][0] > new["ci95"][1] and known["n"] == 9

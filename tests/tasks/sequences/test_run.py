@@ -95,6 +95,8 @@ def test_the_page_has_what_was_found(scored):
         shared += sum(note[0] == voice and first <= note[2] < end for note in found["rolls"][key])
     assert html.count(" marked") == shared >= 2
     assert f"{found['comparison']['mean_overlap']['random']:.2f}" in html and 'data-table="comparison"' in html
+    low, high = found["comparison"]["overlaps"]["pitch_range"]["generated"]["ci95"]
+    assert f"[{low:.2f}, {high:.2f}]" in html
     link = re.search('href="data:audio/midi;base64,([^"]+)" download="kneser_ney.mid"', html)[1]
     notes = read.read(base64.b64decode(link)).notes
     assert len(notes) == len(found["rolls"]["first"]) and set(notes["program"]) == {19}
@@ -160,7 +162,10 @@ def test_the_experiment_on_contexts_says_what_its_runs_say():
     difference = {"a": "blind5", "b": "own2", "metric": "nats_per_step", "value": 0.04, "ci95": [0.02, 0.08]}
     html = str(contexts.render(fill, [*runs, part(5, "blind", 0.7, 6)], [difference]))
     assert "needs 3.39 nats a cell" in html and "1.00 with n = 5" in html and "n = 13 it needs 0.97" in html
-    assert "−0.010 nats a cell in comparison [-0.020, -0.005]" in html and "0.700" not in html
+    assert (
+        "a difference of −0.010 nats a cell from n = 5 [-0.020, -0.005]" in " ".join(html.split())
+        and "0.700" not in html
+    )
     assert html.count("<polyline") == 2 and "Further steps" not in html
     assert "n = 3 of its own cells needs" in " ".join(
         str(contexts.render(fill, [*runs, part(3, "own", 0.94)], [])).split()

@@ -1,14 +1,22 @@
 """The variational autoencoder: its bound is one, its divergence and active units are by their formulas, and what it decodes."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+import toy_corpus
 from scipy.special import logsumexp
 from torch.distributions import Normal, kl_divergence
 from toy_corpus import pieces
 
+from pipelines.core.files import write_json
+from pipelines.metrics import scores
+from pipelines.report.context import Context, Task
+from pipelines.report.lineage import Lineage
+from pipelines.report.templates import filler
 from pipelines.tasks import sequences
-from pipelines.tasks.sequences import generators, kept, networks, sampling
+from pipelines.tasks.sequences import fit, generators, kept, networks, sampling, score, section
 from pipelines.tasks.sequences.cells import PITCHES, VOICES
 from pipelines.tasks.sequences.models import vae
 
@@ -135,3 +143,24 @@ def test_seeds_and_the_kind_of_loss(small, tmp_path):
     given = np.full((40, VOICES), sampling.FREE)
     given[:33] = 60
     assert (sampling.sample(generators.beginning(module, model), given, 2, 1)[:, :33] == 60).all()
+
+
+def test_a_bound_is_called_one_and_ranked_with_no_nats(small, in_tmp, monkeypatch):
+    monkeypatch.setattr(vae, "FEWEST", 0)
+    toy_corpus.write()
+    run = toy_corpus.run("vae")
+    fit.fit(run, *run.trainings[0])
+    answers = score.predict(run, run.trainings[0][1])
+    found, _ = scores.score(score.METRICS, [answers], score.baseline(run), "test", 50, 1)
+    assert {name for name, one in found.items() if one["value"] is not None} == {"bound_per_step"}
+    details = score.details(run, [answers])
+    json.dumps(details, allow_nan=False)
+    assert details["likelihood"] == "bound" and score.plots(details)["losses"]["title"] == "bound on nats a step"
+    assert details["losses"]["test"]["per_step"] == pytest.approx(found["bound_per_step"]["value"])
+    write_json("data/scores/vae/details.json", details)
+    write_json("data/scores/vae/about.json", {"task": "sequences", "dataset": "made"})
+    task = Task("sequences", {"vae": {"bound_per_step": found["bound_per_step"]}}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert f"bound ≤ {found['bound_per_step']['value']:.3f}" in html and "is not ranked" in html
+    assert "No run here has a loss in nats" in html and "no likelihood</td>" not in html
+    assert f"{details['latent']['active']} of 3 are active" in html and html.count("% of the way") == vae.POINTS

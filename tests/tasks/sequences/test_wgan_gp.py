@@ -14,6 +14,7 @@ from pipelines.metrics import scores
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
+from pipelines.stages import score as stages_score
 from pipelines.tasks import sequences
 from pipelines.tasks.sequences import fit, generators, kept, score, section
 from pipelines.tasks.sequences.cells import VOICES
@@ -105,5 +106,9 @@ def test_no_number_stands_for_its_likelihood(small, in_tmp, monkeypatch):
     write_json("reports/scores.json", {"sequences": {"wgan_gp": found}})
     task = Task("sequences", {}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
-    assert "no likelihood</td>" in html and "No run here has a likelihood" in html
+    assert "no likelihood</td>" in html and "No run here has a loss in nats" in html
     assert "critic’s distance" in html and "95% interval" in html
+    assert stages_score._better("nats_per_step", found["nats_per_step"]) == (
+        None,
+        "nats_per_step is not defined for this run",
+    )

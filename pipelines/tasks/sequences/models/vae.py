@@ -148,8 +148,8 @@ def means(model: Network, windows: Tensor) -> np.ndarray:
 
 def latent(model: Network, pieces) -> dict:
     """Of the latent units: `units`, how many there are; `active`, how many are; `reconstruction` and `divergence`, nats a step;
-    `line`: notes (`measures.notes`) of what is decoded, the likeliest cell each time, at `POINTS` points on the line between
-    the means of the first windows of the first and the last piece. It is empty below `FEWEST` active units: the decoder then
+    `line`: notes (`measures.notes`) of what is decoded at `POINTS` points on the line between the means of the first windows of
+    the first and the last piece. It is empty below `FEWEST` active units: the decoder then
     writes without them, and a line between two points would show nothing.
     """
     reconstructed, diverged = bounds(model, pieces).sum(axis=0) / sum(map(len, pieces))
@@ -166,11 +166,13 @@ def latent(model: Network, pieces) -> dict:
 
 
 def interpolated(model: Network, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """`(POINTS, WINDOW, 4)`: windows decoded on the line from the latent mean of one piece's first window to another's."""
+    """`(POINTS, WINDOW, 4)`: windows on the line from the latent mean of one piece's first window to another's, sampled with the
+    same random numbers, so that they differ by their points alone. (The likeliest cells are mostly held ones.)"""
     ends = means(model, networks.padded([networks.begun(piece[:WINDOW]) for piece in (first, last)]))
     points = torch.from_numpy(np.linspace(*ends, POINTS))
     given = np.full((WINDOW, VOICES), sampling.FREE)
-    return sampling.sample(lambda n, rng: begin(model, n, rng, points), given, POINTS, 0, top_k=1)
+    decoded = [sampling.sample(lambda n, rng, at=at: begin(model, n, rng, at), given, 1, 0) for at in points[:, None]]
+    return np.concatenate(decoded)
 
 
 def begin(model, n_pieces, rng, latent=None):
