@@ -114,7 +114,9 @@ def test_deps_are_what_a_stage_can_load(name):
     assert undeclared == set(), "dvc.yaml does not list them"
     loaded = closure(module, at_once=False)
     if name == "notes":  # loads the module of a corpus by its name
-        loaded |= {file for each in MODULES if each.startswith("pipelines.corpora.") for file in closure(each, at_once=False)}
+        loaded |= {
+            file for each in MODULES if each.startswith("pipelines.corpora.") for file in closure(each, at_once=False)
+        }
     by_name = ("pipelines/features", "pipelines/models", "pipelines/audio/quiet.py")
     by_name += ("pipelines/metrics",) if "pipelines/models/baselines" in str(deps) else ()
     of_families = (
