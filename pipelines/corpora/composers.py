@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.corpora.chorales import piece_of, regroup
+from pipelines.notes.scores import piece_of, regroup
 from pipelines.notes.tables import Piece, Unreadable
 from pipelines.symbolic import composers, corpus
 

@@ -10,7 +10,7 @@ folder has neither. `split` divides the groups; without it there is no split. `f
 
 MIDI files (`notes/midi`) and ABC (`notes/abc`; each tune of a book is a piece, in a file of its own in `.cache/corpora`) keep
 their tempo, metre and key. MusicXML, compressed or not, and Humdrum `**kern` are read as the chorales of music21 are
-(`corpora/chorales.py`): at 120 quarters a minute and without keys.
+(`notes/scores.py`): at 120 quarters a minute and without keys.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ import pandas as pd
 from pipelines import corpora
 from pipelines.core import max_quarantined
 from pipelines.core.files import place, sha256
-from pipelines.corpora import chorales
 from pipelines.notes.abc import read as abc
 from pipelines.notes.abc import tunes
 from pipelines.notes.midi import read as midi
 from pipelines.notes.midi import tracks
+from pipelines.notes.scores import piece_of
 from pipelines.notes.tables import Piece, Unreadable
-from pipelines.symbolic import corpus as scores
+from pipelines.symbolic import corpus as symbolic
 
 BIBTEX = ""
 LICENSE_INFO = "the user's own"
@@ -96,7 +96,7 @@ def read(path: Path, content: bytes) -> Piece:
     if suffix not in SCORES:
         return midi.read(content)
     try:
-        return chorales.piece_of(scores.read(scores.Piece("", "", "", str(path.absolute()))))
+        return piece_of(symbolic.read(symbolic.Piece("", "", "", str(path.absolute()))))
     except ValueError as error:
         raise Unreadable(str(error)) from error
 

@@ -14,14 +14,14 @@ scores of the family `sequences` stand with and without the test pieces whose gr
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipelines.core.files import atomic, place
-from pipelines.corpora import chorales
+from pipelines.notes.scores import QUARTER_S, VELOCITY, regroup
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, Unreadable, array
 
 BIBTEX = """@inproceedings{boulanger2012modeling,
@@ -39,6 +39,8 @@ UNPACKED = Path(".cache/corpora/jsb")
 STEPS = 4  # a quarter
 VOICES = 4
 MAX_STEPS = 100_000
+
+__all__ = ["pieces", "read", "regroup"]
 
 
 def pieces(entry: Mapping) -> pd.DataFrame:
@@ -81,13 +83,13 @@ def read(path: Path, content: bytes) -> Piece:
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(grid)], strict=True):
             if grid[start, voice] >= 0:
                 times = {"onset": start / STEPS, "duration": (end - start) / STEPS}
-                times |= {f"{name}_s": chorales.QUARTER_S * value for name, value in times.items()}
+                times |= {f"{name}_s": QUARTER_S * value for name, value in times.items()}
                 rows.append(
                     {
                         "track": voice,
                         "channel": voice,
                         "pitch": grid[start, voice],
-                        "velocity": chorales.VELOCITY,
+                        "velocity": VELOCITY,
                         **times,
                     }
                 )
@@ -99,12 +101,7 @@ def read(path: Path, content: bytes) -> Piece:
         metres=array(METRES, []),
         keys=array(KEYS, []),
         length=length,
-        length_s=chorales.QUARTER_S * length,
+        length_s=QUARTER_S * length,
         division=STEPS,
         n_tracks=VOICES,
     )
-
-
-def regroup(groups: Sequence[str], pieces: Sequence[Piece]) -> list[str]:
-    """The group of each piece once settings of one hymn are one."""
-    return chorales.regroup(groups, pieces)

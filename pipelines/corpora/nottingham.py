@@ -15,16 +15,16 @@ the order of their parts, is not.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines import corpora
-from pipelines.corpora import chorales
 from pipelines.datasets.sources import published
 from pipelines.notes.abc import read as abc
 from pipelines.notes.abc import tunes
+from pipelines.notes.scores import regroup
 from pipelines.notes.tables import Piece
 
 BIBTEX = """@misc{foxley2001nottingham,
@@ -52,6 +52,8 @@ BOOKS = {  # file: (kind of dance, SHA-256)
     "waltzes": ("waltzes", "ffa773d012756be17784ab4a84e0e4618f316be5c6f244f9d60c06b23cd812c6"),
     "xmas": ("christmas", "05ebc4b856c8c5186bb828641e8f88f723c109d47ba7e3f1e5048b536e091249"),
 }
+
+__all__ = ["pieces", "read", "regroup"]
 
 
 def pieces(entry: Mapping) -> pd.DataFrame:
@@ -83,8 +85,3 @@ def pieces(entry: Mapping) -> pd.DataFrame:
 
 def read(path: Path, content: bytes) -> Piece:
     return abc.read(tunes.tunes(content)[0].text)
-
-
-def regroup(groups: Sequence[str], pieces: Sequence[Piece]) -> list[str]:
-    """The group of each tune once those with the same music are one."""
-    return chorales.regroup(groups, pieces)

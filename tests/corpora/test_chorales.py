@@ -9,6 +9,7 @@ import symusic
 
 from pipelines import corpora
 from pipelines.corpora import chorales
+from pipelines.notes import scores
 from pipelines.notes.midi.read import read
 from pipelines.notes.midi.write import write
 from pipelines.notes.tables import Unreadable
@@ -59,7 +60,7 @@ def test_transpositions_are_one_group(some):
     first, second, *_ = some.values()
     higher = replace(first, notes=first.notes.copy())
     higher.notes["pitch"] += 3
-    assert chorales.regroup(["a", "b", "c"], [first, second, higher]) == ["a", "b", "a"]
+    assert scores.regroup(["a", "b", "c"], [first, second, higher]) == ["a", "b", "a"]
 
 
 def test_a_score_that_is_none_is_refused(monkeypatch, tmp_path):

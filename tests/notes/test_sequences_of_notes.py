@@ -144,7 +144,7 @@ def test_notes_on_the_grid_come_back_from_tokens(miditok, scheme):
     """Of any notes of two programs and drums, of which no two of a pitch and program overlap."""
 
     @given(LINE, LINE, LINE)
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     def kept(one, other, drums):
         lines = ([(min(a, 8), min(b, 48), min(p, 126)) for a, b, p in line] for line in (one, other, drums))
         parts = [

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.core import params
-from pipelines.ops import due, run
+from pipelines.ops import adding_notes, due, run
 from pipelines.ops.dvc.freshness import FRESH, NEVER, State
 from pipelines.ops.settings import load_params
 from pipelines.report import corpora
@@ -65,6 +65,29 @@ def test_a_folder_of_midi_files_is_added_listed_and_removed(project):
     assert "do you mean tunes?" in call("run", "--dataset", "tune")[1]
     assert call("remove", "tunes")[0] == 0
     assert (project / "params.yaml").read_text() == before
+
+
+def test_a_folder_of_tunes_and_scores_is_added(project):
+    """A tune of a book is a piece, and its book its group; XML beside audio is no score."""
+    shutil.copytree(PROJECT / "tests/corpora/published/groove/groove/drummer7", project / "mixed/drums")
+    (project / "mixed/book.abc").write_text("X:1\nT:one\nK:C\nCDE|\n\nX:2\nT:two\nK:G\nGAB|\n")
+    (project / "mixed/song.krn").write_text("**kern\n*M4/4\n=1\n1c\n==\n*-\n")
+    status, text = call("add", project / "mixed", "--name", "mixed", "--folders", "group")
+    assert status == 0 and "Added mixed: 3 note files, 1 group." in text, text
+    notes.main("mixed")
+    table = pd.read_parquet("data/manifests/mixed.parquet").set_index("title")
+    assert set(table.index) == {
+        "book.abc, 1: one",
+        "book.abc, 2: two",
+        "drums/session3/40_rock-indie_63_fill_4-4.mid",
+        "song.krn",
+    }
+    assert table["n_notes"].tolist().count(3) == 2 and table["n_notes"]["song.krn"] == 1
+    assert table["group"].tolist().count("book.abc") == 2 and table["split"].isin(["train", "validation", "test"]).all()
+    (project / "sound").mkdir()
+    for name in ("a.wav", "a.xml"):
+        (project / "sound" / name).write_bytes(b"")
+    assert not adding_notes.is_collection(project / "sound")
 
 
 def test_stages_of_a_corpus_are_those_of_its_name():

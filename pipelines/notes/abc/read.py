@@ -18,12 +18,11 @@ import numpy as np
 
 from pipelines.notes.abc import body, fields
 from pipelines.notes.abc.body import Voice, Written
+from pipelines.notes.scores import CHANNELS, VELOCITY
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, Unreadable, array
 from pipelines.symbolic.score import MAX_BARS, Bar, Music, as_played, playing_order
 
-VELOCITY = 64
 DEFAULT_US = 500_000  # of a quarter
-CHANNELS = (*range(9), *range(10, 16))  # without that of percussion
 MAX_VOICES = 64
 MAX_DIVISION = 32_767  # of a MIDI file
 MAX_QUARTERS = 200_000  # as of a MIDI file

@@ -3,9 +3,9 @@
 `(n_steps, 9)` uint8, `steps_per_quarter` steps a quarter note; 0 where a drum is not struck. The drums are, in this order: bass,
 snare, closed hi-hat, open hi-hat, low tom, mid tom, high tom, crash, ride. Onsets are rounded to the nearest step.
 
-Which pitches are which drum is Table 1 of Gillick et al. 2019 (ICML), for the Roland TD-11 of the Groove MIDI Dataset; the
-General MIDI pitches that it has no line for are put with the drum they are nearest to (35, an acoustic bass drum, with 36, and
-so on). Notes on channel 9 with other pitches (cowbells, congas, ...) are lost, as are the kinds of strokes within a drum, what
+Which pitches are which drum is the table of the Groove MIDI Dataset (magenta.tensorflow.org/datasets/groove; Gillick et al. 2019,
+ICML), for the Roland TD-11; General MIDI pitches that it has no line for are put with the drum they are nearest to (35, 39, 41).
+Notes on channel 9 with other pitches (cowbells, congas, ...) are lost, as are the kinds of strokes within a drum, what
 lies between the steps ("microtiming"), and of strokes in one step all but the loudest.
 """
 
