@@ -85,12 +85,6 @@ def train(
     return {"best update": best[1], "curve": curve}
 
 
-def start(seed: int) -> None:
-    """One thread, and the seed of initial weights."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-
-
 def save(network: nn.Module, folder: Path) -> None:
     """Write model.safetensors; equal weights give equal bytes."""
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
@@ -99,7 +93,8 @@ def save(network: nn.Module, folder: Path) -> None:
 
 
 def load(network: nn.Module, folder: Path) -> nn.Module:
-    """The network with the weights of a folder, ready to answer. Raises `ValueError` where they are not its own."""
+    """The network with the weights of a folder, ready to answer on one thread. Raises `ValueError` where they are not its own."""
+    torch.set_num_threads(1)
     try:
         network.load_state_dict(safetensors.torch.load((folder / "model.safetensors").read_bytes()))
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:

@@ -90,12 +90,6 @@ def with_context(recipe: Mapping, context: int) -> dict:
     return {**recipe, "steps": steps, "batch": max(recipe["batch"] * recipe["steps"] // steps, 1)}
 
 
-def start(seed: int) -> None:
-    """One thread, and the seed of initial weights and dropout."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-
-
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
     """The network with these weights, ready to predict on one thread. Raises `RuntimeError` where they are not its own."""
     torch.set_num_threads(1)  # the steps of generation are too small for two, which would wait for each other

@@ -13,6 +13,7 @@ from torch import nn
 
 from pipelines.tasks.continuation import networks
 from pipelines.tasks.continuation.windows import VOICES
+from pipelines.training.seeded import seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 192, 0.1, 0.006
 BATCH = 32
@@ -51,19 +52,19 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed, folder):
-    networks.start(seed)
-    network = Network()
-    a, b = (networks.tensor(grids[validation.true]) for grids in validation.grids())
-    both = torch.cat([a, b], dim=1)
-    figures = networks.train(
-        network,
-        _losses(network, train, np.random.default_rng(seed)),
-        lambda: _nats(network, both)[0].mean().item(),
-        options["updates"],
-        RATE,
-    )
-    networks.save(network, folder)
-    return figures | {"validation nats a step": round(min(point[2] for point in figures["curve"]), 4)}
+    with seeded(seed):
+        network = Network()
+        a, b = (networks.tensor(grids[validation.true]) for grids in validation.grids())
+        both = torch.cat([a, b], dim=1)
+        figures = networks.train(
+            network,
+            _losses(network, train, np.random.default_rng(seed)),
+            lambda: _nats(network, both)[0].mean().item(),
+            options["updates"],
+            RATE,
+        )
+        networks.save(network, folder)
+        return figures | {"validation nats a step": round(min(point[2] for point in figures["curve"]), 4)}
 
 
 def load(folder, options):

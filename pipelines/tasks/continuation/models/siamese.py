@@ -10,6 +10,7 @@ from torch import nn
 
 from pipelines.tasks.continuation import curves, networks, pairs
 from pipelines.tasks.continuation.windows import Windows, cut
+from pipelines.training.seeded import seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 96, 0.2, 0.004
 QUERIES = 48  # A of a batch
@@ -35,18 +36,18 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed, folder):
-    networks.start(seed)
-    network = Network()
-    a, b = validation.grids()
-    figures = networks.train(
-        network,
-        _losses(network, train, options["negatives"] == "balanced", np.random.default_rng(seed)),
-        lambda: 1 - curves.mean_roc_auc(validation.kind, _score(network, a, b)),
-        options["updates"],
-        RATE,
-    )
-    networks.save(network, folder)
-    return figures
+    with seeded(seed):
+        network = Network()
+        a, b = validation.grids()
+        figures = networks.train(
+            network,
+            _losses(network, train, options["negatives"] == "balanced", np.random.default_rng(seed)),
+            lambda: 1 - curves.mean_roc_auc(validation.kind, _score(network, a, b)),
+            options["updates"],
+            RATE,
+        )
+        networks.save(network, folder)
+        return figures
 
 
 def load(folder, options):

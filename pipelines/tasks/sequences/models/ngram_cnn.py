@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipelines.tasks.sequences import networks
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+from pipelines.training.seeded import seeded
 
 PRESETS = {
     "tiny": {"hidden": 128, "embedding": 16, "dropout": 0.1},
@@ -86,10 +87,10 @@ class Network(nn.Module):
 
 
 def fit(train, validation, options, seed):
-    networks.start(seed)
-    network = Network(options["n"], **PRESETS[options["preset"]])
-    recipe = networks.with_context(RECIPES[options["preset"]], network.context)
-    return networks.fit(network, recipe, train, validation, options["transpose"], seed)
+    with seeded(seed):
+        network = Network(options["n"], **PRESETS[options["preset"]])
+        recipe = networks.with_context(RECIPES[options["preset"]], network.context)
+        return networks.fit(network, recipe, train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pipelines.tasks.sequences import chords, measures, networks, sampling
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
 from pipelines.tasks.sequences.networks import PADDING, PHASES
+from pipelines.training.seeded import seeded
 
 WINDOW = 32
 """Steps: two bars."""
@@ -100,13 +101,13 @@ def objective(network: Network, steps: Tensor) -> Tensor:
 
 
 def fit(train, validation, options, seed):
-    networks.start(seed)
-    network, recipe = Network(**PRESETS[options["preset"]]), RECIPES[options["preset"]]
-    arrays, found = networks.fit(
-        network, recipe, train, validation, options["transpose"], seed, objective, bound_per_step
-    )
-    figures = {"validation bound on nats a step": found.pop("validation nats a step")} | found
-    return arrays, figures | {"active units": int(active(build(arrays, options), validation).sum())}
+    with seeded(seed):
+        network, recipe = Network(**PRESETS[options["preset"]]), RECIPES[options["preset"]]
+        arrays, found = networks.fit(
+            network, recipe, train, validation, options["transpose"], seed, objective, bound_per_step
+        )
+        figures = {"validation bound on nats a step": found.pop("validation nats a step")} | found
+        return arrays, figures | {"active units": int(active(build(arrays, options), validation).sum())}
 
 
 def build(arrays, options):

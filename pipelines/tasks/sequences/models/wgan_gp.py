@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pipelines.tasks.sequences import networks
 from pipelines.tasks.sequences.cells import PITCHES, VOICES, room
+from pipelines.training.seeded import seeded
 
 BAR, BARS = 16, 4
 """Steps of a bar, and bars of a window."""
@@ -88,46 +89,51 @@ def fit(train, validation, options, seed):
     long = {side: [piece for piece in pieces if len(piece) >= BAR * BARS] for side, pieces in sides.items()}
     if not long["train"]:
         raise ValueError(f"wgan_gp reads windows of {BARS} bars, and no training piece has so many")
-    networks.start(seed)
-    rng, recipe = np.random.default_rng(seed), RECIPES[options["preset"]]
-    pitches = np.unique(np.concatenate(train))
-    pitches = np.union1d([0], np.arange(pitches[pitches > 0].min(), pitches.max() + 1))
-    hidden, noise = (PRESETS[options["preset"]][name] for name in ("hidden", "noise"))
-    generator, critic = Generator(hidden, noise, len(pitches)), Critic(hidden, len(pitches))
-    generator.allowed.copy_(_allowed(train, pitches))
-    device = "cuda" if recipe.get("gpu") and torch.cuda.is_available() else "cpu"
-    generator, critic = generator.to(device), critic.to(device)
-    optimizers = [
-        torch.optim.Adam(network.parameters(), lr=recipe["rate"], betas=(0.0, 0.9)) for network in (critic, generator)
-    ]
-    places = np.zeros(PITCHES, np.int64)
-    places[pitches] = np.arange(len(pitches))
+    with seeded(seed):
+        rng, recipe = np.random.default_rng(seed), RECIPES[options["preset"]]
+        pitches = np.unique(np.concatenate(train))
+        pitches = np.union1d([0], np.arange(pitches[pitches > 0].min(), pitches.max() + 1))
+        hidden, noise = (PRESETS[options["preset"]][name] for name in ("hidden", "noise"))
+        generator, critic = Generator(hidden, noise, len(pitches)), Critic(hidden, len(pitches))
+        generator.allowed.copy_(_allowed(train, pitches))
+        device = "cuda" if recipe.get("gpu") and torch.cuda.is_available() else "cpu"
+        generator, critic = generator.to(device), critic.to(device)
+        optimizers = [
+            torch.optim.Adam(network.parameters(), lr=recipe["rate"], betas=(0.0, 0.9))
+            for network in (critic, generator)
+        ]
+        places = np.zeros(PITCHES, np.int64)
+        places[pitches] = np.arange(len(pitches))
 
-    def real(side: str, transpose: int) -> Tensor:
-        rows = rng.integers(0, len(long[side]), recipe["batch"])
-        drawn = [_window(long[side][row], keys[side][row], transpose, rng) for row in rows]
-        return _one_hot(places[np.stack(drawn)], len(pitches)).to(device)
+        def real(side: str, transpose: int) -> Tensor:
+            rows = rng.integers(0, len(long[side]), recipe["batch"])
+            drawn = [_window(long[side][row], keys[side][row], transpose, rng) for row in rows]
+            return _one_hot(places[np.stack(drawn)], len(pitches)).to(device)
 
-    keys = {side: room(pieces, options["transpose"]) if pieces else [] for side, pieces in long.items()}
-    curve, distances = [], []
-    for update in range(1, recipe["updates"] + 1):
-        for _ in range(CRITIC_UPDATES):
-            windows, made = real("train", options["transpose"]), generator.drawn(recipe["batch"], BARS).detach()
-            distance = critic(windows).mean() - critic(made).mean()
-            _updated(optimizers[0], PENALTY * penalty(critic, windows, made) - distance)
-            distances.append(distance.item())
-        _updated(optimizers[1], -critic(generator.drawn(recipe["batch"], BARS)).mean())
-        if update % max(recipe["updates"] // POINTS, 1) == 0:
-            curve.append(
-                [update, float(np.mean(distances)), _distance(critic, generator, real) if long["validation"] else None]
+        keys = {side: room(pieces, options["transpose"]) if pieces else [] for side, pieces in long.items()}
+        curve, distances = [], []
+        for update in range(1, recipe["updates"] + 1):
+            for _ in range(CRITIC_UPDATES):
+                windows, made = real("train", options["transpose"]), generator.drawn(recipe["batch"], BARS).detach()
+                distance = critic(windows).mean() - critic(made).mean()
+                _updated(optimizers[0], PENALTY * penalty(critic, windows, made) - distance)
+                distances.append(distance.item())
+            _updated(optimizers[1], -critic(generator.drawn(recipe["batch"], BARS)).mean())
+            if update % max(recipe["updates"] // POINTS, 1) == 0:
+                curve.append(
+                    [
+                        update,
+                        float(np.mean(distances)),
+                        _distance(critic, generator, real) if long["validation"] else None,
+                    ]
+                )
+                distances = []
+        if not np.isfinite(curve[-1][1]):
+            raise ValueError(
+                f"the critic's distance is {curve[-1][1]} after {recipe['updates']} updates: choose another preset"
             )
-            distances = []
-    if not np.isfinite(curve[-1][1]):
-        raise ValueError(
-            f"the critic's distance is {curve[-1][1]} after {recipe['updates']} updates: choose another preset"
-        )
-    arrays = {name: value.detach().cpu().numpy() for name, value in generator.state_dict().items()}
-    return arrays | {"pitches": pitches.astype(np.uint8)}, {"curve": curve, "likelihood": "none"}
+        arrays = {name: value.detach().cpu().numpy() for name, value in generator.state_dict().items()}
+        return arrays | {"pitches": pitches.astype(np.uint8)}, {"curve": curve, "likelihood": "none"}
 
 
 def build(arrays, options):
