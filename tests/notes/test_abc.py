@@ -157,8 +157,13 @@ def test_a_book_of_tunes():
         found = tunes.tunes(content)
         assert [tune[:2] for tune in found] == [("1", "one"), ("2", "hé")]
         assert [read(tune.text).notes["duration"].tolist() for tune in found] == [[1], [1]], "L: of the file"
-    with pytest.raises(Unreadable, match="no tune"):
-        tunes.tunes(b"words")
+    for content, reason in (
+        (b"words", "no tune"),
+        (b"X:1\n" * 20_001, "20,001 tunes"),
+        (b"L:1/4\n" * 2000 + b"X:1\n", "12,000 char"),
+    ):
+        with pytest.raises(Unreadable, match=reason):
+            tunes.tunes(content)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +186,8 @@ def test_a_book_of_tunes():
         "X:1\nK:C\n(3CCC(7CCCCCCC(5CCCCC(9CCCCCCCCCC/128C////////C/127C/121": "ticks a quarter",
         "X:1\nK:C\n" + "".join(f"V:{n}\nC|\n" for n in range(99)): "more than 64 voices",
         "X:1\nK:C\n" + "C|[1,2-999 C:|" * 999: "20,000 bars",
+        "X:1\nK:C\n" + "Z999|" * 999: "20,000 bars",
+        "X:1\nK:C\n" + "C" * 100_000: "100,008 characters",
     }.items(),
 )
 def test_what_is_refused(text, reason):

@@ -20,17 +20,17 @@ from typing import NamedTuple
 
 from pipelines.notes.abc import fields
 from pipelines.notes.tables import Unreadable
-from pipelines.symbolic.score import Bar, Note
+from pipelines.symbolic.score import MAX_BARS, Bar, Note
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LENGTH = r"(\d{1,4})?(/{1,8})?(\d{1,4})?"
 NOTE = rf"(\^\^?|__?|=)?([A-Ga-g])([,']*){LENGTH}"
 ONE = re.compile(rf"{NOTE}(-?)")
-SKIPPED = r'"[^"\n]*"|![^!\n]*!|\+[^+\n]*\+|\{[^}\n]*\}|y\d*|[!~.H-Wh-w`\\$*;@#?\s)]|\((?!\d)'
+SKIPPED = r'"[^"\n]{0,500}"|![^!\n]{0,99}!|\+[^+\n]{0,99}\+|\{[^}\n]{0,500}\}|y\d*|[!~.H-Wh-w`\\$*;@#?\s)]|\((?!\d)'
 TOKEN = re.compile(
     rf"""(?P<turn>\[[ ]*(?P<turns>\d{{1,3}}(?:[-,]\d{{1,3}})*))
     | (?P<bar>:*\[?\|+\]?:*|::+)(?P<turn_of_bar>\d{{1,3}}(?:[-,]\d{{1,3}})*)?
-    | (?P<chord>\[[^\]\[|\n]*\]{LENGTH})
+    | (?P<chord>\[[^\]\[|\n]{{0,500}}\]{LENGTH})
     | (?P<note>{NOTE})
     | (?P<rest>[zx]{LENGTH})
     | (?P<bars>[ZX](\d{{0,3}}))
@@ -144,6 +144,8 @@ def end_bar(voice: Voice) -> bool:
     """Write the bar that was being read; False where there was nothing in it."""
     if not any(voice.layers):
         return False
+    if len(voice.bars) >= MAX_BARS:
+        raise Unreadable(f"more than {MAX_BARS:,} bars")
     notes, longest = [], Fraction(0)
     for layer in voice.layers:
         offset = Fraction(0)
@@ -151,7 +153,8 @@ def end_bar(voice: Voice) -> bool:
             for pitch, share, back in event.pitches:
                 notes.append(Note(offset, event.length * share, pitch, pitch in event.tied_on, back))
             offset += event.length
-        longest = max(longest, offset, *(note.offset + note.duration for note in notes))
+        longest = max(longest, offset)
+    longest = max([longest, *(note.offset + note.duration for note in notes)])
     metre = voice.beats if voice.new_metre else None
     bar = Bar(notes, longest, len(voice.bars) + 1, metre, None, voice.opens, False, False, voice.endings)
     voice.bars.append(Written(bar, *(voice.began or (voice.key, voice.tempo)), tuple(voice.marks), voice.part))

@@ -23,17 +23,20 @@ from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, Unreadabl
 from pipelines.symbolic.score import MAX_BARS, Bar, Music, as_played, playing_order
 
 DEFAULT_US = 500_000  # of a quarter
+MAX_CHARACTERS = 100_000  # of a tune; long ones have 5,000
 MAX_VOICES = 64
 MAX_DIVISION = 32_767  # of a MIDI file
 MAX_QUARTERS = 200_000  # as of a MIDI file
 COMMENT = re.compile(r"(?<!\\)%.*")
-INLINE = re.compile(r"\[([A-Za-z]):([^\]\n]*)\]")
+INLINE = re.compile(r"\[([A-Za-z]):([^\]\n]{0,500})\]")
 FIELDS_OF_BODY = "IKLMNPQRTUVWXmrsw+"
 """Letters of fields inside a tune; the others are notes (`A:|`)."""
 
 
 def read(text: str) -> Piece:
     """The piece of the text of one tune, from its `X:` on. Raises `Unreadable`."""
+    if len(text) > MAX_CHARACTERS:
+        raise Unreadable(f"a tune of {len(text):,} characters: at most {MAX_CHARACTERS:,} are read")
     remarks: Counter = Counter()
     order, voices = _voices(text, remarks)
     voices = [voice for voice in voices if voice]

@@ -14,6 +14,8 @@ from pipelines.notes.tables import Unreadable
 START = re.compile(r"(?m)^(?=X:)")
 EMPTY = re.compile(r"\n[ \t]*\n")
 FIELD = re.compile(r"(?m)^([A-Za-z]):[ \t]*([^\n]*)")
+MAX_TUNES = 20_000
+MAX_SHARED = 10_000  # characters of the fields that each tune gets
 FOR_ALL = "LMQRUm"
 """Fields of the file's header that hold for all its tunes."""
 
@@ -33,6 +35,10 @@ def tunes(content: bytes) -> list[Tune]:
     if not found:
         raise Unreadable("no tune: a line `X:` begins one in ABC")
     shared = "".join(f"{name}:{value}\n" for name, value in FIELD.findall(before) if name in FOR_ALL)
+    if len(found) > MAX_TUNES or len(shared) > MAX_SHARED:
+        raise Unreadable(
+            f"{len(found):,} tunes that share {len(shared):,} characters: at most {MAX_TUNES:,} and {MAX_SHARED:,} are read"
+        )
     return [_tune(EMPTY.split(each, maxsplit=1)[0], shared) for each in found]
 
 
