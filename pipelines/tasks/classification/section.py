@@ -115,7 +115,7 @@ def _part(context, name, found):
         "name": name,
         "split": found["split"],
         "model": found["model"],
-        "parameters": ", ".join(f"{key} {value}" for key, value in found["parameters"].items()),
+        "parameters": _in_words(found["parameters"]),
         "lead": next(iter(context.task.scores[name].values())),
         "classes": found["per_class"],
         "labels": confusion["classes"],
@@ -132,3 +132,13 @@ def _part(context, name, found):
             ],
         },
     }
+
+
+def _in_words(parameters):
+    """ "epochs 16, augment (mixup 0.4)": an empty table is left out."""
+    told = {
+        key: f"({_in_words(value)})" if isinstance(value, dict) else value
+        for key, value in parameters.items()
+        if value != {}
+    }
+    return ", ".join(f"{key} {value}" for key, value in told.items())
