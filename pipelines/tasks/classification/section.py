@@ -157,7 +157,7 @@ def _part(context, name, found, numbers):
         "name": name,
         "split": found["split"],
         "model": found["model"],
-        "parameters": ", ".join(f"{key} {value}" for key, value in found["parameters"].items()),
+        "parameters": _in_words(found["parameters"]),
         "lead": next(iter(context.task.scores[name].values())),
         "classes": found["per_class"],
         "labels": confusion["classes"],
@@ -175,3 +175,13 @@ def _part(context, name, found, numbers):
             "rows": [[label, *(one.get(key) for key in EACH)] for label, one in found["per_class"].items()],
         },
     }
+
+
+def _in_words(parameters):
+    """ "epochs 16, augment (mixup 0.4)": an empty table is left out."""
+    told = {
+        key: f"({_in_words(value)})" if isinstance(value, dict) else value
+        for key, value in parameters.items()
+        if value != {}
+    }
+    return ", ".join(f"{key} {value}" for key, value in told.items())
