@@ -56,7 +56,7 @@ def best(module: ModuleType, candidates: Sequence[Candidate], sides: Sides, seed
 def fitted(create: Callable, candidate: Candidate, sides: Sides, seed: int) -> Any:
     """The model of one candidate. create: that of the model's file. Trees of a forest are grown on all cores."""
     weights = {} if sides.weights is None else {"sample_weight": sides.weights}
-    with threadpool_limits(1), joblib.parallel_config(n_jobs=executor.n_workers()):
+    with threadpool_limits(1), joblib.parallel_config("threading", n_jobs=executor.n_workers()):
         return create(seed, **candidate).fit(sides.values, sides.classes, **weights)
 
 
