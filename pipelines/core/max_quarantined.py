@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 NOT_MUSIC = "not an audio file by its name"
-NOT_NOTES = "not a MIDI file by its name"
+NOT_NOTES = "no file of notes by its name"
 WITHDRAWN = "withdrawn"
 FLOOR = 10
 """This many are always allowed, up to half of a dataset: with few files, one is a large share."""

@@ -25,6 +25,8 @@ NAMED = (
     "taggers",
     "baselines",
     "encoders",
+    "views",
+    "combined",
     "tasks",
     "runs",
     "cross_tests",

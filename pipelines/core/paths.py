@@ -47,6 +47,22 @@ def pooled(dataset: str) -> Path:
     return features(dataset, "pooled") / "pooled.parquet"
 
 
+def view(dataset: str, name: str) -> Path:
+    """A vector of each clip from its words or its notes."""
+    return Path(f"data/views/{dataset}/{name}")
+
+
+def combined(dataset: str, name: str) -> Path:
+    """Two tables of one vector a clip, side by side."""
+    return Path(f"data/combined/{dataset}/{name}")
+
+
+def answers(dataset: str, task: str, run: str) -> Path:
+    """What a fusion of runs reads of one of them: `about.json` (null where it cannot be fused), and of each training
+    `test-<seed>.parquet` and `validation-<seed>.parquet`."""
+    return Path(f"data/answers/{dataset}/{task}/{run}")
+
+
 def copies(dataset: str) -> Path:
     """The group of each clip once near copies share one (`core.manifest.COPIES`)."""
     return Path("data/copies") / f"{dataset}.parquet"

@@ -22,7 +22,7 @@ def main(combined: str) -> None:
     log = start(f"combine {combined}")
     entry = params.read()["combined"][combined]
     dataset = entry["dataset"]
-    folder = Path("data/combined") / dataset / combined
+    folder = paths.combined(dataset, combined)
     shutil.rmtree(folder, ignore_errors=True)
     keys = (("from", "reads"), ("with_from", "with_reads"))
     places = [Path("data") / entry[source] / dataset / entry[reads] for source, reads in keys]

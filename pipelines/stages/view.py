@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
@@ -27,7 +26,7 @@ def main(view: str) -> None:
     log = start(f"view {view}")
     entry = params.read()["views"][view]
     dataset, module = entry["dataset"], views.load(entry["kind"])
-    folder = Path("data/views") / dataset / view
+    folder = paths.view(dataset, view)
     shutil.rmtree(folder, ignore_errors=True)
     clips = read_table(paths.manifest(dataset), MANIFEST).set_index("clip_id")["path"].to_dict()
     try:

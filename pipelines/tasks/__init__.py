@@ -141,9 +141,8 @@ def identity(run: Run) -> dict[str, Any]:
 
 
 def answers(run: Run) -> Path:
-    """What a fusion of runs reads of this one: `about.json` (null where it cannot be fused), and of each training
-    `test-<seed>.parquet` and `validation-<seed>.parquet`."""
-    return Path("data/answers") / run.dataset / run.task / run.name
+    """What a fusion of runs reads of this one (`paths.answers`)."""
+    return paths.answers(run.dataset, run.task, run.name)
 
 
 def families() -> list[str]:

@@ -20,6 +20,9 @@ CHECKS = {
     "labels_can_be_told_apart no_class_lost_every_clip",
     "audio": "schema every_clip_accounted_for nothing_quarantined no_class_lost_every_clip no_clip_clipped_throughout",
     "features": "schema every_clip finite",
+    "notes": "schema no_group_in_two_splits no_exact_copy_in_two_splits class_balance copies_have_one_label "
+    "labels_can_be_told_apart no_class_lost_every_piece every_piece_accounted_for nothing_quarantined",
+    "symbols": "schema every_piece finite",
     "train": "better_than_chance finite_weights",
     "export": "equals_PyTorch",
     "embed": "schema every_clip finite not_collapsed",
@@ -56,7 +59,7 @@ EVALUATION = {
     "report",
 }
 TRAINED = MODELS | {"embed"} | EVALUATION
-ASSETS = TRAINED | {"copies", "raw", "manifest", "audio", "features", "baseline"}
+ASSETS = TRAINED | {"copies", "raw", "manifest", "audio", "features", "baseline", "notes", "symbols"}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +119,7 @@ def test_string_selections_resolve(defs):
     assert select('key:"report"') == {"report"}
     assert select('+key:"manifest"') == {"raw", "manifest"}
     assert select("group:models+") == TRAINED | {"champion"}
-    assert select('owner:"team:data"') == {"raw", "manifest", "audio"}
+    assert select('owner:"team:data"') == {"raw", "manifest", "audio", "notes"}
     assert select("kind:html") == {"page", "task_page", "report"}
     job = dg.define_asset_job("x", 'key:"raw"+ and group:music')
     schedule = dg.ScheduleDefinition(name="y", target='key:"report"', cron_schedule="@daily")

@@ -40,7 +40,7 @@ def test_what_is_listed(music):
     ]
     assert (files["sha256"].str.len() == 64).eq(files["problem"] == "").all()
     told = files["problem"].to_dict()
-    assert told["songs/notes.txt"] == "not a MIDI file by its name" and "link" in told["hymns/link.mid"]
+    assert told["songs/notes.txt"] == "no file of notes by its name" and "link" in told["hymns/link.mid"]
     assert "regular" in told["hymns/pipe.mid"] and "10,000,000 bytes" in told["big.mid"]
 
 

@@ -52,7 +52,7 @@ def test_a_folder_of_midi_files_is_added_listed_and_removed(project):
     before = (project / "params.yaml").read_text()
     status, text = call("add", project / "midi", "--name", "tunes")
     assert status == 0 and "Added tunes: 4 MIDI files, 2 labels." in text, text
-    assert "1  ignored: not a MIDI file by its name" in text and "train 60%" in text
+    assert "1  ignored: no file of notes by its name" in text and "train 60%" in text
     entry = load_params()["corpora"]["tunes"]
     assert entry["folders"] == "label" and entry["path"] == str(project / "midi") and entry["seed"] == 2026
     assert run.refresh(say=print) == [], "the fingerprint is that of the files"

@@ -2,7 +2,7 @@
 
 from pipelines.core import params
 from pipelines.ops.settings import code, encoders
-from pipelines.ops.settings.kinds import FINGERPRINT, WORD, missing, nearest, one_of, table, wrong
+from pipelines.ops.settings.kinds import FINGERPRINT, WORD, missing, nearest, one_of, table
 
 FOLDER = "pipelines/views"
 SOURCES = ("features", "embeddings", "views", "combined")
@@ -17,7 +17,7 @@ COMBINED = {
 
 
 def check(settings: dict) -> None:
-    """Raise `SystemExit` for the first entry that is wrong, and for a name that could be more than a word to a shell."""
+    """Raise `SystemExit` for the first entry that is wrong."""
     kinds = [path.stem for path in sorted((code.PROJECT / FOLDER).glob("[!_]*.py"))]
     for section, rules, required in (
         ("views", VIEW, ("dataset", "kind")),
@@ -25,12 +25,6 @@ def check(settings: dict) -> None:
     ):
         for name, entry in (settings.get(section) or {}).items():
             where = f"{section}.{name}"
-            if not params.is_name(name):
-                raise SystemExit(
-                    f"{section} in params.yaml has {name!r:.60}, which cannot be a name: use a-z, 0-9 and _"
-                )
-            if not isinstance(entry, dict):
-                wrong(where, entry, "a table")
             table(where, entry, rules, required)
             _known(f"{where}.dataset", entry["dataset"], settings.get("datasets") or {})
     for name, entry in (settings.get("views") or {}).items():
