@@ -102,14 +102,14 @@ def score(
 def difference(a: dict, b: dict, resampled_a: np.ndarray | None, resampled_b: np.ndarray | None) -> dict:
     """`{"value", "ci95", "n", "better"}` of score `a` minus score `b`, two runs of one fingerprint and metric.
 
-    `better`: "a" or "b", where the interval excludes zero, else None. The interval contains the variance over trainings, where
-    both runs have several; `over_trainings` says if it does.
+    `better`: "a" or "b", where the interval excludes zero, else None. The interval contains the variance over trainings of each
+    run that has several; `over_trainings` says if both have.
     """
     if a["value"] is None or b["value"] is None:
         return {"value": None, "ci95": None, "n": a["n"], "better": None, "over_trainings": False}
     value = a["value"] - b["value"]
     known = a["sd_trainings"] is not None and b["sd_trainings"] is not None
-    variance = sum(_variance(each["sd_trainings"], len(each["trainings"])) for each in (a, b)) if known else 0.0
+    variance = sum(_variance(each["sd_trainings"], len(each["trainings"])) for each in (a, b))
     interval = None
     if resampled_a is not None and resampled_b is not None:
         interval = widened(percentiles(resampled_a - resampled_b), value, variance)

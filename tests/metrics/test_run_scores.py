@@ -112,6 +112,9 @@ def test_several_trainings_can_make_a_difference_uncertain():
         *(scored(each[1])[0]["accuracy"] for each in (a, b)), drawn_a["accuracy"], drawn_b["accuracy"]
     )
     assert single["better"] == "a"
+    fixed, spread = scored(b[1])[0]["accuracy"], found_a["accuracy"]
+    one_side = scores.difference(spread, fixed, drawn_a["accuracy"], drawn_b["accuracy"])
+    assert one_side["better"] is None and not one_side["over_trainings"], "the spread of one run alone counts too"
 
 
 def test_three_groups_have_no_interval():
