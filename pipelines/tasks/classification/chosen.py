@@ -1,10 +1,10 @@
 """Was the model chosen on validation clips, and is it any better than saying the most frequent class?"""
 
 import numpy as np
-from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
 from pipelines.metrics.intervals import FEWEST, by_group, percentiles, resampled
+from pipelines.metrics.single_label import macro_f1
 from pipelines.tasks.classification.labelled import Labelled
 
 NEAR = 0.02
@@ -22,7 +22,7 @@ def on_validation(data: Labelled, pipeline: Pipeline | None, config: dict) -> tu
     if not len(held):
         return False, f"one of {len(tried)} candidates was chosen, and there are no validation clips"
     stated = next(one["validation_macro_f1"] for one in tried if {**one, **config["parameters"]} == one)
-    found = f1_score(data.classes[held], pipeline.predict(data.values[held]), average="macro")
+    found = macro_f1(data.classes[held], pipeline.predict(data.values[held]))
     best = max(one["validation_macro_f1"] for one in tried)
     return bool(stated == best and abs(found - stated) <= NEAR), (
         f"of {len(tried)} candidates the chosen one has {stated:.3f}, the best {best:.3f}; the saved model has {found:.3f} on "

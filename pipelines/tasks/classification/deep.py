@@ -22,13 +22,13 @@ import safetensors
 import safetensors.torch
 import torch
 from scipy.special import softmax
-from sklearn.metrics import f1_score
 from torch import nn
 
 from pipelines.core import chunks, paths, shards
 from pipelines.core.files import atomic, read_json, sha256, write_json
 from pipelines.core.record import loaded_code
 from pipelines.core.tables import read_table
+from pipelines.metrics.single_label import macro_f1
 from pipelines.tasks import Run, part
 from pipelines.tasks.classification import answers, labelled, mel, preparation
 from pipelines.training import augment
@@ -68,8 +68,7 @@ class Classifying(training.Tagging):
         actual = self.data["validation_tags"].argmax(axis=1)
         found = logits_of(self.tagger, self.data["clips"], self.data["validation_ids"], training.VALIDATION_CHUNKS)
         loss = nn.functional.cross_entropy(torch.from_numpy(found), torch.from_numpy(actual)).item()
-        f1 = f1_score(actual, found.argmax(axis=1), average="macro", zero_division=0)
-        return {"validation_loss": loss, "validation_macro_f1": float(f1)}
+        return {"validation_loss": loss, "validation_macro_f1": macro_f1(actual, found.argmax(axis=1))}
 
 
 def fit(run: Run, seed: int, folder: Path) -> dict:

@@ -75,6 +75,18 @@ def few(data: Labelled) -> Check:
     return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}"
 
 
+def validated(data: Labelled, config: dict) -> Check:
+    """Has validation a clip of each class, where it chose hyperparameters, or the epoch of a network? config: of the fit."""
+    if "tried" in config and len(config["tried"]) < 2:
+        return True, "there was one candidate: validation chose nothing"
+    lacking = sorted(set(config["classes"]) - set(data.classes[data.of("validation")].tolist()))
+    what = "hyperparameters were" if "tried" in config else "the epoch was"
+    return not lacking, (
+        f"{what} chosen by validation clips, and {len(lacking)} of {len(config['classes'])} classes have none"
+        f"{some(lacking)}"
+    )
+
+
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
     """Do scaling and selection equal those fitted on the training clips alone?"""
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)

@@ -108,6 +108,7 @@ def checks(run, found):
         found = guards.of_other(data, config["classes"]) | above
     else:
         found = guards.all_of(data, pipeline, run.options, seed) | above
+        found["validation has every class"] = guards.validated(data, config)
         found["chosen on validation clips"] = chosen.on_validation(data, pipeline, config)
         found["no recording on two sides"] = recordings.check(run, data, seed)
     of_silence = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")

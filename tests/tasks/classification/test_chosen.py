@@ -1,6 +1,7 @@
 """The guards of how a model was chosen, of majorities, and of recordings on two sides: each fires on its mistake alone."""
 
 import json
+from types import SimpleNamespace
 
 import labelled_clips
 import numpy as np
@@ -39,6 +40,16 @@ def test_hyperparameters_chosen_on_test_clips(fitted):
     assert chosen.on_validation(data, pipeline, not_best)[0] is False
     assert chosen.on_validation(data, pipeline, config | {"tried": config["tried"][:1]})[0] is True
     assert chosen.on_validation(data, None, {})[0] is None
+
+
+def test_an_answer_of_a_class_that_validation_lacks():
+    """Two of brass right, one reed right and one `vocal`: (1 + 2/3) / 2, over the classes that the clips have."""
+    classes = np.array(["brass", "brass", "reed", "reed"])
+    data = labelled.Labelled(pd.DataFrame(), np.zeros((4, 1)), classes, np.array(["validation"] * 4), [])
+    says = SimpleNamespace(predict=lambda values: np.array(["brass", "brass", "reed", "vocal"]))
+    tried = [{"validation_macro_f1": 5 / 6, "C": 1.0}, {"validation_macro_f1": 11 / 15, "C": 2.0}]
+    found, sentence = chosen.on_validation(data, says, {"parameters": {"C": 1.0}, "tried": tried})
+    assert found is True and "the saved model has 0.833" in sentence
 
 
 def test_a_model_that_says_the_majority(in_tmp):

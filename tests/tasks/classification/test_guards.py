@@ -53,6 +53,19 @@ def test_a_class_with_few_clips(data):
     assert found is False and "lute (2 train), lute (0 test)" in sentence
 
 
+def test_validation_lacks_a_class(data):
+    config = {"classes": list(labelled_clips.CLASSES), "tried": [{"C": 1.0}, {"C": 2.0}]}
+    assert passed(guards.validated(data, config))
+    there = (data.sides == "validation") & (data.classes == "string")
+    data = replace(data, sides=np.where(there, "train", data.sides))
+    found, sentence = guards.validated(data, config)
+    assert found is False
+    assert sentence == "hyperparameters were chosen by validation clips, and 1 of 3 classes have none: string"
+    assert passed(guards.validated(data, config | {"tried": [{}]})), "one candidate: nothing was chosen"
+    found, sentence = guards.validated(data, {"classes": config["classes"]})
+    assert found is False and sentence.startswith("the epoch was chosen"), "of a network"
+
+
 def test_a_scaler_fitted_on_more_than_training_clips(data):
     options = labelled_clips.run("knn").options
     steps = preparation.steps(options, data.names)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import labelled_clips
 import numpy as np
@@ -59,6 +60,14 @@ def write(kind: str, n: int = 120):
 def run(model, kind="log_mel", **parameters):
     made = labelled_clips.run(model, parameters=QUICK | parameters)
     return replace(made, input=paths.features("made", kind))
+
+
+def test_the_epoch_is_chosen_by_the_reported_metric(monkeypatch):
+    """Two of class 0 right, one of class 1 right and one said to be of class 2, which validation lacks: (1 + 2/3) / 2."""
+    monkeypatch.setattr(deep, "logits_of", lambda *given: np.eye(3, dtype=np.float32)[[0, 0, 1, 2]])
+    data = {"validation_tags": np.eye(3)[[0, 0, 1, 1]], "clips": None, "validation_ids": []}
+    found = deep.Classifying.evaluate(SimpleNamespace(data=data, tagger=None))
+    assert found["validation_macro_f1"] == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize("model", some(("cnn2d", "crnn", "cnn1d", "resnet", "transformer"), "cnn2d"))

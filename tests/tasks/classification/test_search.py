@@ -1,5 +1,8 @@
 """What is chosen on validation is what a plain loop over scikit-learn's models chooses, whatever is shared, on any cores."""
 
+from fractions import Fraction
+from types import SimpleNamespace
+
 import labelled_clips
 import numpy as np
 import pytest
@@ -38,6 +41,36 @@ def test_a_shared_kernel_chooses_as_a_plain_loop(sides, weighted):
     assert scores == pytest.approx(wanted) and len(set(scores)) > 4
     assert chosen == int(np.argmax(wanted)), "of equal ones the first"
     np.testing.assert_array_equal(model.dual_coef_, direct[chosen].dual_coef_)
+
+
+class Says:
+    """A model whose answers are its hyperparameter."""
+
+    def __init__(self, seed, words):
+        self.words = np.array(words.split())
+
+    def fit(self, values, classes):
+        return self
+
+    def predict(self, values):
+        return self.words
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_metric_of_the_choice_is_the_reported_one(shared):
+    """An answer of a class that validation lacks is wrong, and no class: over the clips' classes the first candidate has
+    (1 + 2/3) / 2, over those of clips and answers (1 + 2/3 + 0) / 3. The second has (4/5 + 2/3) / 2 by both."""
+    held = np.array(["brass", "brass", "reed", "reed"])
+    sides = search.Sides(np.zeros((3, 1)), np.array(["brass", "reed", "vocal"]), None, np.zeros((4, 1)), held)
+    answers = ["brass brass reed vocal", "brass brass brass reed"]
+    module = SimpleNamespace(create=Says)
+    if shared:
+        module.predictions = lambda candidates, sides: [np.array(one["words"].split()) for one in candidates]
+    model, chosen, scores = search.best(module, [{"words": one} for one in answers], sides, 1)
+    assert scores == pytest.approx([float(Fraction(5, 6)), float(Fraction(11, 15))])
+    assert chosen == 0 and model.predict(None).tolist() == answers[0].split()
+    other = [f1_score(held, one.split(), average="macro") for one in answers]
+    assert other == pytest.approx([float(Fraction(5, 9)), float(Fraction(11, 15))]), "which chooses the other"
 
 
 def test_other_parameters_share_no_kernel(sides):
