@@ -9,9 +9,11 @@ from types import ModuleType
 import pytest
 import yaml
 
+from pipelines import tasks
 from pipelines.core import paths
 from pipelines.core.files import read_json, write_json
 from pipelines.report import front, metric_names, sections, state, task_page
+from pipelines.stages import score as score_stage
 from pipelines.stages import task_page as stage
 from report.conftest import HOSTILE, read
 from report.test_page import flowing, shown, texts
@@ -125,6 +127,14 @@ def test_a_run_with_groups_on_both_sides_is_not_the_best(project):
     for name in task.scores:
         write_json(paths.scores(name) / "checks.json", {task_page.GROUPS: [False, "said so"]})
     assert task_page.ranked(task) == [] and "Every scored run has groups on both sides" in task_page.sentence(task)
+
+
+def test_every_family_calls_the_guard_of_groups_by_one_name():
+    name = task_page.GROUPS.removeprefix(f"{score_stage.GUARDS}: ")
+    for path in tasks.FOLDER.glob("*/score.py"):
+        if "\ndef checks(" in path.read_text(encoding="utf-8"):
+            sources = [one.read_text(encoding="utf-8") for one in path.parent.glob("*.py")]
+            assert any(f'"{name}": ' in source for source in sources), path
 
 
 def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):
