@@ -256,6 +256,14 @@ def _differences(context: Context) -> Markup:
         task=context.task.name,
         rows=rows,
         real=sum(bool(one["ci95"]) and (one["ci95"][0] > 0 or one["ci95"][1] < 0) for one in rows),
+        by_chance=_by_chance(sum(bool(one["ci95"]) for one in rows)),
         table={"columns": columns, "rows": exported},
         source=context.lineage.mark(DIFFERENCES),
     )
+
+
+def _by_chance(n: int) -> str:
+    """How many of `n` 95% intervals lie on one side of 0 although there is no difference."""
+    if n < 20:
+        return "of pairs without a difference, about one in twenty appears significant by chance."
+    return f"if no pair differed, about {headline.word(round(0.05 * n))} of {n} would appear significant by chance."

@@ -137,6 +137,23 @@ def test_every_family_calls_the_guard_of_groups_by_one_name():
             assert any(f'"{name}": ' in source for source in sources), path
 
 
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (153, "if no pair differed, about eight of 153 would"),
+        (20, "if no pair differed, about one of 20 would"),
+        (6, "of pairs without a difference, about one in twenty appears"),
+    ],
+)
+def test_what_many_pairs_find_by_chance(project, n, said):
+    """A pair without an interval cannot appear significant."""
+    pair = {"a": "svm_pooled", "b": "short_probe", "metric": "accuracy", "value": 0.1, "n": 9}
+    write_scores(differences=[pair | {"ci95": [-0.1, 0.3]}] * n + [pair | {"ci95": None}])
+    stage.main("notes")
+    seen = read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
+    assert f"not corrected for multiple comparisons: {said}" in flowing(seen.text)
+
+
 def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):
     figures = re.findall(r"<figure>.*?</figure>", made.html, re.DOTALL)
     assert len(figures) == 2
