@@ -4,8 +4,8 @@ Two programs of a SoundFont that play the same samples, a sample that two collec
 under other names they are two groups, and no label tells. Their waveforms have a correlation of nearly 1 whatever their gains,
 and those of two instruments have not: of 5,435 rendered notes the highest across timbres is 0.94.
 
-The audio is no dependency of the stage. Features and embeddings are, and were made from it; of a run that reads something else (words
-or notes, or tables side by side) nothing orders the audio before its score, so its recordings are not compared.
+The audio is no dependency of the stage. Features and embeddings are, and were made from it; of a run that reads something else
+(words or notes, or tables side by side) nothing orders the audio before its score, so its recordings are not compared.
 """
 
 import numpy as np
