@@ -33,13 +33,14 @@ class Task:
 
     scores: run -> metric -> `{"value", "ci95", "n", "n_groups", "chance", "baseline", "unit", "split", "higher_is_better"}`.
     differences: `{"a", "b", "metric", "value", "ci95", "n"}`, each of two runs on the same units. not_scored: run -> why it has
-    no scores.
+    no scores. crossed: the names of all cross tests of the recipe.
     """
 
     name: str
     scores: dict[str, dict[str, dict]]
     differences: list[dict]
     not_scored: dict[str, str]
+    crossed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from markupsafe import Markup
 
@@ -20,6 +21,8 @@ SCORES, DIFFERENCES = paths.report("scores"), paths.report("differences")
 FAMILIES = "pipelines.tasks"
 GROUPS = "guards: no group on two sides"
 """A check of a run's record, in data/scores/<run>/checks.json."""
+SHOWN = 3
+"""How many groups of comparable runs the verdict and the front page name."""
 KEYS = ("value", "low", "high", "n", "n_groups", "chance", "baseline", "unit", "split")
 
 
@@ -27,7 +30,7 @@ def render(state: State, name: str) -> tuple[str, Lineage, dict[str, int | str]]
     """(HTML, its lineage, figures: runs, sections) of one family. The same state gives the same bytes."""
     hide = private.hider(state)
     state = replace(state, settings=hide(state.settings))
-    task = read(name)
+    task = read(name, state.settings)
     context = Context(state, Lineage(state.stages), filler(hide), task=task)
     own = section_of(name)
     drawn = [{"id": "scores", "title": "The runs", "html": _runs(context)}] if task.scores else []
@@ -49,7 +52,7 @@ def _played(context: Context) -> dict[str, list]:
     return {"data": [of_the_page], "sounds": [[sound for _, sound in context.played]]}
 
 
-def read(name: str) -> Task:
+def read(name: str, settings: Mapping = MappingProxyType({})) -> Task:
     """The family's part of reports/scores.json and reports/differences.json; empty where no run of it was scored yet. A metric
     that the scored units have no value of is left out."""
     scores = {
@@ -57,7 +60,8 @@ def read(name: str) -> Task:
         for run, found in _json(SCORES).get(name, {}).items()
     }
     pairs = [pair for pair in _json(DIFFERENCES).get(name, []) if pair["value"] is not None]
-    return Task(name, {run: found for run, found in scores.items() if found}, pairs, _not_scored(name))
+    scores = {run: found for run, found in scores.items() if found}
+    return Task(name, scores, pairs, _not_scored(name), frozenset(settings.get("cross_tests") or {}))
 
 
 def _not_scored(name: str) -> dict[str, str]:
@@ -79,25 +83,61 @@ def section_of(name: str) -> ModuleType | None:
 
 
 def cards(state: State, lineage: Lineage) -> list[dict]:
-    """`{"name", "n_runs", "ranked", "source"}` of each family of the recipe, for the front page."""
-    tasks = [read(name) for name in state.settings.get("tasks", {})]
-    return [
-        {"name": task.name, "n_runs": len(task.scores), "ranked": ranked(task), "source": lineage.mark(SCORES)}
-        for task in tasks
-    ]
+    """`{"name", "n_runs", "groups" (as `ranked` gives them, with the best runs alone), "more", "source"}` of each family of the
+    recipe, for the front page. more: runs that are not named."""
+    return [_card(read(name, state.settings), lineage) for name in state.settings.get("tasks", {})]
+
+
+def _card(task: Task, lineage: Lineage) -> dict:
+    groups = ranked(task)
+    most = 5 if len(groups) == 1 else 3
+    shown = [group | {"runs": group["runs"][:most]} for group in groups[:SHOWN]]
+    more = len(task.scores) - sum(len(group["runs"]) for group in shown)
+    return {
+        "name": task.name,
+        "n_runs": len(task.scores),
+        "groups": shown,
+        "more": more,
+        "source": lineage.mark(SCORES),
+    }
 
 
 def ranked(task: Task) -> list[dict]:
-    """`{"run", "metric", ...}` with its record of each run that has the family's first metric, the best first. Runs with groups
-    on both sides of their split are left out: their scores are no evidence."""
-    for metric in _metrics(task)[:1]:
-        runs = {run: records[metric] for run, records in task.scores.items() if metric in records and not _leaks(run)}
-        if not runs:
-            return []
-        sign = 1 if next(iter(runs.values())).get("higher_is_better", True) else -1
-        order = sorted(runs, key=lambda one: -sign * runs[one]["value"])
-        return [{"run": run, "metric": metric, **_whole(runs[run])} for run in order]
-    return []
+    """`{"what", "runs"}` of each group of runs that are scored on the same units, the largest group first. what: dataset and
+    target, "" where the runs do not say them. runs: `{"run", "metric", ...}` with its record of each run that has the group's
+    leading metric, the best first.
+
+    Cross tests are left out, and runs with groups on both sides of their split: their scores are no evidence."""
+    groups: dict[tuple, list[str]] = {}
+    for run, records in task.scores.items():
+        if run not in task.crossed and not _leaks(run):
+            groups.setdefault(_scored_on(run, records), []).append(run)
+    found = [{"what": what, "runs": _order(task, runs, lead)} for (what, _, lead), runs in groups.items()]
+    named = [group["what"] for group in found]
+    for group in found:
+        if group["what"] and named.count(group["what"]) > 1:
+            group["what"] += f", {group['runs'][0]['n']:,} scored"
+    return sorted(found, key=lambda group: -len(group["runs"]))
+
+
+def _scored_on(run: str, records: dict[str, dict]) -> tuple[str, object, str]:
+    """(dataset and target, the scored units, the leading metric): runs with the same three can be compared."""
+    about = _json(paths.scores(run) / "about.json")
+    if "fingerprint" in about:
+        target = about["options"].get("target")
+        what = f"{about['dataset']} ({headline.words(target)})" if target else about["dataset"]
+        return what, about["fingerprint"], about["lead"]
+    first, record = next(iter(records.items()))
+    return "", tuple(record.get(key) for key in ("split", "n", "n_groups")), first
+
+
+def _order(task: Task, runs: list[str], lead: str) -> list[dict]:
+    """The runs that have the metric `lead`, or if none has it the first run's first metric, the best first."""
+    metric = lead if any(lead in task.scores[run] for run in runs) else next(iter(task.scores[runs[0]]))
+    records = {run: _whole(task.scores[run][metric]) for run in runs if metric in task.scores[run]}
+    sign = 1 if next(iter(records.values()))["higher_is_better"] else -1
+    order = sorted(records, key=lambda run: -sign * records[run]["value"])
+    return [{"run": run, "metric": metric, **records[run]} for run in order]
 
 
 def _leaks(run: str) -> bool:
@@ -107,16 +147,34 @@ def _leaks(run: str) -> bool:
 
 
 def sentence(task: Task) -> str:
-    """The verdict on the best run, by its interval alone."""
+    """The verdict on the best run of each of the largest groups of comparable runs, by its interval alone."""
     if not task.scores:
         return "No run of this family has been scored yet."
-    if not (order := ranked(task)):
+    crossed = [run for run in task.scores if run in task.crossed]
+    if len(crossed) == len(task.scores):
+        return "Only cross tests of this family have been scored, and they are not ranked."
+    if not (groups := ranked(task)):
         return "Every scored run has groups on both sides of its split: none says how well new material is recognised."
+    said = [_verdict(group) for group in groups[:SHOWN]]
+    if (n := len(groups) - SHOWN) > 0:
+        said.append(
+            f"{headline.word(n).capitalize()} more group{'s' if n > 1 else ''} of runs {'are' if n > 1 else 'is'} scored on "
+            "other data: scores of two groups cannot be compared."
+        )
+    if crossed:
+        n = len(crossed)
+        said.append(f"{headline.word(n).capitalize()} cross test{'s are' if n > 1 else ' is'} not ranked.")
+    return " ".join(said)
+
+
+def _verdict(group: dict) -> str:
+    order, on = group["runs"], f" on {group['what']}" if group["what"] else ""
     found = order[0]
     metric = metric_names.name(found["metric"])
-    text = f"{found['run']} has the best {metric} of {headline.word(len(order))} runs, {found['value']:.3f}"
+    text = f"{found['run']} has the best {metric} of {headline.word(len(order))} runs{on}, {found['value']:.3f}"
     if len(order) == 1:
-        text = f"{found['run']}, the one run, has a {metric} of {found['value']:.3f}"
+        article = "an" if metric[0].lower() in "aeiou" else "a"
+        text = f"{found['run']}, the one run{on}, has {article} {metric} of {found['value']:.3f}"
     floors = [
         (found[key], what)
         for key, what in (("baseline", "the baseline"), ("chance", "chance"))
@@ -198,6 +256,14 @@ def _differences(context: Context) -> Markup:
         task=context.task.name,
         rows=rows,
         real=sum(bool(one["ci95"]) and (one["ci95"][0] > 0 or one["ci95"][1] < 0) for one in rows),
+        by_chance=_by_chance(sum(bool(one["ci95"]) for one in rows)),
         table={"columns": columns, "rows": exported},
         source=context.lineage.mark(DIFFERENCES),
     )
+
+
+def _by_chance(n: int) -> str:
+    """How many of `n` 95% intervals lie on one side of 0 although there is no difference."""
+    if n < 20:
+        return "of pairs without a difference, about one in twenty appears significant by chance."
+    return f"if no pair differed, about {headline.word(round(0.05 * n))} of {n} would appear significant by chance."

@@ -9,9 +9,11 @@ from types import ModuleType
 import pytest
 import yaml
 
+from pipelines import tasks
 from pipelines.core import paths
 from pipelines.core.files import read_json, write_json
 from pipelines.report import front, metric_names, sections, state, task_page
+from pipelines.stages import score as score_stage
 from pipelines.stages import task_page as stage
 from report.conftest import HOSTILE, read
 from report.test_page import flowing, shown, texts
@@ -70,17 +72,86 @@ def test_tables_equal_the_scores(made):
     assert HOSTILE not in made.html
 
 
+def order(task):
+    return [[one["run"] for one in group["runs"]] for group in task_page.ranked(task)]
+
+
+def say(run, fingerprint, dataset="made", lead="accuracy", **options):
+    about = {"task": "notes", "dataset": dataset, "options": options, "fingerprint": fingerprint, "lead": lead}
+    write_json(paths.scores(run) / "about.json", about)
+
+
+def test_only_runs_that_are_scored_on_the_same_units_are_ranked(project):
+    runs = {name: {"accuracy": score(value, None)} for name, value in zip("abcd", (0.3, 0.9, 0.5, 0.99), strict=True)}
+    write_scores(runs, [])
+    say("a", "1", target="family")
+    say("b", "2", target="pitch_class")
+    say("c", "1", target="family")
+    say("d", "1", target="family")
+    crossed = {"cross_tests": {"d": {"run": "a"}}}
+    task = task_page.read("notes", crossed)
+    assert order(task) == [["c", "a"], ["b"]]
+    assert task_page.sentence(task) == (
+        "c has the best accuracy of two runs on made (family), 0.500. "
+        "b, the one run on made (pitch class), has an accuracy of 0.900. One cross test is not ranked."
+    )
+    say("b", "2", target="family")
+    assert [group["what"] for group in task_page.ranked(task)] == ["made (family), 192 scored"] * 2
+    only = {"cross_tests": {name: {"run": "e"} for name in runs}}
+    assert task_page.sentence(task_page.read("notes", only)).startswith("Only cross tests")
+
+
+def test_each_group_is_ranked_by_its_own_metric(project):
+    """Of `bound` the leading metric is not defined; five groups are more than the page names."""
+    runs = {"svm": {"accuracy": score(0.6, None)}, "bound": {"other": score(0.1, None)}}
+    runs |= {f"loss_{n}": {"loss": score(n, None, higher_is_better=False)} for n in (2, 1)}
+    runs |= {name: {"accuracy": score(0.5, None)} for name in ("x", "y", "z")}
+    write_scores(runs, [])
+    for name, units in {"svm": "1", "bound": "1", "x": "3", "y": "4", "z": "5"}.items():
+        say(name, units)
+    for n in (1, 2):
+        say(f"loss_{n}", "1", lead="loss")
+    task = task_page.read("notes")
+    assert order(task) == [["loss_1", "loss_2"], ["svm"], ["x"], ["y"], ["z"]]
+    assert "Two more groups of runs are scored on other data" in task_page.sentence(task)
+
+
 def test_a_run_with_groups_on_both_sides_is_not_the_best(project):
     """svm_pooled has the best score, and its guard failed."""
     write_scores()
     for name, passed in (("svm_pooled", False), ("short_probe", True)):
         write_json(paths.scores(name) / "checks.json", {task_page.GROUPS: [passed, "said so"]})
     task = task_page.read("notes")
-    assert [one["run"] for one in task_page.ranked(task)] == ["short_probe", HOSTILE]
+    assert order(task) == [["short_probe", HOSTILE]]
     assert task_page.sentence(task).startswith("short_probe has the best accuracy of two runs, 0.420")
     for name in task.scores:
         write_json(paths.scores(name) / "checks.json", {task_page.GROUPS: [False, "said so"]})
     assert task_page.ranked(task) == [] and "Every scored run has groups on both sides" in task_page.sentence(task)
+
+
+def test_every_family_calls_the_guard_of_groups_by_one_name():
+    name = task_page.GROUPS.removeprefix(f"{score_stage.GUARDS}: ")
+    for path in tasks.FOLDER.glob("*/score.py"):
+        if "\ndef checks(" in path.read_text(encoding="utf-8"):
+            sources = [one.read_text(encoding="utf-8") for one in path.parent.glob("*.py")]
+            assert any(f'"{name}": ' in source for source in sources), path
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (153, "if no pair differed, about eight of 153 would"),
+        (20, "if no pair differed, about one of 20 would"),
+        (6, "of pairs without a difference, about one in twenty appears"),
+    ],
+)
+def test_what_many_pairs_find_by_chance(project, n, said):
+    """A pair without an interval cannot appear significant."""
+    pair = {"a": "svm_pooled", "b": "short_probe", "metric": "accuracy", "value": 0.1, "n": 9}
+    write_scores(differences=[pair | {"ci95": [-0.1, 0.3]}] * n + [pair | {"ci95": None}])
+    stage.main("notes")
+    seen = read((project / "reports/pages/task_notes.html").read_text(encoding="utf-8"))
+    assert f"not corrected for multiple comparisons: {said}" in flowing(seen.text)
 
 
 def test_every_interval_is_drawn_on_an_axis_that_holds_it(made):

@@ -67,7 +67,10 @@ def checks(run, found):
     share = np.concatenate([data.active(clip) for clip in data.of("test").itertuples()]).mean(axis=0)
     full = [name for name, each in zip(data.classes, share, strict=True) if each > 0.95]
     return {
-        "no group on two sides": (bool((sides == 1).all()), f"{int((sides > 1).sum())} of {len(sides)} groups"),
+        "no group on two sides": (
+            bool((sides == 1).all()),
+            f"{int((sides > 1).sum())} of {len(sides)} groups are on several sides",
+        ),
         "no class plays nearly always": (not full, f"in over 95% of test frames: {', '.join(full) or 'none'}"),
     }
 

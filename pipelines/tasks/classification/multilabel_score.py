@@ -96,7 +96,7 @@ def plots(details):
 
 
 def checks(run, found):
-    """Groups and clips of each label on each side, what preparation saw, digital silence: of the first training."""
+    """Groups and clips of each label on each side, what preparation saw, inaudible noise: of the first training."""
     data = multilabel.read(run)
     if run.fitted_by:
         return {"enough clips of each label": few(data, ("test",))}
@@ -111,7 +111,7 @@ def checks(run, found):
         "no group on two sides": guards.groups(data),
         "enough clips of each label": few(data, ("train", "test")),
         "preparation saw training clips only": guards.fitted_on_train(data, pipeline, run.options, seed),
-        "digital silence does not tell the labels": noise.check(run, data, answer, seed),
+        "answers survive inaudible noise": noise.check(run, data, answer, seed),
     }
 
 

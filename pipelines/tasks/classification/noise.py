@@ -1,4 +1,4 @@
-"""Do answers depend on digital silence? Exact zeros after a note tell who made a file, and no sound does.
+"""Do answers survive inaudible noise? Exact zeros after a note tell who made a file, and no sound does.
 
 Noise 60 dB below a clip's peak covers the zeros, and nobody hears it. The features of some test clips are computed again with
 that noise; where answers change, the model has learned from what no recording of the same sound needs to have.

@@ -4,7 +4,8 @@ Two programs of a SoundFont that play the same samples, a sample that two collec
 under other names they are two groups, and no label tells. Their waveforms have a correlation of nearly 1 whatever their gains,
 and those of two instruments have not: of 5,435 rendered notes the highest across timbres is 0.94.
 
-The audio is no dependency of the stage: the features, which are, were made from it.
+The audio is no dependency of the stage. Features and embeddings are, and were made from it; of a run that reads something else
+(words or notes, or tables side by side) nothing orders the audio before its score, so its recordings are not compared.
 """
 
 import numpy as np
@@ -22,7 +23,9 @@ SHARE = 0.05
 
 
 def check(run, data, seed: int) -> tuple[bool | None, str]:
-    """(passed, sentence); None where the audio is not here."""
+    """(passed, sentence); None where the run reads nothing that was made from audio, or the audio is not here."""
+    if not any(run.input.is_relative_to(folder) for folder in (paths.FEATURES, paths.EMBEDDINGS)):
+        return None, f"the run reads {run.input}, which need not be made from audio: recordings are not compared"
     index = paths.audio(run.dataset) / "index.parquet"
     if not index.exists():
         return None, "the run reads no audio that is here"

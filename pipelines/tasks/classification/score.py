@@ -111,8 +111,8 @@ def checks(run, found):
         found["validation has every class"] = guards.validated(data, config)
         found["chosen on validation clips"] = chosen.on_validation(data, pipeline, config)
         found["no recording on two sides"] = recordings.check(run, data, seed)
-    of_silence = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
-    return found | {"digital silence does not tell the class": of_silence}
+    survive = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
+    return found | {"answers survive inaudible noise": survive}
 
 
 def _columns(data, rows, classes, probabilities):

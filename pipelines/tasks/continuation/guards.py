@@ -40,7 +40,7 @@ def groups(windows: Windows) -> Check:
     if not splits.is_grouped(windows.clips):
         return None, splits.NO_GROUPS
     sides = windows.clips.groupby("group")["split"].nunique()
-    return bool((sides == 1).all()), f"{int((sides > 1).sum())} of {len(sides)} groups are"
+    return bool((sides == 1).all()), f"{int((sides > 1).sum())} of {len(sides)} groups have windows on several sides"
 
 
 def balanced(test: Pairs) -> Check:

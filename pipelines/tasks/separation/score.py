@@ -83,7 +83,10 @@ def checks(run, found):
     quieter = float(np.abs(separator.separate(mixture / 8) * 8 - estimates).max())
     sums = _sums(data)
     return {
-        "no group on two sides": (bool((sides == 1).all()), f"{int((sides > 1).sum())} of {len(sides)} groups"),
+        "no group on two sides": (
+            bool((sides == 1).all()),
+            f"{int((sides > 1).sum())} of {len(sides)} groups are on several sides",
+        ),
         "stems add up to the mixture": (error < 1e-4, f"largest difference {error:.1e} of full scale"),
         "level changes no mask": (quieter < 1e-3, f"18 dB quieter, the largest difference is {quieter:.1e}"),
         "no stem is the sum of the others": (not sums, ", ".join(sums[:3]) or "in no clip"),

@@ -1,6 +1,8 @@
 """The guards of how a model was chosen, of majorities, and of recordings on two sides: each fires on its mistake alone."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import labelled_clips
@@ -108,6 +110,17 @@ def test_recordings_without_audio(sounds):
     write()
     strange = data.clips.assign(clip_id="0")
     assert recordings.check(run, labelled.Labelled(strange, *list(vars(data).values())[1:]), 1)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "compared"), [("features", True), ("embeddings", True), ("views", False), ("combined", False)]
+)
+def test_recordings_are_compared_only_where_the_input_is_made_from_them(sounds, folder, compared):
+    """Nothing orders the audio before the score of a run that reads words or notes."""
+    run, data, write = sounds
+    write()
+    found, said = recordings.check(replace(run, input=Path("data") / folder / "made/notes"), data, 1)
+    assert found is (True if compared else None) and ("views" in said) == (folder == "views")
 
 
 def test_silence_is_no_recording():

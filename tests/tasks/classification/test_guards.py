@@ -144,7 +144,7 @@ def silent(in_tmp):
 
 
 @pytest.mark.parametrize(("feature", "expected"), [("rms_min", False), ("flatness_min", True)])
-def test_digital_silence(silent, feature, expected):
+def test_answers_to_inaudible_noise(silent, feature, expected):
     """A model that asks whether a frame has an RMS of zero changes its answer with inaudible noise; one of the whole spectrum's
     flatness in the loudest frame does not."""
     run, data = silent
@@ -155,7 +155,7 @@ def test_digital_silence(silent, feature, expected):
     assert f"of {len(data.of('test'))} answers change when noise 60 dB" in sentence
 
 
-def test_digital_silence_without_audio(silent):
+def test_inaudible_noise_without_audio(silent):
     run, data = silent
     (paths.audio("made") / "index.parquet").unlink()
     assert noise.check(run, data, lambda values: values, 1)[0] is None

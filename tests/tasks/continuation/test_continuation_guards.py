@@ -72,7 +72,7 @@ def test_groups(data):
     clips = data.windows.clips.assign(sha256=data.windows.clips["clip_id"])
     assert guards.groups(replace(data.windows, clips=clips))[0] is None, "no two pieces share one"
     clips = clips.assign(group=[number // 2 for number in range(12)], split=["train", "test"] * 6)
-    assert guards.groups(replace(data.windows, clips=clips)) == (False, "6 of 6 groups are")
+    assert guards.groups(replace(data.windows, clips=clips)) == (False, "6 of 6 groups have windows on several sides")
     assert guards.groups(replace(data.windows, clips=clips.assign(split="test")))[0]
 
 
