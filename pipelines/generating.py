@@ -21,7 +21,7 @@ TAIL_S = 1.5
 
 def generate(
     model: Annotated[
-        str, typer.Argument(help="A run of the family sequences (chorales_lstm), or a folder with its model.")
+        str, typer.Argument(help="A run of the family sequences (bach_lstm), or a folder with its model.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .mid, .musicxml or .abc.")],
     bars: Annotated[int, typer.Option(help="Bars of 16 steps, those of a primer included.", min=1, max=MOST_BARS)] = 16,

@@ -51,12 +51,17 @@ def _time(preset: presets.Preset, took: dict[str, float]) -> str:
 
 
 def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
-    """Add a preset's datasets, features and runs to params.yaml. Entries that are there already stay as they are."""
-    added = presets.enable(_preset(preset))
+    """Add a preset's datasets, features and runs to params.yaml, and say what it needs and how long it takes. Entries that are
+    there already stay as they are."""
+    found = _preset(preset)
+    added = presets.enable(found)
     if not added:
         print(f"{preset} is enabled already.")
         return
     print(f"Added to params.yaml: {', '.join(added)}.")
+    if found.needs:
+        print(f"It needs: {found.needs}")
+    print(f"It takes {_time(found, estimate.took(record.read(Path())))}.")
     print(f"`conservatory run {preset}` runs it with what it needs; `conservatory disable {preset}` removes it.")
 
 

@@ -73,12 +73,12 @@ def _own_files(entry: Mapping, module: ModuleType, clips: Mapping[str, str]) -> 
     """The same from a folder of the user's."""
     fingerprints.check(entry.get("fingerprint", ""), entry["path"])
     root = place(entry["path"])
-    files = views.files_of(root, module.SUFFIXES)
+    files, bad = views.files_of(root, module.SUFFIXES)
     of = views.matched(clips, files)
-    found, bad = {}, {}
+    found = {}
     for clip_id, file in of.items():
         try:
-            found[clip_id] = module.from_file((root / file).read_bytes())
+            found[clip_id] = module.from_file(views.content(root / file))
         except ValueError as error:
             bad[str(file)] = str(error)
     return found, sorted(map(str, set(files) - set(of.values()))), bad

@@ -6,7 +6,8 @@
 Without `path` a view is of what the dataset's module has left beside the sound, `words.parquet` or `notes.parquet` in data/raw/
 (pipelines/datasets/__init__.py). With `path` it is of your own folder, a file a clip: that of `audio/happy/song.wav` is
 `happy/song.txt`, or just `song.txt` if no other clip is called so. A clip without a file has no vector: the table lacks it, and
-no study reads the table. `fingerprint` names the bytes that are meant; `conservatory run` updates it.
+no study reads the table. Links that lead out of the folder, and files of more than 1 MiB, are not read.
+`fingerprint` names the bytes that are meant; `conservatory run` updates it.
 
 A module has `SUFFIXES`, `OWN` (the file in data/raw/), `from_file(content) -> vector`, which raises `ValueError` for a file
 that it cannot read, and `from_table(table) -> {path: vector}` of that file. A vector is `{name: value}`, None where there are no
@@ -21,6 +22,9 @@ from types import ModuleType
 from pipelines.core import plugins
 
 FOLDER = "pipelines/views"
+LARGEST = 1 << 20
+"""Bytes of a file: a novel's text, or hours of notes."""
+LEAVES = "a link that leads out of the folder: put the file itself there"
 
 
 def load(kind: str) -> ModuleType:
@@ -28,16 +32,36 @@ def load(kind: str) -> ModuleType:
     return plugins.load("kind of view", FOLDER, kind, "from_file")
 
 
-def files_of(root: Path, suffixes: Iterable[str]) -> list[Path]:
-    """The files below `root` with these suffixes, relative to it and sorted, without hidden ones. Raises `ValueError` where there
-    is none."""
-    found = sorted(
-        path.relative_to(root)
-        for path in root.rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file() and not any(part.startswith(".") for part in path.parts)
-    )
+def files_of(root: Path, suffixes: Iterable[str]) -> tuple[list[Path], dict[str, str]]:
+    """(the files below `root` with these suffixes, relative to it and sorted, without hidden ones; file -> why it is refused, of
+    links that lead out of `root`, and of links to folders). Raises `ValueError` where there is no file."""
+    inside, found, refused = root.resolve(), [], {}
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        if path.is_symlink() and path.is_dir():
+            refused[str(relative)] = "a link to a folder, which is not entered: put the folder itself there"
+        elif path.suffix.lower() not in suffixes:
+            continue
+        elif inside not in path.resolve().parents:
+            refused[str(relative)] = LEAVES if path.exists() else "a link to nothing"
+        elif path.is_file():
+            found.append(relative)
     if not found:
-        raise ValueError(f"{root} has no file that ends in {' or '.join(suffixes)}")
+        why = f" ({len(refused)} are refused: {next(iter(refused.values()))})" if refused else ""
+        raise ValueError(f"{root} has no file that ends in {' or '.join(suffixes)}{why}")
+    return found, refused
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file. Raises `ValueError` for one of more than `LARGEST`."""
+    with open(path, "rb") as file:
+        found = file.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise ValueError(
+            f"it is larger than {LARGEST >> 20} MiB, the most that the words or notes of one clip may have"
+        )
     return found
 
 

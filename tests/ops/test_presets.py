@@ -73,6 +73,15 @@ def test_disable_undoes_enable(project):
     assert conservatory("disable", "notes").exit_code == 2, "nothing is there any more"
 
 
+def test_enable_says_what_the_preset_needs_and_how_long_it_takes(project):
+    done = conservatory("enable", "notes").stdout
+    assert "It takes about 2 min on two cores." in done and "It needs" not in done
+    conservatory("disable", "notes")
+    path = presets.FOLDER / "notes/presets.yaml"
+    path.write_text(PRESETS.replace('needs: ""', 'needs: "a SoundFont: apt install fonts"'))
+    assert "It needs: a SoundFont: apt install fonts\n" in conservatory("enable", "notes").stdout
+
+
 def test_a_name_means_the_run_the_tagger_or_the_enabled_preset(project):
     """`notes` is a kind of stage too: an enabled preset comes first."""
     assert families.named("notes", params()) == ([], [])

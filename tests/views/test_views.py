@@ -114,6 +114,34 @@ def test_the_stage_reads_a_folder_of_texts(in_tmp):
         run_view(entry)
 
 
+def test_links_out_of_the_folder_and_large_files_are_refused_and_named(in_tmp):
+    few_clips.write()
+    for name in ("lyrics", "elsewhere"):
+        (in_tmp / name).mkdir()
+    folder = in_tmp / "lyrics"
+    secret = in_tmp / "elsewhere/secret.txt"
+    secret.write_text("not yours")
+    (folder / f"{0:016x}.txt").write_text("la la")
+    (folder / f"{1:016x}.txt").symlink_to(secret)
+    (folder / f"{2:016x}.txt").symlink_to(folder / f"{0:016x}.txt")
+    (folder / f"{3:016x}.txt").write_text("la" * (views.LARGEST // 2))
+    (folder / f"{4:016x}.txt").write_text("la" * (views.LARGEST // 2) + "!")
+    (folder / f"{5:016x}.txt").symlink_to(in_tmp / "nothing")
+    (folder / "more").symlink_to(in_tmp / "elsewhere")
+    files, refused = views.files_of(folder, words.SUFFIXES)
+    assert [file.stem for file in files] == [f"{number:016x}" for number in (0, 2, 3, 4)]
+    assert refused == {
+        f"{1:016x}.txt": views.LEAVES,
+        f"{5:016x}.txt": "a link to nothing",
+        "more": "a link to a folder, which is not entered: put the folder itself there",
+    }
+    table, record = run_view({"kind": "words", "path": str(folder), "fingerprint": fingerprints.of(str(folder))})
+    assert table["clip_id"].tolist() == [f"{number:016x}" for number in (0, 2, 3)]
+    assert record["figures"]["unread"] == 4
+    with pytest.raises(ValueError, match="it is larger than 1 MiB"):
+        views.content(folder / f"{4:016x}.txt")
+
+
 def test_the_stage_reads_a_folder_of_midi_files(in_tmp):
     few_clips.write()
     (in_tmp / "midi").mkdir()

@@ -1,4 +1,4 @@
-"""Classify clips by one of their labels with scikit-learn: scaling, selection of features, a model, and its hyperparameters.
+"""Classify clips by one or several labels, by models of scikit-learn or networks, with hyperparameters chosen on validation.
 
 target: the label. split: `published` is the dataset's; `grouped` draws one that keeps groups whole, for a dataset without one;
 `random` ignores groups and shows by how much a score rises when clips of one group stand on two sides.

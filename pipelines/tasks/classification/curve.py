@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from pipelines.tasks import part
-from pipelines.tasks.classification import kept, labelled, preparation, resampling, search
+from pipelines.tasks.classification import grid, kept, labelled, preparation, resampling, search
 
 
 def nested(groups: np.ndarray, classes: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -37,6 +37,7 @@ def fit(run, data: labelled.Labelled, chosen: dict, seed: int, folder: Path) -> 
         classes = data.classes[rows]
         if len(set(classes)) < 2:
             raise ValueError(f"learning_curve: {share:g} of the training clips have one class only; name larger shares")
+        grid.check(module, [chosen], len(rows))
         before = preparation.steps(run.options, data.names).fit(data.values[rows], classes)
         values = before.transform(data.values[rows])
         sides = search.Sides(values, classes, preparation.weights(classes, imbalance), values[:0], classes[:0])

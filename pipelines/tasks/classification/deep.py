@@ -106,7 +106,8 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
     config = {"classes": classes.tolist(), "parameters": chosen, "temperature": temperature, "features": n_bands}
     write_json(folder / "config.json", config | {"figures": figures})
     kept = ("epochs", "best epoch", "validation macro F1", "parameters")
-    return {"clips": len(rows), "classes": len(classes)} | {name: figures[name] for name in kept}
+    told = {"clips": len(rows), "classes": len(classes)} | {name: figures[name] for name in kept}
+    return told | labelled.without_label(run, data)
 
 
 def probabilities(run: Run, folder: Path, clip_ids: np.ndarray, source: Path | None = None) -> np.ndarray:

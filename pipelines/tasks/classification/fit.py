@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from pipelines.core.files import write_json
 from pipelines.tasks import part
@@ -43,7 +44,8 @@ def fit(run, seed, folder):
     figures = {"clips": len(rows), "classes": len(model.classes_), "features": model.n_features_in_} | candidates[
         chosen
     ]
-    return figures | ({} if scores[chosen] is None else {"validation macro F1": round(scores[chosen], 4)})
+    figures |= {} if scores[chosen] is None else {"validation macro F1": round(scores[chosen], 4)}
+    return figures | labelled.without_label(run, data)
 
 
 def choose(run, data, seed):
@@ -57,6 +59,11 @@ def choose(run, data, seed):
     there = before.transform(data.values[held]) if len(held) else values[:0]
     sides = search.Sides(values, classes, weights, there, data.classes[held])
     candidates = grid.choices(module.GRID | options["parameters"], len(held))
+    grid.check(module, candidates, len(rows))
+    if weights is not None and not has_fit_parameter(module.create(seed), "sample_weight"):
+        raise ValueError(
+            f"model {run.model} takes no class weights: use `imbalance: subsampling`, or none, or another model"
+        )
     try:
         model, chosen, scores = search.best(module, candidates, sides, seed)
     except TypeError as error:

@@ -12,3 +12,9 @@ def choices(grid: dict, n_validation: int) -> list[dict]:
         several = ", ".join(name for name, each in zip(grid, values, strict=True) if len(each) > 1)
         raise ValueError(f"no validation clips to choose {several} with: state one value of each under `parameters`")
     return found
+
+
+def check(module, candidates, n_clips):
+    """Raises `ValueError` where the model's file says that it cannot be fitted on so few clips."""
+    if hasattr(module, "check"):
+        module.check(candidates, n_clips)

@@ -42,6 +42,17 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
     }
 
 
+def of_labels(data: Labelled, options: dict) -> dict[str, Check]:
+    """The probes of a run with several labels a clip. data: its `classes` are `(clips, labels)` bool, and it has `labels`."""
+    return {
+        "level does not tell the labels": level(data, options),
+        "duration does not tell the labels": duration(data),
+        "encoding does not tell the labels": encoding(data),
+        "what is missing does not tell the labels": missing(data),
+        "file name does not tell the labels": file_name(data),
+    }
+
+
 def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
     """Name -> check, of the clips of a cross test. classes: of the fitted run."""
     counts = Counter(data.classes.tolist())
@@ -142,6 +153,8 @@ def file_name(data: Labelled) -> Check:
 
 
 def _probe(data: Labelled, properties: np.ndarray) -> Check:
+    if data.classes.ndim == 2:
+        return _probe_labels(data, properties)
     train, test = data.of("train"), data.of("test")
     names = set(data.classes[test])
     if len(names) < 2:
@@ -155,6 +168,29 @@ def _probe(data: Labelled, properties: np.ndarray) -> Check:
     chance = 1 / len(names)
     share = (found - chance) / (1 - chance)
     return share < TELLS, f"a tree that sees nothing else has a balanced accuracy of {found:.3f}; chance {chance:.3f}"
+
+
+def _probe_labels(data: Labelled, properties: np.ndarray) -> Check:
+    """A tree for each label that some test clips have and others have not. A label is told where its balanced accuracy is as high
+    as a class's may not be, and lies three standard errors of guesses above chance: of many rare labels one is high by luck."""
+    train, test = data.of("train"), data.of("test")
+    found, told = {}, []
+    for name, truth in zip(data.labels, data.classes.T, strict=True):
+        n = np.bincount(truth[test].astype(int), minlength=2)
+        if not n.all():
+            continue
+        tree = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=3, class_weight="balanced", random_state=0)
+        right = tree.fit(properties[train], truth[train]).predict(properties[test]) == truth[test]
+        found[name] = float((right[truth[test]].mean() + right[~truth[test]].mean()) / 2)
+        if found[name] - 0.5 >= max(TELLS / 2, 3 * np.sqrt((1 / n).sum()) / 4):
+            told.append(name)
+    if not found:
+        return None, "no label divides the test clips"
+    highest = max(found, key=found.get)
+    return not told, (
+        f"{len(told)} of {len(found)} labels are told by a tree that sees nothing else{some(told)}; the highest balanced "
+        f"accuracy is {found[highest]:.3f}, of {highest}; chance 0.500"
+    )
 
 
 def _suffix(path: str) -> str:

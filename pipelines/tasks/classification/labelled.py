@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.core import splits
 from pipelines.core.files import read_json
 from pipelines.core.manifest import scored_and_reference
+from pipelines.core.plain import one_line
 from pipelines.tasks import Run, inputs, part
 from pipelines.tasks.classification import relabel
 
@@ -59,6 +60,27 @@ def read(run: Run) -> Labelled:
     found = Labelled(clips, values, classes, of_clips(clips, everything, drawn), names)
     _check(run, found)
     return found
+
+
+def left_out(run: Run, clips: pd.DataFrame, labelled: np.ndarray) -> dict[str, str]:
+    """What the record of a fit says of the dataset's clips that are not among `clips`: how many have no label, how many the run's
+    input lacks, and up to three titles of each. labelled: of each clip of the manifest, has it a label (or needs none)?"""
+    everything = inputs.manifest(run)
+    lacking = labelled & ~everything["clip_id"].isin(clips["clip_id"]).to_numpy()
+    kinds = {f"clips without {run.options['target']}": ~labelled, "clips that the input lacks": lacking}
+    return {name: _named(everything["title"][rows]) for name, rows in kinds.items() if rows.any()}
+
+
+def without_label(run: Run, data: Labelled) -> dict[str, str]:
+    """`left_out` of a run with one label a clip."""
+    everything = inputs.manifest(run)
+    own = relabel.mapped(run, inputs.labels(run, everything, run.options["target"]))
+    return left_out(run, data.clips, own != "")
+
+
+def _named(titles: pd.Series) -> str:
+    more = ", ..." if len(titles) > 3 else ""
+    return f"{len(titles)} ({', '.join(one_line(str(title)) for title in titles.head(3))}{more})"
 
 
 def is_deep(run: Run) -> bool:

@@ -65,6 +65,12 @@ def read(run: Run) -> MultiLabelled:
     return _learnable(run, found)
 
 
+def without_label(run: Run, data: MultiLabelled) -> dict[str, str]:
+    """`labelled.left_out` of a run with several labels a clip."""
+    own = inputs.manifest(run)["tags"].map(len).to_numpy() > 0
+    return labelled.left_out(run, data.clips, own | (run.options["untagged"] == "keep"))
+
+
 def _mapped(run: Run, clips: pd.DataFrame) -> list[set[str]]:
     """The labels of each clip by the option `labels`."""
     own = clips["tags"].tolist()

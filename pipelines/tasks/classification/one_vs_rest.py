@@ -28,7 +28,9 @@ def fit(run: Run, seed: int, folder) -> dict:
     before = preparation.steps(options, data.names).fit(data.values[rows])
     values, there = before.transform(data.values[rows]), before.transform(data.values[held]) if len(held) else None
     tried, best = [], None
-    for choice in grid.choices(module.GRID | options["parameters"], len(held)):
+    candidates = grid.choices(module.GRID | options["parameters"], len(held))
+    grid.check(module, candidates, len(rows))
+    for choice in candidates:
         model = _fitted(module, seed, choice, values, truth, run.model)
         found = _validation(model, there, held_truth) if len(held) else None
         tried.append({"validation_map": found, **choice})
@@ -44,7 +46,8 @@ def fit(run: Run, seed: int, folder) -> dict:
     config |= {"priors": truth.mean(axis=0).tolist(), "tried": tried, "features": int(values.shape[1])}
     write_json(folder / "config.json", config)
     figures = {"clips": len(rows), "classes": len(data.labels), "features": int(values.shape[1])} | chosen
-    return figures | ({} if found is None else {"validation mAP": round(found, 4)})
+    figures |= {} if found is None else {"validation mAP": round(found, 4)}
+    return figures | multilabel.without_label(run, data)
 
 
 def probabilities(pipeline: Pipeline, values: np.ndarray, temperature: float) -> np.ndarray:

@@ -34,13 +34,13 @@ def predict(run, folder):
 
 
 def validation(run, folder):
-    """({`classes`, their shares of the training clips as `priors`}, columns of the validation clips), for a fusion of runs; None
-    of a run with several labels a clip."""
+    """({`classes`, their shares of the training clips as `priors`, the guard of groups as `groups`}, columns of the validation
+    clips), for a fusion of runs; None of a run with several labels a clip."""
     if is_multi_label(run):
         return None
     data, classes = labelled.read(run), read_json(folder / "config.json")["classes"]
     priors = [float(np.mean(data.classes[data.of("train")] == name)) for name in classes]
-    return {"classes": classes, "priors": priors}, _answered(run, folder, "validation")
+    return {"classes": classes, "priors": priors, "groups": guards.groups(data)}, _answered(run, folder, "validation")
 
 
 def _answered(run, folder, side):

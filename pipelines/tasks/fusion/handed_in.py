@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 from pipelines.core.files import read_json
 from pipelines.tasks import Run
 
+UNKNOWN = None, "its answers do not say which groups are on which side"
+
 
 @dataclass(frozen=True)
 class Answers:
     """units, groups, actual: `(clips,)`, of the clips that any run answers, sorted by unit. probabilities: `(runs, clips,
     classes)`, NaN where a run has no answer to a clip, 0 of a class that it does not know. names: of the runs. classes: sorted.
-    priors: the classes' shares of the training clips, by the first run that knows each."""
+    priors: the classes' shares of the training clips, by the first run that knows each. splits: run -> its own check
+    that no group is on two sides."""
 
     names: list[str]
     classes: np.ndarray
@@ -24,6 +27,7 @@ class Answers:
     groups: np.ndarray
     actual: np.ndarray
     probabilities: np.ndarray
+    splits: dict[str, tuple[bool | None, str]]
 
     def missing(self) -> dict[str, int]:
         """Run -> clips that it has no answer to."""
@@ -71,6 +75,7 @@ def read(run: Run, number: int, side: str) -> Answers:
         known["group"].to_numpy(str),
         known["actual"].to_numpy(str),
         probabilities,
+        {name: tuple(each.get("groups", UNKNOWN)) for name, each in zip(names, about, strict=True)},
     )
 
 

@@ -63,14 +63,14 @@ def plots(details):
 
 
 def checks(run, found):
-    """Are validation and test clips of other groups; does every run answer every clip, and has validation every class?"""
+    """Is no group on two sides in any of the runs, nor in validation and test clips of all; does every run answer
+    every clip, and has validation every class?"""
     test, held = handed_in.read(run, 0, "test"), handed_in.read(run, 0, "validation")
-    torn = sorted(set(test.groups.tolist()) & set(held.groups.tolist()))
     lacking = {name: n for name, n in test.missing().items() if n}
     told = ", ".join(f"{name} has no answer to {n}" for name, n in lacking.items())
     unknown = sorted(set(test.actual.tolist()) - set(held.actual.tolist()))
     return {
-        "no group on two sides": (not torn, f"{len(torn)} groups have validation and test clips"),
+        "no group on two sides": groups(test, held),
         "every run answers every clip": (
             not lacking,
             f"{told} of {len(test.units)} test clips; the others are fused without it"
@@ -82,6 +82,21 @@ def checks(run, found):
             f"{len(unknown)} classes have test clips and no validation clip",
         ),
     }
+
+
+def groups(test: handed_in.Answers, held: handed_in.Answers) -> tuple[bool | None, str]:
+    """Has none of the runs a group on two sides, and do validation and test clips of all share none? None where a run does not
+    know: a fusion is no more honest than the runs in it, and without validation clips these are all there is to compare."""
+    torn = sorted(set(test.groups.tolist()) & set(held.groups.tolist()))
+    across = (
+        f"{len(torn)} groups have validation and test clips" if len(held.units) else "there are no validation clips"
+    )
+    failed, unknown = (
+        [f"{name}: {told}" for name, (passed, told) in test.splits.items() if passed is verdict]
+        for verdict in (False, None)
+    )
+    passed = False if torn or failed else None if unknown else True
+    return passed, "; ".join([across, *failed, *unknown])
 
 
 def _rows(columns, there):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import labelled_clips
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from helpers import some
 from sklearn import metrics
@@ -18,6 +19,9 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from pipelines import tasks
+from pipelines.core import paths
+from pipelines.core.manifest import MANIFEST
+from pipelines.core.tables import write_table
 from pipelines.metrics import single_label
 from pipelines.tasks.classification import fit, kept, labelled, preparation, report, score
 
@@ -132,7 +136,7 @@ def test_imbalance(in_tmp):
     weights = preparation.weights(np.array(["a", "a", "a", "b"]), "class_weights")
     np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2])
     assert len(table) == 120 and fitted("logistic", imbalance="class_weights")[1]["clips"] == 90
-    with pytest.raises(ValueError, match="model knn .*sample_weight"):
+    with pytest.raises(ValueError, match="model knn takes no class weights"):
         fitted("knn", imbalance="class_weights")
 
 
@@ -251,3 +255,33 @@ def test_of_two_classes_the_roc_auc_is_the_binary_one(in_tmp):
     assert told["brass"]["average_precision"] == pytest.approx(ap) and told["string"]["roc_auc"] == pytest.approx(
         wanted
     )
+
+
+def test_the_fit_says_which_clips_it_left_out(in_tmp):
+    table = labelled_clips.write()
+    table["title"] = [f"song {number}" for number in range(len(table))]
+    table.loc[[0, 1, 2, 3], "target_family"] = None
+    write_table(table, paths.manifest("made"), MANIFEST)
+    path = paths.features("made", "pooled") / "pooled.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 118), path)
+    _, figures, _ = fitted("naive_bayes")
+    assert figures["clips without family"] == "4 (song 0, song 1, song 2, ...)"
+    assert figures["clips that the input lacks"] == "2 (song 118, song 119)"
+    labelled_clips.write()
+    assert not [name for name in fitted("naive_bayes")[1] if name.startswith("clips ")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"parameters": {"n_neighbors": [1, 91]}}, "model knn with n_neighbors 91 has 90 training clips"),
+        (
+            {"parameters": {"n_neighbors": 31, "weights": "uniform"}, "learning_curve": [0.25, 1.0]},
+            "n_neighbors 31 has 30 training clips",
+        ),
+    ],
+)
+def test_what_knn_cannot_do_is_said_in_words(in_tmp, options, message):
+    labelled_clips.write()
+    with pytest.raises(ValueError, match=message):
+        fitted("knn", **options)

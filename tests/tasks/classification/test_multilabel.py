@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from test_classifiers import FEWER, MODELS
 
 from pipelines.metrics import scores as run_scores
-from pipelines.tasks.classification import fit, kept, multilabel, one_vs_rest, score
+from pipelines.tasks.classification import fit, guards, kept, multilabel, one_vs_rest, score
 
 
 def fitted(model, **options):
@@ -213,3 +213,50 @@ def test_a_network_is_refused(in_tmp):
     tagged_clips.write()
     with pytest.raises(ValueError, match="model cnn2d is a network, which takes one label a clip"):
         fitted("cnn2d")
+
+
+def test_a_property_that_tells_one_label_fails_its_guard(in_tmp):
+    def longer(table):
+        return table.assign(duration_s=[3.0 if "vocal" in tags else 2.0 for tags in table["tags"]])
+
+    tagged_clips.write(change=longer)
+    run, _, found = fitted("naive_bayes")
+    checks = score.checks(run, [found])
+    passed, told = checks["duration does not tell the labels"]
+    assert passed is False and "1 of 4 labels" in told and "1.000, of vocal" in told
+    assert checks["encoding does not tell the labels"][0] and checks["what is missing does not tell the labels"][0]
+    assert checks["level does not tell the labels"] == (None, "the run reads no RMS")
+    assert checks["chosen on validation clips"] == (None, "not computed for several labels")
+    assert "no recording on two sides" in checks
+
+
+def test_noise_tells_no_label_however_rare(in_tmp):
+    """Five of a hundred test clips have a label: by luck a tree that guesses has a balanced accuracy of .7 for some of them."""
+    rng = np.random.default_rng(3)
+    truth = rng.random((600, 40)) < 0.05
+    sides = np.repeat(["train", "test"], [500, 100])
+    data = multilabel.MultiLabelled(None, np.zeros((600, 0)), truth, sides, [], [f"label {n}" for n in range(40)])
+    passed, told = guards._probe(data, rng.normal(size=(600, 1)))
+    assert passed and "0 of 40 labels" in told
+
+
+def test_a_run_is_better_than_giving_every_label_only_by_an_interval(in_tmp):
+    tagged_clips.write()
+    run, _, found = fitted("naive_bayes")
+    name, trivial = "better than giving every label", score.baseline(run)
+    passed, told = score.checks(run, [found])[name]
+    wanted = metrics.f1_score(found["actual"], found["predicted"], average="macro")
+    assert passed is True and told.startswith(f"macro F1 {wanted:.3f}, ")
+    assert score.checks(run, [found | {"predicted": trivial["predicted"]}])[name][0] is False
+
+
+def test_the_fit_says_which_clips_it_left_out(in_tmp):
+    tagged_clips.write(change=untagged)
+    assert fitted("naive_bayes", untagged="leave_out")[1]["clips without tags"] == "3 (x, x, x)"
+    assert "clips without tags" not in fitted("naive_bayes", untagged="keep")[1]
+
+
+def test_too_many_neighbours_are_said_in_words(in_tmp):
+    tagged_clips.write()
+    with pytest.raises(ValueError, match="model knn with n_neighbors 97 has 96 training clips"):
+        fitted("knn", parameters={"n_neighbors": 97, "weights": "uniform"})

@@ -13,11 +13,13 @@ CLASSES = ("brass", "reed", "string")
 SEED = 7
 
 
-def answers(name, seed=1, n=60, sharp=1.5, without=(), classes=CLASSES, trainings=1, **changed):
+def answers(name, seed=1, n=60, sharp=1.5, without=(), classes=CLASSES, trainings=1, groups=(True, ""), **changed):
     """Answers of a run to `n` test and `n` validation clips, three a group: noise plus `sharp` for the true class. without:
-    numbers of test clips that it does not answer. changed: columns of the test clips."""
+    numbers of test clips that it does not answer. groups: its guard of groups, None for answers without it. changed:
+    columns of the test clips."""
     folder = Path("data/answers/made/classification") / name
-    write_json(folder / "about.json", {"classes": list(classes), "priors": [0.5, 0.3, 0.2][: len(classes)]})
+    about = {"classes": list(classes), "priors": [0.5, 0.3, 0.2][: len(classes)]}
+    write_json(folder / "about.json", about | ({"groups": groups} if groups else {}))
     for training in range(trainings):
         for side, first in (("test", 0), ("validation", 1000)):
             rng = np.random.default_rng([seed, training, first])

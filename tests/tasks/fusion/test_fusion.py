@@ -1,5 +1,7 @@
 """Late fusion: closed forms and scikit-learn, missing answers, and that nothing is fitted on test clips."""
 
+from pathlib import Path
+
 import fused_runs
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pipelines import tasks
 from pipelines.metrics import scores
+from pipelines.report import task_page
 from pipelines.tasks.fusion import fit, handed_in, score
 
 MODELS = sorted(path.stem for path in (tasks.FOLDER / "fusion/models").glob("[!_]*.py"))
@@ -176,3 +179,41 @@ def test_runs_that_do_not_fit_together_are_an_error_that_says_why(in_tmp, prepar
     run = fused_runs.run("mean", runs)
     with pytest.raises(ValueError, match=message):
         fitted(run)
+
+
+@pytest.mark.parametrize(
+    ("groups", "passed", "told"),
+    [
+        ((True, "0 of 40 groups are on several sides"), True, "0 groups have validation and test clips"),
+        ((False, "9 of 40 groups are on several sides"), False, "words: 9 of 40 groups are on several sides"),
+        ((None, "no two clips share a group"), None, "words: no two clips share a group"),
+        (None, None, "words: its answers do not say"),
+    ],
+)
+def test_a_fusion_is_no_more_honest_than_the_splits_of_its_runs(in_tmp, groups, passed, told):
+    fused_runs.answers("audio", 1)
+    fused_runs.answers("words", 2, groups=groups)
+    run = fused_runs.run("mean")
+    found, sentence = score.checks(run, fitted(run))["no group on two sides"]
+    assert found is passed and told in sentence
+
+
+def test_without_validation_clips_a_fusion_takes_its_runs_word(in_tmp):
+    torn = (False, "9 of 40 groups are on several sides")
+    for name, groups in (("audio", (True, "")), ("words", torn)):
+        fused_runs.answers(name, 1, groups=groups)
+        path = Path(f"data/answers/made/classification/{name}/validation-2026.parquet")
+        pq.write_table(pq.read_table(path).slice(0, 0), path)
+    run = fused_runs.run("mean")
+    found, sentence = score.checks(run, fitted(run))["no group on two sides"]
+    assert found is False and sentence == f"there are no validation clips; words: {torn[1]}"
+
+
+def test_a_fusion_of_runs_with_groups_on_two_sides_is_never_the_best(in_tmp):
+    Path("data/scores/late").mkdir(parents=True)
+    fused_runs.answers("audio", 1)
+    fused_runs.answers("words", 2, groups=(False, "9 of 40 groups are on several sides"))
+    run = fused_runs.run("mean")
+    checks = {f"guards: {name}": check for name, check in score.checks(run, fitted(run)).items()}
+    fused_runs.write_json(Path("data/scores/late/checks.json"), checks)
+    assert task_page.ranked(task_page.Task("fusion", {"late": {"macro_f1": {"value": 0.9}}}, [], {})) == []
