@@ -34,7 +34,9 @@ def files_of(root: Path, suffixes: Iterable[str]) -> list[Path]:
     found = sorted(
         path.relative_to(root)
         for path in root.rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file() and not any(part.startswith(".") for part in path.parts)
+        if path.suffix.lower() in suffixes
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
     if not found:
         raise ValueError(f"{root} has no file that ends in {' or '.join(suffixes)}")
