@@ -80,13 +80,20 @@ def _with_inputs(found: dict, targets: Iterable[str]) -> dict:
     return {name: state for name, state in found.items() if name in wanted}
 
 
-def plan(dataset: str = "", targets: Collection[str] = ()) -> list[tuple[str, str, estimate.Estimate]]:
-    """(stage, why it is not up to date, how long it takes) for the stages that a run of the targets would run."""
+def plan(
+    dataset: str = "", targets: Collection[str] = (), after: Iterable[str] = ()
+) -> list[tuple[str, str, estimate.Estimate]]:
+    """(stage, why it is not up to date, how long it takes) for the stages that a run of the targets would run. after: as of
+    `run.repro`, stages that run last, without those of their inputs that are not among the targets'."""
     from pipelines.ops.dvc import freshness
 
     found = freshness.states()
-    found = _with_inputs(found, targets) if targets else found
-    _, due = sorted_out(found, dataset)
+    _, due = sorted_out(_with_inputs(found, targets) if targets else found, dataset)
+    for name in after:
+        why = found[name].why if name in found else ()
+        waits = why and all(each.startswith("after ") and each.removeprefix("after ") not in due for each in why)
+        if name in found and found[name].state != freshness.FRESH and name not in due and not waits:
+            due.append(name)
     known = estimate.took(record.read(Path()))
     sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
     return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]

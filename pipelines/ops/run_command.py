@@ -1,6 +1,6 @@
 """`conservatory run`: the stages that the user's words mean, the plan of --dry-run, and the run."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +87,7 @@ def run_stages(
     except listing.SourceError as error:
         fail(str(error))
     if dry_run:
-        _say_plan(targets, dataset)
+        _say_plan(targets, dataset, after)
         return
     ended = run.repro(targets, force, dataset, jobs, after)
     pending_alerts.send(Path())
@@ -121,12 +121,12 @@ def _run_profile(name: str, jobs: int, alone: bool) -> None:
         fail(str(error))
 
 
-def _say_plan(targets: list[str], dataset: str) -> None:
+def _say_plan(targets: list[str], dataset: str, after: Sequence[str] = ()) -> None:
     from pipelines.ops.dvc.freshness import StatusError
     from pipelines.ops.runs.progress import duration
 
     try:
-        planned = due.plan(dataset, targets)
+        planned = due.plan(dataset, targets, after)
     except StatusError as error:
         fail(str(error))
     for stage, why, (seconds, like) in planned:

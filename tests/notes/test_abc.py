@@ -74,6 +74,29 @@ def test_chords_layers_and_voices():
     assert piece.notes[["track", "pitch"]].tolist()[:3] == [(0, 72), (1, 48), (0, 74)] and piece.n_tracks == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "pitches"),
+    [
+        ("K:C\nV:1 transpose=-12\nc|\nV:1 transpose=-12\nd|", [60, 62]),
+        ("V:1 transpose=-12\nK:C\nV:1 transpose=-12\nc|\nV:1 transpose=-12\nd|", [60, 62]),
+        ("V:1 transpose=-12\nK:C\nV:1\nc|[V:1]d|\nV:1 transpose=2\ne|", [60, 62, 78]),
+        ("V:1 transpose=-12\nK:C octave=1 transpose=2\nc|", [72]),  # of each property the voice's own word counts
+        ("V:1 clef=treble-8\nK:C\nV:1 clef=treble-8\nc|\nV:1 octave=-1\nd|\nV:1 clef=bass\ne|", [60, 50, 64]),
+        ('V:1 name="treble-8 transpose=5"\nK:C\nc|', [72]),
+        ("K:C\nc|\nK:D transpose=-12\nf|\nK:C\nf|[K:C transpose=0]f|", [72, 66, 65, 77]),
+        ("K:D\nf|[K:transpose=-12]f|[K:clef=treble+8]f|", [78, 66, 78]),  # without a key the key stays
+    ],
+)
+def test_a_transposition_holds_until_another_is_stated(said, pitches):
+    """ABC 2.1, section 4.6: `transpose=` is what is played above what is written, and no step from what held before."""
+    assert read(f"X:1\nL:1/4\n{said}\n").notes["pitch"].tolist() == pitches
+
+
+def test_a_key_inside_a_tune_moves_its_own_voice():
+    piece = read("X:1\nL:1/4\nV:A\nV:B\nK:C\nV:A\nc|\nK:C transpose=-12\nc|\nV:B\nc|c|\n")
+    assert sorted(piece.notes[["track", "pitch"]].tolist()) == [(0, 60), (0, 72), (1, 72), (1, 72)]
+
+
 def test_a_hornpipe_is_as_written():
     """abc2midi swings hornpipes: .667 and .333."""
     assert placed("AB", HEAD.replace("K:C", "R:hornpipe\nK:C")) == line((0.5, 69), (0.5, 71))

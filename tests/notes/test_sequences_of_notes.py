@@ -1,5 +1,6 @@
 """Monophonic events, chords, drum grids and tokens: what comes back of notes, and that what does not is counted."""
 
+import warnings
 from pathlib import Path
 
 import needs
@@ -160,6 +161,17 @@ def test_notes_on_the_grid_come_back_from_tokens(miditok, scheme):
         assert len(found) == 0 or found.shape[1] == (6 if scheme == "octuple" else 1)
 
     kept()
+
+
+def test_of_the_warnings_of_miditok_only_that_of_bars_is_silent(miditok, monkeypatch):
+    notes = notes_of((0, 4, 60), (64, 4, 62), division=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(tokens.compute(notes, 0.0, scheme="octuple", bars=3)) == 1
+    score = tokens._score
+    monkeypatch.setattr(tokens, "_score", lambda notes: warnings.warn("another", stacklevel=1) or score(notes))
+    with pytest.warns(UserWarning, match="another"):
+        tokens.compute(notes, 0.0)
 
 
 def test_what_tokens_lose(miditok):

@@ -84,6 +84,14 @@ def test_folders_tell_files_of_one_name_apart():
         views.files_of(Path(__file__).parent, words.SUFFIXES)
 
 
+def test_a_folder_below_a_hidden_one_has_files(tmp_path):
+    root = tmp_path / ".music/lyrics"
+    for name in ("one.txt", ".hidden.txt", ".cache/two.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("words")
+    assert views.files_of(root, words.SUFFIXES) == [Path("one.txt")]
+
+
 def run_view(entry, name="lyrics"):
     Path("params.yaml").write_text(yaml.safe_dump({"views": {name: {"dataset": "made", **entry}}}))
     view.main(name)

@@ -75,7 +75,7 @@ class Voice:
     beats: tuple[int, int] | None
     key: fields.Key
     tempo: int | None = None
-    moved: int = 0
+    moved: dict[str, int] = field(default_factory=dict)  # property of K: or V: -> semitones
     bars: list[Written] = field(default_factory=list)
     layers: list[list[_Event]] = field(default_factory=lambda: [[]])
     marks: list[tuple[Fraction, fields.Key | int]] = field(default_factory=list)
@@ -209,7 +209,7 @@ def _sound(voice: Voice, found: re.Match) -> tuple[int, tuple[str, int], bool]:
     if sign:
         voice.altered[place[0]] = fields.ALTER[sign]
     alter = voice.altered.get(place[0], voice.key.alters.get(place[0], 0))
-    plain = 12 * octave + STEPS[place[0]] + voice.moved
+    plain = 12 * octave + STEPS[place[0]] + sum(voice.moved.values())
     pitch = plain + alter
     tied = voice.tied.get(place, set())
     if not sign and tied and pitch not in tied and place[0] not in voice.altered:

@@ -94,16 +94,18 @@ def tempo(value: str, length: Fraction) -> int | None:
     return round(60e6 / (rate * float(beat)))
 
 
-def transposition(value: str) -> int:
-    """Semitones by which `K:` or `V:` moves what is written: `octave=-1`, `transpose=2`, `clef=treble-8`."""
-    octaves = re.search(r"\boctave=([+-]?\d)\b", value)
-    semitones = re.search(r"\btranspose=([+-]?\d\d?)\b", value)
-    clef = re.search(r"\b(?:treble|bass|alto|tenor|G2|F4)([+-])8\b", value)
-    return (
-        12 * int(octaves[1] if octaves else 0)
-        + int(semitones[1] if semitones else 0)
-        + 12 * (int(clef[1] + "1") if clef else 0)
-    )
+def transposition(value: str) -> dict[str, int]:
+    """Semitones by which `K:` or `V:` moves what is written, of each property that it states: `octave=-1`, `transpose=2`,
+    `clef=treble-8`. One that it does not state stays as it was (section 4.6)."""
+    value = re.sub(r'"[^"]*"', "", value)  # names of a voice
+    found = {}
+    if octaves := re.search(r"\boctave=([+-]?\d)\b", value):
+        found["octave"] = 12 * int(octaves[1])
+    if semitones := re.search(r"\btranspose=([+-]?\d\d?)\b", value):
+        found["transpose"] = int(semitones[1])
+    if clef := re.search(r"(?<![^\s=])(?:treble|bass|alto|tenor|G2|F4)(?:([+-])8\b|(?!\S))", value):
+        found["clef"] = 12 * int(f"{clef[1]}1") if clef[1] else 0
+    return found
 
 
 def parts(value: str) -> str:

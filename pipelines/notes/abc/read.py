@@ -29,6 +29,8 @@ MAX_DIVISION = 32_767  # of a MIDI file
 MAX_QUARTERS = 200_000  # as of a MIDI file
 COMMENT = re.compile(r"(?<!\\)%.*")
 INLINE = re.compile(r"\[([A-Za-z]):([^\]\n]{0,500})\]")
+ONLY_PROPERTIES = re.compile(r"(?:clef|middle|octave|stafflines|transpose)=")
+"""Of a `K:` inside a tune that leaves the key as it is."""
 FIELDS_OF_BODY = "IKLMNPQRTUVWXmrsw+"
 """Letters of fields inside a tune; the others are notes (`A:|`)."""
 
@@ -106,7 +108,9 @@ def _voices(text: str, remarks: Counter) -> tuple[str, list[list[Written]]]:
             if len(voices) >= MAX_VOICES:
                 raise Unreadable(f"more than {MAX_VOICES} voices")
             said = next((line for line in header.get("V", []) if line.partition(" ")[0] == name), "")
-            voices[name] = Voice(unit, beats, fields.key(key), tempo, moved + fields.transposition(said))
+            voices[name] = Voice(
+                unit, beats, fields.key(key), tempo, moved | fields.transposition(said.partition(" ")[2])
+            )
         return voices[name]
 
     for name in names:
@@ -129,10 +133,13 @@ def _voices(text: str, remarks: Counter) -> tuple[str, list[list[Written]]]:
 def _apply(now: Voice, name: str, value: str, voice) -> Voice:
     """What a field inside a tune changes; the voice that is read from here on."""
     if name == "V":
-        now = voice(value.partition(" ")[0])
-        now.moved += fields.transposition(value)
+        name, _, said = value.partition(" ")
+        now = voice(name)
+        now.moved |= fields.transposition(said)
     elif name == "K":
-        body.change(now, fields.key(value))
+        if not ONLY_PROPERTIES.match(value):
+            body.change(now, fields.key(value))
+        now.moved |= fields.transposition(value)
     elif name == "M":
         now.beats, now.new_metre = fields.metre(value), True
     elif name == "L":

@@ -40,7 +40,8 @@ def compute(
     if not len(notes):
         return np.zeros((0, columns), np.int32)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Octuple's bar cap: what is lost is counted in the record
+        # Octuple's cap of bars: what is lost is counted in the record
+        warnings.filterwarnings("ignore", message=r"miditok: \w+ cannot tokenize entirely this file")
         ids = tokenizer.encode(_score(notes), no_preprocess_score=False).ids
     return np.array(ids, np.int32).reshape(-1, columns)
 

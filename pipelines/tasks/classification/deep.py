@@ -24,7 +24,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from pipelines.core import chunks, paths, shards
+from pipelines.core import chunks, params, paths, shards
 from pipelines.core.files import atomic, read_json, sha256, write_json
 from pipelines.core.record import loaded_code
 from pipelines.core.tables import read_table
@@ -173,6 +173,8 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
         raise ValueError(f"parameter augment of {run.model}: {error}") from error
     if found["scale"] != PARAMETERS["scale"] and not (module.BANDS and run.input.name == "waveform"):
         raise ValueError(f"parameter scale of {run.model} is for a network of frames that reads `waveform`")
+    if run.input.name == "waveform" and (module.BANDS or found["augment"]):
+        _check_rate(run.model, "its mel spectrum" if module.BANDS else "the augmentation of samples")
     if run.options["selection"] != "none":
         raise ValueError(f"model {run.model} is a network, and selects no features: leave out `selection`")
     if run.options["leave_out"]:
@@ -180,6 +182,15 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
     phase = {name: found[name] for name in ("epochs", "learning_rate", "weight_decay")}
     fixed = {"recipe": run.model, "monitor": "macro_f1", "devices": 1, "seed": seed}
     return found | fixed | {"phases": [{"optimizer": "adamw", "schedule": "cosine", **phase}]}
+
+
+def _check_rate(model: str, what: str) -> None:
+    """Raises `ValueError` where audio is at another rate than that of the mel spectrum and of augmentations."""
+    rate = params.read()["audio"]["sample_rate"] if params.PARAMS.exists() else mel.RATE
+    if rate != mel.RATE:
+        raise ValueError(
+            f"model {model} reads `waveform`, and {what} is for {mel.RATE} Hz; audio.sample_rate in params.yaml is {rate}"
+        )
 
 
 def _clips(source: Path, chunk: int, module: ModuleType) -> chunks.Clips:

@@ -4,6 +4,7 @@ Everything runs on one thread, so that the same seed gives the same weights; a t
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -92,9 +93,19 @@ def save(network: nn.Module, folder: Path) -> None:
         temporary.write_bytes(safetensors.torch.save(weights))
 
 
-def load(network: nn.Module, folder: Path) -> nn.Module:
-    """The network with the weights of a folder, ready to answer on one thread. Raises `ValueError` where they are not its own."""
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread, and afterwards, and after an error, on as many as before. Also a decorator."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def load(network: nn.Module, folder: Path) -> nn.Module:
+    """The network with the weights of a folder, ready to answer. Raises `ValueError` where they are not its own."""
     try:
         network.load_state_dict(safetensors.torch.load((folder / "model.safetensors").read_bytes()))
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
-from pipelines.tasks.sequences.networks import PHASES
+from pipelines.tasks.sequences.networks import PHASES, one_thread
 
 
 class Chords(nn.Module):
@@ -56,6 +56,7 @@ def begin(chords: Chords, advance: Callable[[Tensor, Any], tuple[Tensor, Any]], 
     """
     cells, memory, parts, place = torch.full((n_pieces, 1, VOICES), BEGIN), None, None, -1
 
+    @one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal memory, parts, place

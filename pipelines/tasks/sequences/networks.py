@@ -6,7 +6,8 @@ cell may use, of its own step, the voices above alone. Models call `fit` on one 
 gives the same weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -90,9 +91,21 @@ def with_context(recipe: Mapping, context: int) -> dict:
     return {**recipe, "steps": steps, "batch": max(recipe["batch"] * recipe["steps"] // steps, 1)}
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread, and afterwards, and after an error, on as many as before. Also a decorator.
+
+    The steps of generation are too small for two, which would wait for each other; and sums in another order are others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
-    """The network with these weights, ready to predict on one thread. Raises `RuntimeError` where they are not its own."""
-    torch.set_num_threads(1)  # the steps of generation are too small for two, which would wait for each other
+    """The network with these weights, ready to predict. Raises `RuntimeError` where they are not its own."""
     network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
     return network.eval()
 
@@ -108,6 +121,7 @@ def nats_per_step(network: nn.Module, pieces: Sequence[np.ndarray]) -> float:
     return float(np.concatenate(cell_nats(network, pieces)).sum(axis=1).mean())
 
 
+@one_thread()
 def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
     """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
     network.eval()

@@ -79,6 +79,30 @@ def test_the_size_of_a_dataset(in_tmp, songs):
     assert found["new"][0] > 5 and found["new"][1] is None
 
 
+def test_the_plan_of_a_run_has_the_summaries_that_follow_it(in_tmp, monkeypatch):
+    from pipelines.ops.dvc import freshness
+    from pipelines.ops.dvc.freshness import FRESH, NEVER, STALE, State
+
+    found = {
+        "fit@a": State(STALE, ("code changed",)),
+        "score@a": State(STALE, ("after fit@a",), ("fit@a",)),
+        "score@b": State(STALE, ("code changed",)),
+        "compare": State(STALE, ("after score@a", "after score@b"), ("score@a", "score@b")),
+        "task_page@one": State(STALE, ("after compare",), ("compare",)),
+        "task_page@two": State(STALE, ("after score@b",), ("score@b",)),
+        "task_page@three": State(FRESH),
+        "task_page@four": State(NEVER),
+        "report": State(NEVER),
+    }
+    monkeypatch.setattr(freshness, "states", lambda: found)
+    monkeypatch.setattr(due, "load_params", lambda: {"datasets": {}})
+    after = ["compare", *(name for name in found if name.startswith("task_page@")), "task_page@unknown"]
+    planned = [name for name, *_ in due.plan("", ["score@a"], after)]
+    # nothing that the run makes changes what task_page@two reads
+    assert planned == ["fit@a", "score@a", "compare", "task_page@one", "task_page@four"]
+    assert [name for name, *_ in due.plan("", ["score@a"])] == ["fit@a", "score@a"]
+
+
 def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
     from pipelines.ops import run_command
 
@@ -87,7 +111,7 @@ def test_the_dry_run_says_what_its_total_covers(in_tmp, capsys, monkeypatch):
         ("raw@b", "", estimate.Estimate(45.0, "raw@a")),
         ("train@fcn", "", estimate.Estimate(None, "")),
     ]
-    monkeypatch.setattr(due, "plan", lambda dataset, targets: planned)
+    monkeypatch.setattr(due, "plan", lambda dataset, targets, after: planned)
     run_command._say_plan([], "")
     lines = [re.sub(" +", " ", line).strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [

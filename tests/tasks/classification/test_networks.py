@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import labelled_clips
@@ -108,6 +109,20 @@ def test_a_network_of_frames_computes_them_of_samples():
     np.testing.assert_allclose(front, expected, atol=0.01)
     power = mel.OnSamples(nn.Identity(), "power").front(torch.from_numpy(y)[None])[0].numpy()
     np.testing.assert_allclose(10 * np.log10(np.maximum(power, 1e-10)), front, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "augment", "what"),
+    [("cnn2d", {}, "its mel spectrum"), ("cnn1d", {"reverb_s": 0.1}, "the augmentation of samples")],
+)
+def test_what_is_for_16_khz_refuses_another_rate(in_tmp, model, augment, what):
+    write("waveform")
+    one = run(model, "waveform", augment=augment)
+    Path("params.yaml").write_text("audio: {sample_rate: 22050}\n")
+    with pytest.raises(ValueError, match=f"{what} is for 16000 Hz; audio.sample_rate in params.yaml is 22050"):
+        fit.fit(one, 2026, one.trainings[0][1])
+    module = tasks.part("classification", "models.cnn1d")  # of samples as they are, at any rate
+    assert deep._settings(run("cnn1d", "waveform"), module, 1)["augment"] == {}
 
 
 @pytest.mark.system

@@ -132,6 +132,21 @@ def nats(network, grids):
         return language_model._nats(network, networks.tensor(grids))[0].sum(dim=1).double().numpy()
 
 
+@pytest.mark.parametrize("module", [siamese, language_model])
+def test_a_network_answers_on_one_thread_and_others_keep_theirs(tmp_path, module):
+    networks.save(module.Network(), tmp_path)
+    a = b = toy_windows.windows(2).grids[:3]
+    before, seen = torch.get_num_threads(), []
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        torch.set_num_threads(3)
+        module.load(tmp_path, {"likelihood": "gain"})(a, b)
+        assert set(seen) == {1} and torch.get_num_threads() == 3
+    finally:
+        hook.remove()
+        torch.set_num_threads(before)
+
+
 def test_siamese_reads_towards_the_seam():
     """The last step of A and the first of B are what an untrained network tells windows apart by most."""
     torch.manual_seed(3)

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -47,6 +48,21 @@ def test_the_next_cell_has_probabilities_and_they_are_those_of_the_loss(fitted):
             previous = both[:, step, voice]
             wanted = [loss[step, voice] for loss in losses]
             np.testing.assert_allclose(-logs[np.arange(2), previous], wanted, rtol=2e-5, atol=1e-6)
+
+
+def test_a_model_answers_on_one_thread_and_others_keep_theirs(fitted):
+    _, module, arrays = fitted
+    before, seen = torch.get_num_threads(), []
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        torch.set_num_threads(3)
+        model = module.build(arrays, OPTIONS)
+        module.cell_nats(model, pieces(1, 2)[:1])
+        module.begin(model, 2, RNG)(None)
+        assert set(seen) == ({1} if hasattr(module, "PRESETS") else set()) and torch.get_num_threads() == 3
+    finally:
+        hook.remove()
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("step", "voice"), [(0, 0), (7, 2), (15, 3)])

@@ -84,6 +84,7 @@ def _losses(network, train, rng):
         yield network(drawn, _begin(drawn))[0].mean()
 
 
+@networks.one_thread()
 @torch.inference_mode()
 def _score(network, a, b, gain):
     """`(n,)`, nats a step. Each A, and each B by itself, is read once."""

@@ -91,6 +91,7 @@ def _cut_at(train, whole, first):
     )
 
 
+@networks.one_thread()
 @torch.inference_mode()
 def _score(network, a, b):
     u, v = (_encoded(network, *networks.unique(grids), backwards) for grids, backwards in ((a, False), (b, True)))

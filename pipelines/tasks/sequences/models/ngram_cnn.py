@@ -100,6 +100,7 @@ def build(arrays, options):
 cell_nats = networks.cell_nats
 
 
+@networks.one_thread()
 @torch.inference_mode()
 def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
@@ -112,6 +113,7 @@ def begin(model, n_pieces, rng):
             nothing = model.step(layer, nothing, nothing)
         kept.append(queues)
 
+    @networks.one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal context, place

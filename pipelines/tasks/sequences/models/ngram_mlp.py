@@ -75,6 +75,7 @@ def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     context, place = torch.full((n_pieces, max(model.context, 1)), BEGIN), -1
 
+    @networks.one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal context, place

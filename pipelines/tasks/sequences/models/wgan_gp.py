@@ -143,6 +143,7 @@ def build(arrays, options):
     return networks.restored(Generator(hidden, noise, len(arrays["pitches"])), weights), arrays["pitches"]
 
 
+@networks.one_thread()
 @torch.inference_mode()
 def draw(model, n_pieces, steps, rng):
     """`(n_pieces, steps, 4)` uint8."""
