@@ -89,7 +89,7 @@ def test_a_folder_below_a_hidden_one_has_files(tmp_path):
     for name in ("one.txt", ".hidden.txt", ".cache/two.txt"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("words")
-    assert views.files_of(root, words.SUFFIXES) == [Path("one.txt")]
+    assert views.files_of(root, words.SUFFIXES) == ([Path("one.txt")], {})
 
 
 def run_view(entry, name="lyrics"):
