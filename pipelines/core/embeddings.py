@@ -1,6 +1,7 @@
 """Embeddings and tag scores as Parquet: one row per clip, with a float32 vector."""
 
 import os
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,15 @@ import pyarrow.parquet as pq
 
 from pipelines.core import params, paths
 from pipelines.core.tables import column, read_table, write_table
+
+
+@dataclass(frozen=True)
+class Task:
+    """An embedding of a dataset, for a worker that evaluates it."""
+
+    dataset: str
+    name: str
+
 
 EMBEDDINGS = pa.schema(
     [

@@ -1,7 +1,5 @@
 """cluster: k-means on each embedding of a dataset, clusters matched to classes, scores, and maps."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -32,14 +30,6 @@ PROJECTIONS = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Task:
-    """An embedding of a dataset."""
-
-    dataset: str
-    name: str
-
-
 def main(dataset: str) -> None:
     log = start(f"cluster {dataset}")
     settings = params.read()
@@ -47,7 +37,7 @@ def main(dataset: str) -> None:
     clips = independent_clips(dataset)
     scored, reference = scored_and_reference(clips)
     records, confusions, assignments, maps, skipped = {}, {}, [], [], {}
-    tasks = [Task(dataset, name) for name in names]
+    tasks = [embeddings.Task(dataset, name) for name in names]
     results = executor.run(clustered, tasks, settings["executor"], clips.loc[scored, "duration_s"].sum() * len(names))
     for name, found in zip(names, progress(results, f"cluster {dataset}", len(names), unit="embedding"), strict=True):
         maps += found["maps"]
@@ -94,7 +84,7 @@ def main(dataset: str) -> None:
 
 
 @threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
-def clustered(task: Task) -> dict:
+def clustered(task: embeddings.Task) -> dict:
     """Of one embedding: "maps", tables; "targets", target -> (record, confusion, table of assignments); "skipped", target -> why
     it is left out."""
     options, name = params.read()["clustering"], task.name

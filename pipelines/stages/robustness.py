@@ -2,7 +2,6 @@
 excerpt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,14 +27,6 @@ N_FOLDS = 5  # of a probe, where there is no split
 KEPT = ("k", "macro_f1", "nmi", "ari", "v_measure", "silhouette")
 
 
-@dataclass(frozen=True)
-class Task:
-    """An embedding of a dataset."""
-
-    dataset: str
-    name: str
-
-
 def main(dataset: str) -> None:
     log = start(f"robustness {dataset}")
     settings = params.read()
@@ -46,7 +37,7 @@ def main(dataset: str) -> None:
     chosen = clips["clip_id"].isin(table["clip_id"]).to_numpy()
     degradations = list(dict.fromkeys(table["degradation"]))
     found, moved, tagged, skipped = {}, {}, {}, []
-    tasks = [Task(dataset, name) for name in names] if degradations else []
+    tasks = [embeddings.Task(dataset, name) for name in names] if degradations else []
     sound_s = clips.loc[chosen, "duration_s"].sum() * len(degradations) * len(names)
     results = executor.run(of_embedding, tasks, settings["executor"], sound_s)
     for task, one in zip(tasks, progress(results, f"robustness {dataset}", len(tasks), unit="embedding"), strict=True):
@@ -103,7 +94,7 @@ def main(dataset: str) -> None:
 
 
 @threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
-def of_embedding(task: Task) -> dict:
+def of_embedding(task: embeddings.Task) -> dict:
     """Of one embedding: "moved"; "tags", None where there are none; "targets", target -> clusterer or probe -> record; "skipped",
     what is left out."""
     dataset, name, settings = task.dataset, task.name, params.read()

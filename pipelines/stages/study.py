@@ -1,7 +1,6 @@
 """study: other clusterings, probes, neighbours, the tree of classes, and paired comparisons of embeddings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -32,14 +31,6 @@ NEIGHBOURS = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Task:
-    """An embedding of a dataset."""
-
-    dataset: str
-    name: str
-
-
 def main(dataset: str) -> None:
     log = start(f"study {dataset}")
     settings = params.read()
@@ -59,7 +50,7 @@ def main(dataset: str) -> None:
             skipped.append(said)
             log.warning("left out: %s", said)
 
-    tasks = [Task(dataset, name) for name in names]
+    tasks = [embeddings.Task(dataset, name) for name in names]
     results = executor.run(
         of_embedding, tasks, settings["executor"], clips.loc[scored, "duration_s"].sum() * len(names)
     )
@@ -136,7 +127,7 @@ def main(dataset: str) -> None:
 
 
 @threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
-def of_embedding(task: Task) -> dict:
+def of_embedding(task: embeddings.Task) -> dict:
     """Of one embedding: "near", a table; "answers", tables of probes; "targets", target -> [(part, key in it or "", record)];
     "skipped", what is left out."""
     options, name = params.read()["study"], task.name

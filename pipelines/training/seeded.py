@@ -7,16 +7,29 @@ import torch
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread, and afterwards, and after an error, on as many as before. Also a decorator.
+
+    Sums in another order are others; and steps that are small take longer on two threads, which wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """torch draws from `seed` on the CPU and computes on one thread, because sums in another order would give other weights.
 
     Afterwards, and after an error, the number of threads and the CPU's generator are as before.
     """
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_rng_state(state)
+    state = torch.get_rng_state()
+    with one_thread():
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_rng_state(state)

@@ -4,7 +4,6 @@ Everything runs on one thread, so that the same seed gives the same weights; a t
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -91,17 +90,6 @@ def save(network: nn.Module, folder: Path) -> None:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     with atomic(folder / "model.safetensors") as temporary:
         temporary.write_bytes(safetensors.torch.save(weights))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes on one thread, and afterwards, and after an error, on as many as before. Also a decorator."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load(network: nn.Module, folder: Path) -> nn.Module:

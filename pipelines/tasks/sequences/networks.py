@@ -6,14 +6,14 @@ cell may use, of its own step, the voices above alone. Models call `fit` on one 
 gives the same weights.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, room, shifted
+from pipelines.training.seeded import one_thread
 
 PHASES = 4
 PADDING = 255
@@ -83,25 +83,6 @@ def fit(
             f"the loss is {best[0]} after {recipe['updates']} updates: choose another preset, or a lower rate"
         )
     return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
-
-
-def with_context(recipe: Mapping, context: int) -> dict:
-    """The recipe with excerpts at least as long as a context of so many cells, and so many fewer at a time."""
-    steps = max(recipe["steps"], -(-context // VOICES))
-    return {**recipe, "steps": steps, "batch": max(recipe["batch"] * recipe["steps"] // steps, 1)}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes on one thread, and afterwards, and after an error, on as many as before. Also a decorator.
-
-    The steps of generation are too small for two, which would wait for each other; and sums in another order are others."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import networks
+from pipelines.tasks.sequences import networks, ngrams
 from pipelines.tasks.sequences.cells import BEGIN, VOICES
 from pipelines.tasks.sequences.models import ngram_cnn, ngram_mlp
 
@@ -62,6 +62,6 @@ def test_cell_by_cell_is_the_whole_piece(module, n):
 
 def test_excerpts_are_as_long_as_the_context():
     recipe = ngram_cnn.RECIPES["tiny"]
-    assert networks.with_context(recipe, 32) == recipe
-    long = networks.with_context(recipe, 999)
+    assert ngrams.with_context(recipe, 32) == recipe
+    long = ngrams.with_context(recipe, 999)
     assert (long["steps"], long["batch"]) == (250, 4) and recipe["steps"] == 64

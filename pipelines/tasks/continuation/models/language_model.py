@@ -13,7 +13,7 @@ from torch import nn
 
 from pipelines.tasks.continuation import networks
 from pipelines.tasks.continuation.windows import VOICES
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 192, 0.1, 0.006
 BATCH = 32
@@ -84,7 +84,7 @@ def _losses(network, train, rng):
         yield network(drawn, _begin(drawn))[0].mean()
 
 
-@networks.one_thread()
+@one_thread()
 @torch.inference_mode()
 def _score(network, a, b, gain):
     """`(n,)`, nats a step. Each A, and each B by itself, is read once."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from pipelines.tasks.continuation import curves, networks, pairs
 from pipelines.tasks.continuation.windows import Windows, cut
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 96, 0.2, 0.004
 QUERIES = 48  # A of a batch
@@ -91,7 +91,7 @@ def _cut_at(train, whole, first):
     )
 
 
-@networks.one_thread()
+@one_thread()
 @torch.inference_mode()
 def _score(network, a, b):
     u, v = (_encoded(network, *networks.unique(grids), backwards) for grids, backwards in ((a, False), (b, True)))

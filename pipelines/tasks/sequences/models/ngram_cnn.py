@@ -9,13 +9,12 @@ Generation keeps each layer's vectors (Le Paine et al. 2016, arXiv 1611.09482).
 
 from collections import deque
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences import networks
+from pipelines.tasks.sequences import networks, ngrams
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {
     "tiny": {"hidden": 128, "embedding": 16, "dropout": 0.1},
@@ -23,12 +22,7 @@ PRESETS = {
     "cpu_long": {"hidden": 256, "embedding": 32, "dropout": 0.3},
     "gpu": {"hidden": 512, "embedding": 64, "dropout": 0.4},
 }
-RECIPES = {
-    "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
-    "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
-    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.02},
-    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
-}
+RECIPES = ngrams.RECIPES
 
 
 def distances(context: int) -> tuple[int, list[int]]:
@@ -89,8 +83,7 @@ class Network(nn.Module):
 def fit(train, validation, options, seed):
     with seeded(seed):
         network = Network(options["n"], **PRESETS[options["preset"]])
-        recipe = networks.with_context(RECIPES[options["preset"]], network.context)
-        return networks.fit(network, recipe, train, validation, options["transpose"], seed)
+        return ngrams.fit(network, train, validation, options, seed)
 
 
 def build(arrays, options):
@@ -100,7 +93,7 @@ def build(arrays, options):
 cell_nats = networks.cell_nats
 
 
-@networks.one_thread()
+@one_thread()
 @torch.inference_mode()
 def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
@@ -113,13 +106,13 @@ def begin(model, n_pieces, rng):
             nothing = model.step(layer, nothing, nothing)
         kept.append(queues)
 
-    @networks.one_thread()
+    @one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal context, place
         place += 1
         if previous is not None and model.context:
-            context = torch.cat([context[:, 1:], torch.from_numpy(np.array(previous, np.int64))[:, None]], dim=1)
+            context = ngrams.moved_on(context, previous)
         found = model.read(context, place % VOICES)
         for layer, queue in zip(model.layers, kept[place % VOICES], strict=True):
             queue.append(found)

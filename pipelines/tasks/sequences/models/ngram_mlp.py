@@ -4,13 +4,12 @@ Each voice has its own layers: the context's cells as embeddings, one hidden lay
 unigram, with n = 5 it sees one step back; `n` counts cells as for `kneser_ney`, and n - 1 cells are (n - 1) / 4 steps.
 """
 
-import numpy as np
 import torch
 from torch import nn
 
-from pipelines.tasks.sequences import networks
+from pipelines.tasks.sequences import networks, ngrams
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {
     "tiny": {"hidden": 192, "embedding": 16, "dropout": 0.1},
@@ -18,12 +17,7 @@ PRESETS = {
     "cpu_long": {"hidden": 384, "embedding": 32, "dropout": 0.3},
     "gpu": {"hidden": 1024, "embedding": 64, "dropout": 0.4},
 }
-RECIPES = {
-    "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
-    "cpu": {"updates": 1000, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.01},
-    "cpu_long": {"updates": 2600, "batch": 16, "steps": 96, "rate": 0.003, "decay": 0.02},
-    "gpu": {"updates": 10000, "gpu": True, "batch": 64, "steps": 256, "rate": 0.001, "decay": 0.01},
-}
+RECIPES = ngrams.RECIPES
 
 
 class Network(nn.Module):
@@ -60,8 +54,7 @@ class Network(nn.Module):
 def fit(train, validation, options, seed):
     with seeded(seed):
         network = Network(options["n"], **PRESETS[options["preset"]])
-        recipe = networks.with_context(RECIPES[options["preset"]], network.context)
-        return networks.fit(network, recipe, train, validation, options["transpose"], seed)
+        return ngrams.fit(network, train, validation, options, seed)
 
 
 def build(arrays, options):
@@ -75,13 +68,13 @@ def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     context, place = torch.full((n_pieces, max(model.context, 1)), BEGIN), -1
 
-    @networks.one_thread()
+    @one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal context, place
         place += 1
         if previous is not None and model.context:
-            context = torch.cat([context[:, 1:], torch.from_numpy(np.array(previous, np.int64))[:, None]], dim=1)
+            context = ngrams.moved_on(context, previous)
         return torch.log_softmax(model.voice(context, place % VOICES)[:, 0].double(), dim=-1).numpy()
 
     return ask

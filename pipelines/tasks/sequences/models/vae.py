@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipelines.tasks.sequences import chords, measures, networks, sampling
 from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
 from pipelines.tasks.sequences.networks import PADDING, PHASES
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 WINDOW = 32
 """Steps: two bars."""
@@ -114,7 +114,7 @@ def build(arrays, options):
     return networks.restored(Network(**PRESETS[options["preset"]]), arrays)
 
 
-@networks.one_thread()
+@one_thread()
 def bounds(model: Network, pieces) -> np.ndarray:
     """`(pieces, 2)` nats of each piece: reconstruction, and divergence. Their sum is the negative evidence lower bound."""
     model.eval()
@@ -142,7 +142,7 @@ def active(model: Network, pieces) -> np.ndarray:
     return means(model, _windows(pieces)[0]).var(axis=0) > 0.01
 
 
-@networks.one_thread()
+@one_thread()
 @torch.inference_mode()
 def means(model: Network, windows: Tensor) -> np.ndarray:
     """`(windows, latent)` of windows `(windows, steps + 1, 4)`."""
@@ -183,7 +183,7 @@ def begin(model, n_pieces, rng, latent=None):
     it begins, or those of `latent` `(n_pieces, units)`."""
     cells, state, units, parts, place = torch.full((n_pieces, 1, VOICES), BEGIN), None, latent, None, -1
 
-    @networks.one_thread()
+    @one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal state, units, parts, place

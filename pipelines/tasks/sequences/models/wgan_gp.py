@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipelines.tasks.sequences import networks
 from pipelines.tasks.sequences.cells import PITCHES, VOICES, room
-from pipelines.training.seeded import seeded
+from pipelines.training.seeded import one_thread, seeded
 
 BAR, BARS = 16, 4
 """Steps of a bar, and bars of a window."""
@@ -143,7 +143,7 @@ def build(arrays, options):
     return networks.restored(Generator(hidden, noise, len(arrays["pitches"])), weights), arrays["pitches"]
 
 
-@networks.one_thread()
+@one_thread()
 @torch.inference_mode()
 def draw(model, n_pieces, steps, rng):
     """`(n_pieces, steps, 4)` uint8."""
