@@ -49,10 +49,6 @@ def test_they_are_valid():
             {"views__songs": {"dataset": "scores", "kind": "notes", "path": "/midi"}},
             "views.songs.fingerprint .*is missing",
         ),
-        (
-            {"views__a;b": {"dataset": "scores", "kind": "words"}},
-            "views in params.yaml has 'a;b', which cannot be a name",
-        ),
         ({"views__said": "words"}, "views.said in params.yaml is 'words', and must be a table"),
         ({"combined__both": {"with_reads": "sad"}}, "combined.both.with_reads .*do you mean said"),
         (
