@@ -61,7 +61,8 @@ def _of_model(model: str, selection: str, asked: list[str]) -> dict:
     from pipelines import tasks
     from pipelines.harness import executor
     from pipelines.tasks import part
-    from pipelines.tasks.classification import fit, labelled, preparation
+    from pipelines.tasks.classification import fit
+    from pipelines.tasks.classification.fit import labelled, preparation
 
     entry = {"task": "classification", "dataset": "notes", "from": "features", "reads": "pooled", "model": model}
     entry |= {"seeds": 1, "target": "family", "selection": selection}

@@ -101,7 +101,7 @@ def generation(name: str, rounds: int) -> float:
     import torch
 
     from pipelines import tasks
-    from pipelines.tasks.sequences import chords, sampling
+    from pipelines.tasks.sequences.fit import chords, sampling
 
     module = tasks.part("sequences", f"models.{name}")
     torch.set_num_threads(1)
@@ -133,7 +133,8 @@ def copies(rounds: int, n_training: int, wanted: Callable[[str], bool]) -> Itera
 
     from pipelines.corpora import chorales
     from pipelines.notes.representations import satb_grid
-    from pipelines.tasks.sequences import cells, memorisation
+    from pipelines.tasks.sequences.fit import cells
+    from pipelines.tasks.sequences.score import memorisation
 
     rng, known = np.random.default_rng(0), []
     for path in chorales.pieces({})["path"]:

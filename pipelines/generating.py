@@ -92,9 +92,10 @@ def make(
     """`(steps, 4)` uint8 by the model in `folder`. how: temperature, top k, top p."""
     import numpy as np
 
-    from pipelines.tasks.sequences import generators, kept, sampling
+    from pipelines.tasks.sequences.fit import model_file, sampling
+    from pipelines.tasks.sequences.score import generators
 
-    module, model = kept.load(folder)
+    module, model = model_file.load(folder)
     if not (begin := generators.beginning(module, model)):
         if primer or how != (1.0, 0, 1.0):
             raise ValueError(

@@ -33,7 +33,7 @@ def separate_files(
     from pipelines.audio.probe import Unreadable
     from pipelines.harness.progress import progress
     from pipelines.predict import fitted
-    from pipelines.tasks.separation import network
+    from pipelines.tasks.separation.fit import network
 
     if output.exists() and not output.is_dir():
         fail(f"-o {output}: that is a file; name a folder.")

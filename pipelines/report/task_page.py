@@ -75,7 +75,7 @@ def _json(path: Path) -> dict:
 
 
 def section_of(name: str) -> ModuleType | None:
-    """The family's own section, pipelines/tasks/<name>/section.py, if there is one."""
+    """The family's own section, pipelines/tasks/<name>/section, if there is one."""
     if not importlib.util.find_spec(FAMILIES) or not importlib.util.find_spec(f"{FAMILIES}.{name}"):
         return None
     place = f"{FAMILIES}.{name}.section"

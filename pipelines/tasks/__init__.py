@@ -24,19 +24,20 @@ A family has the same files as every other:
 | `__init__.py` | a docstring, whose first line describes the family; `OPTIONS`, option of a run -> (default, what it may be) |
 | | `FROM`: what `from` of its runs may be, where it is neither features nor embeddings: `raw` (stems) |
 | `models/<name>.py` | a model each |
-| `fit.py` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
-| `score.py` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
-| `section.py` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
+| `fit/` | `fit(run, seed, folder) -> figures`: fits the run's model on training clips and saves it in `folder` |
+| `score/` | `METRICS`, the leading one first; `predict(run, folder)` and `baseline(run)`: columns (`metrics/scores.py`) |
+| `section/` | `TITLE`, `ORDER` and `render(context)`: what the family's page shows below its table of scores |
 | `predict.py` | what `conservatory predict` says of new files by a run; a family may have none (see below) |
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
-`score.py` may also have `metrics(run)`, in place of `METRICS` where a family has several kinds of runs, `details(run, answers)`,
-which become data/scores/<run>/details.json, and `plots(details)` and `checks(run, answers)` for the record. Further modules of
-the folder serve `fit` and `score` alike. DVC hashes the folder as a dependency of both, without `models/`, `score.py`,
-`section.py`, `predict.py` and `presets.yaml` (`.dvcignore`): dvc.yaml names the one model a run uses, `score.py` for the stage
-`score`, and `section.py` for the page. So an edit of a model refits the runs that use it, and one of a section refits nothing.
+`fit`, `score` and `section` are packages, whose `__init__.py` has these names. `score` may also have `metrics(run)`, in place of
+`METRICS` where a family has several kinds of runs, `details(run, answers)`, which become data/scores/<run>/details.json, and
+`plots(details)` and `checks(run, answers)` for the record. A module that fitting loads lies in `fit/`; one that only scoring
+loads in `score/`; a template and its module in `section/`. The stage `fit` depends on `fit/` and on the one model of the run,
+`score` on `score/` too, and the page on the whole folder. So an edit of a model refits the runs that use it, an edit in `score/`
+scores them again, and an edit in `section/` draws the page again.
 
-`score.py` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and
+`score` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and
 their shares of the training clips (`priors`), and the columns of the validation clips, with `probabilities`; None of a run that
 cannot. The stage `score` writes both, and the columns of the test clips, into the folder `answers(run)`.
 

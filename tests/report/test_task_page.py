@@ -131,7 +131,7 @@ def test_a_run_with_groups_on_both_sides_is_not_the_best(project):
 
 def test_every_family_calls_the_guard_of_groups_by_one_name():
     name = task_page.GROUPS.removeprefix(f"{score_stage.GUARDS}: ")
-    for path in tasks.FOLDER.glob("*/score.py"):
+    for path in tasks.FOLDER.glob("*/score/__init__.py"):
         if "\ndef checks(" in path.read_text(encoding="utf-8"):
             sources = [one.read_text(encoding="utf-8") for one in path.parent.glob("*.py")]
             assert any(f'"{name}": ' in source for source in sources), path

@@ -107,10 +107,10 @@ def test_its_card_has_its_scores(project):
 @pytest.mark.parametrize(
     ("file", "kinds"),
     [
-        ("section.py", {"task_page"}),
-        ("score.py", {"score", "task_page"}),
+        ("section/__init__.py", {"task_page"}),
+        ("score/__init__.py", {"score", "task_page"}),
         ("models/svm.py", {"fit", "score", "task_page"}),
-        ("fit.py", {"fit", "score", "task_page"}),
+        ("fit/__init__.py", {"fit", "score", "task_page"}),
     ],
 )
 def test_an_edit_reruns_what_uses_the_file(project, file, kinds):

@@ -2,7 +2,7 @@
 
 A section's module has `TITLE` (its heading and its line in the contents), `ORDER` (a number, its place on the page) and
 `render(context) -> Markup | None`; None: there is nothing to show. Its template is beside it: `context.fill(TEMPLATE, ...)`.
-A family of tasks has the same three names in pipelines/tasks/<family>/section.py.
+A family of tasks has the same three names in pipelines/tasks/<family>/section.
 """
 
 import importlib

@@ -5,7 +5,7 @@ import numpy as np
 from pipelines import novelty
 from pipelines.core.files import read_json
 from pipelines.tasks import inputs
-from pipelines.tasks.classification import answers, kept, labelled, multilabel, one_vs_rest
+from pipelines.tasks.classification.fit import answers, labelled, model_file, multilabel, one_vs_rest
 
 
 def predict(run, folder, new, clip_ids):
@@ -32,13 +32,13 @@ def _predicted(row, config):
 
 
 def _by_network(run, folder, new, clip_ids):
-    from pipelines.tasks.classification import deep  # imports torch
+    from pipelines.tasks.classification.fit import deep  # imports torch
 
     return deep.probabilities(run, folder, np.array(clip_ids), new), None
 
 
 def _by_pipeline(run, folder, new, clip_ids):
-    pipeline = kept.load(folder / "model.skops")
+    pipeline = model_file.load(folder / "model.skops")
     values, wanted = inputs.new_vectors(new, clip_ids), pipeline.n_features_in_
     if values.shape[1] != wanted:
         raise ValueError(

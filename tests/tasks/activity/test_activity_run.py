@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from pipelines.core.files import read_json
 from pipelines.metrics import scores
-from pipelines.tasks.activity import fit, frames, head, score
+from pipelines.tasks.activity import fit, score
+from pipelines.tasks.activity.fit import frames, head
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from pipelines.core import params, paths, shards
 from pipelines.core.files import read_json
 from pipelines.core.pcm import INDEX, to_int16
 from pipelines.core.tables import write_table
-from pipelines.tasks.classification import chosen, fit, kept, labelled, recordings, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import labelled, model_file
+from pipelines.tasks.classification.score import recordings, selection_guard
 
 LENGTH = 4000
 
@@ -25,23 +27,23 @@ def fitted(in_tmp):
     run = labelled_clips.run("knn", parameters={"n_neighbors": [1, 5, 60], "weights": "uniform"})
     folder = run.trainings[0][1]
     fit.fit(run, 2026, folder)
-    return labelled.read(run), kept.load(folder / "model.skops"), read_json(folder / "config.json")
+    return labelled.read(run), model_file.load(folder / "model.skops"), read_json(folder / "config.json")
 
 
 def test_hyperparameters_chosen_on_test_clips(fitted):
     data, pipeline, config = fitted
-    assert chosen.on_validation(data, pipeline, config)[0] is True
+    assert selection_guard.on_validation(data, pipeline, config)[0] is True
     swapped = {"validation": "test", "test": "validation"}
     other = labelled.Labelled(
         data.clips, data.values, data.classes, np.array([swapped.get(one, one) for one in data.sides]), data.names
     )
-    found, sentence = chosen.on_validation(other, pipeline, config)
+    found, sentence = selection_guard.on_validation(other, pipeline, config)
     assert found is False and "the saved model has" in sentence, "its stated scores are those of the test clips"
     worse = min(config["tried"], key=lambda one: one["validation_macro_f1"])
     not_best = config | {"parameters": {key: worse[key] for key in config["parameters"]}}
-    assert chosen.on_validation(data, pipeline, not_best)[0] is False
-    assert chosen.on_validation(data, pipeline, config | {"tried": config["tried"][:1]})[0] is True
-    assert chosen.on_validation(data, None, {})[0] is None
+    assert selection_guard.on_validation(data, pipeline, not_best)[0] is False
+    assert selection_guard.on_validation(data, pipeline, config | {"tried": config["tried"][:1]})[0] is True
+    assert selection_guard.on_validation(data, None, {})[0] is None
 
 
 def test_an_answer_of_a_class_that_validation_lacks():
@@ -50,7 +52,7 @@ def test_an_answer_of_a_class_that_validation_lacks():
     data = labelled.Labelled(pd.DataFrame(), np.zeros((4, 1)), classes, np.array(["validation"] * 4), [])
     says = SimpleNamespace(predict=lambda values: np.array(["brass", "brass", "reed", "vocal"]))
     tried = [{"validation_macro_f1": 5 / 6, "C": 1.0}, {"validation_macro_f1": 11 / 15, "C": 2.0}]
-    found, sentence = chosen.on_validation(data, says, {"parameters": {"C": 1.0}, "tried": tried})
+    found, sentence = selection_guard.on_validation(data, says, {"parameters": {"C": 1.0}, "tried": tried})
     assert found is True and "the saved model has 0.833" in sentence
 
 
@@ -62,10 +64,10 @@ def test_a_model_that_says_the_majority(in_tmp):
     found = {key: np.concatenate([value] * 2) for key, value in found.items()}
     trivial = {key: np.concatenate([value] * 2) for key, value in trivial.items()}
     found["group"] = np.array([f"g{n // 5}" for n in range(len(found["unit"]))])
-    passed, sentence = chosen.above_majority(found, trivial, run.shared)
+    passed, sentence = selection_guard.above_majority(found, trivial, run.shared)
     assert passed is True and "0.333 of the most frequent class; gain 95%" in sentence
-    assert chosen.above_majority(trivial | {"group": found["group"]}, trivial, run.shared)[0] is False
-    assert chosen.above_majority(found | {"group": np.array(["a"] * 30)}, trivial, run.shared)[0] is None
+    assert selection_guard.above_majority(trivial | {"group": found["group"]}, trivial, run.shared)[0] is False
+    assert selection_guard.above_majority(found | {"group": np.array(["a"] * 30)}, trivial, run.shared)[0] is None
 
 
 @pytest.fixture

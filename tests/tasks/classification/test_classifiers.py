@@ -23,7 +23,9 @@ from pipelines.core import paths
 from pipelines.core.manifest import MANIFEST
 from pipelines.core.tables import write_table
 from pipelines.metrics import single_label
-from pipelines.tasks.classification import fit, kept, labelled, preparation, report, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import labelled, model_file, preparation
+from pipelines.tasks.classification.score import report
 
 FILES = sorted(path.stem for path in (tasks.FOLDER / "classification/models").glob("[!_]*.py"))
 MODELS = [name for name in FILES if not hasattr(tasks.part("classification", f"models.{name}"), "network")]
@@ -85,7 +87,7 @@ def test_every_model_learns_and_its_file_answers_alike(in_tmp, model):
 def test_scaling_is_fitted_on_training_clips(in_tmp, options, step):
     labelled_clips.write()
     run, *_ = fitted("knn", **options)
-    data, pipeline = labelled.read(run), kept.load(run.trainings[0][1] / "model.skops")
+    data, pipeline = labelled.read(run), model_file.load(run.trainings[0][1] / "model.skops")
     wanted = step.fit(data.values[data.of("train")]).transform(data.values)
     np.testing.assert_allclose(pipeline[:-1].transform(data.values), wanted)
 
@@ -94,7 +96,7 @@ def test_selection_keeps_what_tells_the_class(in_tmp):
     labelled_clips.write()
     for selection in ("mutual_information", "l1"):
         run, figures, _ = fitted("knn", selection=selection, keep=4)
-        pipeline = kept.load(run.trainings[0][1] / "model.skops")
+        pipeline = model_file.load(run.trainings[0][1] / "model.skops")
         chosen = set(np.flatnonzero(pipeline[1].get_support()))
         assert figures["features"] == 4 and len(chosen & {0, 1, 2, 3}) >= 3, selection
     assert fitted("knn", selection="variance")[1]["features"] == 11, "one feature is constant"
@@ -183,7 +185,7 @@ def test_the_temperature_makes_scores_probabilities(in_tmp):
     labelled_clips.write(spread=1.5)
     run, *_ = fitted("svm_linear", parameters={"C": 0.1})
     config = json.loads((run.trainings[0][1] / "config.json").read_text())
-    pipeline, data = kept.load(run.trainings[0][1] / "model.skops"), labelled.read(run)
+    pipeline, data = model_file.load(run.trainings[0][1] / "model.skops"), labelled.read(run)
     held = data.of("validation")
     values = pipeline[:-1].transform(data.values[held])
     losses = [
@@ -226,10 +228,10 @@ def test_a_file_with_code_is_refused(in_tmp):
 
     skops.io.dump({"run": Path.unlink}, "evil.skops")
     with pytest.raises(ValueError, match="no model of this family"):
-        kept.load(Path("evil.skops"))
+        model_file.load(Path("evil.skops"))
     Path("cut.skops").write_bytes(b"PK")
     with pytest.raises(ValueError, match="damaged"):
-        kept.load(Path("cut.skops"))
+        model_file.load(Path("cut.skops"))
 
 
 def test_roc_auc_and_map_are_of_each_class_against_the_rest(in_tmp):

@@ -14,7 +14,8 @@ import yaml
 from pipelines.core import paths
 from pipelines.stages import combine
 from pipelines.tasks import inputs
-from pipelines.tasks.classification import fit, kept, labelled, multilabel, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import labelled, model_file, multilabel
 
 
 def tables(left, right):
@@ -63,7 +64,7 @@ def test_a_run_reads_the_combined_table_and_imputes_by_training_means(in_tmp):
     fit.fit(run, 2026, run.trainings[0][1])
     found = score.predict(run, run.trainings[0][1])
     assert np.isfinite(found["scores"]).all() and len(found["unit"]) == 32
-    data, pipeline = multilabel.read(run), kept.load(run.trainings[0][1] / "model.skops")
+    data, pipeline = multilabel.read(run), model_file.load(run.trainings[0][1] / "model.skops")
     place = data.names.index("words: word")
     train = data.of("train")
     mean = np.nanmean(data.values[train, place])
@@ -100,7 +101,7 @@ def test_a_clip_is_on_one_side_in_all_runs_whatever_they_read(in_tmp):
 
 
 def test_a_guard_says_that_what_is_missing_tells_the_class(in_tmp):
-    from pipelines.tasks.classification import guards
+    from pipelines.tasks.classification.score import guards
 
     labelled_clips.write()
     path = paths.features("made", "pooled") / "pooled.parquet"

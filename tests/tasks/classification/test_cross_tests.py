@@ -16,7 +16,7 @@ from pipelines.ops import settings as validated
 from pipelines.ops.settings import tasks as rules
 from pipelines.ops.settings.recipe import Reads
 from pipelines.stages import compare, fit, score
-from pipelines.tasks.classification import kept, labelled, preparation
+from pipelines.tasks.classification.fit import labelled, model_file, preparation
 
 RUN = {"task": "classification", "dataset": "made", "from": "features", "reads": "pooled", "model": "logistic"}
 CROSS = RUN | {"dataset": "other", "run": "own"}
@@ -134,7 +134,7 @@ def test_features_that_are_left_out_change_nothing(other):
     ran({"labels": LABELS}, leave_out=["rms_*", "feature_1*"])
     settings_ = params.read()
     run = tasks.run(settings_, "own")
-    pipeline, data = kept.load(run.trainings[0][1] / "model.skops"), labelled.read(run)
+    pipeline, data = model_file.load(run.trainings[0][1] / "model.skops"), labelled.read(run)
     before = pipeline.predict_proba(data.values)
     gone = [n for n, name in enumerate(data.names) if name.startswith(("rms_", "feature_1"))]
     assert pipeline[-1].n_features_in_ == 12 - len(gone) == 9

@@ -15,7 +15,9 @@ from sklearn.tree import DecisionTreeClassifier
 from pipelines.metrics import single_label
 from pipelines.metrics.scores import score as scored
 from pipelines.tasks import part
-from pipelines.tasks.classification import curve, explained, fit, heard, importances, labelled, resampling, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import curve, labelled, resampling
+from pipelines.tasks.classification.score import confusion_examples, explanations, importances
 
 CLIPS = st.lists(
     st.tuples(st.integers(0, 6), st.sampled_from("abc"), st.sampled_from("abcx")), min_size=12, max_size=60
@@ -161,7 +163,7 @@ def test_the_most_confident_confusions_of_two_groups_are_heard(in_tmp):
         "predicted": np.array(["reed"] * 5 + ["brass"]),
         "probabilities": np.stack([1 - certain, certain], axis=1),
     }
-    (pair,) = heard.of(columns, [{"actual": "brass", "predicted": "reed"}], classes, data)
+    (pair,) = confusion_examples.of(columns, [{"actual": "brass", "predicted": "reed"}], classes, data)
     found = [(int(clip["clip_id"], 16), clip["role"]) for clip in pair["clips"]]
     assert found == [(0, "confused"), (2, "confused"), (3, "right")], "the second of group a is passed over"
     assert [clip["probability"] for clip in pair["clips"]] == [0.9, 0.7, 0.95]
@@ -173,5 +175,5 @@ def test_what_a_test_on_another_dataset_tells(in_tmp):
     fit.fit(run, 2026, run.trainings[0][1])
     other = replace(run, name="elsewhere", fitted_by="knn")
     columns = score.predict(other, other.trainings[0][1])
-    found = explained.of(other, [columns], [], list(labelled_clips.CLASSES))
+    found = explanations.of(other, [columns], [], list(labelled_clips.CLASSES))
     assert found == {"learning_curve": [], "importances": [], "dataset": "made", "heard": []}

@@ -14,7 +14,8 @@ from pipelines.core import params, paths, shards
 from pipelines.core.manifest import MANIFEST
 from pipelines.core.pcm import INDEX, to_float, to_int16
 from pipelines.core.tables import write_table
-from pipelines.tasks.classification import guards, labelled, noise, preparation
+from pipelines.tasks.classification.fit import labelled, preparation
+from pipelines.tasks.classification.score import guards, noise
 
 OPTIONS = {"leave_out": []}
 

@@ -14,7 +14,9 @@ from sklearn.svm import LinearSVC
 from test_classifiers import FEWER, MODELS
 
 from pipelines.metrics import scores as run_scores
-from pipelines.tasks.classification import fit, guards, kept, multilabel, one_vs_rest, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import model_file, multilabel, one_vs_rest
+from pipelines.tasks.classification.score import guards
 
 
 def fitted(model, **options):
@@ -71,7 +73,7 @@ def test_hyperparameters_and_thresholds_are_the_best_on_validation(in_tmp):
     assert figures["n_neighbors"] == max(tried, key=tried.get) and tried[1] != tried[25]
     limits, data = config(run)["thresholds"], multilabel.read(run)
     held = data.of("validation")
-    pipeline = kept.load(run.trainings[0][1] / "model.skops")
+    pipeline = model_file.load(run.trainings[0][1] / "model.skops")
     said = one_vs_rest.probabilities(pipeline, data.values[held], config(run)["temperature"])
     for place in range(4):
         own = metrics.f1_score(truth[held, place], said[:, place] >= limits[place])

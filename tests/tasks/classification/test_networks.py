@@ -23,7 +23,8 @@ from pipelines.core.manifest import MANIFEST
 from pipelines.core.pcm import to_float
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import log_mel
-from pipelines.tasks.classification import deep, fit, labelled, mel, score
+from pipelines.tasks.classification import fit, score
+from pipelines.tasks.classification.fit import deep, labelled, mel
 
 QUICK = {"epochs": 4, "batch_size": 8, "width": 0.25, "learning_rate": 0.01, "patience": 0}
 

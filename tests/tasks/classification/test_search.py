@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from pipelines.tasks import part
-from pipelines.tasks.classification import grid, kept, labelled, preparation, search
+from pipelines.tasks.classification.fit import grid, labelled, model_file, preparation, search
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_the_bytes_of_a_model_do_not_depend_on_the_cores(sides, tmp_path, monkey
             ("svm_linear", {"C": [0.01, 0.1, 1.0]}),
         ):
             model, chosen, scores = search.best(module(name), grid.choices(values, 1), sides, 7)
-            kept.save(Pipeline([("model", model)]), tmp_path / name)
+            model_file.save(Pipeline([("model", model)]), tmp_path / name)
             found.setdefault(name, []).append((chosen, scores, (tmp_path / name).read_bytes()))
     for name, (alone, together) in found.items():
         assert alone == together, name

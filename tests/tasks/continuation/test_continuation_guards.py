@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import toy_windows
 
-from pipelines.tasks.continuation import guards, pairs, score, windows
+from pipelines.tasks.continuation import score
+from pipelines.tasks.continuation.fit import pairs, windows
+from pipelines.tasks.continuation.fit.pairs import KINDS
+from pipelines.tasks.continuation.fit.windows import VOICES
 from pipelines.tasks.continuation.models import voice_leading
-from pipelines.tasks.continuation.pairs import KINDS
-from pipelines.tasks.continuation.windows import VOICES
+from pipelines.tasks.continuation.score import guards
 
 
 @pytest.fixture

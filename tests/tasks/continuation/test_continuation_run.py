@@ -17,8 +17,10 @@ from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
 from pipelines.tasks import part
-from pipelines.tasks.continuation import curves, fit, networks, pairs, report, score, section, windows
+from pipelines.tasks.continuation import fit, score, section
+from pipelines.tasks.continuation.fit import curves, networks, pairs, windows
 from pipelines.tasks.continuation.models import language_model, siamese
+from pipelines.tasks.continuation.score import report
 
 
 def fitted(model, **options):

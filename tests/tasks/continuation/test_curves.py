@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipelines.tasks.continuation import curves, matching, pairs
-from pipelines.tasks.continuation.pairs import KINDS, TRUE
+from pipelines.tasks.continuation.fit import curves, pairs
+from pipelines.tasks.continuation.fit.pairs import KINDS, TRUE
+from pipelines.tasks.continuation.score import matching
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=40)
 

@@ -6,9 +6,9 @@ import toy_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.tasks.continuation import features, pairs
+from pipelines.tasks.continuation.fit import features, pairs
+from pipelines.tasks.continuation.fit.windows import VOICES, shifted
 from pipelines.tasks.continuation.models import voice_leading
-from pipelines.tasks.continuation.windows import VOICES, shifted
 
 NAMES = features.names()
 

@@ -7,9 +7,9 @@ import toy_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.tasks.continuation import curves, pairs
-from pipelines.tasks.continuation.pairs import KINDS, TRUE
-from pipelines.tasks.continuation.windows import VOICES, shifted
+from pipelines.tasks.continuation.fit import curves, pairs
+from pipelines.tasks.continuation.fit.pairs import KINDS, TRUE
+from pipelines.tasks.continuation.fit.windows import VOICES, shifted
 
 
 def drawn(n=8, bars=8, seed=0, balanced=True, **others):

@@ -10,7 +10,7 @@ from pipelines.core import paths, shards
 from pipelines.core.manifest import PIECES
 from pipelines.core.tables import write_table
 from pipelines.tasks import Run, family
-from pipelines.tasks.continuation.windows import BAR, Windows, cut
+from pipelines.tasks.continuation.fit.windows import BAR, Windows, cut
 
 SIDES = ("train",) * 14 + ("validation",) * 6 + ("test",) * 8
 SCALE = np.array([0, 2, 4, 5, 7, 9, 11])

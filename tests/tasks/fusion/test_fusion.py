@@ -18,7 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 from pipelines import tasks
 from pipelines.metrics import scores
 from pipelines.report import task_page
-from pipelines.tasks.fusion import fit, handed_in, score
+from pipelines.tasks.fusion import fit, score
+from pipelines.tasks.fusion.fit import run_answers
 
 MODELS = sorted(path.stem for path in (tasks.FOLDER / "fusion/models").glob("[!_]*.py"))
 
@@ -75,7 +76,7 @@ def test_stacking_is_scikit_learns_regression_on_the_validation_answers(in_tmp):
     fused_runs.answers("words", 2)
     run = fused_runs.run("stacking")
     (found,) = fitted(run)
-    held, test = handed_in.read(run, 0, "validation"), handed_in.read(run, 0, "test")
+    held, test = run_answers.read(run, 0, "validation"), run_answers.read(run, 0, "test")
     inputs = [np.log(np.concatenate(list(each.probabilities), axis=1)) for each in (held, test)]
     direct = LogisticRegression(max_iter=5000).fit(inputs[0], held.actual)
     np.testing.assert_allclose(found["probabilities"], direct.predict_proba(inputs[1]), atol=1e-4)
@@ -90,7 +91,7 @@ def test_stacking_of_two_classes(in_tmp):
         fused_runs.answers(name, number, classes=("brass", "reed"))
     run = fused_runs.run("stacking")
     (found,) = fitted(run)
-    held, test = handed_in.read(run, 0, "validation"), handed_in.read(run, 0, "test")
+    held, test = run_answers.read(run, 0, "validation"), run_answers.read(run, 0, "test")
     inputs = [np.log(np.concatenate(list(each.probabilities), axis=1)) for each in (held, test)]
     direct = LogisticRegression(max_iter=5000).fit(inputs[0], held.actual)
     np.testing.assert_allclose(found["probabilities"], direct.predict_proba(inputs[1]), atol=1e-4)
@@ -145,7 +146,7 @@ def test_training_n_takes_training_n_of_each_run(in_tmp):
 def test_a_class_that_a_run_does_not_know_is_one_it_never_gives(in_tmp):
     fused_runs.answers("audio", 1, n=9, classes=("brass", "reed"))
     fused_runs.answers("words", 2, n=9, without=range(9))
-    held = handed_in.read(fused_runs.run("mean"), 0, "test")
+    held = run_answers.read(fused_runs.run("mean"), 0, "test")
     assert held.classes.tolist() == ["brass", "reed", "string"] and (held.probabilities[0, :, 2] == 0).all()
     assert held.priors.tolist() == [0.5, 0.3, 0.2] and np.isnan(held.probabilities[1]).all()
 

@@ -14,7 +14,8 @@ from pipelines.audio import decode
 from pipelines.cli import app
 from pipelines.core import paths
 from pipelines.core.files import write_json
-from pipelines.tasks.separation import fit, network
+from pipelines.tasks.separation import fit
+from pipelines.tasks.separation.fit import network
 
 RUN = {"task": "separation", "dataset": "bands", "from": "raw", "reads": "stems", "model": "mask_lstm", "seeds": 1}
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipelines.metrics import scores, separation
 from pipelines.metrics.separation import sdr
-from pipelines.tasks.separation import fit, masks, mixtures, network, score
+from pipelines.tasks.separation import fit, score
+from pipelines.tasks.separation.fit import masks, mixtures, network
 
 
 @pytest.fixture(scope="module")

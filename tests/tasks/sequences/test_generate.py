@@ -12,7 +12,7 @@ from pipelines.core.files import write_json
 from pipelines.notes.midi import read, write
 from pipelines.notes.representations import satb_grid
 from pipelines.report import four_parts
-from pipelines.tasks.sequences import kept, sampling
+from pipelines.tasks.sequences.fit import model_file, sampling
 from pipelines.tasks.sequences.models import kneser_ney
 
 OPTIONS = {"n": 9, "transpose": 0, "context": "all"}
@@ -24,7 +24,7 @@ def fitted(in_tmp):
     chords = np.repeat(np.array([[72, 65, 57, 48], [74, 67, 59, 50]], np.uint8), 4, axis=0)
     folder = in_tmp / "models/runs/bach/2026"
     folder.mkdir(parents=True)
-    kept.save(folder, "kneser_ney", OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
+    model_file.save(folder, "kneser_ney", OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
     entry = {
         "task": "sequences",
         "dataset": "corpus",

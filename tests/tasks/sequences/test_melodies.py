@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.tasks.sequences import melodies
+from pipelines.tasks.sequences.score import melodies
 
 MELODY = st.lists(st.integers(60, 80), min_size=2, max_size=24)
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import memorisation, originality
 from pipelines.tasks.sequences.models import kneser_ney
+from pipelines.tasks.sequences.score import memorisation, originality
 
 FEW = st.lists(
     st.lists(st.lists(st.integers(59, 62), min_size=4, max_size=4), min_size=1, max_size=40), min_size=1, max_size=3

@@ -12,9 +12,10 @@ from toy_corpus import pieces
 
 from pipelines import tasks
 from pipelines.tasks import sequences
-from pipelines.tasks.sequences import floor, generators, kept
-from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, room, shifted, transposed
+from pipelines.tasks.sequences.fit import floor, model_file
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, room, shifted, transposed
 from pipelines.tasks.sequences.models import kneser_ney, unigram
+from pipelines.tasks.sequences.score import generators
 
 FILES = sorted(path.stem for path in (tasks.FOLDER / "sequences/models").glob("[!_]*.py"))
 NAMES = [name for name in FILES if generators.likelihood(tasks.part("sequences", f"models.{name}")) == generators.EXACT]
@@ -89,10 +90,10 @@ def test_the_same_seed_gives_the_same_bytes(fitted, tmp_path):
     name, module, arrays = fitted
     again, figures = module.fit(pieces(6), pieces(2, 1), OPTIONS, 3)
     for folder, values in (("a", arrays), ("b", again)):
-        kept.save(tmp_path / folder, name, OPTIONS, values, figures)
+        model_file.save(tmp_path / folder, name, OPTIONS, values, figures)
     one, other = ((tmp_path / folder / "model.npz").read_bytes() for folder in "ab")
     assert one == other
-    loaded, model = kept.load(tmp_path / "a")
+    loaded, model = model_file.load(tmp_path / "a")
     piece = pieces(1, 6)
     assert (
         loaded is module
@@ -100,7 +101,7 @@ def test_the_same_seed_gives_the_same_bytes(fitted, tmp_path):
     )
     (tmp_path / "a/model.npz").write_bytes(one[:-30])
     with pytest.raises(ValueError, match="no whole model"):
-        kept.load(tmp_path / "a")
+        model_file.load(tmp_path / "a")
 
 
 def test_a_unigram_loses_the_entropy_of_its_voices():

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import networks, ngrams
-from pipelines.tasks.sequences.cells import BEGIN, VOICES
+from pipelines.tasks.sequences.fit import networks, ngrams
+from pipelines.tasks.sequences.fit.cells import BEGIN, VOICES
 from pipelines.tasks.sequences.models import ngram_cnn, ngram_mlp
 
 MODULES = (ngram_cnn, ngram_mlp)

@@ -12,12 +12,13 @@ from pipelines.core import shards
 from pipelines.core.files import write_json
 from pipelines.metrics import scores
 from pipelines.notes.midi import read
-from pipelines.report import contexts
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
-from pipelines.tasks.sequences import fit, kept, pieces, score, section
+from pipelines.tasks.sequences import fit, score, section
+from pipelines.tasks.sequences.fit import model_file, pieces
 from pipelines.tasks.sequences.models import unigram
+from pipelines.tasks.sequences.section import contexts
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def scored(in_tmp):
 
 def test_nats_are_those_of_the_pieces(scored):
     grids, run, answers = scored
-    module, model = kept.load(run.trainings[0][1])
+    module, model = model_file.load(run.trainings[0][1])
     losses = module.cell_nats(model, grids[10:])
     trivial = score.baseline(run)
     found, resampled = scores.score(score.METRICS, [answers], trivial, "test", 50, 1)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import sampling, statistics
+from pipelines.tasks.sequences.fit import sampling
 from pipelines.tasks.sequences.models import kneser_ney, unigram
+from pipelines.tasks.sequences.score import statistics
 
 FREE = np.full((6, 4), sampling.FREE)
 

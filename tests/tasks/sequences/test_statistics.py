@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import norm
 from toy_corpus import pieces
 
-from pipelines.tasks.sequences import comparison, measures, overlap, overlap_bootstrap
+from pipelines.tasks.sequences.fit import measures
+from pipelines.tasks.sequences.score import comparison, overlap, overlap_bootstrap
 
 NAMES = (
     "pitch_range", "n_pitches_used", "n_pitch_classes_used", "polyphony", "polyphony_rate", "pitch_entropy",

@@ -16,9 +16,11 @@ from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
 from pipelines.tasks import sequences
-from pipelines.tasks.sequences import fit, generators, kept, networks, sampling, score, section
-from pipelines.tasks.sequences.cells import PITCHES, VOICES
+from pipelines.tasks.sequences import fit, score, section
+from pipelines.tasks.sequences.fit import model_file, networks, sampling
+from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES
 from pipelines.tasks.sequences.models import vae
+from pipelines.tasks.sequences.score import generators
 
 OPTIONS = {name: default for name, (default, _) in sequences.OPTIONS.items()} | {"transpose": 2}
 SHAPE = {"hidden": 8, "latent": 3, "embedding": 4, "dropout": 0.1, "withheld": 0.25}
@@ -130,12 +132,12 @@ def test_seeds_and_the_kind_of_loss(small, tmp_path):
     runs = []
     for folder in "ab":
         arrays, figures = vae.fit(pieces(6), pieces(2, 1), OPTIONS, 3)
-        kept.save(tmp_path / folder, "vae", OPTIONS, arrays, figures)
+        model_file.save(tmp_path / folder, "vae", OPTIONS, arrays, figures)
         runs.append((tmp_path / folder / "model.npz").read_bytes())
     assert (
         runs[0] == runs[1] and "validation bound on nats a step" in figures and "validation nats a step" not in figures
     )
-    module, model = kept.load(tmp_path / "a")
+    module, model = model_file.load(tmp_path / "a")
     losses = generators.losses(module, model, pieces(2, 5))
     assert np.isnan(losses["nats"]).all() and (losses["bound"] > 0).all()
     made = [generators.written(module, model, 3, 40, seed, OPTIONS) for seed in (1, 1, 2)]

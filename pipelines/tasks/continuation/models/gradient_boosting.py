@@ -2,7 +2,7 @@
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from pipelines.tasks.continuation import classic
+from pipelines.tasks.continuation.fit import classic
 
 GRID = {"learning_rate": [0.05], "max_iter": [300], "max_leaf_nodes": [15]}
 

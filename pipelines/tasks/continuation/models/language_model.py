@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipelines.tasks.continuation import networks
-from pipelines.tasks.continuation.windows import VOICES
+from pipelines.tasks.continuation.fit import networks
+from pipelines.tasks.continuation.fit.windows import VOICES
 from pipelines.training.seeded import one_thread, seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 192, 0.1, 0.006

@@ -2,7 +2,7 @@
 
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.tasks.continuation import classic
+from pipelines.tasks.continuation.fit import classic
 
 GRID = {"C": [0.001, 0.01, 0.1, 1.0]}
 

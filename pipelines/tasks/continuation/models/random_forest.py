@@ -2,7 +2,7 @@
 
 from sklearn.ensemble import RandomForestClassifier
 
-from pipelines.tasks.continuation import classic
+from pipelines.tasks.continuation.fit import classic
 
 GRID = {"n_estimators": [200], "min_samples_leaf": [2, 8]}
 

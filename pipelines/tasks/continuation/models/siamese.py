@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipelines.tasks.continuation import curves, networks, pairs
-from pipelines.tasks.continuation.windows import Windows, cut
+from pipelines.tasks.continuation.fit import curves, networks, pairs
+from pipelines.tasks.continuation.fit.windows import Windows, cut
 from pipelines.training.seeded import one_thread, seeded
 
 EMBEDDING, HIDDEN, DROPOUT, RATE = 16, 96, 0.2, 0.004

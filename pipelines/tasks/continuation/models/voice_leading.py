@@ -5,7 +5,7 @@ What a listener notices first, and what a learned model must beat. A voice that 
 
 import numpy as np
 
-from pipelines.tasks.continuation.windows import seam
+from pipelines.tasks.continuation.fit.windows import seam
 
 
 def fit(train, validation, options, seed, folder):

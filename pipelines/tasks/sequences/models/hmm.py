@@ -8,7 +8,7 @@ product. (One matrix for all columns, as some libraries fit it, is another and w
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipelines.tasks.sequences.cells import PITCHES, VOICES, transposed
+from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES, transposed
 
 ROUNDS = 30
 PIECES_AT_ONCE = 256

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES, transposed
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, transposed
 
 CONTEXTS = {"all": (1, True), "blind": (1, False), "own": (VOICES, True)}
 """Context -> how many cells its cells are apart, and whether the voice is told."""

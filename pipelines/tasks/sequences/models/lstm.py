@@ -5,7 +5,7 @@ Trained on random excerpts in random keys (`networks.py`), with dropout of its i
 
 from torch import nn
 
-from pipelines.tasks.sequences import chords, networks
+from pipelines.tasks.sequences.fit import chords, networks
 from pipelines.training.seeded import seeded
 
 PRESETS = {

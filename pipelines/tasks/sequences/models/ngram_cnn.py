@@ -12,8 +12,8 @@ from collections import deque
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences import networks, ngrams
-from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit import networks, ngrams
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
 from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {

@@ -7,8 +7,8 @@ unigram, with n = 5 it sees one step back; `n` counts cells as for `kneser_ney`,
 import torch
 from torch import nn
 
-from pipelines.tasks.sequences import networks, ngrams
-from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit import networks, ngrams
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
 from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {

@@ -8,7 +8,7 @@ for all distances from `REACH` on; positions themselves are not told. Generation
 import torch
 from torch import nn
 
-from pipelines.tasks.sequences import chords, networks
+from pipelines.tasks.sequences.fit import chords, networks
 from pipelines.training.seeded import seeded
 
 REACH = 96

@@ -6,8 +6,8 @@ distribution.
 
 import numpy as np
 
-from pipelines.tasks.sequences import floor
-from pipelines.tasks.sequences.cells import VOICES, transposed
+from pipelines.tasks.sequences.fit import floor
+from pipelines.tasks.sequences.fit.cells import VOICES, transposed
 
 
 def fit(train, validation, options, seed):

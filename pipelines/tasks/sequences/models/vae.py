@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences import chords, measures, networks, sampling
-from pipelines.tasks.sequences.cells import BEGIN, PITCHES, VOICES
-from pipelines.tasks.sequences.networks import PADDING, PHASES
+from pipelines.tasks.sequences.fit import chords, measures, networks, sampling
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit.networks import PADDING, PHASES
 from pipelines.training.seeded import one_thread, seeded
 
 WINDOW = 32

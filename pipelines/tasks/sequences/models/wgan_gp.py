@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences import networks
-from pipelines.tasks.sequences.cells import PITCHES, VOICES, room
+from pipelines.tasks.sequences.fit import networks
+from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES, room
 from pipelines.training.seeded import one_thread, seeded
 
 BAR, BARS = 16, 4

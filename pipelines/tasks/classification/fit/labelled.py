@@ -1,0 +1,124 @@
+"""The labelled clips of a run, or of its test on another dataset: their vectors, classes and sides. Networks read their frames
+themselves (`deep.py`)."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core import splits
+from pipelines.core.files import read_json
+from pipelines.core.manifest import scored_and_reference
+from pipelines.core.plain import one_line
+from pipelines.tasks import Run, inputs, part
+from pipelines.tasks.classification.fit import relabel
+
+SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
+"""Of `split: grouped`."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0. classes, sides: of each clip.
+    names: of dimensions."""
+
+    clips: pd.DataFrame
+    values: np.ndarray
+    classes: np.ndarray
+    sides: np.ndarray
+    names: list[str]
+
+    def of(self, side: str) -> np.ndarray:
+        """The rows of a side."""
+        return np.flatnonzero(self.sides == side)
+
+
+def read(run: Run) -> Labelled:
+    """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not.
+
+    In a cross test (`run.fitted_by`) the other dataset's test clips, or all where it has no split, are the side `test`, and there
+    is no other.
+    """
+    if is_deep(run):
+        clips, names = inputs.frames(run), []
+        values = np.zeros((len(clips), 0))
+    else:
+        clips, values, names = inputs.vectors(run)
+    everything = inputs.manifest(run)
+    of_all = relabel.mapped(run, inputs.labels(run, everything, run.options["target"]))
+    classes = of_clips(clips, everything, of_all)
+    known = classes != ""
+    if run.fitted_by:
+        known &= scored_and_reference(clips)[0].to_numpy()
+    clips, values, classes = clips[known].reset_index(drop=True), values[known], classes[known]
+    if run.fitted_by:
+        relabel.check(run, classes, read_json(run.trainings[0][1] / "config.json")["classes"])
+        return Labelled(clips, values, classes, np.full(len(clips), "test"), names)
+    everything, of_all = everything[of_all != ""], of_all[of_all != ""]
+    drawn = sides(everything, of_all, run.options["split"], run.shared["seed"])
+    found = Labelled(clips, values, classes, of_clips(clips, everything, drawn), names)
+    _check(run, found)
+    return found
+
+
+def left_out(run: Run, clips: pd.DataFrame, labelled: np.ndarray) -> dict[str, str]:
+    """What the record of a fit says of the dataset's clips that are not among `clips`: how many have no label, how many the run's
+    input lacks, and up to three titles of each. labelled: of each clip of the manifest, has it a label (or needs none)?"""
+    everything = inputs.manifest(run)
+    lacking = labelled & ~everything["clip_id"].isin(clips["clip_id"]).to_numpy()
+    kinds = {f"clips without {run.options['target']}": ~labelled, "clips that the input lacks": lacking}
+    return {name: _named(everything["title"][rows]) for name, rows in kinds.items() if rows.any()}
+
+
+def without_label(run: Run, data: Labelled) -> dict[str, str]:
+    """`left_out` of a run with one label a clip."""
+    everything = inputs.manifest(run)
+    own = relabel.mapped(run, inputs.labels(run, everything, run.options["target"]))
+    return left_out(run, data.clips, own != "")
+
+
+def _named(titles: pd.Series) -> str:
+    more = ", ..." if len(titles) > 3 else ""
+    return f"{len(titles)} ({', '.join(one_line(str(title)) for title in titles.head(3))}{more})"
+
+
+def is_deep(run: Run) -> bool:
+    """Is the run's model a network?"""
+    return hasattr(part(run.task, f"models.{run.model}"), "network")
+
+
+def of_clips(clips: pd.DataFrame, everything: pd.DataFrame, values: np.ndarray) -> np.ndarray:
+    """The values, one of each clip of `everything`, of `clips`."""
+    return values[pd.Index(everything["clip_id"]).get_indexer(clips["clip_id"])]
+
+
+def sides(clips: pd.DataFrame, classes: np.ndarray, split: str, seed: int) -> np.ndarray:
+    """The side of each clip. `random` has as many clips on each side as `published`, drawn from all of them.
+
+    clips: all of the dataset, so that a clip is on one side in all runs, whatever they read.
+    """
+    published = clips["split"].to_numpy(str)
+    if split == "published":
+        return published
+    if split == "random":
+        return np.random.default_rng(seed).permutation(published)
+    return np.array(splits.assign(clips["group"], classes, SHARES, seed))
+
+
+def _check(run: Run, found: Labelled) -> None:
+    target = run.options["target"]
+    missing = [side for side in ("train", "test") if not len(found.of(side))]
+    if missing:
+        raise ValueError(
+            f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips with a {target}: `split: grouped` draws a split"
+        )
+    train, test = (set(found.classes[found.of(side)].tolist()) for side in ("train", "test"))
+    if len(train) < 2:
+        raise ValueError(
+            f"target {target!r} has one class in the train split, {train.pop()!r}; at least two are needed"
+        )
+    if unknown := sorted(test - train):
+        counts = Counter(found.classes[found.of("test")].tolist())
+        listed = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
+        raise ValueError(f"{len(unknown)} classes of target {target!r} have test clips but no training clip: {listed}")

@@ -1,0 +1,125 @@
+"""The clips of a run with several labels each: their vectors, a column a label, and their sides.
+
+`target: tags` makes a run multi-label: the manifest's column `tags` has the labels of a clip. All else is as in `labelled.py`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core.files import read_json
+from pipelines.core.manifest import scored_and_reference
+from pipelines.tasks import Run, inputs
+from pipelines.tasks.classification.fit import labelled, relabel
+
+TARGET = "tags"
+
+
+@dataclass(frozen=True)
+class MultiLabelled(labelled.Labelled):
+    """classes: `(clips, labels)` bool, which labels each clip has. labels: in the order of the columns."""
+
+    labels: list[str]
+
+
+def is_multi_label(run: Run) -> bool:
+    """Has a clip of the run several labels?"""
+    return run.options["target"] == TARGET
+
+
+def read(run: Run) -> MultiLabelled:
+    """Raises `ValueError` where the model is a network, clips have no label and `untagged` does not say what they are, a side has
+    no clips, a label has test clips and no training clip or all training clips, or fewer than two labels are left.
+
+    In a cross test (`run.fitted_by`) the labels are the fitted run's, and the other dataset's test clips, or all where it has no
+    split, are the side `test`.
+    """
+    if labelled.is_deep(run):
+        raise ValueError(
+            f"model {run.model} is a network, which takes one label a clip: classic models take `target: tags`"
+        )
+    clips, values, names = inputs.vectors(run)
+    known = clips["tags"].map(len).to_numpy() > 0
+    _check_untagged(run, clips[~known])
+    used = np.full(len(clips), True) if run.options["untagged"] == "keep" else known
+    if run.fitted_by:
+        used &= scored_and_reference(clips)[0].to_numpy()
+    clips, values = clips[used].reset_index(drop=True), values[used]
+    if run.fitted_by:
+        labels = read_json(run.trainings[0][1] / "config.json")["classes"]
+        there = sorted({label for own in _mapped(run, clips) for label in own})
+        relabel.check(run, np.array(there, dtype=str), labels)
+        return MultiLabelled(
+            clips, values, _columns(_mapped(run, clips), labels), np.full(len(clips), "test"), names, labels
+        )
+    labels = sorted({label for own in _mapped(run, clips) for label in own})
+    truth = _columns(_mapped(run, clips), labels)
+    everything = inputs.manifest(run)
+    of_all = sorted({label for own in _mapped(run, everything) for label in own})
+    rarest = _rarest(_columns(_mapped(run, everything), of_all), of_all)
+    drawn = labelled.sides(everything, rarest, run.options["split"], run.shared["seed"])
+    sides = labelled.of_clips(clips, everything, drawn)
+    found = MultiLabelled(clips, values, truth, sides, names, labels)
+    return _learnable(run, found)
+
+
+def without_label(run: Run, data: MultiLabelled) -> dict[str, str]:
+    """`labelled.left_out` of a run with several labels a clip."""
+    own = inputs.manifest(run)["tags"].map(len).to_numpy() > 0
+    return labelled.left_out(run, data.clips, own | (run.options["untagged"] == "keep"))
+
+
+def _mapped(run: Run, clips: pd.DataFrame) -> list[set[str]]:
+    """The labels of each clip by the option `labels`."""
+    own = clips["tags"].tolist()
+    flat = relabel.mapped(run, np.array([label for each in own for label in each], dtype=str)).tolist()
+    ends = np.cumsum([len(each) for each in own]).tolist()
+    return [set(flat[end - len(each) : end]) - {""} for each, end in zip(own, ends, strict=True)]
+
+
+def _columns(own: list[set[str]], labels: list[str]) -> np.ndarray:
+    return np.array([[label in each for label in labels] for each in own], dtype=bool).reshape(len(own), len(labels))
+
+
+def _rarest(truth: np.ndarray, labels: list[str]) -> np.ndarray:
+    """The rarest label of each clip, by which a split is stratified; "" of a clip without labels."""
+    counts = np.where(truth, truth.sum(axis=0), len(truth) + 1)
+    return np.where(truth.any(axis=1), np.array([*labels, ""], dtype=str)[counts.argmin(axis=1)], "")
+
+
+def _check_untagged(run: Run, clips: pd.DataFrame) -> None:
+    if len(clips) and run.options["untagged"] == "refuse":
+        some = ", ".join(f"{row.clip_id} ({row.title})" for row in clips.head(3).itertuples())
+        raise ValueError(
+            f"{len(clips)} clips of dataset {run.dataset!r} have no label, for instance {some}: label them, or say "
+            "`untagged: keep` where they have none of the labels, `untagged: leave_out` where their labels are not known"
+        )
+
+
+def _learnable(run: Run, found: MultiLabelled) -> MultiLabelled:
+    """Without the labels that neither training nor test clips have."""
+    train, test = found.of("train"), found.of("test")
+    if missing := [side for side, rows in (("train", train), ("test", test)) if not len(rows)]:
+        raise ValueError(
+            f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips with labels: `split: grouped` draws a split"
+        )
+    trained, tested = found.classes[train].sum(axis=0), found.classes[test].sum(axis=0)
+    counts = Counter(dict(zip(found.labels, tested.tolist(), strict=True)))
+    unknown = [name for name, n in zip(found.labels, trained, strict=True) if not n and counts[name]]
+    constant = [name for name, n in zip(found.labels, trained, strict=True) if n == len(train)]
+    advice = f"leave them out with null under `labels` of {run.name}"
+    if unknown:
+        listed = ", ".join(f"{name!r} ({counts[name]} clips)" for name in unknown[:5])
+        raise ValueError(f"{len(unknown)} labels have test clips but no training clip: {listed}; {advice}")
+    if constant:
+        raise ValueError(
+            f"{len(constant)} labels belong to every training clip, so that nothing tells them: "
+            f"{', '.join(map(repr, constant[:5]))}; {advice}"
+        )
+    kept = np.flatnonzero(trained > 0)
+    if len(kept) < 2:
+        raise ValueError(f"run {run.name} has {len(kept)} labels to learn; at least two are needed")
+    labels = [found.labels[place] for place in kept]
+    return MultiLabelled(found.clips, found.values, found.classes[:, kept], found.sides, found.names, labels)

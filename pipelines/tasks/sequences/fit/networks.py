@@ -1,0 +1,151 @@
+"""What networks share: excerpts in random keys, training, likelihood, and their weights as arrays.
+
+A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, 4)` are the steps, `before` of the same shape the
+step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, 4, 128)`; those of a
+cell may use, of its own step, the voices above alone. Models call `fit` on one thread (`training.seeded`), so that the same seed
+gives the same weights.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, room, shifted
+from pipelines.training.seeded import one_thread
+
+PHASES = 4
+PADDING = 255
+CHECKS = 6
+"""How often the validation loss is looked at, in the second half of the training."""
+PIECES_AT_ONCE = 16
+GRADIENT = 1.0
+"""The largest norm of a gradient."""
+
+
+def fit(
+    network: nn.Module,
+    recipe: Mapping,
+    train: Sequence[np.ndarray],
+    validation: Sequence[np.ndarray],
+    transpose: int,
+    seed: int,
+    objective: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    validated: Callable[[nn.Module, Sequence[np.ndarray]], float] | None = None,
+) -> tuple[dict[str, np.ndarray], dict]:
+    """(the weights with the lowest validation loss, figures). AdamW; the rate warms up over a tenth of the updates and then falls
+    along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    objective: what is minimised, from the network and excerpts `(batch, steps + 1, 4)`, whose first step is the one before;
+    None: nats a cell. validated: the loss by which weights are chosen; None: nats a step. recipe: `gpu`: train there; `updates`
+    of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest learning rate; `decay`, the weight decay.
+    transpose: as `cells.room` takes it.
+    """
+    rng = np.random.default_rng(seed)
+    if recipe.get("gpu") and torch.cuda.is_available():
+        network = network.cuda()
+    keys = room(train, transpose)
+    weights = np.array([len(piece) for piece in train], float)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe["rate"], weight_decay=recipe["decay"], betas=(0.9, 0.99)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe["rate"], total_steps=recipe["updates"] + 1, pct_start=0.1, cycle_momentum=False
+    )
+    first = recipe["updates"] // 2
+    looked_at = set(np.linspace(first, recipe["updates"], CHECKS).round().astype(int).tolist())
+    objective, validated = objective or nats_per_cell, validated or nats_per_step
+    best, curve, recent = None, [], []
+    network.train()
+    for update in range(1, recipe["updates"] + 1):
+        drawn = excerpts(train, weights / weights.sum(), keys, recipe["batch"], recipe["steps"], rng)
+        loss = objective(network, drawn.to(next(network.parameters()).device))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT)
+        optimizer.step()
+        schedule.step()
+        recent.append(VOICES * loss.item())
+        if update in looked_at:
+            found = validated(network, validation)
+            network.train()
+            curve.append([update, float(np.mean(recent)), found])
+            recent = []
+            if best is None or found < best[0]:
+                best = (
+                    found,
+                    update,
+                    {name: value.detach().clone().cpu().numpy() for name, value in network.state_dict().items()},
+                )
+    if not np.isfinite(best[0]):
+        raise ValueError(
+            f"the loss is {best[0]} after {recipe['updates']} updates: choose another preset, or a lower rate"
+        )
+    return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
+
+
+def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
+    """The network with these weights, ready to predict. Raises `RuntimeError` where they are not its own."""
+    network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
+    return network.eval()
+
+
+def nats_per_cell(network: nn.Module, steps: Tensor) -> Tensor:
+    """The mean over the cells of excerpts `(batch, steps + 1, 4)`."""
+    losses = _losses(network, steps)
+    return losses.sum() / (losses > 0).sum()
+
+
+def nats_per_step(network: nn.Module, pieces: Sequence[np.ndarray]) -> float:
+    """The mean over the steps of whole pieces."""
+    return float(np.concatenate(cell_nats(network, pieces)).sum(axis=1).mean())
+
+
+@one_thread()
+def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
+    network.eval()
+    found: list[np.ndarray] = [np.empty(0)] * len(pieces)
+    order = sorted(range(len(pieces)), key=lambda n: len(pieces[n]))  # of about one length: little padding
+    for first in range(0, len(order), PIECES_AT_ONCE):
+        rows = order[first : first + PIECES_AT_ONCE]
+        with torch.inference_mode():
+            losses = _losses(network, padded([begun(pieces[row]) for row in rows])).cpu().numpy()
+        for row, loss in zip(rows, losses, strict=True):
+            found[row] = loss[: len(pieces[row])].astype(np.float64)
+    return found
+
+
+def _losses(network: nn.Module, steps: Tensor) -> Tensor:
+    """`(batch, steps - 1, 4)` nats of all steps but the first; 0 where there is padding."""
+    steps = steps.to(next(network.parameters()).device)
+    before, cells = steps[:, :-1].clamp(max=BEGIN), steps[:, 1:]
+    phase = (torch.arange(cells.shape[1], device=cells.device) % PHASES).expand(cells.shape[:2])
+    logits = network(before, phase, cells.clamp(max=PITCHES - 1))
+    return nn.functional.cross_entropy(logits.movedim(-1, 1), cells, ignore_index=PADDING, reduction="none")
+
+
+def excerpts(train, shares, keys, batch: int, steps: int, rng: np.random.Generator) -> Tensor:
+    """Random excerpts in random keys, each with the step before it; they begin at a quarter."""
+    found = []
+    for row in rng.choice(len(train), batch, p=shares):
+        down, up = keys[row]
+        piece = begun(shifted(train[row], int(rng.integers(-down, up + 1))))
+        # drawn from half an excerpt before the beginning on: beginnings are rare, and each piece that is generated has one
+        first = int(rng.integers(-steps // 2, max(len(piece) - steps, 1)))
+        found.append(piece[max(first, 0) // PHASES * PHASES :][: steps + 1])
+    return padded(found)
+
+
+def begun(piece: np.ndarray) -> np.ndarray:
+    """The piece after a step of marks of the beginning."""
+    return np.concatenate([np.full((1, VOICES), BEGIN, np.int64), piece])
+
+
+def padded(pieces: Sequence[np.ndarray]) -> Tensor:
+    """`(pieces, steps of the longest, 4)`."""
+    found = np.full((len(pieces), max(map(len, pieces)), VOICES), PADDING, np.int64)
+    for row, piece in enumerate(pieces):
+        found[row, : len(piece)] = piece
+    return torch.from_numpy(found)
