@@ -22,6 +22,7 @@ OPTIONS = {
     "excerpt_s": (5.0, "positive"),
     "remix": ("coherent", ("coherent", "incoherent", "both")),
     "gain_db": (3.0, "number"),
+    "wiener": (0, "whole"),
     "hidden": (256, "count"),
     "layers": (2, "count"),
 }

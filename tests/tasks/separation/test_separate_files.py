@@ -96,7 +96,7 @@ def test_memory_does_not_depend_on_the_length(project):
     peaks = []
     for n in (20, 80):
         tracemalloc.start()
-        for _ in separator.stream(np.zeros(2000, np.float32) for _ in range(n)):
+        for _ in separator.stream(np.zeros((1, 2000), np.float32) for _ in range(n)):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
