@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+import mido
 import numpy as np
 import pandas as pd
 from scipy.signal import butter, sosfilt
@@ -52,6 +53,19 @@ def write_lines(n_notes: int = 3) -> None:
 
 def hertz(pitch: int) -> float:
     return 440 * 2 ** ((pitch - 69) / 12)
+
+
+def midi_file(path, names: list[str]) -> None:
+    """A track a name, with a note each: 60, 61, ..., from 0.5 to 0.75 s."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    for number, name in enumerate(names):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        track += [
+            mido.Message("note_on", note=60 + number, time=480),
+            mido.Message("note_off", note=60 + number, time=240),
+        ]
+        file.tracks.append(track)
+    file.save(path)
 
 
 def _store(dataset: str, clips: list[dict[str, np.ndarray]], notes: list[tuple]) -> None:

@@ -1,7 +1,6 @@
 """Score-informed separation: notes on the grid of frames, and stems of one timbre that only their notes tell apart."""
 
 import band_stems
-import mido
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,23 +89,11 @@ def test_harmonics_lie_where_the_notes_are():
         assert abs(int(torch.fft.rfft(sine).abs().argmax()) - int(templates[pitch].argmax())) <= 1
 
 
-def midi_file(path, names):
-    file = mido.MidiFile(ticks_per_beat=480)
-    for number, name in enumerate(names):
-        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
-        track += [
-            mido.Message("note_on", note=60 + number, time=480),
-            mido.Message("note_off", note=60 + number, time=240),
-        ]
-        file.tracks.append(track)
-    file.save(path)
-
-
 def test_tracks_of_a_midi_file_are_stems(tmp_path):
-    midi_file(tmp_path / "song.mid", ["Two", "ONE"])
+    band_stems.midi_file(tmp_path / "song.mid", ["Two", "ONE"])
     one, two, none = midi.of_midi(tmp_path / "song.mid", ["one", "two", "three"])
     np.testing.assert_allclose([one[0], two[0]], [[0.5, 0.75, 61], [0.5, 0.75, 60]])
     assert none.shape == (0, 3)
-    midi_file(tmp_path / "other.mid", ["one", "Piano"])
+    band_stems.midi_file(tmp_path / "other.mid", ["one", "Piano"])
     with pytest.raises(ValueError, match="track 2 is called 'piano', which is no stem: name tracks one, two"):
         midi.of_midi(tmp_path / "other.mid", ["one", "two"])

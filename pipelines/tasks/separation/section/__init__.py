@@ -31,7 +31,7 @@ TEMPLATE = """<div class="separation">
   <p class="sub">{{ part.silent.n }} stems are silent throughout a test clip and have no SDR; their estimates are
     {{ num(part.silent.median_level_db, 1) }} dB beside the mixture (median). {{ mark(part.source) }}</p>
   {% endif %}
-  <div class="curves"><figure>{{ part.curve }}</figure>
+  <div class="curves">{% if part.curve %}<figure>{{ part.curve }}</figure>{% endif %}
     {% if part.validation %}<figure>{{ part.validation }}</figure>{% endif %}</div>
   <p class="caption">Training loss by step, and SDR of the validation clips (median over clips, mean over stems), of the first
     training.</p>
