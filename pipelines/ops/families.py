@@ -65,7 +65,7 @@ def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservator
 
 
 def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
-    """Remove a preset's entries from params.yaml. What you changed, or something else needs, stays.
+    """Remove a preset's entries from params.yaml. Entries that you changed, or that other entries need, stay.
 
     The results stay in DVC's cache and are restored if you enable the preset again.
     """

@@ -46,7 +46,7 @@ def run_stages(
     """Run stale stages: all of them, or the named ones and their dependencies.
 
     Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
-    An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
+    An interrupted run continues where it stopped. With --force, stages that depend on the named ones run in the next run.
 
     --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
     your results, and its report is in .cache/profiles/class/reports.
