@@ -3,8 +3,8 @@
 A stem is one file, or several that are added (three guitars are one guitar). Channels are averaged; a file of a higher rate than
 the clip's is resampled (soxr HQ). Stems are rounded to 16 bits before they are added, so the clip is their sum to the bit.
 
-A track is unusable, with a reason, where a file is missing or cannot be read, where files differ in length, rate or channels,
-where their rate is below the clip's, where a sample is NaN or infinite, where a stem is silent throughout (unless
+A track is unusable, with a reason, where a file is missing or cannot be read, where files differ in length (unless `pad`), rate
+or channels, where their rate is below the clip's, where a sample is NaN or infinite, where a stem is silent throughout (unless
 `leave_out_silent`) or louder than full scale, and where the sum would clip.
 """
 
@@ -30,7 +30,7 @@ class Unusable(Exception):
 @dataclass(frozen=True)
 class Track:
     """A track that a worker reads and writes. path: its clip's, relative to `raw_dir`. files: (stem, its files) in the order of
-    the stems. sample_rate: of the clip, in Hz. gain_db: of all stems alike."""
+    the stems. sample_rate: of the clip, in Hz. gain_db: of all stems alike. pad: shorter files are followed by silence."""
 
     raw_dir: Path
     path: str
@@ -38,6 +38,7 @@ class Track:
     sample_rate: int
     gain_db: float = 0.0
     leave_out_silent: bool = False
+    pad: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ def read(track: Track) -> tuple[list[str], np.ndarray, list[str]]:
     names, sounds, silent, first = [], [], [], None
     gain = stems.FULL_SCALE * 10 ** (track.gain_db / 20)
     for name, paths in track.files:
-        sound = 0.0
+        parts = []
         for path in paths:
             values, rate = _file(path, track.sample_rate)
             first = first or (path, rate, values.shape)
-            _compare(path, rate, values.shape, *first)
-            sound = sound + values.mean(axis=1)
+            _compare(path, rate, values.shape, *first, track.pad)
+            parts.append(values.mean(axis=1))
+        sound = np.sum(_of_one_length(parts), axis=0)
         if rate != track.sample_rate:
             sound = soxr.resample(sound, rate, track.sample_rate, quality="HQ")
         written = np.rint(sound * gain)
@@ -93,7 +95,7 @@ def read(track: Track) -> tuple[list[str], np.ndarray, list[str]]:
             )
     if not sounds:
         raise Unusable("all its stems are silent throughout: leave the track out")
-    return names, np.stack(sounds), silent
+    return names, np.stack(_of_one_length(sounds)), silent
 
 
 def seconds(tracks: Iterable[Track]) -> float:
@@ -119,13 +121,19 @@ def _file(path: Path, least: int) -> tuple[np.ndarray, int]:
     return sound, rate
 
 
-def _compare(path: Path, rate: int, shape: tuple, other: Path, other_rate: int, other_shape: tuple) -> None:
+def _of_one_length(sounds: list[np.ndarray]) -> list[np.ndarray]:
+    length = max(len(sound) for sound in sounds)
+    return [np.pad(sound, (0, length - len(sound))) for sound in sounds]
+
+
+def _compare(path: Path, rate: int, shape: tuple, other: Path, other_rate: int, other_shape: tuple, pad: bool) -> None:
     """Raise `Unusable` where a file is not like the first one of its track."""
     if rate != other_rate:
         raise Unusable(f"{path} has {rate} Hz and {other} {other_rate}: export all stems at one rate")
-    if shape[0] != other_shape[0]:
+    if shape[0] != other_shape[0] and not pad:
         raise Unusable(
-            f"{path} has {shape[0]} samples and {other} {other_shape[0]}: export all stems from one start to one end"
+            f"{path} has {shape[0]} samples and {other} {other_shape[0]}: export all stems from one start to one end, or "
+            "write lengths: pad into params.yaml"
         )
     if shape[1] != other_shape[1]:
         raise Unusable(f"{path} has {shape[1]} channels and {other} {other_shape[1]}: export all stems alike")

@@ -11,7 +11,8 @@ artist is on one side, as medleydb's `artist_conditional_split` does with other 
 `stems`: `four` (default) is vocals, drums, bass and other, as `FOUR` says; `instruments` is a stem for each instrument of a
 track, where stems of one instrument are added. `bleed`: `leave_out` (default) leaves out tracks whose metadata say `has_bleed:
 yes`, where instruments sound in each other's stems; `keep` does not. `sample_rate`: of the clips (default 44100). `gain_db`: of
-all stems, in dB, for sums that clip, as those of stems before mastering may.
+all stems, in dB, for sums that clip, as those of stems before mastering may. `lengths: pad`: shorter stems are
+followed by silence.
 
 `local` is needed: access is granted on request (medleydb.weebly.com), and there are no published checksums.
 """
@@ -23,7 +24,6 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipelines.core.stem_files import Track
 from pipelines.datasets.sources import published, stem_sets
 from pipelines.datasets.sources.published import DatasetError
 
@@ -60,7 +60,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
     published.check_keys(entry, OPTIONS)
     kind = published.option(entry, "stems", "four", ("four", "instruments"))
     bleed = published.option(entry, "bleed", "leave_out", ("leave_out", "keep"))
-    rate, gain_db = stem_sets.levels(entry, RATE)
+    entry = stem_sets.checked(entry, RATE)
     if not entry.get("local"):
         raise DatasetError(
             "MedleyDB is not downloaded, because access is granted on request: ask for it at medleydb.weebly.com, unpack it, and "
@@ -86,7 +86,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
             stem = stem_of(instruments, kind)
             files.setdefault(stem, []).append(sounds.get(file, listed[name].parent / f"{name}_STEMS" / file))
         ordered = tuple((stem, tuple(files[stem])) for stem in sorted(files))
-        tracks[path] = Track(raw_dir, path, ordered, rate, gain_db, leave_out_silent=True)
+        tracks[path] = stem_sets.track(raw_dir, entry, path, ordered)
         rows.append(
             published.row(
                 path,

@@ -8,6 +8,7 @@
       sample_rate: 44100              # of the clips; files of a higher rate are resampled
       split: {train: 0.6, validation: 0.15, test: 0.25}
       seed: 2026
+      # lengths: pad          # shorter stems are followed by silence; without it, such tracks are quarantined
       # stems: [bass, drums, other, vocals]    # those to use; without it, all that any track has
 
 A file `mixture` (or `mix`) of a track is not read: the clip is the sum. Tracks named `Artist - Title`, as those of MUSDB18, are
@@ -69,7 +70,8 @@ def build(raw_dir: Path, entry: dict) -> dict:
         rows.append(row | {"source": str(Path(entry["path"])), "licence": LICENSE_INFO})
         try:
             stems_of = _files(root, found, wanted)
-            tasks[track] = stem_files.Track(raw_dir, row["path"], stems_of, entry["sample_rate"])
+            pad = entry.get("lengths") == "pad"
+            tasks[track] = stem_files.Track(raw_dir, row["path"], stems_of, entry["sample_rate"], pad=pad)
         except stem_files.Unusable as error:
             rows[-1]["problem"] = str(error)
     results = executor.run(stem_files.write, list(tasks.values()), sound_s=stem_files.seconds(tasks.values()))

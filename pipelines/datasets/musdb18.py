@@ -12,7 +12,8 @@ leak audit count them. `DEFECTS` are the known ones (sigsep.github.io/datasets/m
 out their songs; `keep` (default) does not, because published scores are on all songs.
 
 `local`: the folder of `train` and `test`; without it, 22.7 GB are downloaded. `sample_rate`: of the clips (default 44100).
-`gain_db`: of all stems, in dB, for sums that clip. A stem that is silent throughout is left out of its clip, and counted.
+`gain_db`: of all stems, in dB, for sums that clip. `lengths: pad`: shorter stems of a song are followed by silence. A stem that
+is silent throughout is left out of its clip, and counted.
 """
 
 from collections import Counter
@@ -20,7 +21,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.core.stem_files import Track
 from pipelines.datasets.sources import published, stem_sets
 from pipelines.datasets.sources.published import DatasetError, Remote
 
@@ -66,7 +66,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
     """Fetch or find the songs, and write their stems and sums. Writes audio/, stems/ and clips.parquet."""
     published.check_keys(entry, OPTIONS)
     defects = published.option(entry, "defects", "keep", ("keep", "leave_out"))
-    rate, gain_db = stem_sets.levels(entry, RATE)
+    entry = stem_sets.checked(entry, RATE)
     folder = entry.get("local") or published.fetch_archive([ARCHIVE], "musdb18", OTHERWISE)
     songs = {path: files for path, files in stem_sets.by_name(folder, {*STEMS, "mixture"}).items() if _side(path)}
     if not songs:
@@ -80,7 +80,7 @@ def build(raw_dir: Path, entry: dict) -> dict:
             continue
         path = f"audio/{_side(place)}/{place.name}.flac"
         files = tuple((stem, (songs[place].get(stem, place / f"{stem}.wav"),)) for stem in STEMS)
-        tracks[path] = Track(raw_dir, path, files, rate, gain_db, leave_out_silent=True)
+        tracks[path] = stem_sets.track(raw_dir, entry, path, files)
         rows.append(
             published.row(
                 path,

@@ -16,11 +16,13 @@ Stems are instrument classes (`inst_class`: bass, drums, chromatic_percussion, .
 guitar, piano]` names those to keep; the others are added up as `other`.
 
 Events: `instrument` and `stem` (the class; the stem) while a note is held, `program` (General MIDI, 0 to 127; drums), and
-each `note` with its stem, its value the MIDI note number. Notes are as pretty_midi reads them.
+each `note` with its stem, its value the MIDI note number. Notes are as pretty_midi reads them. `targets` names those to write
+(default: all four); the stage `manifest` needs about 0.4 GB of memory for a million events.
 
 `problems`: `keep` (default), or `leave_out`, without the 22 stems known to be faulty (`PROBLEMS`). `limit`: the greatest number
 of tracks a side; the first are used. `sample_rate`: of the clips (default: the published one). `gain_db`: of all stems, in dB,
-for sums that clip. A stem that is silent throughout is left out of its clip with its events, and counted.
+for sums that clip. `lengths: pad`: shorter stems of a track are followed by silence. A stem that is silent throughout is left out
+of its clip with its events, and counted.
 
 `local`: a folder of tracks; without it, `redux` downloads 104 GB and `baby` 0.9 GB. Stems are copied as 16-bit samples: a stem of
 four minutes takes 21 MB at 44.1 kHz, 8 MB at 16 kHz.
@@ -84,7 +86,8 @@ EVENTS = pa.schema(
         *(field for field in time_events.EVENTS if field.name != "clip_id"),
     ]
 )
-OPTIONS = ("limit", "problems", "seed", "split", "stems", "variant", *stem_sets.OPTIONS)
+TARGETS = ("instrument", "stem", "program", "note")
+OPTIONS = ("limit", "problems", "seed", "split", "stems", "targets", "variant", *stem_sets.OPTIONS)
 
 
 @dataclass
@@ -109,7 +112,10 @@ def build(raw_dir: Path, entry: dict) -> dict:
     published.check_keys(entry, OPTIONS)
     variant = published.option(entry, "variant", "redux", RATES)
     problems = published.option(entry, "problems", "keep", ("keep", "leave_out"))
-    rate, gain_db = stem_sets.levels(entry, RATES[variant])
+    entry = stem_sets.checked(entry, RATES[variant])
+    targets = entry.get("targets", list(TARGETS))
+    if unknown := sorted(set(targets) - set(TARGETS)):
+        raise DatasetError(f"targets: {unknown[0]} in params.yaml; there is {', '.join(TARGETS)}")
     folder = entry.get("local") or published.fetch_archive([ARCHIVES[variant]], "slakh", OTHERWISE)
     everything = [
         slakh_tracks.read(each) for each in progress(slakh_tracks.find(folder), "read metadata", unit="track")
@@ -136,13 +142,9 @@ def build(raw_dir: Path, entry: dict) -> dict:
     for clip, group, side in zip(clips, groups, sides, strict=True):
         clip.group, clip.side = group, side
     rows = [_row(clip) for clip in clips]
-    tracks = {
-        clip.path: stem_files.Track(raw_dir, clip.path, _files(clip), rate, gain_db, leave_out_silent=True)
-        for clip in clips
-        if not clip.problem
-    }
+    tracks = {clip.path: stem_sets.track(raw_dir, entry, clip.path, _files(clip)) for clip in clips if not clip.problem}
     written, figures = stem_sets.write(rows, tracks, raw_dir)
-    beyond = _write_events(clips, written, raw_dir)
+    beyond = _write_events(clips, written, targets, raw_dir)
     return published.save(
         rows,
         raw_dir,
@@ -245,7 +247,7 @@ def _row(clip: _Clip) -> dict:
     )
 
 
-def _write_events(clips: list[_Clip], written: dict[str, stem_files.Written], raw_dir: Path) -> int:
+def _write_events(clips: list[_Clip], written: dict[str, stem_files.Written], targets: list[str], raw_dir: Path) -> int:
     """Write events.parquet; returns how many notes begin after their clip's end. Stems that are silent have no events."""
     tables, beyond = [EVENTS.empty_table().to_pandas()], 0
     for clip in clips:
@@ -259,9 +261,11 @@ def _write_events(clips: list[_Clip], written: dict[str, stem_files.Written], ra
         beyond += int((~inside).sum())
         notes = notes[inside].assign(path=clip.path, offset_s=notes["offset_s"].clip(upper=length_s))
         labels = {"instrument": notes["instrument"], "program": notes["program"], "stem": notes["stem"].map(audible)}
-        spans = [time_events.activity(notes.assign(label=label), target) for target, label in labels.items()]
-        each = notes.assign(target="note", label=labels["stem"], value=notes["pitch"])
-        tables += [*spans, each[[*time_events.GIVEN, "value"]]]
+        for target in [name for name in labels if name in targets]:
+            tables.append(time_events.activity(notes.assign(label=labels[target]), target))
+        if "note" in targets:
+            each = notes.assign(target="note", label=labels["stem"], value=notes["pitch"])
+            tables.append(each[[*time_events.GIVEN, "value"]])
     table = pd.concat(tables, ignore_index=True).astype({"value": float})
     write_table(table[EVENTS.names], raw_dir / "events.parquet", EVENTS)
     return beyond

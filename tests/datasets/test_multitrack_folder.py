@@ -96,6 +96,21 @@ def test_a_folder_that_is_none_or_has_changed_is_refused(tmp_path):
         multitrack_folder.build(tmp_path / "raw", entry_of(tmp_path / "flat", fingerprint=""))
 
 
+def test_shorter_stems_are_padded_where_the_entry_says_so(tmp_path):
+    tracks(tmp_path / "music", "one", "two")
+    sound(tmp_path / "music/two/drums.wav", 1, n=6000)
+    figures = multitrack_folder.build(tmp_path / "raw", entry_of(tmp_path / "music", lengths="pad"))
+    table = stems.read(tmp_path / "raw/stems")
+    bass, drums = stems.signals(tmp_path / "raw/stems", table, "audio/two.flac", ["bass", "drums"])
+    assert (
+        figures["unusable"] == 0
+        and len(drums) == 8000
+        and drums[:6000].any()
+        and not drums[6000:].any()
+        and bass[6000:].any()
+    )
+
+
 def test_only_the_stems_asked_for_are_read(tmp_path):
     tracks(tmp_path / "music", "one", "two", stems_of=("bass", "drums", "noise"))
     (tmp_path / "music/two/noise.wav").unlink()

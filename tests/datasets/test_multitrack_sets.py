@@ -70,6 +70,7 @@ def test_the_audit_finds_the_same_file_and_the_same_notes(of_slakh):
 
 def test_redux_uses_the_first_track_of_each_file(tmp_path):
     entry = multitrack_sets.make_slakh(tmp_path / "slakh") | {"limit": 2, "problems": "leave_out", "stems": ["bass"]}
+    entry["targets"] = ["stem"]
     figures, clips, table = build(slakh, entry, tmp_path / "raw")
     assert clips["split"].to_dict() == {
         "Track00001": "train",
@@ -84,6 +85,7 @@ def test_redux_uses_the_first_track_of_each_file(tmp_path):
         "stems with a known problem": 1,
     }
     assert set(table["stem"]) == {"bass", "other"}
+    assert set(slakh.events(tmp_path / "raw", entry)["target"]) == {"stem"}
     with pytest.raises(ValueError, match="stems: banjo in params.yaml; the tracks have bass, drums, guitar"):
         build(slakh, entry | {"stems": ["banjo"]}, tmp_path / "other")
     with pytest.raises(ValueError, match="slakh has no published split of these tracks: write split: {train"):

@@ -10,18 +10,35 @@ from pipelines.datasets.sources.published import DatasetError
 from pipelines.harness import executor
 from pipelines.harness.progress import progress
 
-OPTIONS = ("gain_db", "local", "sample_rate")
-"""Of every module here. `sample_rate`: of the clips, in Hz. `gain_db`: of all stems, where sums would clip."""
+Files = tuple[tuple[str, tuple[Path, ...]], ...]
+"""(stem, its files), as `stem_files.Track` has them."""
+OPTIONS = ("gain_db", "lengths", "local", "sample_rate")
+"""Of every module here. `sample_rate`: of the clips, in Hz. `gain_db`: of all stems, where sums would clip. `lengths`: `equal`
+(default), or `pad`, where stems of one track differ in length and the shorter ones are to be followed by silence."""
 
 
-def levels(entry: dict, sample_rate: int) -> tuple[int, float]:
-    """(`sample_rate`, `gain_db`) of an entry; `sample_rate`: the published one. Raises `DatasetError`."""
+def track(raw_dir: Path, entry: dict, path: str, files: Files) -> stem_files.Track:
+    """A track by the options of an entry that `checked` returned."""
+    return stem_files.Track(
+        raw_dir,
+        path,
+        files,
+        entry["sample_rate"],
+        entry["gain_db"],
+        leave_out_silent=True,
+        pad=entry["lengths"] == "pad",
+    )
+
+
+def checked(entry: dict, sample_rate: int) -> dict:
+    """`entry` with `sample_rate`, `gain_db` and `lengths`; `sample_rate`: the published one. Raises `DatasetError`."""
     rate, gain = entry.get("sample_rate", sample_rate), entry.get("gain_db", 0.0)
     if not isinstance(rate, int) or not 2000 <= rate <= sample_rate:
         raise DatasetError(f"sample_rate: {rate} in params.yaml; there is 2000 to {sample_rate} Hz, the published rate")
     if not isinstance(gain, int | float) or gain > 0:
         raise DatasetError(f"gain_db: {gain} in params.yaml; a number of dB is needed, 0 or less")
-    return rate, float(gain)
+    lengths = published.option(entry, "lengths", "equal", ("equal", "pad"))
+    return entry | {"sample_rate": rate, "gain_db": float(gain), "lengths": lengths}
 
 
 def divide(groups: list[str], entry: dict) -> list[str]:

@@ -39,7 +39,12 @@ def _shares(value: Any) -> bool:
 SHARES = ("shares of train, validation and test that add up to 1", _shares)
 KEY = ("a MIDI note number, 0 to 127", lambda value: whole(0)[1](value) and value < 128)
 WORDS = ("a list of words", lambda value: isinstance(value, list) and bool(value) and all(map(WORD[1], value)))
-_OF_STEMS = {"sample_rate": RATE, "gain_db": number(-60, 0), "local": WORD}
+_OF_STEMS = {
+    "sample_rate": RATE,
+    "gain_db": number(-60, 0),
+    "lengths": one_of("equal", "pad"),
+    "local": WORD,
+}
 OPTIONS = {
     "folder": {"path": WORD, "fingerprint": WORD, "follow_links": YES_OR_NO},
     "scores": {
@@ -96,6 +101,7 @@ OPTIONS = {
     "multitrack_folder": {
         "path": WORD,
         "fingerprint": FINGERPRINT,
+        "lengths": one_of("equal", "pad"),
         "stems": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
         "sample_rate": RATE,
         "split": SHARES,
@@ -136,6 +142,7 @@ OPTIONS = {
         "seed": SEED,
         "stems": WORDS,
         "problems": one_of("keep", "leave_out"),
+        "targets": some_of("instrument", "stem", "program", "note", none=False),
         "limit": whole(0),
         **_OF_STEMS,
     },
