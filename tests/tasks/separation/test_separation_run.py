@@ -127,6 +127,12 @@ def test_a_stream_equals_the_whole_signal_and_its_stems_add_up(length, cuts, see
     np.testing.assert_allclose(whole.sum(axis=0), signal, atol=1e-4)
 
 
+def test_stems_on_the_disk_are_those_in_memory(in_project):
+    data = mixtures.read(in_project[0])
+    for path in data.clips["stems_path"]:
+        np.testing.assert_array_equal(np.stack(data.stored(path)) / np.float32(32768), data.signals(path))
+
+
 def test_ideal_masks_separate_what_is_apart(in_project):
     run, _ = in_project
     data = mixtures.read(run)
@@ -141,17 +147,17 @@ def test_ideal_masks_separate_what_is_apart(in_project):
 @pytest.mark.parametrize("kind", ["coherent", "incoherent", "both"])
 def test_remixes_are_of_one_clip_or_of_several(kind):
     # a sample says its clip and place: 1000 * clip + sample
-    sounds = [np.tile(1000 * clip + np.arange(300, dtype=np.float32), (3, 1)) for clip in (1, 2, 3, 4)]
+    sounds = [[(1000 * clip + np.arange(300)).astype(np.int16)] * 3 for clip in (1, 2, 3, 4)]
     places = mixtures.places(sounds, 40, 100, kind, np.random.default_rng(0))
-    drawn = mixtures.remixes(sounds, places, 100, 0.0, np.random.default_rng(0))
+    drawn = 32768 * mixtures.remixes(sounds, places, 100, 0.0, np.random.default_rng(0))
     same = (drawn[:, 0] == drawn[:, 1]).all(axis=1) & (drawn[:, 0] == drawn[:, 2]).all(axis=1)
     assert (np.diff(drawn, axis=2) == 1).all(), "each stem is an excerpt in one piece"
     np.testing.assert_array_equal(drawn[:, :, 0], 1000 * (places[..., 0] + 1) + places[..., 1])
     assert same.sum() == {"coherent": 40, "incoherent": 0, "both": 20}[kind]
-    louder = mixtures.remixes(sounds, places, 100, 6.0, np.random.default_rng(0))
+    louder = 32768 * mixtures.remixes(sounds, places, 100, 6.0, np.random.default_rng(0))
     gains = 20 * np.log10(louder[:, :, 0] / np.maximum(drawn[:, :, 0], 1))
     assert gains.min() < -4 and gains.max() > 4 and np.abs(gains).max() <= 6.01
-    short, rng = [np.ones((2, 30), np.float32)], np.random.default_rng(0)
+    short, rng = [[np.ones(30, np.int16)] * 2], np.random.default_rng(0)
     assert not mixtures.remixes(short, mixtures.places(short, 1, 50, kind, rng), 50, 0.0, rng)[..., 30:].any()
 
 

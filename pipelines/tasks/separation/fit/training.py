@@ -31,7 +31,7 @@ def train(
     """
     options, module, steps = run.options, separator.network, run.options["steps"]
     clips, held_out = data.of("train"), data.of("validation")
-    sounds = [data.signals(path) for path in clips["stems_path"]]
+    sounds = [data.stored(path) for path in clips["stems_path"]]
     written = [scores.get(clip_id, notes.none(data.names)) for clip_id in clips["clip_id"]]
     length, rng = round(options["excerpt_s"] * data.rate), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(module.parameters(), lr=options["learning_rate"])

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pipelines.core.files import read_json
+from pipelines.harness.progress import progress
 from pipelines.metrics import separation
 from pipelines.metrics.scores import Metric
 from pipelines.tasks.separation.fit import masks, mixtures, network, notes
@@ -27,12 +28,12 @@ MOST_DB = 100.0
 
 def predict(run, folder):
     """unit ("<clip_id> <stem>"), group, `stem`, and each SDR in dB."""
-    return _columns(run, _answer(run, folder))
+    return _columns(run, run.name, _answer(run, folder))
 
 
 def baseline(run):
     """The mixture divided by the number of stems, as the estimate of each."""
-    return _columns(run, lambda sounds, clip_id: np.tile(sounds.mean(axis=0), (len(sounds), 1)))
+    return _columns(run, "baseline", lambda sounds, clip_id: np.tile(sounds.mean(axis=0), (len(sounds), 1)))
 
 
 def details(run, found):
@@ -42,10 +43,12 @@ def details(run, found):
     k, options = len(config["stems"]), run.options
     answers = {
         run.name: found[0],
-        "mixture": _columns(run, lambda sounds, clip_id: np.tile(sounds.sum(axis=0), (k, 1))),
+        "mixture": _columns(run, "mixture", lambda sounds, clip_id: np.tile(sounds.sum(axis=0), (k, 1))),
         f"mixture / {k}": baseline(run),
-        "ideal amplitude mask": _columns(run, lambda sounds, clip_id: ideal(sounds, 1, options)),
-        "ideal power mask": _columns(run, lambda sounds, clip_id: ideal(sounds, 2, options)),
+        "ideal amplitude mask": _columns(
+            run, "ideal amplitude mask", lambda sounds, clip_id: ideal(sounds, 1, options)
+        ),
+        "ideal power mask": _columns(run, "ideal power mask", lambda sounds, clip_id: ideal(sounds, 2, options)),
     }
     table = {
         answer: {stem: _medians(columns, stem) for stem in config["stems"]} | {"mean": _means(columns)}
@@ -99,10 +102,12 @@ def _median(columns, name: str, stem: str) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def _columns(run, answer):
-    """The columns of the test clips; `answer` gets their stems `(stems, samples)` and clip id, and gives estimates."""
+def _columns(run, what, answer):
+    """The columns of the test clips; `answer` gets their stems `(stems, samples)` and clip id, and gives estimates. `what`
+    names it in the progress."""
     data, rows = mixtures.read(run), []
-    for clip in data.of("test").itertuples():
+    clips = data.of("test")
+    for clip in progress(clips.itertuples(), f"score {what}", len(clips)):
         sounds = data.signals(clip.stems_path)
         sounding = np.flatnonzero(sounds.any(axis=1))
         if len(sounding) < 2:
