@@ -10,6 +10,7 @@ from pipelines.ops.settings.kinds import (
     YES_OR_NO,
     missing,
     one_of,
+    some_of,
     table,
     unknown,
     wrong,
@@ -28,6 +29,7 @@ OPTIONS = {
     "lakh_clean": {"local": WORD},
     "chorales": {},
     "composers": {"few_works": YES_OR_NO},
+    "folk": {"books": some_of("ryan", "oneill", "aird", none=False)},
 }
 """Module -> option -> rule."""
 REQUIRED = {"folder": ("path", "fingerprint")} | dict.fromkeys(

@@ -34,7 +34,7 @@ def scored(in_tmp):
 
 def test_nats_are_those_of_the_pieces(scored):
     grids, run, answers = scored
-    module, model = model_file.load(run.trainings[0][1])
+    module, model, _ = model_file.load(run.trainings[0][1])
     losses = module.cell_nats(model, grids[10:])
     trivial = score.baseline(run)
     found, resampled = scores.score(score.METRICS, [answers], trivial, "test", 50, 1)
@@ -126,9 +126,7 @@ def test_input_that_is_none(in_tmp):
     with shards.writer(shards.shard_path(run.input, 0), "uint8", (128,)) as write_clip:
         write_clip([np.zeros((4, 128), np.uint8)])
     for _ in range(2):
-        with pytest.raises(
-            ValueError, match="no grid of four voices: runs of sequences read the representation satb_grid"
-        ):
+        with pytest.raises(ValueError, match="no grid of voices: runs of sequences read the representations satb_grid"):
             pieces.read(run)
         (run.input / "index.parquet").unlink(missing_ok=True)  # as of a representation with a row a piece
 
@@ -151,7 +149,7 @@ def test_the_experiment_on_contexts_says_what_its_runs_say():
 
     def part(n, context, value, transpose=0):
         return {
-            "name": f"{context}{n}", "dataset": "made", "source": Lineage({}).mark("data/scores/x"),
+            "name": f"{context}{n}", "dataset": "made", "voices": 4, "source": Lineage({}).mark("data/scores/x"),
             "options": {"n": n, "context": context, "transpose": transpose},
             "per_cell": {"value": value, "ci95": [value - 0.1, value + 0.1], "n": 93, "n_groups": 90},
         }  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 from pipelines.core import paths, shards
 from pipelines.core.manifest import PIECES
 from pipelines.core.tables import write_table
+from pipelines.notes.grids import notes
 from pipelines.notes.representations import satb_grid
 from pipelines.tasks import Run, family
 
@@ -47,7 +48,7 @@ def write(seed=1):
     folder.mkdir(parents=True, exist_ok=True)
     with shards.writer(shards.shard_path(folder, 0), "uint8", (9,)) as write_clip:
         for clip_id, grid in zip(ids, grids, strict=True):
-            offset, length = write_clip([satb_grid.compute(satb_grid.notes(grid), len(grid) / 4)])
+            offset, length = write_clip([satb_grid.compute(notes(grid), len(grid) / 4)])
             rows.append({"clip_id": clip_id, "shard": 0, "offset": offset, "length": length})
     write_table(pd.DataFrame(rows), folder / "index.parquet", shards.INDEX)
     return grids

@@ -1,18 +1,19 @@
 """What networks share: excerpts in random keys, training, likelihood, and their weights as arrays.
 
-A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, 4)` are the steps, `before` of the same shape the
-step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, 4, 128)`; those of a
+A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, voices)` are the steps, `before` of the same shape the
+step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, voices, 128)`; those of a
 cell may use, of its own step, the voices above alone. Models call `fit` on one thread (`training.seeded`), so that the same seed
 gives the same weights.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, room, shifted
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, room, shifted
 from pipelines.training.seeded import one_thread
 
 PHASES = 4
@@ -37,7 +38,7 @@ def fit(
     """(the weights with the lowest validation loss, figures). AdamW; the rate warms up over a tenth of the updates and then falls
     along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
-    objective: what is minimised, from the network and excerpts `(batch, steps + 1, 4)`, whose first step is the one before;
+    objective: what is minimised, from the network and excerpts `(batch, steps + 1, voices)`, whose first step is the one before;
     None: nats a cell. validated: the loss by which weights are chosen; None: nats a step. recipe: `gpu`: train there; `updates`
     of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest learning rate; `decay`, the weight decay.
     transpose: as `cells.room` takes it.
@@ -66,7 +67,7 @@ def fit(
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT)
         optimizer.step()
         schedule.step()
-        recent.append(VOICES * loss.item())
+        recent.append(train[0].shape[1] * loss.item())
         if update in looked_at:
             found = validated(network, validation)
             network.train()
@@ -85,6 +86,11 @@ def fit(
     return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
 
 
+def voices(arrays: Mapping[str, np.ndarray]) -> int:
+    """How many voices a network with these weights models: each has an output layer of its own, `out.<voice>`."""
+    return sum(bool(re.fullmatch(r"(.*\.)?out\.\d+\.bias", name)) for name in arrays)
+
+
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
     """The network with these weights, ready to predict. Raises `RuntimeError` where they are not its own."""
     network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
@@ -92,7 +98,7 @@ def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
 
 
 def nats_per_cell(network: nn.Module, steps: Tensor) -> Tensor:
-    """The mean over the cells of excerpts `(batch, steps + 1, 4)`."""
+    """The mean over the cells of excerpts `(batch, steps + 1, voices)`."""
     losses = _losses(network, steps)
     return losses.sum() / (losses > 0).sum()
 
@@ -104,7 +110,7 @@ def nats_per_step(network: nn.Module, pieces: Sequence[np.ndarray]) -> float:
 
 @one_thread()
 def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
+    """`(steps, voices)` of each piece: minus the log-probability of each cell, given all before it."""
     network.eval()
     found: list[np.ndarray] = [np.empty(0)] * len(pieces)
     order = sorted(range(len(pieces)), key=lambda n: len(pieces[n]))  # of about one length: little padding
@@ -118,7 +124,7 @@ def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarr
 
 
 def _losses(network: nn.Module, steps: Tensor) -> Tensor:
-    """`(batch, steps - 1, 4)` nats of all steps but the first; 0 where there is padding."""
+    """`(batch, steps - 1, voices)` nats of all steps but the first; 0 where there is padding."""
     steps = steps.to(next(network.parameters()).device)
     before, cells = steps[:, :-1].clamp(max=BEGIN), steps[:, 1:]
     phase = (torch.arange(cells.shape[1], device=cells.device) % PHASES).expand(cells.shape[:2])
@@ -140,12 +146,12 @@ def excerpts(train, shares, keys, batch: int, steps: int, rng: np.random.Generat
 
 def begun(piece: np.ndarray) -> np.ndarray:
     """The piece after a step of marks of the beginning."""
-    return np.concatenate([np.full((1, VOICES), BEGIN, np.int64), piece])
+    return np.concatenate([np.full((1, piece.shape[1]), BEGIN, np.int64), piece])
 
 
 def padded(pieces: Sequence[np.ndarray]) -> Tensor:
-    """`(pieces, steps of the longest, 4)`."""
-    found = np.full((len(pieces), max(map(len, pieces)), VOICES), PADDING, np.int64)
+    """`(pieces, steps of the longest, voices)`."""
+    found = np.full((len(pieces), max(map(len, pieces)), pieces[0].shape[1]), PADDING, np.int64)
     for row, piece in enumerate(pieces):
         found[row, : len(piece)] = piece
     return torch.from_numpy(found)
