@@ -12,7 +12,6 @@ from pipelines.corpora import folk
 from pipelines.notes import scores
 from pipelines.symbolic import corpus
 
-
 UNLIKE = re.compile(r"[{~!HTJ]")
 """Grace notes and ornaments, which abc2midi plays as notes."""
 LEFT_OUT = re.compile(r'(?m)"[^"\n]*"|^R:.*\n')
