@@ -13,6 +13,7 @@ from pipelines.ops.settings.kinds import (
     some_of,
     table,
     unknown,
+    whole,
     wrong,
 )
 from pipelines.ops.settings.recipe import Reads
@@ -42,8 +43,11 @@ PARAMETERS = {
     "track": ("a track from 0, or -1 for all", lambda value: type(value) is int and value >= -1),
     "scheme": one_of("remi", "tsd", "midi_like", "structured", "octuple"),
     "bars": COUNT,
+    "bpe": whole(0, "none"),
 }
 """Parameters of representations by name; others may be anything."""
+LEARNED = "learned"
+"""A parameter that the stage gives."""
 
 
 def with_datasets(settings: dict) -> list[str]:
@@ -82,6 +86,7 @@ def check(settings: dict, reads: Reads) -> None:
                 code.no_file(where, REPRESENTATIONS, name)
             continue
         known, required = code.parameters(f"{REPRESENTATIONS}/{name}.py", "compute") or (list(entry), [])
+        known = [key for key in known if key != LEARNED]
         for key, value in entry.items():
             if key not in known:
                 unknown(key, where, known)
