@@ -104,9 +104,8 @@ def learn(
     # a token is a character, a bar a word, as miditok has them when it encodes
     words = [["".join(chr(n + CHR_ID_START) for n in bar.ids) for bar in each.split_per_bars()] for each in sequences]
     tokenizer = _made(scheme, steps_per_quarter, bars)  # that of `load` stays untrained
-    tokenizer.train(
-        len(tokenizer.vocab) + bpe, model="BPE", iterator=[[word for word in each if word] for each in words]
-    )
+    size = len(tokenizer.vocab) + 1 + bpe  # one is the mark of a word's beginning
+    tokenizer.train(size, model="BPE", iterator=[[word for word in each if word] for each in words])
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(Path(folder) / "tokenizer.json")
         return (Path(folder) / "tokenizer.json").read_text()
