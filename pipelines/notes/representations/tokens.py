@@ -4,7 +4,7 @@
 miditok's order. `scheme` is the tokenizer, `steps_per_quarter` its time grid, `bars` how many bars Octuple can number.
 
 `bpe` is how many tokens are learned beside the scheme's own (not of `octuple`): by byte-pair encoding (Sennrich et al. 2016, ACL;
-Fradet et al. 2023, EMNLP), the most frequent pair of neighbouring tokens of a bar becomes one, again and again. Only training
+Fradet et al. 2023, EMNLP), the most frequent pair of neighbouring tokens becomes one, again and again. Only training
 pieces are counted. Sequences get shorter, and nothing more is lost: decoding splits each learned token into those of the scheme.
 
 miditok leaves notes out without a word, and where it can be told not to, it is. Its default range of pitches is 21 to 109,
@@ -101,11 +101,10 @@ def learn(
     sequences = [tokenizer.encode(_score(piece), encode_ids=False) for piece in pieces if len(piece)]
     if not sequences:
         raise ValueError("bpe: no training piece has notes to learn from")
-    # a token is a character, a bar a word, as miditok has them when it encodes
-    words = [["".join(chr(n + CHR_ID_START) for n in bar.ids) for bar in each.split_per_bars()] for each in sequences]
+    # a token is a character, a piece a word, as miditok has them when it encodes
+    words = [["".join(chr(n + CHR_ID_START) for n in each.ids)] for each in sequences]
     tokenizer = _made(scheme, steps_per_quarter, bars)  # that of `load` stays untrained
-    size = len(tokenizer.vocab) + 1 + bpe  # one is the mark of a word's beginning
-    tokenizer.train(size, model="BPE", iterator=[[word for word in each if word] for each in words])
+    tokenizer.train(len(tokenizer.vocab) + bpe, model="BPE", iterator=words)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save(Path(folder) / "tokenizer.json")
         return (Path(folder) / "tokenizer.json").read_text()
@@ -142,6 +141,7 @@ def _made(scheme: str, steps_per_quarter: int, bars: int):
         use_tempos=False,
         use_time_signatures=False,
         use_rests=False,
+        encode_ids_split="no",  # else each bar has a token more, which marks its beginning
         **({"max_bar_embedding": bars} if scheme == "octuple" else {}),
     )
     return getattr(miditok, SCHEMES[scheme])(config)
