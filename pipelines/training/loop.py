@@ -59,7 +59,7 @@ def train(
                     "another `preset`, or other `updates`"
                 )
             curve.append([update, float(np.mean(recent)), found])
-            log.info("update %d of %d: loss %.4f, validation %.4f", update, updates, curve[-1][1], found)
+            log.info("update %d of %d: validation loss %.4f", update, updates, found)
             recent = []
             if best is None or found < best[0]:
                 best = found, update, {name: value.clone() for name, value in network.state_dict().items()}
