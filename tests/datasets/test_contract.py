@@ -38,7 +38,7 @@ def make_notes(folder):
 
 
 def make_multitracks(folder):
-    return MULTITRACKS
+    return MULTITRACKS | {"instruments": "families", "drums": 0.6}
 
 
 CASES = {
@@ -133,7 +133,7 @@ def test_events_are_of_its_clips(case):
     if entry["module"] == "folder":
         assert found.empty
         return
-    stems = {"stem", "note"} if entry["module"] == "multitracks" else set()
+    stems = {"stem", "note", "course9", "slakh13"} if entry["module"] == "multitracks" else set()
     assert set(found["clip_id"]) == set(good["clip_id"]) and set(found["target"]) == {"instrument"} | stems
     # the families that the tags name are those that play
     tagged = [{tag.removeprefix("family:") for tag in tags if tag.startswith("family:")} for tags in good["tags"]]
