@@ -163,7 +163,7 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
 
 def events(raw_dir: Path, entry: dict) -> pd.DataFrame:
     """Targets `stem` and `instrument`: while a note of the stem, or of the family, is held; `course9` and `slakh13`: of the class
-    (symbolic/class_maps.py). Target `note`: each note, labelled with its stem, its value the MIDI note number, or a drum's key."""
+    (symbolic/class_maps.py). Target `note`: each note, labelled with its stem, its value the MIDI number, or a drum's key."""
     notes = read_table(raw_dir / "notes.parquet", NOTES)
     notes["family"] = notes["program"].map(instruments.FAMILY)
     notes["stem"] = (

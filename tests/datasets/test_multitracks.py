@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -108,10 +107,10 @@ def test_drums_play_in_a_stem_of_their_own_with_exact_hits(tmp_path):
         sound, onsets = stems.signals(raw / "stems", table, path, ["drums"])[0], np.unique(own["onset_s"])
         mixture, _ = soundfile.read(raw / path, dtype="int16")
         assert (np.load(raw / "stems" / Path(path).with_suffix(".npy")).sum(axis=0) == mixture).all()
-        strength = librosa.onset.onset_strength(y=sound, sr=8000, hop_length=64)
-        frames = np.rint(onsets[(onsets > 0.1) & (onsets < 3.8)] * 8000 / 64).astype(int)
-        near = [strength[frame : frame + 8].max() for frame in frames]
-        assert np.median(near) > 3 * np.median(strength), "sound begins where a hit is"
+        frames = np.rint(onsets[(onsets > 0.1) & (onsets < 3.8)] * 8000).astype(int)
+        power = np.cumsum(sound.astype(float) ** 2)
+        rise = (power[frames + 400] - power[frames]) / (power[frames] - power[frames - 400])
+        assert np.median(rise) > 1.5, "it is louder after a hit than before"
     spans = (
         found[found["label"] == "drums"]
         .groupby("target")[["onset_s", "offset_s"]]
