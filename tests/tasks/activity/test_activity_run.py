@@ -9,11 +9,14 @@ import tone_frames
 from sklearn.metrics import average_precision_score, f1_score
 
 from pipelines.core import events, paths
-from pipelines.core.files import read_json
+from pipelines.core.files import read_json, write_json
 from pipelines.metrics import activity, scores
-from pipelines.tasks.activity import fit, score
+from pipelines.report.context import Context, Task
+from pipelines.report.lineage import Lineage
+from pipelines.report.templates import filler
+from pipelines.tasks.activity import fit, score, section
 from pipelines.tasks.activity.fit import decisions, imbalance, model, units
-from pipelines.tasks.activity.score import precision
+from pipelines.tasks.activity.score import precision, timelines
 
 NETWORK = {"epochs": 15, "learning_rate": 0.03, "batch_size": 4, "width": 0.25, "excerpt_s": 1.6}
 
@@ -66,7 +69,7 @@ def test_it_finds_what_is_there_and_beats_the_answer_that_all_always_plays(fitte
     assert list(details["per_class"]) == list(tone_frames.CLASSES)
     assert all(passed for passed, _ in score.checks(run, [columns]).values())
     if run.options["level"] == "frame":
-        assert found["segment_macro_f1"]["value"] > 0.8
+        assert found["segment_macro_f1"]["value"] > (0.8 if run.model == "mlp" else 0.6)
         assert found["event_macro_f1"]["value"] > (0.6 if run.model == "mlp" else 0.3) > 0.2
         assert found["event_macro_f1"]["baseline"] < 0.2, "one long event is no event of the reference"
     else:
@@ -222,3 +225,29 @@ def test_what_cannot_be_learned_is_refused(project, tmp_path):
     run = tone_frames.run()
     with pytest.raises(ValueError, match="has no whole model of an activity run"):
         model.load(run.input)
+
+
+def test_the_page_shows_classes_curves_and_timelines(project):
+    run = tone_frames.run("mlp", epochs=5)
+    fit.fit(run, 2026, run.trainings[0][1])
+    columns = score.predict(run, run.trainings[0][1])
+    found, _ = scores.score(score.metrics(run), [columns], score.baseline(run), "test", 20, 1)
+    notes = pd.DataFrame([("x", "note", "flute", 0.0, 1.0, 60.0)], columns=events.EVENTS.names)
+    clip = next(units.read(run).of("test").itertuples()).clip_id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timelines, "_notes", lambda _: notes.assign(clip_id=clip))
+        details = score.details(run, [columns])
+    assert details["clips"][0]["f1"] <= details["clips"][1]["f1"] <= details["clips"][2]["f1"]
+    for one in details["clips"]:
+        own = units.read(run).events.query("clip_id == @one['clip_id'] and label == 'horn'")
+        assert one["truth"]["horn"] == own[["onset_s", "offset_s"]].round(3).to_numpy().tolist()
+    write_json(paths.scores("mlp") / "details.json", details)
+    write_json(paths.scores("mlp") / "about.json", {"dataset": "tones"})
+    task = Task("activity", {"mlp": found}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert f"{details['per_class']['flute']['unit_f1']:.3f}" in html and "segments of 1 s" in html
+    spans = sum(len(each) for one in details["clips"] for side in ("truth", "found") for each in one[side].values())
+    assert html.count("<title>flute") + html.count("<title>horn") == spans
+    assert html.count("<polyline") == 3, "a curve for each class, and the loss"
+    assert ("C4" in html) == any(one["notes"] for one in details["clips"])
+    assert section.render(Context(None, Lineage({}), None, task=Task("activity", {}, [], {}))) is None
