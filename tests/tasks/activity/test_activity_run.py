@@ -167,7 +167,7 @@ def test_class_weights_raise_the_rare_class(project, tmp_path):
     means = []
     for kind in ("none", "class_weights"):
         (tmp_path / kind).mkdir()
-        fit.fit(tone_frames.run(epochs=3, imbalance=kind, thresholds="half"), 3, tmp_path / kind)
+        fit.fit(tone_frames.run(epochs=3, imbalance=kind, thresholds="half", events="frames"), 3, tmp_path / kind)
         data, served = units.read(tone_frames.run()), model.load(tmp_path / kind)
         means.append(served.probabilities(data, next(data.of("test").itertuples()))[:, 1].mean())
         assert served.config["thresholds"] == [0.5, 0.5]
@@ -186,7 +186,7 @@ def test_clips_with_a_rare_class_are_repeated_by_the_root_of_how_rare_it_is():
 
 def test_a_cross_test_maps_labels_to_the_runs_classes(project):
     """The same clips as another dataset, one of whose labels is an unknown class, then is mapped."""
-    run = tone_frames.run("mlp")
+    run = tone_frames.run("mlp", epochs=3, events="frames")
     fit.fit(run, 2026, run.trainings[0][1])
     crossed = replace(run, name="crossed", fitted_by="mlp")
     assert (
@@ -228,7 +228,7 @@ def test_what_cannot_be_learned_is_refused(project, tmp_path):
 
 
 def test_the_page_shows_classes_curves_and_timelines(project):
-    run = tone_frames.run("mlp", epochs=5)
+    run = tone_frames.run("mlp", epochs=3, events="frames")
     fit.fit(run, 2026, run.trainings[0][1])
     columns = score.predict(run, run.trainings[0][1])
     found, _ = scores.score(score.metrics(run), [columns], score.baseline(run), "test", 20, 1)
