@@ -38,7 +38,6 @@ from pipelines.core.tables import column, read_table, write_table
 from pipelines.harness import executor
 from pipelines.harness.progress import progress
 from pipelines.symbolic import (
-    class_maps,
     corpus,
     drums,
     excerpt,
@@ -162,23 +161,24 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
 
 
 def events(raw_dir: Path, entry: dict) -> pd.DataFrame:
-    """Targets `stem` and `instrument`: while a note of the stem, or of the family, is held; `course9` and `slakh13`: of the class
-    (symbolic/class_maps.py). Target `note`: each note, labelled with its stem, its value the MIDI number, or a drum's key."""
+    """Targets `stem`, `instrument` and `program`: while a note of the stem, of the family, or of the General MIDI program ("0" to
+    "127", or "drums") is held. Target `note`: each note, labelled with its stem, its value the MIDI number, or a drum's key."""
     notes = read_table(raw_dir / "notes.parquet", NOTES)
     notes["family"] = notes["program"].map(instruments.FAMILY)
+    notes["program"] = notes["program"].astype(str)
     notes["stem"] = (
         notes["family"] if entry["instruments"] == "families" else notes["voice"].map(dict(enumerate(VOICES)))
     )
     if entry.get(DRUMS):
         hits = read_table(raw_dir / f"{DRUMS}.parquet", NOTES)
-        notes = pd.concat([notes, hits.assign(family=DRUMS, stem=DRUMS, program=class_maps.DRUMS)], ignore_index=True)
+        notes = pd.concat([notes, hits.assign(family=DRUMS, stem=DRUMS, program=DRUMS)], ignore_index=True)
     notes["offset_s"] = notes["onset_s"] + notes["duration_s"]
     each = notes.assign(target="note", label=notes["stem"], value=notes["pitch"].astype(float))
     spans = [
         time_events.activity(notes.assign(label=notes[name]), target)
-        for target, name in (("stem", "stem"), ("instrument", "family"))
+        for target, name in (("stem", "stem"), ("instrument", "family"), ("program", "program"))
     ]
-    return pd.concat([*spans, class_maps.activity(notes), each[[*time_events.GIVEN, "value"]]], ignore_index=True)
+    return pd.concat([*spans, each[[*time_events.GIVEN, "value"]]], ignore_index=True)
 
 
 def choose(n: int, seed: int) -> tuple[list[tuple], int]:

@@ -1,9 +1,10 @@
 """Which instruments play: in each frame, or in each segment of 5 s, by a head on a frozen feature or by a network.
 
-target: whose events (core/events.py) are learned: `instrument`, `stem`, or a map of classes, `course9` or `slakh13`. level:
-`frame`, or `clip`: segments of clip_s seconds, in which a class plays where one of its events touches the segment. Of a table of
-one vector a clip (`from: embeddings`) the segment is the clip. hop_s: seconds between the frames of the feature (0.016: a hop of
-256 at 16 kHz). labels: in a cross test, label of the other dataset -> class of the run; null leaves it out.
+target: whose events (core/events.py) are learned: `instrument`, `stem`. class_map: `course9` or `slakh13` makes classes of the
+events of General MIDI programs (`target: program`; fit/class_maps.py). level: `frame`, or `clip`: segments of clip_s seconds, in
+which a class plays where one of its events touches the segment. Of a table of one vector a clip (`from: embeddings`) the segment
+is the clip. hop_s: seconds between the frames of the feature (0.016: a hop of 256 at 16 kHz). labels: in a cross test, label of
+the other dataset -> class of the run; null leaves it out.
 
 imbalance: `class_weights` gives a rare class more weight in the loss, `repeats` draws clips with a rare class more often (Gupta
 et al. 2019), `both` does both. thresholds: each class's is the best on validation, or 0.5. smooth_s: length of the median filter
@@ -17,6 +18,7 @@ factor of the channels; batch_size; excerpt_s, the excerpts that crnn is trained
 
 OPTIONS = {
     "target": ("instrument", "word"),
+    "class_map": ("none", ("none", "course9", "slakh13")),
     "level": ("frame", ("frame", "clip")),
     "clip_s": (5.0, "positive"),
     "hop_s": (0.016, "positive"),

@@ -10,6 +10,7 @@ from pipelines.core.files import read_json
 from pipelines.core.manifest import LABELLED, scored_and_reference
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run, inputs
+from pipelines.tasks.activity.fit import class_maps
 
 EDGE_S = 1e-6
 """An event that reaches into a segment by no more does not touch it: times are sums of floats."""
@@ -100,7 +101,9 @@ def read(run: Run) -> Units:
     missing = [side for side in ("train", "test") if not (clips["split"] == side).any()]
     if missing and not run.fitted_by:
         raise ValueError(f"dataset {run.dataset!r} has no {' and no '.join(missing)} clips")
-    aligned = _labelled(run, events.read(run.dataset, run.options["target"]))
+    aligned = _labelled(
+        run, class_maps.classes(events.read(run.dataset, run.options["target"]), run.options["class_map"])
+    )
     train = set(clips.loc[clips["split"] == "train", "clip_id"])
     classes = sorted(set(aligned.loc[aligned["clip_id"].isin(train), "label"]))
     if run.fitted_by:
