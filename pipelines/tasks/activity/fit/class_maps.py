@@ -36,8 +36,8 @@ MAPS = {
 
 
 def classes(aligned: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The events `aligned` (core/events.py) of programs as those of classes: while a program of the class plays, so that events of
-    a class neither overlap nor touch. Programs without a class are left out; "none" changes nothing.
+    """The events `aligned` (core/events.py) of programs as events of classes, which neither overlap nor touch: while a program of
+    the class plays. Programs without a class are left out; "none" changes nothing.
 
     Raises `ValueError` for labels that are no programs.
     """
