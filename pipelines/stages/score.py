@@ -37,7 +37,7 @@ def main(run: str) -> None:
             module.metrics(entry) if hasattr(module, "metrics") else module.METRICS,
             answers,
             module.baseline(entry),
-            entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test"),
+            entry.dataset if entry.fitted_by else module.split(entry) if hasattr(module, "split") else "test",
             entry.shared["n_bootstrap"],
             entry.shared["seed"],
         )

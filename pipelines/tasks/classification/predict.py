@@ -64,6 +64,8 @@ def _outside(run, pipeline, prepared):
     except (OSError, ValueError):
         return None
     values, train = pipeline[:-1].transform(data.values), data.of("train")
+    if not len(train):  # cross-validation: the model was fitted on all clips, and none is held out
+        return None
     numbers = np.zeros(len(train), int)  # of several labels: one cloud
     if not multilabel.is_multi_label(run):
         numbers = np.unique(data.classes[train], return_inverse=True)[1]
