@@ -1,8 +1,12 @@
-"""score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline."""
+"""score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline.
+
+The log says how long the predictions took, and the record does not (`fit.py` says why).
+"""
 
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +36,9 @@ def main(run: str) -> None:
     shutil.rmtree(tasks.answers(entry), ignore_errors=True)
     stage = "tagging" if entry.task == tasks.TAGGING else "cross_test" if entry.fitted_by else "score"
     try:
+        begun = time.monotonic()
         answers = [module.predict(entry, path) for _, path in entry.trainings]
+        took = time.monotonic() - begun
         found, resampled = scores.score(
             module.metrics(entry) if hasattr(module, "metrics") else module.METRICS,
             answers,
@@ -48,6 +54,11 @@ def main(run: str) -> None:
         return
     except ValueError as error:
         raise SystemExit(f"score {run}: {error}") from error
+    log.info(
+        "%d predictions took %.2f s, with reading the input and the model",
+        sum(len(one["unit"]) for one in answers),
+        took,
+    )
     if stage == "score":
         _hand_in(module, entry, answers)
     lead = next(iter(found))

@@ -39,6 +39,10 @@ def _by_network(run, folder, new, clip_ids):
 
 def _by_pipeline(run, folder, new, clip_ids):
     pipeline = model_file.load(folder / "model.skops")
+    if labelled.reads_sequences(run):
+        values = labelled.sequences(run, new, clip_ids)
+        found = answers.probabilities(pipeline[-1], values, read_json(folder / "config.json")["temperature"])
+        return found, None
     values, wanted = inputs.new_vectors(new, clip_ids), pipeline.n_features_in_
     if values.shape[1] != wanted:
         raise ValueError(

@@ -20,7 +20,7 @@ def fit(run, seed, folder):
     """Writes model.skops, and config.json: classes, hyperparameters, validation scores of all that were tried, temperature; with
     the option `learning_curve` also a model of each share. `split: grouped_folds`: what `cross_validation.fit` writes. Of a
     network, what `deep.fit` writes."""
-    if multilabel.is_multi_label(run):
+    if multilabel.is_multi_label(run) and not labelled.is_deep(run):
         return one_vs_rest.fit(run, seed, folder)
     if labelled.is_deep(run):
         if run.options["learning_curve"]:

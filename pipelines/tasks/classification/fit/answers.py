@@ -31,6 +31,12 @@ def temperature(scores: np.ndarray, own: np.ndarray) -> float:
     return float(np.exp(-loss.x))
 
 
+def of_labels(scores: np.ndarray, truth: np.ndarray) -> float:
+    """The `temperature` of all labels together, scores and truth `(clips, labels)`, for `two_classes`."""
+    own = scores.ravel()
+    return temperature(np.stack([-own, own], axis=1), truth.ravel().astype(int))
+
+
 def calibrated(model, values: np.ndarray, truth: np.ndarray) -> float:
     """The temperature of a fitted model by clips that it was not fitted on, those of a class that it knows.
 
@@ -40,8 +46,7 @@ def calibrated(model, values: np.ndarray, truth: np.ndarray) -> float:
     if hasattr(model, "predict_proba") or not len(truth):
         return 1.0
     if truth.ndim == 2:
-        scores = model.decision_function(values).ravel()
-        return temperature(np.stack([-scores, scores], axis=1), truth.ravel().astype(int))
+        return of_labels(model.decision_function(values), truth)
     known = np.isin(truth, model.classes_)
     if not known.any():
         return 1.0

@@ -3,14 +3,16 @@ themselves (`deep.py`)."""
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core import splits
+from pipelines.core import shards, splits
 from pipelines.core.files import read_json
 from pipelines.core.manifest import scored_and_reference
 from pipelines.core.plain import one_line
+from pipelines.core.tables import read_table
 from pipelines.tasks import Run, inputs, part
 from pipelines.tasks.classification.fit import relabel
 
@@ -21,8 +23,8 @@ FOLDS = "grouped_folds"
 
 @dataclass(frozen=True)
 class Labelled:
-    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0. classes, sides: of each clip.
-    names: of dimensions."""
+    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0; of a model of sequences an object
+    array `(clips,)`. classes, sides: of each clip. names: of dimensions."""
 
     clips: pd.DataFrame
     values: np.ndarray
@@ -59,11 +61,33 @@ def read(run: Run) -> Labelled:
 
 
 def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """`inputs.vectors` of the run; of a network, which reads its frames itself, `(clips, 0)` and no names."""
+    """`inputs.vectors` of the run; of a network, which reads its frames itself, `(clips, 0)` and no names; of a model of
+    sequences an object array `(clips,)`, and no names."""
+    if reads_sequences(run):
+        if run.options["selection"] != "none" or run.options["leave_out"]:
+            raise ValueError(f"model {run.model} reads sequences, not features: leave out `selection` and `leave_out`")
+        clips = inputs.frames(run)
+        return clips, sequences(run, run.input, clips["clip_id"].tolist()), []
     if not is_deep(run):
         return inputs.vectors(run)
     clips = inputs.frames(run)
     return clips, np.zeros((len(clips), 0)), []
+
+
+def sequences(run: Run, source: Path, clip_ids: list[str]) -> np.ndarray:
+    """Object array `(clips,)` of what the model's `encode` makes of the rows of each clip. source: shards, as `run.input` has
+    them. Raises `ValueError` where a clip has no row, or rows are no notes."""
+    encode = part(run.task, f"models.{run.model}").encode
+    places = read_table(source / "index.parquet", shards.INDEX).set_index("clip_id").loc[clip_ids]
+    arrays = shards.open_shards(source)
+    if arrays[0].ndim != 2 or arrays[0].shape[1] != 3:
+        raise ValueError(f"{source} has no notes of three values: model {run.model} reads `note_events`")
+    if not (places["length"] > 0).all():
+        raise ValueError(f"{source}: {(places['length'] == 0).sum()} clips have no notes")
+    found = np.empty(len(clip_ids), dtype=object)
+    for place, clip in enumerate(places.itertuples()):
+        found[place] = encode(arrays[clip.shard][clip.offset : clip.offset + clip.length])
+    return found
 
 
 def placed(
@@ -99,6 +123,11 @@ def without_label(run: Run, data: Labelled) -> dict[str, str]:
 def _named(titles: pd.Series) -> str:
     more = ", ..." if len(titles) > 3 else ""
     return f"{len(titles)} ({', '.join(one_line(str(title)) for title in titles.head(3))}{more})"
+
+
+def reads_sequences(run: Run) -> bool:
+    """Does the run's model read clips as sequences of rows, and is no network?"""
+    return hasattr(part(run.task, f"models.{run.model}"), "encode")
 
 
 def is_deep(run: Run) -> bool:

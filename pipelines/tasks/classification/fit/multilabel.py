@@ -14,6 +14,7 @@ from pipelines.tasks import Run, inputs
 from pipelines.tasks.classification.fit import labelled, relabel
 
 TARGET = "tags"
+LABELLED_SELECTIONS = ("mutual_information", "l1")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def read(run: Run) -> MultiLabelled:
     """
     if run.options["split"] == labelled.FOLDS:
         raise ValueError(f"`split: {labelled.FOLDS}` is of one label a clip, and a clip of `target: tags` has several")
+    if labelled.reads_sequences(run):
+        raise ValueError(f"model {run.model} takes one label a clip, and a clip of `target: tags` has several")
     clips, values, names = labelled.vectors(run)
     everything = inputs.manifest(run)
     tagged = everything["tags"].map(len).to_numpy() > 0
@@ -58,6 +61,21 @@ def without_label(run: Run, data: MultiLabelled) -> dict[str, str]:
     """`labelled.left_out` of a run with several labels a clip."""
     own = inputs.manifest(run)["tags"].map(len).to_numpy() > 0
     return labelled.left_out(run, data.clips, own | (run.options["untagged"] == "keep"))
+
+
+def check(options: dict) -> None:
+    """Raise `ValueError` for an option that is of one label a clip."""
+    if options["learning_curve"]:
+        raise ValueError("learning_curve is of one label, and a clip of `target: tags` has several: leave it out")
+    if options["selection"] in LABELLED_SELECTIONS:
+        raise ValueError(
+            f"selection {options['selection']} is by one label, and a clip of `target: tags` has several: use variance"
+        )
+    if options["imbalance"] != "none":
+        raise ValueError(
+            f"imbalance {options['imbalance']} is of one label, and a clip of `target: tags` has several: leave it out; "
+            "thresholds are chosen for each label"
+        )
 
 
 def _mapped(run: Run, clips: pd.DataFrame) -> list[set[str]]:

@@ -14,8 +14,6 @@ from pipelines.metrics import tagging
 from pipelines.tasks import Run
 from pipelines.tasks.classification.fit import answers, choice, model_file, multilabel, search
 
-LABELLED_SELECTIONS = ("mutual_information", "l1")
-
 
 def fit(run: Run, seed: int, folder) -> dict:
     """Writes model.skops, and config.json: labels (`classes`), their thresholds and shares of the training clips (`priors`),
@@ -24,8 +22,8 @@ def fit(run: Run, seed: int, folder) -> dict:
     Hyperparameters are those with the best mean average precision on validation, which needs no threshold. Raises `ValueError`
     for an option that is of one label.
     """
-    data, options = multilabel.read(run), run.options
-    _check(options)
+    multilabel.check(run.options)
+    data = multilabel.read(run)
     numbers = replace(data, classes=data.classes.astype(int))
     before, sides = choice.prepared(run, numbers, data.of("train"), data.of("validation"), seed)
     module, candidates = choice.candidates(run, len(sides.classes), len(sides.held_classes), seed)
@@ -70,17 +68,3 @@ def _map(truth: np.ndarray, found: np.ndarray) -> float:
 
 def _against_rest(create, seed: int, **parameters) -> OneVsRestClassifier:
     return OneVsRestClassifier(create(seed, **parameters))
-
-
-def _check(options: dict) -> None:
-    if options["learning_curve"]:
-        raise ValueError("learning_curve is of one label, and a clip of `target: tags` has several: leave it out")
-    if options["selection"] in LABELLED_SELECTIONS:
-        raise ValueError(
-            f"selection {options['selection']} is by one label, and a clip of `target: tags` has several: use variance"
-        )
-    if options["imbalance"] != "none":
-        raise ValueError(
-            f"imbalance {options['imbalance']} is of one label, and a clip of `target: tags` has several: leave it out; "
-            "thresholds are chosen for each label"
-        )

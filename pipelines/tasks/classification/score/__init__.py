@@ -123,7 +123,7 @@ def checks(run, found):
         found["validation has every class"] = guards.validated(data, config)
         found["chosen on validation clips"] = selection_guard.on_validation(data, pipeline, config)
         found["no recording on two sides"] = recordings.check(run, data, seed)
-    survive = noise.check(run, data, pipeline.predict, seed) if pipeline else (None, "not computed for networks")
+    survive = noise.check(run, data, pipeline.predict, seed) if pipeline else noise.OF_NETWORKS
     return found | {"answers survive inaudible noise": survive}
 
 

@@ -20,6 +20,7 @@ from pipelines.tasks.inputs import MISSING
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
 WORDS = 200  # of file names, the most frequent
+UNPREPARED = True, "a network prepares nothing: its first layer learns to normalise from training chunks"
 TELLS = 0.2
 """A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
 
@@ -30,9 +31,7 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
         "no group on two sides": groups(data),
         "enough clips of each class": few(data),
         "preparation saw training clips only": (
-            fitted_on_train(data, pipeline, options, seed)
-            if pipeline
-            else (True, "a network prepares nothing: its first layer learns to normalise from training chunks")
+            fitted_on_train(data, pipeline, options, seed) if pipeline else UNPREPARED
         ),
         "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
@@ -100,6 +99,8 @@ def validated(data: Labelled, config: dict) -> Check:
 
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
     """Do scaling and selection equal those fitted on the training clips alone?"""
+    if not data.names:
+        return True, "sequences are not prepared"
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
     again = preparation.steps(options, data.names).fit(data.values[rows], data.classes[rows])
     found, wanted = pipeline[:-1].transform(data.values), again.transform(data.values)
