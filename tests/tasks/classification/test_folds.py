@@ -116,6 +116,7 @@ def test_guards_hold_fold_by_fold(chosen, tmp_path):
     for name in ("no group on two sides", "preparation saw training clips only", "chosen on validation clips"):
         assert found[name][0] is True, name
     assert found["no recording on two sides"][0] is None, "there is no audio"
+    assert found["enough clips of each class"][0] and found["enough groups of each class"][0]
     kept = tmp_path / "kept"
     shutil.copytree(folder, kept)
     try:
@@ -140,7 +141,9 @@ def test_a_class_of_two_groups_is_no_basis_of_a_choice(in_tmp):
     last = table["group"].isin(["g21", "g22"])
     write_table(table.assign(target_family=table["target_family"].mask(last, "harp")), paths.manifest("made"), MANIFEST)
     run, _ = fitted("knn", parameters=KNN)
-    passed, sentence = of_folds.checks(run, labelled.read(run))["validation has every class"]
+    found = of_folds.checks(run, labelled.read(run))
+    assert found["enough groups of each class"][0] is False, "a fold's model has learned from one"
+    passed, sentence = found["validation has every class"]
     assert passed is False and sentence.startswith("2 of 3 folds fail") and sentence.count(": harp") == 2
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-GRID = {"n": [1, 2, 3, 4]}
+GRID = {"n": [1, 2, 3, 4, 5]}
 OCTAVE, SPANS = 12, 3
 INTERVALS, DURATIONS = 2 * OCTAVE + 1, 2 * SPANS + 1
 EVENTS = INTERVALS * 2 * DURATIONS

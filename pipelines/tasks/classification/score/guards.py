@@ -19,6 +19,7 @@ from pipelines.tasks.inputs import MISSING
 
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
+FEWEST_GROUPS = 2  # works, artists
 WORDS = 200  # of file names, the most frequent
 UNPREPARED = True, "a network prepares nothing: its first layer learns to normalise from training chunks"
 TELLS = 0.2
@@ -29,7 +30,7 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
     """Name -> check, of a run's data and its fitted pipeline; a network has none."""
     return {
         "no group on two sides": groups(data),
-        "enough clips of each class": few(data),
+        **enough(data),
         "preparation saw training clips only": (
             fitted_on_train(data, pipeline, options, seed) if pipeline else UNPREPARED
         ),
@@ -75,14 +76,30 @@ def groups(data: Labelled) -> Check:
     return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn)}"
 
 
-def few(data: Labelled) -> Check:
-    """Has each class enough clips to learn from and to be scored on?"""
-    names = sorted(set(data.classes))
-    thin = []
-    for side in ("train", "test"):
-        counts = Counter(data.classes[data.of(side)])
-        thin += [f"{name} ({counts[name]} {side})" for name in names if counts[name] < FEWEST]
-    return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}"
+def enough(data: Labelled, sides: tuple[str, ...] = ("train", "test")) -> dict[str, Check]:
+    """Has each class enough clips, and enough groups, to learn from and to be scored on? The score of a class of one group is the
+    score of that work or artist."""
+    names, of_group = sorted(set(data.classes)), data.clips["group"].to_numpy(str)
+    thin, lone = [], []
+    for side in sides:
+        rows = data.of(side)
+        clips = Counter(data.classes[rows])
+        groups = Counter(name for name, _ in set(zip(data.classes[rows], of_group[rows], strict=True)))
+        thin += [f"{name} ({clips[name]} {side})" for name in names if clips[name] < FEWEST]
+        lone += [f"{name} ({groups[name]} {side})" for name in names if groups[name] < FEWEST_GROUPS]
+    grouped = splits.is_grouped(data.clips)
+    return {
+        "enough clips of each class": (
+            not thin,
+            f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}",
+        ),
+        "enough groups of each class": (
+            not lone if grouped else None,
+            f"{len(lone)} of {len(names)} classes have fewer than {FEWEST_GROUPS} groups on a side{some(lone)}"
+            if grouped
+            else splits.NO_GROUPS,
+        ),
+    }
 
 
 def validated(data: Labelled, config: dict) -> Check:
