@@ -23,7 +23,6 @@ from pipelines.metrics.scores import score as scored
 from pipelines.tasks.classification import fit, predict, score
 from pipelines.tasks.classification.fit import cross_validation, labelled, model_file
 from pipelines.tasks.classification.score import folds as of_folds
-from pipelines.tasks.classification.score import guards
 
 KNN = {"n_neighbors": [1, 7, 30], "weights": "uniform"}
 
@@ -148,7 +147,6 @@ def test_a_class_of_two_groups_is_no_basis_of_a_choice(in_tmp):
 
 
 def test_a_guard_of_all_folds():
-    assert guards.some(["a"]) == ": a"
     assert of_folds.together([(True, "same"), (True, "same")]) == (True, "every fold: same")
     assert of_folds.together([(True, "a"), (None, "b")]) == (None, "fold 2: b")
     assert of_folds.together([(None, "a"), (False, "b"), (True, "c")]) == (False, "1 of 3 folds fail: fold 2: b")

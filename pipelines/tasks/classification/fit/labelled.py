@@ -11,7 +11,7 @@ import pandas as pd
 from pipelines.core import shards, splits
 from pipelines.core.files import read_json
 from pipelines.core.manifest import scored_and_reference
-from pipelines.core.plain import one_line
+from pipelines.core.plain import one_line, some
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run, inputs, part
 from pipelines.tasks.classification.fit import relabel
@@ -121,8 +121,7 @@ def without_label(run: Run, data: Labelled) -> dict[str, str]:
 
 
 def _named(titles: pd.Series) -> str:
-    more = ", ..." if len(titles) > 3 else ""
-    return f"{len(titles)} ({', '.join(one_line(str(title)) for title in titles.head(3))}{more})"
+    return f"{len(titles)} ({some(one_line(str(title)) for title in titles)})"
 
 
 def reads_sequences(run: Run) -> bool:

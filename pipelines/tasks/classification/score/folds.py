@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from pipelines.core.files import read_json
+from pipelines.core.plain import some
 from pipelines.metrics.single_label import macro_f1
 from pipelines.tasks import Run
 from pipelines.tasks.classification.fit import answers, cross_validation, model_file
@@ -110,7 +111,7 @@ def inner_classes(part: Labelled, config: dict) -> guards.Check:
     lone = sorted(name for name, n in Counter(name for name, _ in pairs).items() if n < 2)
     return not lone, (
         f"hyperparameters were chosen by inner folds, and {len(lone)} of {len(config['classes'])} classes have one group among "
-        f"the training clips, so that no inner model knows them when it answers them{guards.some(lone)}"
+        f"the training clips, so that no inner model knows them when it answers them{some(lone, ': ')}"
     )
 
 

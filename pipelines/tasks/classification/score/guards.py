@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.core import splits
+from pipelines.core.plain import some
 from pipelines.tasks.classification.fit import preparation
 from pipelines.tasks.classification.fit.labelled import Labelled
 from pipelines.tasks.inputs import MISSING
@@ -61,9 +62,12 @@ def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
     return {
         "every class is tested": (
             not missing,
-            f"{len(missing)} of {len(classes)} classes have no clip{some(missing)}",
+            f"{len(missing)} of {len(classes)} classes have no clip{some(missing, ': ')}",
         ),
-        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{some(thin)}"),
+        "enough clips of each class": (
+            not thin,
+            f"{len(thin)} classes have fewer than {FEWEST} clips{some(thin, ': ')}",
+        ),
     }
 
 
@@ -73,7 +77,7 @@ def groups(data: Labelled) -> Check:
         return None, splits.NO_GROUPS
     found = data.clips.assign(side=data.sides).groupby("group")["side"].nunique()
     torn = found[found > 1].index.tolist()
-    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn)}"
+    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn, ': ')}"
 
 
 def enough(data: Labelled, sides: tuple[str, ...] = ("train", "test")) -> dict[str, Check]:
@@ -91,11 +95,11 @@ def enough(data: Labelled, sides: tuple[str, ...] = ("train", "test")) -> dict[s
     return {
         "enough clips of each class": (
             not thin,
-            f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}",
+            f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin, ': ')}",
         ),
         "enough groups of each class": (
             not lone if grouped else None,
-            f"{len(lone)} of {len(names)} classes have fewer than {FEWEST_GROUPS} groups on a side{some(lone)}"
+            f"{len(lone)} of {len(names)} classes have fewer than {FEWEST_GROUPS} groups on a side{some(lone, ': ')}"
             if grouped
             else splits.NO_GROUPS,
         ),
@@ -110,7 +114,7 @@ def validated(data: Labelled, config: dict) -> Check:
     what = "hyperparameters were" if "tried" in config else "the epoch was"
     return not lacking, (
         f"{what} chosen by validation clips, and {len(lacking)} of {len(config['classes'])} classes have none"
-        f"{some(lacking)}"
+        f"{some(lacking, ': ')}"
     )
 
 
@@ -206,15 +210,10 @@ def _probe_labels(data: Labelled, properties: np.ndarray) -> Check:
         return None, "no label divides the test clips"
     highest = max(found, key=found.get)
     return not told, (
-        f"{len(told)} of {len(found)} labels are told by a tree that sees nothing else{some(told)}; the highest balanced "
+        f"{len(told)} of {len(found)} labels are told by a tree that sees nothing else{some(told, ': ')}; the highest balanced "
         f"accuracy is {found[highest]:.3f}, of {highest}; chance 0.500"
     )
 
 
 def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
-
-
-def some(names: list[str]) -> str:
-    """ ": a, b, c, ..." of names, "" of none."""
-    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

@@ -7,6 +7,7 @@ gives the label to every clip. So its F1 is 2 p / (1 + p) of a label that a shar
 import numpy as np
 
 from pipelines.core.files import read_json
+from pipelines.core.plain import some
 from pipelines.metrics import multilabel as scores
 from pipelines.metrics import tagging
 from pipelines.metrics.checks import numbered
@@ -151,7 +152,7 @@ def few(data: multilabel.MultiLabelled, sides: tuple[str, ...]) -> guards.Check:
         counts = data.classes[data.of(side)].sum(axis=0).tolist()
         thin += [f"{name} ({n} {side})" for name, n in zip(data.labels, counts, strict=True) if n < guards.FEWEST]
     return not thin, (
-        f"{len(thin)} of {len(data.labels)} labels have fewer than {guards.FEWEST} clips on a side{guards.some(thin)}"
+        f"{len(thin)} of {len(data.labels)} labels have fewer than {guards.FEWEST} clips on a side{some(thin, ': ')}"
     )
 
 
