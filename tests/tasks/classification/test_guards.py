@@ -54,7 +54,7 @@ def test_a_class_with_few_clips(data):
     found = guards.enough(replace(data, classes=classes))
     assert found[clips] == (
         False,
-        "2 of 4 classes have fewer than 5 clips on a side: lute (2 train), lute (0 test)",
+        "1 of 4 classes have fewer than 5 clips on a side: lute (2 train), lute (0 test)",
     )
     assert found[groups][0] is False and ": lute (1 train), brass (1 test), lute (0 test), ..." in found[groups][1]
     both = guards.enough(data, ("train",))

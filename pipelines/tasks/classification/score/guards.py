@@ -84,24 +84,24 @@ def enough(data: Labelled, sides: tuple[str, ...] = ("train", "test")) -> dict[s
     """Has each class enough clips, and enough groups, to learn from and to be scored on? The score of a class of one group is the
     score of that work or artist."""
     names, of_group = sorted(set(data.classes)), data.clips["group"].to_numpy(str)
-    thin, lone = [], []
+    thin, lone = [], []  # (class, words)
     for side in sides:
         rows = data.of(side)
         clips = Counter(data.classes[rows])
         groups = Counter(name for name, _ in set(zip(data.classes[rows], of_group[rows], strict=True)))
-        thin += [f"{name} ({clips[name]} {side})" for name in names if clips[name] < FEWEST]
-        lone += [f"{name} ({groups[name]} {side})" for name in names if groups[name] < FEWEST_GROUPS]
+        thin += [(name, f"{name} ({clips[name]} {side})") for name in names if clips[name] < FEWEST]
+        lone += [(name, f"{name} ({groups[name]} {side})") for name in names if groups[name] < FEWEST_GROUPS]
+
+    def told(found: list[tuple[str, str]], fewest: int, what: str) -> str:
+        number = len({name for name, _ in found})
+        listed = some((words for _, words in found), ": ")
+        return f"{number} of {len(names)} classes have fewer than {fewest} {what} on a side{listed}"
+
     grouped = splits.is_grouped(data.clips)
     return {
-        "enough clips of each class": (
-            not thin,
-            f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin, ': ')}",
-        ),
+        "enough clips of each class": (not thin, told(thin, FEWEST, "clips")),
         "enough groups of each class": (
-            not lone if grouped else None,
-            f"{len(lone)} of {len(names)} classes have fewer than {FEWEST_GROUPS} groups on a side{some(lone, ': ')}"
-            if grouped
-            else splits.NO_GROUPS,
+            (not lone, told(lone, FEWEST_GROUPS, "groups")) if grouped else (None, splits.NO_GROUPS)
         ),
     }
 
