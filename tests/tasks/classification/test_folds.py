@@ -100,8 +100,7 @@ def test_scores_and_folds_are_stated(chosen):
     found, _ = scored(score.METRICS, [columns], trivial, score.split(run), 50, 2026)
     assert (found["macro_f1"]["n"], found["macro_f1"]["n_groups"], found["macro_f1"]["split"]) == (120, 24, "3 folds")
     fold = of_scikit_learn(data, 3)
-    shares = np.array([[np.mean(data.classes[fold != one] == name) for name in labelled_clips.CLASSES] for one in fold])
-    np.testing.assert_allclose(trivial["probabilities"], shares, rtol=1e-6)
+    assert found["accuracy"]["baseline"] == pytest.approx(1 / 3) and found["roc_auc"]["baseline"] == 0.5
     told = score.details(run, [columns])["folds"]
     assert [one["clips"] for one in told] == [np.sum(fold == number) for number in range(3)]
     assert sum(one["accuracy"] * one["clips"] for one in told) / 120 == pytest.approx(found["accuracy"]["value"])

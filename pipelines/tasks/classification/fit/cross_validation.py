@@ -8,6 +8,8 @@ The model of the run itself, which `conservatory predict` uses, is fitted on all
 way. It has no score of its own: the scores are those of the models of the folds.
 """
 
+import logging
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +19,12 @@ from sklearn.pipeline import Pipeline
 
 from pipelines.core.files import write_json
 from pipelines.evaluation import folds
-from pipelines.harness.progress import progress
 from pipelines.metrics.single_label import macro_f1
 from pipelines.tasks import Run, inputs
 from pipelines.tasks.classification.fit import answers, choice, labelled, model_file, relabel, search
 from pipelines.tasks.classification.fit.labelled import Labelled
 
+log = logging.getLogger("fit")
 INNER = 3
 """Inner folds at most: each multiplies the fits of every outer fold, and a class of three groups is in all of their training."""
 
@@ -72,10 +74,12 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
         )
     data = labelled.read(run)
     each = parts(run, data)
-    found = [
-        _fit(run, one, seed, folder / f"fold-{number}.skops")
-        for number, one in progress(enumerate(each), f"fit {run.name}", len(each), unit="fold")
-    ]
+    found, begun = [], time.monotonic()
+    for number, one in enumerate(each):
+        found.append(_fit(run, one, seed, folder / f"fold-{number}.skops"))
+        took = time.monotonic() - begun
+        left = took / (number + 1) * (len(each) - number)  # one more is fitted on all clips
+        log.info("%s: fold %d/%d, %.1f s, about %.0f s left", run.name, number + 1, len(each), took, left)
     config = _fit(run, replace(data, sides=np.full(len(data.clips), "train")), seed, folder / "model.skops")
     write_json(folder / "config.json", config | {"folds": found})
     figures = {"clips": len(data.clips), "classes": len(config["classes"]), "features": config["features"]}

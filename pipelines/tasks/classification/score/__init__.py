@@ -68,15 +68,15 @@ def _answered(run, folder, side):
 
 
 def baseline(run):
-    """The classes' shares of the training clips (of a clip's fold), for every clip; in a cross test those of the scored clips, so
-    that its trivial answer is the most frequent class of the other dataset."""
+    """The classes' shares of the training clips, for every clip; in a cross test those of the scored clips, so that its trivial
+    answer is the most frequent class of the other dataset. By folds of all clips: a class that a fold's training clips lack is in
+    the fold, and the shares of each would rank it last there."""
     if is_multi_label(run):
         return multilabel_score.baseline(run)
     data = labelled.read(run)
     test = data.of("test")
-    if cross_validation.is_folded(run):
-        return _columns(data, test, *folds.shares(run, data))
-    classes, counts = np.unique(data.classes[test if run.fitted_by else data.of("train")], return_counts=True)
+    counted = test if run.fitted_by or cross_validation.is_folded(run) else data.of("train")
+    classes, counts = np.unique(data.classes[counted], return_counts=True)
     return _columns(data, test, classes, np.tile(counts / counts.sum(), (len(test), 1)))
 
 

@@ -53,15 +53,6 @@ def predictor(run: Run, folder: Path, data: Labelled):
     return predict
 
 
-def shares(run: Run, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
-    """(classes, `(clips, classes)`): the answer without a model, the classes' shares of a clip's fold's training clips."""
-    classes, found = np.unique(data.classes), np.zeros((len(data.clips), len(set(data.classes))))
-    for part in cross_validation.parts(run, data):
-        train = part.classes[part.of("train")]
-        found[part.of("test")] = [np.mean(train == name) for name in classes]
-    return classes, found
-
-
 def each(run: Run, folder: Path, data: Labelled, columns: dict) -> list[dict]:
     """Of each fold: `clips`, `groups`, `macro_f1` over its classes, `accuracy`, and the `parameters` of its model."""
     found = []
