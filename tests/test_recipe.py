@@ -124,6 +124,7 @@ def test_deps_are_what_a_stage_can_load(name):
     by_name += ("pipelines/metrics",) if "pipelines/models/baselines" in str(deps) else ()
     of_families = (
         "pipelines/tasks",
+        "pipelines/evaluation/folds.py",
         "pipelines/metrics",
         "pipelines/training",
         "pipelines/symbolic",
