@@ -128,16 +128,23 @@ def test_every_command_with_a_name_in_it_is_guarded():
     assert guarded > 10
 
 
+def refused(folder, section, name):
+    copy_params(folder)
+    change(folder, section, name, {**FOLDER, "recipe": "modern"})
+    with pytest.raises(SystemExit, match=f"{section} in params.yaml has .* cannot be a name"):
+        load_params()
+
+
 @pytest.mark.parametrize(
     "name", [*NAMES, "../../precious", ".hidden", "Übung", "a" * 41, "on", 7, "", "x/y", None, True]
 )
 def test_load_refuses_what_is_not_a_name(in_tmp, name):
-    copy_params(in_tmp)
-    for section in params.NAMED:
-        copy_params(in_tmp)
-        change(in_tmp, section, name, {**FOLDER, "recipe": "modern"})
-        with pytest.raises(SystemExit, match=f"{section} in params.yaml has .* cannot be a name"):
-            load_params()
+    refused(in_tmp, "datasets", name)
+
+
+@pytest.mark.parametrize("section", params.NAMED)
+def test_load_looks_at_every_section_for_names(in_tmp, section):
+    refused(in_tmp, section, NAMES[0])
 
 
 @pytest.mark.parametrize("enter", ["conservatory list", "conservatory run", "Dagster"])
