@@ -38,8 +38,14 @@ LONGEST = (
     "ops/remotes/test_round_trip.py",
     "stages/test_robustness.py",
     "stages/test_ood.py",
+    "tasks/test_a_new_family.py",
+    "tasks/fusion/test_fusion_run.py",
+    "tasks/classification/test_notes_run.py",
+    "test_wide_recipe.py",
+    "training/test_training.py",
 )
-"""Files that take minutes in `make test-all`, the longest first. They begin first (see the Makefile's `test`)."""
+"""Files that take a minute or more in `make test-all`, the longest first. They begin first (see the Makefile's `test`): most of
+the last five would otherwise be among the last of all, and one process would end alone with one of them."""
 
 
 def pytest_configure(config):
