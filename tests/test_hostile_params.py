@@ -36,13 +36,13 @@ NAMES = (
 def change(project, section, name, entry):
     """Put `name` first into a section of params.yaml, so that DVC comes to it before anything else."""
     path = project / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
+    settings = yaml.load(path.read_text(), yaml.CSafeLoader)
     place = settings
     *outer, last = section.split(".")
     for key in outer:
         place = place[key]
     place[last] = {name: entry} | place[last]
-    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    path.write_text(yaml.dump(settings, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
 @pytest.fixture(scope="module")
