@@ -130,7 +130,7 @@ def remove(
     again.
 
     A clip is withdrawn by its content: all files with that content, in any dataset, go to the quarantine table, and the next run
-    makes features, models and figures without them. `conservatory impact CLIP` lists these beforehand.
+    makes features, models and figures without them. `conservatory impact CLIP` lists what will change.
     """
     settings = load_settings()
     known = corpora.with_datasets(settings)
@@ -231,7 +231,10 @@ def ui(
         str, typer.Option(help="Address to listen on; anyone who can connect to it can run jobs.")
     ] = "127.0.0.1",
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Show only: no job can be launched, and nothing turned on.")
+        bool,
+        typer.Option(
+            "--read-only", help="Display only: no job can be launched, and no schedule or sensor can be turned on."
+        ),
     ] = False,
 ) -> None:
     """Open Dagster: the lineage graph, runs and schedules.

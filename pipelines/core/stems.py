@@ -45,7 +45,8 @@ def write_clip(raw_dir: Path, path: str, names: list[str], sounds: np.ndarray, s
     shard = Path(path).with_suffix(".npy").as_posix()
     with atomic(raw_dir / FOLDER / shard) as temporary, open(temporary, "wb") as stream:
         np.save(stream, sounds, allow_pickle=False)
-    power = np.mean((sounds / FULL_SCALE) ** 2, axis=1)
+    # one stem after another: all of a long track in float64 would take four times the memory of its stems
+    power = np.array([np.mean((sound / FULL_SCALE) ** 2) for sound in sounds])
     with np.errstate(divide="ignore"):
         levels = np.round(10 * np.log10(power), 3)
     common = {"path": path, "shard": shard, "sample_rate": sample_rate, "n_samples": sounds.shape[1]}

@@ -94,9 +94,11 @@ def plan(
         waits = why and all(each.startswith("after ") and each.removeprefix("after ") not in due for each in why)
         if name in found and found[name].state != freshness.FRESH and name not in due and not waits:
             due.append(name)
-    known = estimate.took(record.read(Path()))
-    sizes = estimate.sizes(load_params()["datasets"]) if set(due) - set(known) else {}
-    return [(name, "; ".join(found[name].why), estimate.estimate(name, known, sizes)) for name in due]
+    settings = load_params()
+    datasets = settings["datasets"]
+    known, stated = estimate.took(record.read(Path())), estimate.of_presets(settings)
+    times = estimate.plan(due, known, estimate.sizes(datasets), estimate.growth(datasets), stated)
+    return [(name, "; ".join(found[name].why), times[name]) for name in due]
 
 
 def empty(stage: Mapping, settings: Mapping) -> str:

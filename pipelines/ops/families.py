@@ -43,8 +43,7 @@ def _time(preset: presets.Preset, took: dict[str, float]) -> str:
     """How long its own stages took when they last ran here; before that, what the preset states."""
     from pipelines.ops.runs.progress import duration
 
-    stages = [f"{kind}@{name}" for name in preset.entries.get("runs", {}) for kind in ("fit", "score")]
-    stages += [f"train@{name}" for name in preset.entries.get("taggers", {})]
+    stages = estimate.own_stages(preset)
     if stages and all(stage in took for stage in stages):
         return f"{duration(sum(took[stage] for stage in stages))}, as measured here, once its inputs are there"
     return f"about {preset.minutes:g} min on two cores"
@@ -66,7 +65,7 @@ def enable(preset: Annotated[str, typer.Argument(help="A preset, as `conservator
 
 
 def disable(preset: Annotated[str, typer.Argument(help="A preset, as `conservatory tasks` lists them.")]) -> None:
-    """Remove a preset's entries from params.yaml. What you changed, or something else needs, stays.
+    """Remove a preset's entries from params.yaml. Entries that you changed, or that other entries need, stay.
 
     The results stay in DVC's cache and are restored if you enable the preset again.
     """

@@ -46,7 +46,7 @@ def run_stages(
     """Run stale stages: all of them, or the named ones and their dependencies.
 
     Fingerprints of your own folders are updated first, so new, changed and removed files count. Then `dvc repro` runs the stages.
-    An interrupted run continues where it stopped. With --force, stages after the named ones are left to the next run.
+    An interrupted run continues where it stopped. With --force, stages that depend on the named ones run in the next run.
 
     --profile class runs the whole demo in about two minutes: fewer clips, one short training. It changes neither params.yaml nor
     your results, and its report is in .cache/profiles/class/reports.
@@ -152,11 +152,17 @@ def _say_plan(targets: list[str], dataset: str, after: Sequence[str] = ()) -> No
         parts.append(f"{len(ran)} of them took {duration(sum(ran))} in their last run here")
     if alike:
         takes = "takes" if len(alike) == 1 else "take"
-        parts.append(f"{len(alike)} {takes} about {duration(sum(alike))}, by the same stages of other datasets")
+        parts.append(
+            f"{len(alike)} {takes} about {duration(sum(alike))}, by what is named beside {'it' if len(alike) == 1 else 'them'}"
+        )
     if unknown := len(planned) - len(ran) - len(alike):
         parts.append(f"the time of {unknown} is unknown")
-    total = f", about {duration(sum(ran + alike))}{' plus unknown times' if unknown else ''}" if ran or alike else ""
-    print(f"{len(planned)} stages{total}: {'; '.join(parts)}.")
+    count = f"{len(planned)} stages" if len(planned) > 1 else "1 stage"
+    print(f"{count}, about {duration(sum(ran + alike))}{' plus unknown times' if unknown else ''}: {'; '.join(parts)}.")
+    if len(planned) > 1:
+        print(
+            "This is the time of one stage after another. A stage after others does not run if their outputs do not change."
+        )
 
 
 def load_settings() -> dict:

@@ -1,4 +1,8 @@
-"""score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline."""
+"""score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline.
+
+Where the dataset's split has groups on the training side too (the same work, artist or MIDI file), the leading metric is also
+computed without their test units, as `<metric>_without_leaked`.
+"""
 
 import hashlib
 import json
@@ -13,7 +17,9 @@ import pyarrow.parquet as pq
 from pipelines import tasks
 from pipelines.core import params, paths
 from pipelines.core.files import atomic, read_json, sha256, write_json
+from pipelines.core.manifest import LABELLED
 from pipelines.core.record import write_record
+from pipelines.core.tables import read_table
 from pipelines.harness import command
 from pipelines.harness.logging import start
 from pipelines.metrics import scores
@@ -31,16 +37,13 @@ def main(run: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(tasks.answers(entry), ignore_errors=True)
     stage = "tagging" if entry.task == tasks.TAGGING else "cross_test" if entry.fitted_by else "score"
+    split = entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test")
+    draws = entry.shared["n_bootstrap"], entry.shared["seed"]
     try:
         answers = [module.predict(entry, path) for _, path in entry.trainings]
-        found, resampled = scores.score(
-            module.metrics(entry) if hasattr(module, "metrics") else module.METRICS,
-            answers,
-            module.baseline(entry),
-            entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test"),
-            entry.shared["n_bootstrap"],
-            entry.shared["seed"],
-        )
+        metrics = module.metrics(entry) if hasattr(module, "metrics") else module.METRICS
+        trivial = module.baseline(entry)
+        found, resampled = scores.score(metrics, answers, trivial, split, *draws)
     except tasks.NotScored as error:
         write_json(folder / "about.json", {"task": entry.task, "not_scored": str(error)})
         write_record(stage, run, checks={CHECK: (None, f"not scored: {error}"), GUARDS: (True, "not scored")})
@@ -51,6 +54,11 @@ def main(run: str) -> None:
     if stage == "score":
         _hand_in(module, entry, answers)
     lead = next(iter(found))
+    if not entry.fitted_by and (clean := _not_leaked(entry.dataset, answers[0]["group"])).size:
+        kept = [{key: values[clean] for key, values in columns.items()} for columns in (*answers, trivial)]
+        also = {f"{lead}_without_leaked": metrics[lead]}
+        some, redrawn = scores.score(also, kept[:-1], kept[-1], f"{split} without leaked groups", *draws)
+        found, resampled = found | some, resampled | redrawn
     if entry.fitted_by:
         found[f"{lead}_drop"] = _drop(entry.fitted_by, lead, found, resampled)
     for (seed, _), columns in zip(entry.trainings, answers, strict=True):
@@ -93,6 +101,17 @@ def _hand_in(module: ModuleType, entry: tasks.Run, answers: list[scores.Columns]
         if pair:
             _write(folder / f"validation-{seed}.parquet", pair[1])
             _write(folder / f"test-{seed}.parquet", columns)
+
+
+def _not_leaked(dataset: str, groups: np.ndarray) -> np.ndarray:
+    """Rows of scored units, of these `groups`, whose group has no training clip. Empty where this is true of all or of none, and
+    where the run tests on groups without test clips: its split is not the manifest's."""
+    clips = read_table(paths.manifest(dataset), LABELLED)
+    train, test = (set(clips.loc[clips["split"] == side, "group"]) for side in ("train", "test"))
+    leaked = np.isin(groups, sorted(train))
+    if not leaked.any() or not set(groups.tolist()) <= test:
+        return np.array([], dtype=np.int64)
+    return np.flatnonzero(~leaked)
 
 
 def _drop(run: str, metric: str, found: dict, resampled: dict) -> dict:

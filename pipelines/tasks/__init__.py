@@ -34,7 +34,7 @@ A family has the same files as every other:
 `METRICS` where a family has several kinds of runs, `details(run, answers)`, which become data/scores/<run>/details.json, and
 `plots(details)` and `checks(run, answers)` for the record. A module that fitting loads lies in `fit/`; one that only scoring
 loads in `score/`; a template and its module in `section/`. The stage `fit` depends on `fit/` and on the one model of the run,
-`score` on `score/` too, and the page on the whole folder. So an edit of a model refits the runs that use it, an edit in `score/`
+`score` on `score/` too, and the page on `section/`. So an edit of a model refits the runs that use it, an edit in `score/`
 scores them again, and an edit in `section/` draws the page again.
 
 `score` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and

@@ -53,7 +53,8 @@ def test_a_track_is_the_sum_of_its_stems(tmp_path):
 
 DEFECTS = {
     "drums.wav has 7999 samples and .*bass.wav 8000": lambda path: sound(path, 1, n=7999),
-    "drums.wav has 8000 Hz, not 4000: convert it": lambda path: sound(path, 1, rate=8000),
+    "drums.wav has 8000 Hz and .*bass.wav 4000: export all stems at one rate": lambda path: sound(path, 1, rate=8000),
+    "bass.wav has 2000 Hz, less than 4000": lambda path: sound(path.with_name("bass.wav"), 1, rate=2000),
     "drums.wav has 2 channels and .*bass.wav 1": lambda path: sound(path, 1, channels=2),
     "drums.wav is silent throughout": lambda path: sound(path, 1, level=0.0),
     "the stem drums is missing: add drums.wav": lambda path: path.unlink(),
@@ -93,6 +94,21 @@ def test_a_folder_that_is_none_or_has_changed_is_refused(tmp_path):
         multitrack_folder.build(tmp_path / "raw", entry_of(tmp_path / "flat"))
     with pytest.raises(ValueError, match="does not match params.yaml"):
         multitrack_folder.build(tmp_path / "raw", entry_of(tmp_path / "flat", fingerprint=""))
+
+
+def test_shorter_stems_are_padded_where_the_entry_says_so(tmp_path):
+    tracks(tmp_path / "music", "one", "two")
+    sound(tmp_path / "music/two/drums.wav", 1, n=6000)
+    figures = multitrack_folder.build(tmp_path / "raw", entry_of(tmp_path / "music", lengths="pad"))
+    table = stems.read(tmp_path / "raw/stems")
+    bass, drums = stems.signals(tmp_path / "raw/stems", table, "audio/two.flac", ["bass", "drums"])
+    assert (
+        figures["unusable"] == 0
+        and len(drums) == 8000
+        and drums[:6000].any()
+        and not drums[6000:].any()
+        and bass[6000:].any()
+    )
 
 
 def test_only_the_stems_asked_for_are_read(tmp_path):

@@ -62,9 +62,9 @@ def push(
         f"{remote_store.address(store)} is incomplete: of {len(todo)} files that it lacked, {len(pushed)} were pushed",
         {
             f"{len(failed)} files failed: {_why(failed, remote_store.reason)}": failed,
-            f"missing here and there: {_named(nowhere, files)} (`{AGAIN}` makes those of this tree again)": nowhere,
+            f"missing here and in the remote: {_named(nowhere, files)} (`{AGAIN}` makes those of this tree again)": nowhere,
             f"damaged in DVC's cache while they were pushed: {_named(damaged, files)}": damaged,
-            f"folders whose listing is missing here and there: {', '.join(unlisted[:FEW])}": unlisted,
+            f"folders whose listing is missing here and in the remote: {', '.join(unlisted[:FEW])}": unlisted,
             f"damaged there and missing here: {_named(rotten, files)}": [md5 for md5 in rotten if md5 in lacking],
             "disappeared after they were pushed": [md5 for md5 in pushed if md5 not in arrived],
         },
@@ -161,7 +161,7 @@ def _read(store, there: list[str]) -> list[str]:
 
 
 def expanded(repo, store, there: dict[str, int], wanted: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """`wanted` and the files of its folders, each hash once; and the folders whose listing is missing here and there."""
+    """`wanted` and the files of its folders, each hash once; and the folders whose listing is missing here and in the remote."""
     folders, files, unlisted = [md5 for md5 in wanted if md5.endswith(".dir")], {}, []
     for md5 in folders:
         if local_cache.state(repo, md5, thorough=True) is DAMAGED:

@@ -19,7 +19,9 @@ HERE = Path()
 
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only list what would be deleted.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list, as without --yes.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted, as without --yes.")
+    ] = False,
     withdrawn: Annotated[
         bool,
         typer.Option(
@@ -37,7 +39,9 @@ def prune(
     ] = "",
     also: Annotated[
         list[str] | None,
-        typer.Option(help=f"Also delete what is otherwise kept: {', '.join(policy.ALSO)}. Can be given several times."),
+        typer.Option(
+            help=f"Also delete these files, which are kept by default: {', '.join(policy.ALSO)}. Can be given several times."
+        ),
     ] = None,
 ) -> None:
     """Free disk space: old experiments, interrupted retrainings, unreferenced files of the DVC cache, old Dagster runs.

@@ -48,7 +48,7 @@ def find(project: Path, repo, store) -> tuple[list[dict], list[str]]:
     used, unlisted = transfer.expanded(repo, store, there, cache_references.of_tree(repo))
     if unlisted:
         raise RegistryError(
-            f"The files that this tree needs are unknown: the listing of {unlisted[0]} is missing here and there. "
+            f"The files that this tree needs are unknown: the listing of {unlisted[0]} is missing here and in the remote. "
             "Nothing was deleted (run `conservatory pull` first)"
         )
     found, absent = [], []

@@ -39,6 +39,12 @@ def _shares(value: Any) -> bool:
 SHARES = ("shares of train, validation and test that add up to 1", _shares)
 KEY = ("a MIDI note number, 0 to 127", lambda value: whole(0)[1](value) and value < 128)
 WORDS = ("a list of words", lambda value: isinstance(value, list) and bool(value) and all(map(WORD[1], value)))
+_OF_STEMS = {
+    "sample_rate": RATE,
+    "gain_db": number(-60, 0),
+    "lengths": one_of("equal", "pad"),
+    "local": WORD,
+}
 OPTIONS = {
     "folder": {"path": WORD, "fingerprint": WORD, "follow_links": YES_OR_NO},
     "scores": {
@@ -95,6 +101,7 @@ OPTIONS = {
     "multitrack_folder": {
         "path": WORD,
         "fingerprint": FINGERPRINT,
+        "lengths": one_of("equal", "pad"),
         "stems": ("a list of words", lambda value: isinstance(value, list) and all(map(WORD[1], value))),
         "sample_rate": RATE,
         "split": SHARES,
@@ -126,11 +133,33 @@ OPTIONS = {
         "families": WORDS,
         "defects": one_of("keep", "leave_out"),
     },
+    "slakh": {
+        "variant": one_of("redux", "baby"),
+        "split": (
+            "redux, original, or shares of train, validation and test that add up to 1",
+            lambda value: value in ("redux", "original") or _shares(value),
+        ),
+        "seed": SEED,
+        "stems": WORDS,
+        "problems": one_of("keep", "leave_out"),
+        "targets": some_of("instrument", "stem", "program", "note", none=False),
+        "limit": whole(0),
+        **_OF_STEMS,
+    },
+    "musdb18": {"defects": one_of("keep", "leave_out"), **_OF_STEMS},
+    "medleydb": {
+        "stems": one_of("four", "instruments"),
+        "bleed": one_of("leave_out", "keep"),
+        "split": SHARES,
+        "seed": SEED,
+        **_OF_STEMS,
+    },
     "esc50": {"fold": one_of(*range(1, 6)), "subset": one_of("esc50", "esc10"), "local": WORD},
     "tinysol": {"fold": one_of(*range(5)), "local": WORD},
 }
 """Module -> option -> rule. Options of a module that is not here are those of its `OPTIONS`, and may be anything."""
 REQUIRED = {
+    "medleydb": ("local", "split", "seed"),
     "folder": ("path", "fingerprint"),
     "scores": ("clips_per_style", "duration_s", "sample_rate", "split", "seed"),
     "notes": ("lowest", "highest", "step", "velocities", "duration_s", "sample_rate", "split", "seed", "silence_dbfs"),

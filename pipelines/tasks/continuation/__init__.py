@@ -28,3 +28,10 @@ OPTIONS = {
     "leave_out": ([], "words"),
     "likelihood": ("gain", ("gain", "conditional")),
 }
+
+NAMES = {
+    "other_piece": "another piece",
+    "other_piece_in_key": "another piece in the best-fitting key",
+    "same_piece": "the rest of the same piece",
+}
+"""Kind of other window -> words, for figures and pages."""

@@ -160,7 +160,7 @@ def test_what_the_remote_lost_is_pushed_again_and_what_is_nowhere_is_an_error(pr
     shutil.rmtree(remote.path)
     kept(project).unlink()
     (project / "data/3.bin").unlink()
-    with pytest.raises(RemoteError, match="missing here and there: 1 files, data/3.bin"):
+    with pytest.raises(RemoteError, match="missing here and in the remote: 1 files, data/3.bin"):
         push(project)
 
 

@@ -85,7 +85,7 @@ def test_what_registered_models_need_is_pushed_too(trained, tmp_path):
     (folder / champion[:2] / champion[2:]).unlink()
     shutil.rmtree(remote.path)
     failed = command(project, "push", remote=remote, check=False)
-    assert failed.returncode == 1 and "listing is missing here and there: models/tagging/short" in failed.stderr
+    assert failed.returncode == 1 and "listing is missing here and in the remote: models/tagging/short" in failed.stderr
 
 
 def test_what_was_purged_is_not_fetched_again(trained, tmp_path):

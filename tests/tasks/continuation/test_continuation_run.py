@@ -17,7 +17,7 @@ from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
 from pipelines.tasks import part
-from pipelines.tasks.continuation import fit, score, section
+from pipelines.tasks.continuation import NAMES, fit, score, section
 from pipelines.tasks.continuation.fit import curves, networks, pairs, windows
 from pipelines.tasks.continuation.models import language_model, siamese
 from pipelines.tasks.continuation.score import report
@@ -66,7 +66,7 @@ def test_a_run_is_scored_and_shown(in_tmp):
     task = Task("continuation", {"logistic": found}, [], {})
     html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
     assert f"{found['roc_auc_same_piece']['value']:.3f}" in html and html.count('class="hear"') == 5
-    assert html.count("<polyline") == 6 and all(name in html for name in report.NAMES.values())
+    assert html.count("<polyline") == 6 and all(name in html for name in NAMES.values())
     assert all(name in html for name in checks) and "piece " in html
     assert section.render(Context(None, Lineage({}), None, task=Task("continuation", {}, [], {}))) is None
 

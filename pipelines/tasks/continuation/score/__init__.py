@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.core.files import read_json
 from pipelines.metrics.scores import Metric
 from pipelines.tasks import part
+from pipelines.tasks.continuation import NAMES
 from pipelines.tasks.continuation.fit import curves, pairs, windows
 from pipelines.tasks.continuation.fit.pairs import KINDS, TRUE
 from pipelines.tasks.continuation.score import guards, matching, report
@@ -78,7 +79,7 @@ def details(run, answers):
 
 def plots(details):
     """ROC-AUC against each kind, for the record."""
-    values = {report.NAMES[kind]: found["roc_auc"] for kind, found in details["kinds"].items()}
+    values = {NAMES[kind]: found["roc_auc"] for kind, found in details["kinds"].items()}
     return {"kinds": {"kind": "bars", "values": values, "title": "ROC-AUC by kind of other window"}}
 
 

@@ -10,11 +10,6 @@ from pipelines.tasks.continuation.fit import curves, pairs
 from pipelines.tasks.continuation.fit.pairs import KINDS, Pairs
 from pipelines.tasks.continuation.fit.windows import BAR, VOICES, Windows
 
-NAMES = {
-    "other_piece": "another piece",
-    "other_piece_in_key": "another piece in the best-fitting key",
-    "same_piece": "the rest of the same piece",
-}
 POINTS = 60
 """Of a ROC curve, at most."""
 

@@ -3,7 +3,7 @@
 from pipelines.core import paths
 from pipelines.core.files import read_json
 from pipelines.report import charts, four_parts
-from pipelines.tasks.continuation.score.report import NAMES
+from pipelines.tasks.continuation import NAMES
 
 TITLE, ORDER = "By kind of other window", 10
 GUARD = "guards: "

@@ -5,8 +5,8 @@ from pathlib import Path
 from pipelines.core import paths
 from pipelines.core.files import read_json
 from pipelines.report import charts, four_parts
-from pipelines.tasks.sequences.fit.cells import VOICES
 from pipelines.tasks.sequences.section import comparison, contexts, copies, latent, losses
+from pipelines.tasks.sequences.section.contexts import VOICES
 
 TITLE, ORDER = "Likelihood, originality, and generated pieces", 10
 BAR = 16  # steps
