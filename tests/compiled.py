@@ -6,6 +6,7 @@ pytest-xdist has its own, which the commands that it starts read. It begins with
 """
 
 import hashlib
+import os
 import shutil
 from contextlib import suppress
 from importlib.util import find_spec
@@ -30,6 +31,24 @@ def folder(process: str) -> Path:
             copy.rename(cache)
         shutil.rmtree(copy, ignore_errors=True)
     return cache
+
+
+def hand_on(project: Path) -> None:
+    """Let a copy of the project find what is compiled for the original; it would take each copy seconds.
+
+    Numba keeps it by the path and the date of a source file, and a copy has the original's dates. Without NUMBA_CACHE_DIR it lies
+    beside the source, and is copied with it.
+    """
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    for place in {path.parent for path in (PROJECT / "pipelines").rglob("*.py")} if cache else ():
+        known = Path(cache) / _subfolder(place)
+        if known.exists():
+            shutil.copytree(
+                known,
+                Path(cache) / _subfolder(project / place.relative_to(PROJECT)),
+                ignore=shutil.ignore_patterns("*.tmp.*"),  # what numba is writing
+                dirs_exist_ok=True,
+            )
 
 
 def _made(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What holds for all tests: their markers and order, the warm server, numba's cache; and fixtures of small real sound files."""
 
 import gc
+import importlib
 import os
 import signal
 from pathlib import Path
@@ -37,13 +38,26 @@ LONGEST = (
     "ops/remotes/test_round_trip.py",
     "stages/test_robustness.py",
     "stages/test_ood.py",
+    "tasks/test_a_new_family.py",
+    "tasks/fusion/test_fusion_run.py",
+    "tasks/classification/test_notes_run.py",
+    "test_wide_recipe.py",
+    "training/test_training.py",
 )
-"""Files that take minutes in `make test-all`, the longest first. They begin first (see the Makefile's `test`)."""
+"""Files that take a minute or more in `make test-all`, the longest first. They begin first (see the Makefile's `test`): most of
+the last five would otherwise be among the last of all, and one process would end alone with one of them."""
 
 
 def pytest_configure(config):
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         warm.activate()  # in the processes that run tests, not in the one that starts them
+    if hasattr(config, "workerinput"):
+        # It searches every loaded module for each type that it trusts: 5 s now, 15 s after collection.
+        importlib.import_module("skops.io")
+
+
+def pytest_collection():
+    gc.disable()  # the collector would search the growing heap again and again: a quarter of collection
 
 
 def pytest_collection_modifyitems(items):
@@ -66,6 +80,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    gc.enable()
     gc.collect()
     gc.freeze()  # what is imported by now stays: the collector need not look at millions of objects again and again
 

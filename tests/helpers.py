@@ -8,6 +8,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
+import compiled
 import pytest
 from ruamel.yaml import YAML
 
@@ -20,10 +21,11 @@ def some(values, *always) -> list:
 
 
 def copy_project(to: Path) -> Path:
-    """The project's code and recipe in a new folder with its own DVC, without data, and without git."""
+    """The project's code, as it is compiled, and recipe in a new folder with its own DVC, without data, and without git."""
     to.mkdir(parents=True)
     for name in ("pipelines", "assets"):
-        shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("*.pyc.*"))  # what Python is writing
+    compiled.hand_on(to)
     for name in ("dvc.yaml", "dagster.yaml", "workspace.yaml", ".dvcignore"):
         shutil.copy(PROJECT / name, to / name)
     copy_params(to)

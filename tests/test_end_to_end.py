@@ -41,13 +41,13 @@ def tiny(document):
         tagger.update({"width": 0.05, "epochs": 2, "chunks_per_clip": 1})
     document["max_quarantined"]["default"] = 0.5  # two bad files of ten
     document["clustering"].update(
-        {"n_bootstrap": 50, "n_permutations": 10, "n_init": 10, "n_repeats": 1, "maps": ["tsne"]}
+        {"n_bootstrap": 50, "n_permutations": 3, "n_init": 3, "n_repeats": 1, "maps": ["tsne"]}
     )
     document["tasks"]["tagging"]["n_bootstrap"] = 50
     for part in ("study", "leaks", "ood", "robustness"):
-        document[part].update({"n_bootstrap": 50, "n_permutations": 10})
+        document[part].update({"n_bootstrap": 50, "n_permutations": 3})
     for part in ("study", "robustness"):
-        document[part]["n_init"] = 10
+        document[part]["n_init"] = 3
     document["ood"].update({"n_init": 2, "maps": ["pca"]})
     document["robustness"]["degradations"] = ["noise_10db", "mp3_64", "excerpt_3s"]
     document["report"].update({"max_players": 10, "n_examples": 2})

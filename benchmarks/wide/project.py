@@ -41,16 +41,16 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def make(to: Path, n_datasets: int) -> int:
-    """Lay the project out in `to`: ten taggers, two baselines, and `n_datasets` datasets. Returns the number of stages, all of
-    which are up to date."""
+def make(to: Path, n_datasets: int, n_taggers: int = 10) -> int:
+    """Lay the project out in `to`: `n_taggers` of ten taggers, two baselines, and `n_datasets` datasets. Returns the number of
+    stages, all of which are up to date."""
     to.mkdir(parents=True)
     for name in ("pipelines", "assets"):
         shutil.copytree(PROJECT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dagster.yaml", "workspace.yaml", ".dvcignore"):
         shutil.copy(PROJECT / name, to / name)
     (to / "stage.sh").write_text(STAGE)
-    (to / "params.yaml").write_text(yaml.safe_dump(_params(n_datasets), sort_keys=False))
+    (to / "params.yaml").write_text(yaml.safe_dump(_params(n_datasets, n_taggers), sort_keys=False))
     written = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
     for name, stage in written["stages"].items():
         body = stage.get("do", stage)
@@ -68,7 +68,7 @@ def resolved(project: Path) -> dict[str, dict]:
     return resolver.stages(project)
 
 
-def _params(n_datasets: int) -> dict:
+def _params(n_datasets: int, n_taggers: int) -> dict:
     params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     scores = params["datasets"]["scores"]
     params["datasets"] = {"scores": scores} | {f"set_{n:03}": {**scores, "seed": n} for n in range(1, n_datasets)}
@@ -79,6 +79,7 @@ def _params(n_datasets: int) -> dict:
     weights = {"path": "/weights.pth", "sha256": "0" * 64, "tags": "jamendo", "source": "elsewhere", "licence": "MIT"}
     published = {"network": "musicnn", "reads": "waveform", "recipe": "weights", "weights": weights}
     params["taggers"]["musicnn_published"] = published
+    params["taggers"] = dict(list(params["taggers"].items())[:n_taggers])
     return params
 
 

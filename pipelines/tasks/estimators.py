@@ -3,6 +3,8 @@
 A pickle runs whatever it says when it is opened. skops builds only types that it knows or that the caller lists as trusted: the
 file itself cannot extend that list. skops names objects by their address in memory and dates its files; both are normalised here,
 so that equal estimators give equal bytes and DVC sees no change where there is none.
+
+skops is imported where it is used, because its import takes seconds.
 """
 
 import io
@@ -12,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import skops.io
 from sklearn.base import BaseEstimator
 
 from pipelines.core.files import atomic
@@ -22,6 +23,8 @@ SCHEMA = "schema.json"
 
 def save(estimator: BaseEstimator, path: Path) -> None:
     """Write `estimator`; equal ones give equal bytes."""
+    import skops.io
+
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as dumped:
         parts = {name: dumped.read(name) for name in dumped.namelist()}
     numbers: dict[int | str, int] = {}
@@ -36,6 +39,8 @@ def save(estimator: BaseEstimator, path: Path) -> None:
 def load(path: Path, trusted: Sequence[str]) -> BaseEstimator:
     """The estimator of a file. trusted: types that it may hold beside those that skops trusts. Raises `ValueError` for a file
     that is damaged or holds another type."""
+    import skops.io
+
     try:
         return skops.io.load(path, trusted=list(trusted))
     except Exception as error:  # skops raises whatever the damaged part made it meet

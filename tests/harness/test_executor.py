@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 import soundfile
 from helpers import PROJECT, copy_project, run_in
 from ruamel.yaml import YAML
+from small_tasks import end_this_process, fail, power
 
 from pipelines.audio import probe, shards
 from pipelines.core.files import sha256
@@ -29,23 +29,11 @@ SETTINGS = {
 }
 
 
-def end_this_process(_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def fail(task):
-    raise ValueError(f"task {task}")
-
-
 def test_order_and_values():
     tasks = [(2, n) for n in range(20)]
     for settings in (None, {"workers": 1}, {"workers": 2}, {"kind": "processes", "workers": 3}):
-        assert list(executor.run(math_pow, tasks, settings)) == [2**n for n in range(20)]
-    assert list(executor.run(math_pow, [], {"workers": 2})) == []
-
-
-def math_pow(task):
-    return task[0] ** task[1]
+        assert list(executor.run(power, tasks, settings)) == [2**n for n in range(20)]
+    assert list(executor.run(power, [], {"workers": 2})) == []
 
 
 def test_an_error_of_a_worker_arrives():

@@ -49,7 +49,7 @@ def loaded(tmp_path, **changes):
         else:
             at[last] = value
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(settings))
+    path.write_text(yaml.dump(settings, Dumper=yaml.CSafeDumper))
     return load_params(path)
 
 

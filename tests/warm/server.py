@@ -34,6 +34,7 @@ LIGHT = (
     *("dvc.dependency.param", "dvc_data.hashfile.hash", "dvc_data.index", "scmrepo.git", "concurrent.futures.process"),
 )
 HEAVY = (
+    "skops.io",  # first, because it searches all modules that are loaded
     *("scipy.signal", "soundfile", "soxr", "librosa", "librosa.core.spectrum", "librosa.feature", "matplotlib.pyplot"),
     *(
         "sklearn.cluster",
