@@ -8,8 +8,10 @@ import typer
 
 from pipelines.ops.failing import fail
 
-VOICES = ("soprano", "alto", "tenor", "bass")
+NAMES = {1: ("melody",), 4: ("soprano", "alto", "tenor", "bass")}
+"""Voices of a model -> what `--infill` calls them; of other numbers, voice1, voice2, ..., the highest first."""
 BAR = 16
+STEPS = 4  # of a quarter
 MOST_BARS = 512
 CANDIDATES = 64
 """Samples of which an infilled piece is drawn."""
@@ -35,12 +37,12 @@ def generate(
     ] = 1.0,
     primer: Annotated[
         Path | None,
-        typer.Option(help="A MIDI, ABC or MusicXML file in up to four tracks, highest first, to go on from."),
+        typer.Option(help="A MIDI, ABC or MusicXML file to go on from: a track a voice of the model, highest first."),
     ] = None,
     infill: Annotated[
         str,
         typer.Option(
-            help="With --primer: write only this voice (soprano, alto, tenor, bass) or these bars (5-8) of it anew."
+            help="With --primer: write only this voice (soprano, alto, tenor, bass; melody) or these bars (5-8) of it anew."
         ),
     ] = "",
     tempo: Annotated[float, typer.Option(help="Quarter notes a minute.", min=20, max=300)] = 80.0,
@@ -51,14 +53,15 @@ def generate(
         Path | None, typer.Option(help="Also write the sound, rendered with the SoundFont of the demo.")
     ] = None,
 ) -> None:
-    """Generate four-part music with a fitted model of the family `sequences`, and write it as MIDI, MusicXML or ABC.
+    """Generate music with a fitted model of the family `sequences`, and write it as MIDI, MusicXML or ABC: in as many
+    voices as it was fitted on.
 
     With --primer the piece begins with the notes of that file, which are rounded to 16ths, and the model continues it. With
     --infill too, only the named voice or bars are new, and fit what comes before and after.
     """
     from pipelines.core.files import atomic
     from pipelines.notes import writing
-    from pipelines.report.four_parts import piece_of
+    from pipelines.report.voices import piece_of
 
     if infill and not primer:
         fail("--infill needs --primer: the file whose voice or bars are to be written anew.")
@@ -89,13 +92,13 @@ def folder_of(model: str) -> Path:
 def make(
     folder: Path, bars: int, seed: int, how: tuple[float, int, float], primer: Path | None = None, infill: str = ""
 ):
-    """`(steps, 4)` uint8 by the model in `folder`. how: temperature, top k, top p."""
+    """`(steps, voices)` uint8 by the model in `folder`. how: temperature, top k, top p."""
     import numpy as np
 
     from pipelines.tasks.sequences.fit import model_file, sampling
     from pipelines.tasks.sequences.score import generators
 
-    module, model = model_file.load(folder)
+    module, model, voices = model_file.load(folder)
     if not (begin := generators.beginning(module, model)):
         if primer or how != (1.0, 0, 1.0):
             raise ValueError(
@@ -103,46 +106,51 @@ def make(
                 "probabilities that --temperature, --top-k or --top-p could change: leave them out"
             )
         return module.draw(model, 1, bars * BAR, np.random.default_rng(seed))[0]
-    given = np.full((bars * BAR, len(VOICES)), sampling.FREE)
+    given = np.full((bars * BAR, voices), sampling.FREE)
     if primer:
-        known = _grid_of(primer)
+        known = _grid_of(primer, voices)
         if not infill and len(known) >= len(given):
             raise ValueError(f"{primer} has {len(known) / BAR:g} bars: --bars must be more, it counts them too")
         given = known if infill else np.concatenate([known, given[len(known) :]])
     if not infill:
         return sampling.sample(begin, given, 1, seed, *how)[0]
-    given[_meant(infill, len(given))] = sampling.FREE
+    given[_meant(infill, *given.shape)] = sampling.FREE
     return sampling.infill(begin, given, CANDIDATES, seed, *how)
 
 
-def _grid_of(path: Path):
-    """The four voices of a file of notes. Raises `ValueError` for one without notes, or with notes that fit no voice."""
+def _grid_of(path: Path, n_voices: int):
+    """The voices of a file of notes: of one voice all its notes, else a track each. Raises `ValueError` for a file without notes,
+    or with notes that fit no voice."""
     import numpy as np
 
     from pipelines.corpora import folder
-    from pipelines.notes.representations import satb_grid
+    from pipelines.notes import grids
 
     piece = folder.read(path, path.read_bytes())
-    grid = satb_grid.compute(piece.notes, piece.length)
-    if not grid[:, : len(VOICES)].any():
+    notes = grids.pitched(piece.notes)
+    voice = np.unique(notes["track"], return_inverse=True)[1] if n_voices > 1 else np.zeros(len(notes), int)
+    grid = grids.compute(notes, piece.length, voice, n_voices, STEPS)
+    if not grid[:, :n_voices].any():
         raise ValueError(f"{path} has no notes on the grid of 16ths")
     if lost := int(np.count_nonzero(grid[:, -1])):
-        raise ValueError(
-            f"{path} has notes that fit no voice in {lost} of {len(grid)} 16ths: give each of four voices its own track"
+        todo = (
+            f"give each of {n_voices} voices its own track" if n_voices > 1 else "the model writes one note at a time"
         )
-    return grid[:, : len(VOICES)].astype(np.int64)
+        raise ValueError(f"{path} has notes that fit no voice in {lost} of {len(grid)} 16ths: {todo}")
+    return grid[:, :n_voices].astype(np.int64)
 
 
-def _meant(infill: str, n_steps: int):
+def _meant(infill: str, n_steps: int, n_voices: int):
     """The index of the cells that `--infill` names."""
-    if infill in VOICES:
-        return slice(None), VOICES.index(infill)
+    names = NAMES.get(n_voices) or tuple(f"voice{number}" for number in range(1, n_voices + 1))
+    if infill in names:
+        return slice(None), names.index(infill)
     bars = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", infill)
     first, last = (int(bars[1]), int(bars[2] or bars[1])) if bars else (0, 0)
     if not 1 <= first <= last or (first - 1) * BAR >= n_steps:
         n_bars = -(-n_steps // BAR)
         raise ValueError(
-            f"--infill {infill}: name a voice ({', '.join(VOICES)}), or bars of the file from 1 to {n_bars}, as 5-8"
+            f"--infill {infill}: name a voice ({', '.join(names)}), or bars of the file from 1 to {n_bars}, as 5-8"
         )
     return slice((first - 1) * BAR, last * BAR), slice(None)
 

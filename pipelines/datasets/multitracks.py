@@ -5,15 +5,18 @@ The stems are in `stems/` (core/stems.py); a clip is their sum sample by sample.
 music under other names (pipelines/symbolic/similarity.py), are one group; the split is by group, so all stems of a work are on
 one side.
 
-Chorale voices sound almost all the time, which makes activity trivial. So a recipe draws for each excerpt what plays:
+Chorale voices sound in 98.5% of all frames, which makes activity trivial. So a recipe draws for each excerpt what plays:
 
 `clips`: how many excerpts, one a work. `duration_s`, `sample_rate`, `split`, `seed`: as in `scores`.
-`instruments`: `fixed` - flute, clarinet, horn and cello, stems soprano, alto, tenor, bass; `families` - four different families
-    drawn for each excerpt, a stem each (brass, strings); `one` - one program drawn for all four voices, so that only the line
-    tells them apart.
+`instruments`: the level of difficulty. `fixed` - flute, clarinet, horn and cello, stems soprano, alto, tenor, bass; `families` -
+    four different families drawn for each excerpt, and a program of each; a stem is a family (brass, strings). `one` - a program
+    drawn for all four voices, with the stems of `fixed`, so that only the line tells them apart.
+`families`: those that are drawn from, of instruments.FAMILIES and FURTHER; without it FAMILIES. A bass plays the lowest voice.
 `absent`: the probability that a voice does not play in an excerpt; one always does. Its stem is not there.
 `muted`: the share of spans of 1 to 4 s in which a voice is silent.
-`level_db`: the gain of each voice is drawn from -level_db to +level_db; without it all have equal power while they sound.
+`level_db`: the gain of each part is drawn from -level_db to +level_db; without it all have equal power while they sound.
+`drums`: the probability that drums play along (symbolic/drums.py), stem `drums`; `muted` and `level_db` hold for them too. Their
+    hits are in drums.parquet (program: the kit; pitch: the key). Without it no drums play.
 `soundfont`, `soundfont_sha256`, `splits`: as in `scores`: the same music and draws in another timbre.
 """
 
@@ -34,7 +37,16 @@ from pipelines.core.manifest import NOTES
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.harness import executor
 from pipelines.harness.progress import progress
-from pipelines.symbolic import corpus, excerpt, instruments, render, selection, similarity, soundfonts
+from pipelines.symbolic import (
+    corpus,
+    drums,
+    excerpt,
+    instruments,
+    render,
+    selection,
+    similarity,
+    soundfonts,
+)
 
 BIBTEX = corpus.BIBTEX
 MUSIC21 = (
@@ -44,6 +56,8 @@ MUSIC21 = (
 LICENSE_INFO = f"Chorales: {MUSIC21}. S{soundfonts.TIMGM6MB[1:]}."
 
 VOICES = ("soprano", "alto", "tenor", "bass")
+DRUMS = "drums"
+"""Stem, family and note label of drums; the name of the table of their hits."""
 FIXED = (73, 71, 60, 42)
 """Programs of `instruments: fixed`: flute, clarinet, horn, cello."""
 BPM = (60.0, 110.0)
@@ -67,11 +81,15 @@ CLIPS = pa.schema(
 
 @dataclass(frozen=True)
 class Part:
-    """A voice of an excerpt: its stem, and its notes as `render.render` plays them. gain_db: beside the other parts."""
+    """A voice of an excerpt, or its drums: its stem, and its notes as `render.render` plays them. gain_db: beside the others."""
 
     stem: str
     notes: np.ndarray
     gain_db: float
+
+    @property
+    def family(self) -> str:
+        return DRUMS if self.stem == DRUMS else instruments.FAMILY[int(self.notes["program"][0])]
 
 
 @dataclass(frozen=True)
@@ -88,14 +106,15 @@ class Task:
 
 
 def build(raw_dir: Path, entry: dict) -> dict:
-    """Read, draw, split and render. Writes audio/*.flac, stems/, notes.parquet and clips.parquet."""
+    """Read, draw, split and render. Writes audio/*.flac, stems/, notes.parquet, clips.parquet, and drums.parquet where `drums` is
+    above 0. Raises `ValueError` for a family that is not known, and for fewer than four."""
     font = soundfonts.find(entry.get("soundfont"), entry.get("soundfont_sha256"))
     chosen, rejected = choose(entry["clips"], entry["seed"])
     works = [piece.work for piece, _ in chosen]
     pairs = similarity.same_music([similarity.lines(music) for _, music in chosen], works)
     groups = similarity.merge(works, pairs)
     sides = splits.assign(groups, [""] * len(works), entry["split"], entry["seed"])
-    tasks, rows, notes = [], [], []
+    tasks, rows, notes, hits = [], [], [], []
     for number, ((piece, music), group, side) in enumerate(zip(chosen, groups, sides, strict=True)):
         if side not in entry.get("splits", splits.SIDES):
             continue
@@ -104,10 +123,10 @@ def build(raw_dir: Path, entry: dict) -> dict:
         bar, parts = compose(music, entry, rng)
         level = float(rng.uniform(*LEVELS_DBFS))
         tasks.append(Task(raw_dir, path, parts, entry["sample_rate"], entry["duration_s"], level, font))
-        notes += [pd.DataFrame(part.notes).assign(path=path) for part in parts]
         seconds = Counter()
         for part in parts:
-            seconds[instruments.FAMILY[int(part.notes["program"][0])]] += float(part.notes["duration_s"].sum())
+            (hits if part.stem == DRUMS else notes).append(pd.DataFrame(part.notes).assign(path=path))
+            seconds[part.family] += sounding_s(part.notes)
         rows.append(
             {
                 "path": path,
@@ -122,7 +141,9 @@ def build(raw_dir: Path, entry: dict) -> dict:
         )
     rendered = progress(executor.run(write_audio, tasks), "render stems", total=len(tasks))
     stems.write_index(raw_dir, [row for found in rendered for row in found])
-    write_table(pd.concat(notes, ignore_index=True)[[*NOTES.names]], raw_dir / "notes.parquet", NOTES)
+    for name, each in (("notes", notes), (DRUMS, hits)):
+        if each:
+            write_table(pd.concat(each, ignore_index=True)[[*NOTES.names]], raw_dir / f"{name}.parquet", NOTES)
     write_table(pd.DataFrame(rows)[CLIPS.names], raw_dir / "clips.parquet", CLIPS)
     return {
         "soundfont": font.name,
@@ -140,16 +161,22 @@ def clips(raw_dir: Path, entry: dict) -> pd.DataFrame:
 
 
 def events(raw_dir: Path, entry: dict) -> pd.DataFrame:
-    """Targets `stem` and `instrument`: while a note of the stem, or of the family, is held. Target `note`: each note, labelled
-    with its stem, its value the MIDI note number."""
+    """Targets `stem`, `instrument` and `program`: while a note of the stem, of the family, or of the General MIDI program ("0" to
+    "127", or "drums") is held. Target `note`: each note, labelled with its stem, its value the MIDI number, or a drum's key."""
     notes = read_table(raw_dir / "notes.parquet", NOTES)
+    notes["family"] = notes["program"].map(instruments.FAMILY)
+    notes["program"] = notes["program"].astype(str)
+    notes["stem"] = (
+        notes["family"] if entry["instruments"] == "families" else notes["voice"].map(dict(enumerate(VOICES)))
+    )
+    if entry.get(DRUMS):
+        hits = read_table(raw_dir / f"{DRUMS}.parquet", NOTES)
+        notes = pd.concat([notes, hits.assign(family=DRUMS, stem=DRUMS, program=DRUMS)], ignore_index=True)
     notes["offset_s"] = notes["onset_s"] + notes["duration_s"]
-    families = notes["program"].map(instruments.FAMILY)
-    stem = families if entry["instruments"] == "families" else notes["voice"].map(dict(enumerate(VOICES)))
-    each = notes.assign(target="note", label=stem, value=notes["pitch"].astype(float))
+    each = notes.assign(target="note", label=notes["stem"], value=notes["pitch"].astype(float))
     spans = [
-        time_events.activity(notes.assign(label=label), name)
-        for name, label in (("stem", stem), ("instrument", families))
+        time_events.activity(notes.assign(label=notes[name]), target)
+        for target, name in (("stem", "stem"), ("instrument", "family"), ("program", "program"))
     ]
     return pd.concat([*spans, each[[*time_events.GIVEN, "value"]]], ignore_index=True)
 
@@ -180,7 +207,7 @@ def compose(music, entry: dict, rng: np.random.Generator) -> tuple[int, tuple[Pa
     """(number of the bar where the excerpt starts, its parts that play) by the recipe of `entry`."""
     bpm, duration_s = float(np.exp(rng.uniform(*np.log(BPM)))), entry["duration_s"]
     cut = excerpt.cut(music, int(rng.integers(len(music.bars))), bpm, duration_s, again=True)
-    programs, names = _instruments(entry["instruments"], rng)
+    programs, names = _instruments(entry["instruments"], rng, entry.get("families"))
     playing = rng.random(len(VOICES)) >= entry["absent"]
     playing[rng.integers(len(VOICES))] = True
     velocity, jitter = int(rng.integers(*VELOCITIES)), rng.integers(-6, 7, len(cut.notes))
@@ -197,6 +224,11 @@ def compose(music, entry: dict, rng: np.random.Generator) -> tuple[int, tuple[Pa
             parts.append(Part(name, notes, gain))
     if not parts:  # every span of every part that plays was muted
         return compose(music, entry | {"muted": 0.0}, rng)
+    if rng.random() < entry.get(DRUMS, 0.0):
+        beats = int(cut.bars["numerator"][0])
+        hits = mute(drums.play(beats, 60 / bpm, duration_s, rng), _spans(duration_s, entry["muted"], rng))
+        if len(hits):
+            parts.append(Part(DRUMS, hits, float(rng.uniform(-1, 1) * entry["level_db"])))
     return int(cut.bars["number"][0]), tuple(sorted(parts, key=lambda part: part.stem))
 
 
@@ -212,13 +244,21 @@ def mute(notes: np.ndarray, spans: list[tuple[float, float]]) -> np.ndarray:
     return notes[keep & (notes["duration_s"] >= excerpt.MIN_NOTE_S)]
 
 
+def sounding_s(notes: np.ndarray) -> float:
+    """Seconds in which at least one of the notes is held."""
+    notes = np.sort(notes, order="onset_s")
+    ends = np.maximum.accumulate(notes["onset_s"] + notes["duration_s"])
+    gaps = np.maximum(notes["onset_s"][1:] - ends[:-1], 0)
+    return float(ends[-1] - notes["onset_s"][0] - gaps.sum())
+
+
 def write_audio(task: Task) -> list[dict]:
     """Render a clip's stems and their sum; the rows of `stems.STEMS`."""
     sounds = []
     for part in task.parts:
         values = (part.notes[key] for key in ("voice", "program", "pitch", "velocity", "onset_s", "duration_s"))
-        sound = render.render(*values, task.sample_rate, task.duration_s, task.font)
-        power = np.sum(sound.astype(np.float64) ** 2) / (np.sum(part.notes["duration_s"]) * task.sample_rate)
+        sound = render.render(*values, task.sample_rate, task.duration_s, task.font, part.stem == DRUMS)
+        power = np.sum(sound.astype(np.float64) ** 2) / (sounding_s(part.notes) * task.sample_rate)
         sounds.append(sound * np.float32(10 ** (part.gain_db / 20) / np.sqrt(max(power, 1e-12))))
     total = np.sum(sounds, axis=0)
     peak = max(np.abs(total).max(), *(np.abs(sound).max() for sound in sounds), 1e-9)
@@ -233,12 +273,19 @@ def write_audio(task: Task) -> list[dict]:
     return rows
 
 
-def _instruments(kind: str, rng: np.random.Generator) -> tuple[list[int], list[str]]:
+def _instruments(kind: str, rng: np.random.Generator, among: list[str] | None) -> tuple[list[int], list[str]]:
     """(program, stem) of each voice."""
     if kind == "fixed":
         return list(FIXED), list(VOICES)
-    names = [str(name) for name in rng.permutation(sorted(instruments.FAMILIES))[: len(VOICES)]]
-    programs = [int(rng.choice(instruments.FAMILIES[name])) for name in names]
+    known = instruments.FAMILIES | instruments.FURTHER
+    if unknown := [name for name in among or () if name not in known]:
+        raise ValueError(f"families in params.yaml names {unknown[0]!r}; there are {', '.join(known)}")
+    names = [str(name) for name in rng.permutation(sorted(set(among or instruments.FAMILIES)))[: len(VOICES)]]
+    if len(names) < len(VOICES):
+        raise ValueError(f"families in params.yaml names {len(names)}, and {len(VOICES)} voices need as many at least")
+    if "bass" in names:
+        names.append(names.pop(names.index("bass")))
+    programs = [int(rng.choice(known[name])) for name in names]
     return (programs, names) if kind == "families" else (programs[:1] * len(VOICES), list(VOICES))
 
 

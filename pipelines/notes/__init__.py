@@ -5,6 +5,7 @@ A note table is to scores and MIDI what PCM shards are to sound: every represent
     tables.py           the tables of a piece and of a corpus, and their schemas
     midi/, abc/         MIDI files, and ABC tunes, to tables and back
     scores.py           written scores (`symbolic/`) to tables
+    grids.py            notes of several voices as a grid, and back
     musicxml.py         tables to MusicXML; lines.py the lines and bars of a piece for notation; writing.py the format of a file
     representations/    what models read, a file each
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, array
-from pipelines.symbolic import similarity
+from pipelines.symbolic import jumps, similarity
 from pipelines.symbolic.score import NOTE, Music
 
 VELOCITY = 64
@@ -48,6 +48,7 @@ def piece_of(music: Music) -> Piece:
         length_s=QUARTER_S * music.length,
         division=DIVISION,
         n_tracks=int(notes["voice"].max()) + 1,
+        remarks={jumps.UNFOLLOWED: 1} if music.unfollowed else {},
     )
 
 

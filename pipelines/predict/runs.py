@@ -100,7 +100,8 @@ def _notes(run: tasks.Run, files: list[Path], folder: Path, settings: dict) -> t
     (out := folder / name).mkdir()
     if found:
         table = zip(pieces["clip_id"], pieces["duration"], (piece.notes for piece in found), strict=True)
-        symbols.write(representations.load(name), list(table), settings["symbols"][name], out)
+        entry = symbols.with_learned(settings["symbols"][name], run.input)
+        symbols.write(representations.load(name), list(table), entry, out)
     pieces["path"] = pieces["title"]
     return pieces, _failed(rows, unread), out
 

@@ -33,26 +33,30 @@ def log_mel(dataset: Dataset, clip_id: str, start_s: float, length_s: float, set
     parameters = settings["features"].get("log_mel")
     if parameters is None or not (folder / "index.parquet").exists():
         return None
-    import matplotlib.image  # half a second, only where there is something to draw
-
     place = read_table(folder / "index.parquet", shards.INDEX).set_index("clip_id").loc[clip_id]
     rate = settings["audio"]["sample_rate"] / parameters["hop_length"]  # frames a second
     first = int(place["offset"]) + round(start_s * rate)
     last = min(first + round(length_s * rate), int(place["offset"]) + int(place["length"]))
     frames = shards.open_shards(folder)[place["shard"]][first:last].astype(np.float32)
-    loudest = float(frames.max())
-    buffer = io.BytesIO()
-    matplotlib.image.imsave(
-        buffer, frames.T, vmin=loudest - RANGE_DB, vmax=loudest, cmap="magma", origin="lower", format="webp",
-        pil_kwargs={"quality": 80, "method": 4},
-    )  # fmt: skip
     low, high = hertz_to_mel(parameters["fmin"]), hertz_to_mel(parameters["fmax"])
     labels = [
         (f"{f // 1000} kHz" if f >= 1000 else f"{f} Hz", percent(hertz_to_mel(f), low, high))
         for f in FREQUENCIES
         if parameters["fmin"] <= f <= parameters["fmax"]
     ]
-    return {"src": "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(), "ticks": labels}
+    return {"src": image(frames, float(frames.max())), "ticks": labels}
+
+
+def image(decibels: np.ndarray, loudest: float) -> str:
+    """A spectrogram `(frames, bands)` as the data URI of a WebP; the range is `RANGE_DB` below `loudest`, in dB."""
+    import matplotlib.image  # half a second, only where there is something to draw
+
+    buffer = io.BytesIO()
+    matplotlib.image.imsave(
+        buffer, decibels.T, vmin=loudest - RANGE_DB, vmax=loudest, cmap="magma", origin="lower", format="webp",
+        pil_kwargs={"quality": 80, "method": 4},
+    )  # fmt: skip
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def hertz_to_mel(frequency: float) -> float:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from pipelines.core import chunks, embeddings, params, paths
 from pipelines.core.manifest import scored_and_reference, usable_clips
+from pipelines.core.plain import some
 from pipelines.core.record import write_record
 from pipelines.core.tables import write_table
 from pipelines.harness import command, executor
@@ -51,8 +52,8 @@ def _read(
     fingerprints.check(file["fingerprint"], file["path"], *([file["ids"]] if "ids" in file else []))
     reference = scored_and_reference(clips)[1].to_numpy()
     found = vectors.read(file, clips, reference, entry.get("missing", "error"))
-    lacking = f"{len(found.missing)} clips have the mean of the training clips' vectors{_some(found.missing)}"
-    left_out = f"{len(found.extra)} rows of the file are of no clip of {dataset}{_some(found.extra)}"
+    lacking = f"{len(found.missing)} clips have the mean of the training clips' vectors{some(found.missing, ': ')}"
+    left_out = f"{len(found.extra)} rows of the file are of no clip of {dataset}{some(found.extra, ': ')}"
     checks = {
         "every clip has a vector of its own": (not found.missing, lacking),
         "every vector has a clip": (not found.extra, left_out),
@@ -72,10 +73,6 @@ def _hear(
     found = np.stack(list(progress(parts, f"encode {dataset} {encoder}", len(ids))))
     whole = True, "the encoder heard every clip"
     return found, model.facts, {"every clip has a vector of its own": whole, "every vector has a clip": whole}
-
-
-def _some(names: list[str]) -> str:
-    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""fit: the model of a run, fitted on training clips, once for each of its seeds."""
+"""fit: the model of a run, fitted on training clips, once for each of its seeds.
+
+The log says how long each training took. The record does not: it is an output, and the same after every run.
+"""
 
 import shutil
+import time
 
 from pipelines import tasks
 from pipelines.core import params, paths
@@ -19,11 +23,13 @@ def main(run: str) -> None:
     found = {}
     for seed, folder in progress(entry.trainings, f"fit {run}", unit="training"):
         folder.mkdir(parents=True)
+        begun = time.monotonic()
         try:
             found[seed] = module.fit(entry, seed, folder)
         except ValueError as error:
             raise SystemExit(f"fit {run}: {error}") from error
-        log.info("seed %d: %s", seed, ", ".join(f"{key} {value}" for key, value in found[seed].items()))
+        figures = ", ".join(f"{key} {value}" for key, value in found[seed].items())
+        log.info("seed %d: %s; training took %.1f s", seed, figures, time.monotonic() - begun)
     write_json(paths.fitted(run) / "config.json", tasks.identity(entry) | {"figures": found})
     first, *others = found.values()
     write_record("fit", run, figures=first if not others else {"trainings": len(found)} | first)

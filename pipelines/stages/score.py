@@ -1,5 +1,7 @@
 """score: predictions of a run's model for test clips, and the scores of its task, with a trivial baseline.
 
+The log says how long the predictions took, and the record does not (`fit.py` says why).
+
 Where the dataset's split has groups on the training side too (the same work, artist or MIDI file), the leading metric is also
 computed without their test units, as `<metric>_without_leaked`.
 """
@@ -7,6 +9,7 @@ computed without their test units, as `<metric>_without_leaked`.
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -37,10 +40,12 @@ def main(run: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(tasks.answers(entry), ignore_errors=True)
     stage = "tagging" if entry.task == tasks.TAGGING else "cross_test" if entry.fitted_by else "score"
-    split = entry.dataset if entry.fitted_by else getattr(module, "SPLIT", "test")
+    split = entry.dataset if entry.fitted_by else module.split(entry) if hasattr(module, "split") else "test"
     draws = entry.shared["n_bootstrap"], entry.shared["seed"]
     try:
+        begun = time.monotonic()
         answers = [module.predict(entry, path) for _, path in entry.trainings]
+        took = time.monotonic() - begun
         metrics = module.metrics(entry) if hasattr(module, "metrics") else module.METRICS
         trivial = module.baseline(entry)
         found, resampled = scores.score(metrics, answers, trivial, split, *draws)
@@ -51,6 +56,11 @@ def main(run: str) -> None:
         return
     except ValueError as error:
         raise SystemExit(f"score {run}: {error}") from error
+    log.info(
+        "%d predictions took %.2f s, with reading the input and the model",
+        sum(len(one["unit"]) for one in answers),
+        took,
+    )
     if stage == "score":
         _hand_in(module, entry, answers)
     lead = next(iter(found))

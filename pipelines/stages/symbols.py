@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.core import params, paths, shards
+from pipelines.core.files import atomic
 from pipelines.core.manifest import PIECES
 from pipelines.core.record import write_record
 from pipelines.core.tables import column, read_table, write_table
@@ -45,7 +46,12 @@ def main(corpus: str, representation: str) -> None:
     try:
         module = representations.load(representation)
         found = list(pieces(corpus))
-        path, n_rows, figures = write(module, found, entry, folder)
+        learned, taught = _learned(module, corpus, found, entry or {})
+        if learned:
+            with atomic(folder / representations.LEARNED) as temporary:
+                temporary.write_text(learned)
+        path, n_rows, figures = write(module, found, with_learned(entry, folder), folder)
+        figures |= taught
     except (TypeError, ValueError) as error:
         raise SystemExit(f"symbols {corpus}: {representation}: {error}") from error
     write_record(
@@ -59,6 +65,23 @@ def main(corpus: str, representation: str) -> None:
         },
     )
     log.info("%d pieces, %s", n_rows, ", ".join(f"{value} {name}" for name, value in figures.items()))
+
+
+def with_learned(entry: dict | None, folder: Path) -> dict:
+    """The parameters of a representation, with what it has learned from training pieces, which lies in `folder`."""
+    path = folder / representations.LEARNED
+    return (entry or {}) | ({"learned": path.read_text()} if path.exists() else {})
+
+
+def _learned(module: ModuleType, corpus: str, found: list[Piece], entry: dict) -> tuple[str, dict]:
+    """(what the module learns from the training pieces, a figure of the record). Raises `ValueError` for a corpus without any."""
+    if not hasattr(module, "learn"):
+        return "", {}
+    manifest = read_table(paths.manifest(corpus), PIECES)
+    training = set(manifest["clip_id"][manifest["split"] == "train"])
+    chosen = [notes for clip_id, _, notes in found if clip_id in training]
+    learned = module.learn(chosen, **entry)
+    return learned, {"training pieces it learned from": len(chosen)} if learned else {}
 
 
 def write(module: ModuleType, found: list[Piece], entry: dict | None, folder: Path) -> tuple[Path, int, dict]:

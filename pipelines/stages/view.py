@@ -12,7 +12,7 @@ from pipelines import views
 from pipelines.core import params, paths
 from pipelines.core.files import place
 from pipelines.core.manifest import MANIFEST
-from pipelines.core.plain import one_line
+from pipelines.core.plain import one_line, some
 from pipelines.core.record import write_record
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.harness import command
@@ -46,8 +46,8 @@ def main(view: str) -> None:
         figures={"clips": len(found), "missing": len(missing), "values a clip": table.shape[1] - 1, "unread": len(bad)},
         table=path,
         checks={
-            "every clip has one": (not missing, f"{len(missing)} of {len(clips)} clips have none{_some(missing)}"),
-            "every file has a clip": (not extra, f"{len(extra)} files are of no clip of {dataset}{_some(extra)}"),
+            "every clip has one": (not missing, f"{len(missing)} of {len(clips)} clips have none{some(missing, ': ')}"),
+            "every file has a clip": (not extra, f"{len(extra)} files are of no clip of {dataset}{some(extra, ': ')}"),
             "every file can be read": (not bad, f"{len(bad)} files cannot be read{_reasons(bad)}"),
         },
     )
@@ -84,12 +84,8 @@ def _own_files(entry: Mapping, module: ModuleType, clips: Mapping[str, str]) -> 
     return found, sorted(map(str, set(files) - set(of.values()))), bad
 
 
-def _some(names: list[str]) -> str:
-    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
-
-
 def _reasons(bad: Mapping[str, str]) -> str:
-    return _some([f"{name} ({why})" for name, why in bad.items()])
+    return some([f"{name} ({why})" for name, why in bad.items()], ": ")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Functions take notes and return notes, labels or sound. Clips on disk, manifests
     humdrum.py     Humdrum to written bars
     music21_score.py  music21's scores, and ABC, to written bars
     score.py       written bars to two arrays, notes and bars in the order of performance
+    jumps.py       da capo and dal segno
     selection.py   choose the pieces that become clips
     excerpt.py     30 s of a piece: start, tempo, and times of notes
     labels.py      labels from notes and bars: texture, metre, mode, tempo band

@@ -18,7 +18,15 @@ FAMILIES = {
     "reed": (66, 70, 71),  # tenor saxophone, bassoon, clarinet
     "pipe": (73, 74, 75),  # flute, recorder, pan flute
 }
-FAMILY = {program: family for family, programs in FAMILIES.items() for program in programs}
+FURTHER = {
+    "bass": (32, 33, 35),  # acoustic, finger, fretless
+    "voice": (52, 53, 54),  # aahs, oohs, synth voice
+    "lead": (80, 85),  # square, voice
+    "pad": (88, 89, 91),  # new age, warm, choir
+}
+"""Families for the voices of multitracks alone. From MIDI note 36 to 84 the strongest partial of each, in TimGM6mb.sf2, is the
+note's pitch or a multiple of it, and a note of 1.5 s sounds to its end."""
+FAMILY = {program: family for family, programs in (FAMILIES | FURTHER).items() for program in programs}
 
 
 def assign(notes: np.ndarray, first: int, second: int | None) -> np.ndarray:

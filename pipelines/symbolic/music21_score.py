@@ -2,8 +2,19 @@
 
 from fractions import Fraction
 
+from pipelines.symbolic import jumps
 from pipelines.symbolic.score import Bar, Music, Note, as_played
 
+MARKS = {
+    "Segno": jumps.SEGNO,
+    "Fine": jumps.FINE,
+    "DaCapo": jumps.DA_CAPO,
+    "DaCapoAlFine": jumps.DA_CAPO,
+    "DalSegno": jumps.DAL_SEGNO,
+    "DalSegnoAlFine": jumps.DAL_SEGNO,
+}
+"""Class of music21 -> mark."""
+WORDS = ("RepeatExpression", "TextExpression")
 NOT_NOTES = frozenset(("Harmony", "Unpitched", "PercussionChord"))  # music21 counts chord symbols among the notes
 
 
@@ -49,7 +60,15 @@ def _bar(measure, endings: frozenset[int]) -> Bar:
         closes_before=_repeat(measure.leftBarline, "end"),
         closes=_repeat(measure.rightBarline, "end"),
         endings=endings,
+        marks=frozenset().union(*(_marks(each) for each in measure.getElementsByClass(WORDS))),
     )
+
+
+def _marks(words) -> frozenset[str]:
+    """The mark of a jump that a music21 `RepeatExpression` is, or a text that it has not taken for one."""
+    if "RepeatExpression" in words.classes:
+        return frozenset((MARKS.get(type(words).__name__, jumps.OTHER),))
+    return jumps.sign(words.content or "")
 
 
 def _notes(measure) -> list[Note]:

@@ -7,11 +7,20 @@ from fractions import Fraction
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
+from pipelines.symbolic import jumps
 from pipelines.symbolic.score import Bar, Note, Unsupported
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 DIVISIONS = 10080  # of a quarter note, where a file states none
 LINES = {"wedge", "bracket", "dashes", "octave-shift", "pedal"}  # directions that last, and have no place of their own
+SOUNDS = {
+    "dacapo": jumps.DA_CAPO,
+    "dalsegno": jumps.DAL_SEGNO,
+    "fine": jumps.FINE,
+    "segno": jumps.SEGNO,
+    "tocoda": jumps.OTHER,
+}
+"""Attributes of `<sound>`."""
 FULL_BAR = ("whole", "breve")  # types of a rest that may mean "the whole bar", whatever the metre
 
 
@@ -51,6 +60,7 @@ class Measure:
         self.metre: tuple[int, int] | None = None
         self.key: tuple[int, str] | None = None
         self.repeats: dict[str, str | None] = {}
+        self.marks: frozenset[str] = frozenset()
         voices = {text(each.find("voice")) for each in element if each.tag in ("note", "forward")}
         self.voices = sorted(voices - {""})
         self.voice = ""
@@ -86,6 +96,7 @@ class Measure:
             closes_before=self.repeats.get("left") == "backward",
             closes=self.repeats.get("right") is not None,  # at the right bar line every repeat sign closes
             endings=frozenset(),
+            marks=self.marks,
         )
 
     def hangs_over(self) -> bool:
@@ -184,6 +195,7 @@ class Measure:
     def _mark(self, mark: Element) -> None:
         """Words and the like have no length, but a bar reaches at least to where they stand."""
         place = self.offset + _count(mark.find("offset"))
+        self.marks |= _jumps(mark)
         kinds = {kind.tag for each in mark.iterfind("direction-type") for kind in each}
         if kinds <= LINES and not any("tempo" in sound.attrib for sound in mark.iter("sound")):
             return
@@ -218,6 +230,14 @@ class Measure:
             number = last
         self.state.number = number
         return number
+
+
+def _jumps(mark: Element) -> frozenset[str]:
+    """What a direction, or a sound element, says of jumps: by its words, its signs, or for players."""
+    found = set().union(*(jumps.sign(text(words)) for words in mark.iter("words")))
+    for sound in mark.iter("sound"):
+        found |= {name for attribute, name in SOUNDS.items() if sound.get(attribute, "no") != "no"}
+    return frozenset(found | {jumps.SEGNO for _ in mark.iter("segno")})
 
 
 def _pitch(note: Element) -> int:

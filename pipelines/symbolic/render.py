@@ -15,6 +15,7 @@ from pipelines.symbolic import soundfonts
 GAIN_DB = -6.0  # room for a dozen voices before the caller normalises
 FADE_S = 0.01  # at the clip's end, where notes are cut
 PEAK_DBFS = -1.0
+DRUM_BANK = 128  # of SoundFonts
 
 
 def mix(
@@ -49,20 +50,22 @@ def render(
     sample_rate: int,
     duration_s: float,
     soundfont: Path | None = None,
+    drums: bool = False,
 ) -> np.ndarray:
     """Play notes (one entry of each array a note) from 0 to `duration_s`: mono float32 `(samples,)`, not normalised.
 
-    A voice plays one program. A note that meets the same pitch sounding in its voice strikes it again. Sounds at the
-    end are faded out over `FADE_S`. The same notes give the same bytes.
+    A voice plays one program, or with `drums` the drum kit of that number. A note that meets the same pitch sounding in its
+    voice strikes it again. Sounds at the end are faded out over `FADE_S`. The same notes give the same bytes.
     """
     soundfont = soundfont or soundfonts.default()
     synth = _synth(sample_rate, soundfont)
     for voice in np.unique(voices):
         (program,) = np.unique(programs[voices == voice])
         try:
-            synth.program_select(int(voice) % 256, 0, 0, int(program))
+            synth.program_select(int(voice) % 256, 0, DRUM_BANK if drums else 0, int(program), drums)
         except RuntimeError as error:
-            raise ValueError(f"{soundfont} has no program {program}: a General MIDI SoundFont is needed") from error
+            what = "drum kit" if drums else "program"
+            raise ValueError(f"{soundfont} has no {what} {program}: a General MIDI SoundFont is needed") from error
     n_samples = round(duration_s * sample_rate)
     starts = np.rint(onsets_s * sample_rate).astype(int)
     ends = np.maximum(starts + 1, np.rint((onsets_s + durations_s) * sample_rate).astype(int))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipelines.symbolic import jumps
+
 NOTE = np.dtype([("onset", "f8"), ("duration", "f8"), ("pitch", "i4"), ("voice", "i4")])
 BAR = np.dtype(
     [("onset", "f8"), ("duration", "f8"), ("number", "i4"), ("numerator", "i4"), ("denominator", "i4"), ("mode", "i4")]
@@ -56,6 +58,7 @@ class Bar(NamedTuple):
     closes_before: bool  # a closing repeat sign at the left bar line, and at the right one
     closes: bool
     endings: frozenset[int]  # the turns its first, second, ... ending is for; empty where it stands in none
+    marks: frozenset[str] = frozenset()  # segno, fine and jumps (jumps.py)
 
 
 class Music(NamedTuple):
@@ -68,6 +71,7 @@ class Music(NamedTuple):
 
     notes: np.ndarray
     bars: np.ndarray
+    unfollowed: bool = False  # is there a da capo or dal segno that is not followed?
 
     @property
     def length(self) -> float:
@@ -87,12 +91,14 @@ def as_played(parts: list[list[Bar]], mode_stated: bool = True) -> Music:
         raise ValueError("no bars")
     if len({len(part) for part in parts}) > 1:
         raise ValueError("the parts have different numbers of bars")
+    parts = jumps.together(parts)
     order = playing_order(parts[0])
     bars = _bars(parts[0], _bar_lengths(parts), order, mode_stated)
     notes = [note for voice, part in enumerate(parts) for note in _sounding(part, bars, order, voice)]
     if not notes:
         raise ValueError("no notes")
-    return Music(np.sort(np.array(notes, dtype=NOTE), order=["onset", "voice", "pitch"]), bars)
+    notes = np.sort(np.array(notes, dtype=NOTE), order=["onset", "voice", "pitch"])
+    return Music(notes, bars, jumps.unfollowed(parts[0]))
 
 
 def _bar_lengths(parts: list[list[Bar]]) -> list[Fraction]:
@@ -119,8 +125,8 @@ def playing_order(bars: list[Bar]) -> list[int]:
 
     A closing sign without an opening one goes back to the last closing sign, or to the start. (music21's `Expander`
     goes back to the start each time, so that a tune `A :| B :|` is played A A B A A B and 64 bars of variations on
-    Yankee Doodle become 16,368; where every closing sign has an opening one the two agree.) Da capo and dal segno are
-    not followed.
+    Yankee Doodle become 16,368; where every closing sign has an opening one the two agree.) A da capo or dal segno
+    that leaves no doubt is followed (jumps.py).
     """
     opens, closes, endings = [bar.opens for bar in bars], [bar.closes for bar in bars], [bar.endings for bar in bars]
     for i, bar in enumerate(bars[1:]):
@@ -144,7 +150,7 @@ def playing_order(bars: list[Bar]) -> list[int]:
                 continue
             start, turn = i + 1, 1
         i += 1
-    return order
+    return order + jumps.again(bars)
 
 
 def _turns(endings: list[frozenset[int]], i: int) -> int:

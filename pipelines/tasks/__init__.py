@@ -31,11 +31,11 @@ A family has the same files as every other:
 | `presets.yaml` | what `conservatory enable` can add; a family may have none |
 
 `fit`, `score` and `section` are packages, whose `__init__.py` has these names. `score` may also have `metrics(run)`, in place of
-`METRICS` where a family has several kinds of runs, `details(run, answers)`, which become data/scores/<run>/details.json, and
-`plots(details)` and `checks(run, answers)` for the record. A module that fitting loads lies in `fit/`; one that only scoring
-loads in `score/`; a template and its module in `section/`. The stage `fit` depends on `fit/` and on the one model of the run,
-`score` on `score/` too, and the page on `section/`. So an edit of a model refits the runs that use it, an edit in `score/`
-scores them again, and an edit in `section/` draws the page again.
+`METRICS` where a family has several kinds of runs, `split(run)`, what is scored where that is not `test`, `details(run,
+answers)`, which become data/scores/<run>/details.json, and `plots(details)` and `checks(run, answers)` for the record. A module
+that fitting loads lies in `fit/`; one that only scoring loads in `score/`; a template and its module in `section/`. The stage
+`fit` depends on `fit/` and on the one model of the run, `score` on `score/` too, and the page on `section/`. So an edit of a
+model refits the runs that use it, an edit in `score/` scores them again, and an edit in `section/` draws the page again.
 
 `score` of a family whose runs can be fused (pipelines/tasks/fusion) has `validation(run, folder)`: the model's `classes` and
 their shares of the training clips (`priors`), and the columns of the validation clips, with `probabilities`; None of a run that

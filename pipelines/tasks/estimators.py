@@ -27,7 +27,7 @@ def save(estimator: BaseEstimator, path: Path) -> None:
 
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as dumped:
         parts = {name: dumped.read(name) for name in dumped.namelist()}
-    numbers: dict[int, int] = {}
+    numbers: dict[int | str, int] = {}
     names: dict[str, str] = {}
     schema = _numbered(json.loads(parts.pop(SCHEMA)), numbers, names)
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as kept:
@@ -47,8 +47,12 @@ def load(path: Path, trusted: Sequence[str]) -> BaseEstimator:
         raise ValueError(f"{path} is no model of this family, or is damaged: {error}") from error
 
 
-def _numbered(value: Any, numbers: dict[int, int], names: dict[str, str]) -> Any:
-    """`value` with addresses and files numbered in the order in which they appear; fills both tables."""
+def _numbered(value: Any, numbers: dict[int | str, int], names: dict[str, str]) -> Any:
+    """`value` with addresses and files numbered in the order in which they appear; fills both tables.
+
+    Numbers and words (`JsonNode`) have one number for equal values: whether two equal floats are one object in memory depends on
+    the process in which the estimator was fitted.
+    """
     if isinstance(value, list):
         return [_numbered(each, numbers, names) for each in value]
     if not isinstance(value, dict):
@@ -56,7 +60,8 @@ def _numbered(value: Any, numbers: dict[int, int], names: dict[str, str]) -> Any
     found = {}
     for key, each in value.items():
         if key == "__id__":
-            found[key] = numbers.setdefault(each, len(numbers))
+            own = value["content"] if value.get("__loader__") == "JsonNode" else each
+            found[key] = numbers.setdefault(own, len(numbers))
         elif key == "file" and isinstance(each, str):
             found[key] = names.setdefault(each, f"{len(names)}{Path(each).suffix}")
         else:

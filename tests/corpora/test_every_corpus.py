@@ -25,8 +25,8 @@ CASES = {
     "nottingham": layouts.make_nottingham,
     "pop909": layouts.make_pop909,
 }
-BUILT_IN = {"chorales", "composers"}
-"""Read from an installed package: test_chorales.py and test_composers.py have them."""
+BUILT_IN = {"chorales", "composers", "folk"}
+"""Read from an installed package: test_chorales.py, test_composers.py and test_folk.py have them."""
 SERVED = {"groove": "groove-v1.0.0-midionly.zip", "maestro": "maestro-v3.0.0-midi.zip"}
 
 

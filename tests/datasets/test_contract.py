@@ -39,7 +39,7 @@ def make_notes(folder):
 
 
 def make_multitracks(folder):
-    return MULTITRACKS
+    return MULTITRACKS | {"instruments": "families", "drums": 0.6}
 
 
 CASES = {
@@ -140,7 +140,7 @@ def test_events_are_of_its_clips(case):
     if entry["module"] == "folder":
         assert found.empty
         return
-    stems = {"multitracks": {"stem", "note"}, "slakh": {"stem", "note", "program"}}.get(entry["module"], set())
+    stems = {"stem", "note", "program"} if entry["module"] in ("multitracks", "slakh") else set()
     assert set(found["clip_id"]) == set(good["clip_id"]) and set(found["target"]) == {"instrument"} | stems
     # the families that the tags name are those that play
     tagged = [{tag.removeprefix("family:") for tag in tags if tag.startswith("family:")} for tags in good["tags"]]

@@ -1,5 +1,7 @@
 """Stems: their sum is the clip, nothing sounds where nothing is played, works on one side, and draws that the seed repeats."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,9 +10,11 @@ from hypothesis import strategies as st
 
 from pipelines.core import stems
 from pipelines.core.files import sha256
+from pipelines.core.manifest import NOTES
+from pipelines.core.tables import read_table
 from pipelines.datasets import multitracks
 from pipelines.harness import executor
-from pipelines.symbolic import excerpt
+from pipelines.symbolic import drums, excerpt, instruments
 
 ENTRY = {
     "module": "multitracks",
@@ -24,6 +28,7 @@ ENTRY = {
     "split": {"train": 0.5, "validation": 0.17, "test": 0.33},
     "seed": 2026,
 }
+WIDE = [*instruments.FAMILIES, *instruments.FURTHER]
 
 
 def build(raw_dir, **options):
@@ -77,10 +82,42 @@ def test_the_seed_repeats_every_byte_and_splits_select_of_the_same_draws(built, 
 
 def test_families_are_stems_and_one_program_plays_all_voices():
     rng = np.random.default_rng(0)
-    programs, names = multitracks._instruments("families", rng)
-    assert len(set(names)) == 4 and [multitracks.instruments.FAMILY[p] for p in programs] == names
-    programs, names = multitracks._instruments("one", rng)
+    programs, names = multitracks._instruments("families", rng, None)
+    assert len(set(names)) == 4 and [instruments.FAMILY[p] for p in programs] == names
+    programs, names = multitracks._instruments("one", rng, None)
     assert len(set(programs)) == 1 and tuple(names) == multitracks.VOICES
+    drawn = [multitracks._instruments("families", rng, WIDE)[1] for _ in range(20)]
+    assert {name for names in drawn for name in names} == set(WIDE)
+    assert all(names.index("bass") == 3 for names in drawn if "bass" in names)
+    with pytest.raises(ValueError, match="families in params.yaml names 'flute'; there are piano, "):
+        multitracks._instruments("one", rng, ["flute"])
+    with pytest.raises(ValueError, match="names 3, and 4 voices need as many at least"):
+        multitracks._instruments("families", rng, ["organ", "pipe", "bass"])
+
+
+def test_drums_play_in_a_stem_of_their_own_with_exact_hits(tmp_path):
+    entry = {"instruments": "families", "families": WIDE, "drums": 1.0, "clips": 3, "muted": 0.0}
+    raw = build(tmp_path, **entry)
+    table, found = stems.read(raw / "stems"), multitracks.events(raw, ENTRY | entry)
+    hits = read_table(raw / "drums.parquet", NOTES)
+    assert set(hits["program"]) <= set(drums.KITS) and set(read_table(raw / "notes.parquet", NOTES)["voice"]) <= set(
+        range(4)
+    )
+    for path, own in hits.groupby("path"):
+        sound, onsets = stems.signals(raw / "stems", table, path, ["drums"])[0], np.unique(own["onset_s"])
+        mixture, _ = soundfile.read(raw / path, dtype="int16")
+        assert (np.load(raw / "stems" / Path(path).with_suffix(".npy")).sum(axis=0) == mixture).all()
+        frames = np.rint(onsets[(onsets > 0.1) & (onsets < 3.8)] * 8000).astype(int)
+        power = np.cumsum(sound.astype(float) ** 2)
+        rise = (power[frames + 400] - power[frames]) / (power[frames] - power[frames - 400])
+        assert np.median(rise) > 1.5, "it is louder after a hit than before"
+    spans = (
+        found[found["label"] == "drums"]
+        .groupby("target")[["onset_s", "offset_s"]]
+        .agg({"onset_s": "min", "offset_s": "max"})
+    )
+    assert set(spans.index) == {"stem", "instrument", "note", "program"} and (spans["onset_s"] == 0).all()
+    assert len(found[found["target"] == "note"].query("label == 'drums'")) == len(hits)
 
 
 @given(st.integers(0, 10_000))

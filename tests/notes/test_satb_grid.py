@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.corpora import chorales
-from pipelines.notes.representations import satb_grid
+from pipelines.notes import grids
+from pipelines.notes.representations import melody_grid, satb_grid
 from pipelines.notes.tables import NOTES, array
 
 PLACE = ["onset", "duration", "pitch", "track"]
@@ -42,7 +43,7 @@ def test_a_note_is_held_or_repeated():
     grid = satb_grid.compute(notes_of((0, 0, 2, 60), (0, 2, 2, 60), (2, 1, 3, 48)), 1.25)
     assert grid[:, :4].tolist() == [[60, 0, 0, 0], [60, 48, 0, 0], [60, 48, 0, 0], [60, 48, 0, 0], [0, 0, 0, 0]]
     assert grid[:, 4:8].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    assert placed(satb_grid.notes(grid[:, :4])) == [(0, 1, 60, 0), (0.25, 0.75, 48, 1)], "without onsets it is one note"
+    assert placed(grids.notes(grid[:, :4])) == [(0, 1, 60, 0), (0.25, 0.75, 48, 1)], "without onsets it is one note"
 
 
 def test_what_is_lost():
@@ -52,6 +53,14 @@ def test_what_is_lost():
     assert five.tolist() == [[60, 61, 62, 63, 1, 1, 1, 1, 2]]
     chord = satb_grid.compute(notes_of((0, 0, 2, 60), (0, 0, 2, 64), (0, 1, 1, 55)), 0.5)
     assert chord[:, [0, 8]].tolist() == [[64, 1], [55, 2]]
+
+
+def test_a_melody_is_its_later_and_higher_notes():
+    grid = melody_grid.compute(notes_of((0, 0, 2, 60), (1, 0, 2, 64), (0, 3, 1, 55), (2, 3.5, 2, 57)), 1.25)
+    assert grid.tolist() == [[64, 1, 1], [64, 0, 1], [0, 0, 0], [55, 1, 0], [57, 1, 0], [57, 0, 0]]
+    assert placed(melody_grid.notes(grid)) == [(0, 0.5, 64, 0), (0.75, 0.25, 55, 0), (1.0, 0.5, 57, 0)]
+    lower = melody_grid.compute(notes_of((0, 0, 2, 60), (1, 0, 2, 64)), 0.5, track=0)
+    assert lower.tolist() == [[60, 1, 0], [60, 0, 0]]
 
 
 def test_chorales_come_back():

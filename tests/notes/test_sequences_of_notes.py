@@ -1,5 +1,6 @@
 """Monophonic events, chords, drum grids and tokens: what comes back of notes, and that what does not is counted."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -204,6 +205,32 @@ def test_real_music_and_its_losses(miditok, scheme, song, fills):
         == sum(np.isin(piece.notes["pitch"], (22, 26)).sum() for piece in fills)
         > 0
     )
+
+
+@pytest.mark.parametrize("scheme", ["remi", "tsd", "midi_like", "structured"])
+def test_learned_tokens_say_what_the_schemes_own_say(miditok, scheme, song, fills):
+    """The same notes come back of a piece that was learned from and of others, from fewer tokens."""
+    learned = tokens.learn([song.notes], scheme=scheme, bpe=30)
+    assert learned == tokens.learn([song.notes], scheme=scheme, bpe=30), "the same bytes again"
+    n_own = len(tokens.load(scheme, 8, 512).vocab)
+    assert len(json.loads(json.loads(learned)["_model"])["model"]["merges"]) == 30
+    for piece in (song, *fills):
+        plain = tokens.compute(piece.notes, piece.length, scheme=scheme)
+        short = tokens.compute(piece.notes, piece.length, scheme=scheme, bpe=30, learned=learned)
+        assert short.max() < n_own + 30 and len(short) <= len(plain)
+        back = tokens.notes(short, scheme=scheme, bpe=30, learned=learned)
+        assert (back == tokens.notes(plain, scheme=scheme)).all()
+    assert len(tokens.compute(song.notes, song.length, scheme=scheme, learned=learned)) < 0.9 * len(
+        tokens.compute(song.notes, song.length, scheme=scheme)
+    )
+
+
+def test_what_no_token_can_be_learned_from(miditok, song):
+    assert tokens.learn([song.notes]) == ""
+    with pytest.raises(ValueError, match="bpe: octuple has no single stream"):
+        tokens.learn([song.notes], scheme="octuple", bpe=9)
+    with pytest.raises(ValueError, match="bpe: no training piece has notes"):
+        tokens.learn([song.notes[:0]], bpe=9)
 
 
 def test_a_scheme_that_there_is_not():

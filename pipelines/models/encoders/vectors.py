@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.core.files import place
+from pipelines.core.plain import some
 
 IDS = ("clip_id", "path")
 
@@ -41,7 +42,7 @@ def read(file: dict, clips: pd.DataFrame, reference: np.ndarray, missing: str = 
     names, vectors = _read_npy(path, file.get("ids", "")) if path.endswith(".npy") else _read_parquet(path)
     bad = ~np.isfinite(vectors).all(axis=1)
     if bad.any():
-        raise ValueError(f"{path}: {bad.sum()} rows have NaN or infinite values: {_some(np.array(names)[bad])}")
+        raise ValueError(f"{path}: {bad.sum()} rows have NaN or infinite values: {some(np.array(names)[bad])}")
     places = _places(clips)
     rows: dict[str, int] = {}
     extra = []
@@ -58,14 +59,14 @@ def read(file: dict, clips: pd.DataFrame, reference: np.ndarray, missing: str = 
     ids = clips["clip_id"].tolist()
     if not rows:
         raise ValueError(
-            f"{path}: none of its {len(names)} rows is a clip of the dataset; it names {_some(names)}, the dataset "
-            f"{_some(clips['path'].tolist())} or ids such as {ids[0]}"
+            f"{path}: none of its {len(names)} rows is a clip of the dataset; it names {some(names)}, the dataset "
+            f"{some(clips['path'].tolist())} or ids such as {ids[0]}"
         )
     lacking = [clip_id for clip_id in ids if clip_id not in rows]
     if lacking and missing == "error":
         titles = clips.set_index("clip_id").loc[lacking, "path"].tolist()
         raise ValueError(
-            f"{path}: {len(lacking)} of {len(ids)} clips have no row: {_some(titles)}. Add them, or write `missing: mean` "
+            f"{path}: {len(lacking)} of {len(ids)} clips have no row: {some(titles)}. Add them, or write `missing: mean` "
             "in the encoder's entry: they then get the mean of the training clips' vectors"
         )
     matched = np.zeros((len(ids), vectors.shape[1]), np.float32)
@@ -153,8 +154,3 @@ def _places(clips: pd.DataFrame) -> dict[str, list[str]]:
 
 def _plain(path: str) -> str:
     return path.replace("\\", "/").removeprefix("./").strip("/")
-
-
-def _some(names) -> str:
-    names = [str(name) for name in names]
-    return f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"

@@ -7,7 +7,7 @@ What the standard leaves open, or readers disagree about, is read so:
 - A tie may stand before the note that it leads to (`B3 -B3`), as it does all over the Nottingham collection.
 - Rhythm is as written, in hornpipes too.
 
-Not read: grace notes (they have no notated length), chord symbols, decorations, lyrics, macros.
+Not read: grace notes (they have no notated length), chord symbols, lyrics, macros, and decorations but for those of jumps.
 
 Source: The abc music standard 2.1, section 4.
 """
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from pipelines.notes.abc import fields
 from pipelines.notes.tables import Unreadable
+from pipelines.symbolic import jumps
 from pipelines.symbolic.score import MAX_BARS, Bar, Note
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -89,6 +90,7 @@ class Voice:
     new_metre: bool = True
     opens: bool = False
     endings: frozenset[int] = frozenset()
+    signs: frozenset[str] = frozenset()  # of jumps, in the bar that is being read
 
 
 def read(voice: Voice, text: str, remarks: Counter) -> None:
@@ -124,6 +126,8 @@ def read(voice: Voice, text: str, remarks: Counter) -> None:
         elif found["turn"]:
             end_bar(voice)
             voice.endings = _turns(found["turns"])
+        elif found["skipped"]:
+            voice.signs |= _signs(found["skipped"])
 
 
 def bar_line(voice: Voice, sign: str, turns: str | None) -> None:
@@ -143,6 +147,10 @@ def bar_line(voice: Voice, sign: str, turns: str | None) -> None:
 def end_bar(voice: Voice) -> bool:
     """Write the bar that was being read; False where there was nothing in it."""
     if not any(voice.layers):
+        if voice.bars and (ending := voice.signs - {jumps.SEGNO}):  # behind the bar line, of the bar before it
+            last = voice.bars[-1]
+            voice.bars[-1] = last._replace(bar=last.bar._replace(marks=last.bar.marks | ending))
+            voice.signs -= ending
         return False
     if len(voice.bars) >= MAX_BARS:
         raise Unreadable(f"more than {MAX_BARS:,} bars")
@@ -156,9 +164,9 @@ def end_bar(voice: Voice) -> bool:
         longest = max(longest, offset)
     longest = max([longest, *(note.offset + note.duration for note in notes)])
     metre = voice.beats if voice.new_metre else None
-    bar = Bar(notes, longest, len(voice.bars) + 1, metre, None, voice.opens, False, False, voice.endings)
+    bar = Bar(notes, longest, len(voice.bars) + 1, metre, None, voice.opens, False, False, voice.endings, voice.signs)
     voice.bars.append(Written(bar, *(voice.began or (voice.key, voice.tempo)), tuple(voice.marks), voice.part))
-    voice.layers, voice.marks, voice.altered, voice.began = [[]], [], {}, None
+    voice.layers, voice.marks, voice.altered, voice.began, voice.signs = [[]], [], {}, None, frozenset()
     voice.opens = voice.new_metre = False
     return True
 
@@ -172,6 +180,13 @@ def change(voice: Voice, new: fields.Key | int) -> None:
         voice.key = new
     else:
         voice.tempo = new
+
+
+def _signs(text: str) -> frozenset[str]:
+    """The sign of a jump that a text, a decoration or its letter is."""
+    if text == "S":
+        return frozenset((jumps.SEGNO,))
+    return jumps.sign(text.strip('"!+')) if text[0] in '"!+' else frozenset()
 
 
 def _turns(text: str) -> frozenset[int]:

@@ -20,6 +20,7 @@ from pipelines.notes.abc import body, fields
 from pipelines.notes.abc.body import Voice, Written
 from pipelines.notes.scores import CHANNELS, VELOCITY
 from pipelines.notes.tables import KEYS, METRES, NOTES, TEMPOS, Piece, Unreadable, array
+from pipelines.symbolic import jumps
 from pipelines.symbolic.score import MAX_BARS, Bar, Music, as_played, playing_order
 
 DEFAULT_US = 500_000  # of a quarter
@@ -47,11 +48,13 @@ def read(text: str) -> Piece:
     if len({len(voice) for voice in voices}) > 1:
         raise Unreadable(f"its voices have {' and '.join(str(len(voice)) for voice in voices)} bars")
     voices = in_order(fields.parts(order), voices)
-    bars = [[written.bar for written in voice] for voice in voices]
+    bars = jumps.together([[written.bar for written in voice] for voice in voices])
     try:
         music = as_played(bars)
     except ValueError as error:
         raise Unreadable(str(error)) from error
+    if music.unfollowed:
+        remarks[jumps.UNFOLLOWED] += 1
     if music.length > MAX_QUARTERS:
         raise Unreadable(f"it lasts {music.length:,.0f} quarters: at most {MAX_QUARTERS:,} are read")
     return _piece(music, [voices[0][n] for n in playing_order(bars[0])], _division(bars), remarks)
@@ -82,7 +85,8 @@ def in_order(letters: str, voices: list[list[Written]]) -> list[list[Written]]:
 
 
 def _plain(written: Written) -> Written:
-    return written._replace(bar=written.bar._replace(opens=False, closes=False, endings=frozenset()))
+    plain = written.bar._replace(opens=False, closes=False, endings=frozenset(), marks=frozenset())
+    return written._replace(bar=plain)
 
 
 def _voices(text: str, remarks: Counter) -> tuple[str, list[list[Written]]]:

@@ -10,6 +10,9 @@ KIND = "pooled": returns `{statistic: value}`, one row a piece; stored as a Parq
 the piece's, in quarters. A module may have `notes(values, **parameters) -> notes`, which gives back what `compute` keeps: the
 record of a corpus then says how many notes come back. How many values or statistics there are follows from the parameters,
 never from the piece.
+
+A module may have `learn(pieces, **parameters) -> str`: what it learns from the notes of training pieces, as JSON; "" where these
+parameters ask for nothing. The stage writes it beside the values (`LEARNED`), and `compute` and `notes` get it as `learned`.
 """
 
 from collections import Counter
@@ -22,6 +25,7 @@ from pipelines.core import plugins
 
 FOLDER = "pipelines/notes/representations"
 PERCUSSION = 9
+LEARNED = "learned.json"
 
 
 def load(name: str) -> ModuleType:

@@ -10,8 +10,10 @@ from pipelines.ops.settings.kinds import (
     YES_OR_NO,
     missing,
     one_of,
+    some_of,
     table,
     unknown,
+    whole,
     wrong,
 )
 from pipelines.ops.settings.recipe import Reads
@@ -28,6 +30,7 @@ OPTIONS = {
     "lakh_clean": {"local": WORD},
     "chorales": {},
     "composers": {"few_works": YES_OR_NO},
+    "folk": {"books": some_of("ryan", "oneill", "aird", none=False)},
 }
 """Module -> option -> rule."""
 REQUIRED = {"folder": ("path", "fingerprint")} | dict.fromkeys(
@@ -40,8 +43,11 @@ PARAMETERS = {
     "track": ("a track from 0, or -1 for all", lambda value: type(value) is int and value >= -1),
     "scheme": one_of("remi", "tsd", "midi_like", "structured", "octuple"),
     "bars": COUNT,
+    "bpe": whole(0, "none"),
 }
 """Parameters of representations by name; others may be anything."""
+LEARNED = "learned"
+"""A parameter that the stage gives."""
 
 
 def with_datasets(settings: dict) -> list[str]:
@@ -80,6 +86,7 @@ def check(settings: dict, reads: Reads) -> None:
                 code.no_file(where, REPRESENTATIONS, name)
             continue
         known, required = code.parameters(f"{REPRESENTATIONS}/{name}.py", "compute") or (list(entry), [])
+        known = [key for key in known if key != LEARNED]
         for key, value in entry.items():
             if key not in known:
                 unknown(key, where, known)

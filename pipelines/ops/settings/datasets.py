@@ -87,6 +87,8 @@ OPTIONS = {
     "multitracks": {
         "clips": COUNT,
         "instruments": one_of("fixed", "families", "one"),
+        "families": WORDS,
+        "drums": SHARE,
         "absent": SHARE,
         "muted": SHARE,
         "level_db": number(0, 40),

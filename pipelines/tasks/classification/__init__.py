@@ -1,7 +1,8 @@
 """Classify clips by one or several labels, by models of scikit-learn or networks, with hyperparameters chosen on validation.
 
 target: the label. split: `published` is the dataset's; `grouped` draws one that keeps groups whole, for a dataset without one;
-`random` ignores groups and shows by how much a score rises when clips of one group stand on two sides.
+`random` ignores groups and shows by how much a score rises when clips of one group stand on two sides; `grouped_folds` answers
+every clip by a model of the other `folds` (cross_validation.py).
 scaling: `zscore`, `minmax` or `unit` (each clip's vector has length 1). selection: `variance` drops constant features,
 `mutual_information` and `l1` keep `keep` of them. imbalance: `class_weights`, or `subsampling` of the larger classes.
 leave_out: features that the model does not get, by name or pattern (`rms_*`): of those in the input, all else is prepared.
@@ -23,7 +24,8 @@ best macro F1 on validation.
 FROM = ("features", "embeddings", "views", "combined")
 OPTIONS = {
     "target": (None, "word"),
-    "split": ("published", ("published", "grouped", "random")),
+    "split": ("published", ("published", "grouped", "random", "grouped_folds")),
+    "folds": (5, "count"),
     "scaling": ("zscore", ("zscore", "minmax", "unit")),
     "selection": ("none", ("none", "variance", "mutual_information", "l1")),
     "keep": (50, "count"),

@@ -39,6 +39,10 @@ def _by_network(run, folder, new, clip_ids):
 
 def _by_pipeline(run, folder, new, clip_ids):
     pipeline = model_file.load(folder / "model.skops")
+    if labelled.reads_sequences(run):
+        values = labelled.sequences(run, new, clip_ids)
+        found = answers.probabilities(pipeline[-1], values, read_json(folder / "config.json")["temperature"])
+        return found, None
     values, wanted = inputs.new_vectors(new, clip_ids), pipeline.n_features_in_
     if values.shape[1] != wanted:
         raise ValueError(
@@ -64,6 +68,8 @@ def _outside(run, pipeline, prepared):
     except (OSError, ValueError):
         return None
     values, train = pipeline[:-1].transform(data.values), data.of("train")
+    if not len(train):  # cross-validation: the model was fitted on all clips, and none is held out
+        return None
     numbers = np.zeros(len(train), int)  # of several labels: one cloud
     if not multilabel.is_multi_label(run):
         numbers = np.unique(data.classes[train], return_inverse=True)[1]

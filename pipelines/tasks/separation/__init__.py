@@ -6,7 +6,10 @@ stems: the stems to separate, in this order; [] is all that the training clips h
 n_fft, hop: of the spectrogram, in samples (Hann window). segment_s: longer signals are separated in overlapping segments.
 steps, batch_size, learning_rate, excerpt_s: of training, on remixes of `excerpt_s` seconds. remix: `coherent` takes all stems of
 a remix from one clip and time, `incoherent` each stem from another, `both` half of either. gain_db: each stem's gain in a remix
-is drawn from -gain_db to gain_db. hidden, layers: of the network.
+is drawn from -gain_db to gain_db. hidden, layers: of the network. wiener: iterations of the Wiener filter after the masks
+(fit/wiener.py). weights: of a model that takes a user's own checkpoints, stem -> {path, sha256} (models/open_unmix.py).
+
+Models that read the notes of the stems (models/score_templates.py) need a dataset with events of the target `note`.
 """
 
 FROM = ("raw",)
@@ -22,6 +25,8 @@ OPTIONS = {
     "excerpt_s": (5.0, "positive"),
     "remix": ("coherent", ("coherent", "incoherent", "both")),
     "gain_db": (3.0, "number"),
+    "wiener": (0, "whole"),
+    "weights": ({}, "table"),
     "hidden": (256, "count"),
     "layers": (2, "count"),
 }

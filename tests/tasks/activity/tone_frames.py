@@ -52,9 +52,17 @@ def write(noise: float = 0.3) -> pd.DataFrame:
 def run(model: str = "mlp", **options) -> Run:
     """A run of the family on that dataset, with one training in models/."""
     defaults = {key: default for key, (default, _) in family("activity").OPTIONS.items()}
-    folder = Path("models/runs") / model / "2026"
+    folder = Path("models/runs") / f"{model}_{options.get('level', 'frame')}" / "2026"
     folder.mkdir(parents=True, exist_ok=True)
-    small = {"hop_s": HOP_S, "context": 1, "hidden": 16, "epochs": 60, "learning_rate": 0.01, "smooth_s": 0.15}
+    small = {
+        "hop_s": HOP_S,
+        "context": 1,
+        "hidden": 16,
+        "epochs": 60,
+        "learning_rate": 0.01,
+        "smooth_s": 0.15,
+        "clip_s": 1.0,
+    }
     return Run(
         name=model,
         task="activity",

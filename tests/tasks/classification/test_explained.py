@@ -131,7 +131,7 @@ def test_a_family_that_the_model_does_not_read_has_no_importance(in_tmp):
     values = data.values.copy()
     values[:, 3:] = 0.0
     tree = Pipeline([("model", DecisionTreeClassifier(random_state=0))]).fit(values[train], data.classes[train])
-    told, noise = importances.of(run, data, tree, 5)
+    told, noise = importances.of(run, data, tree.predict, 5)
     assert (told["family"], told["features"], noise["family"]) == ("told", 3, "noise")
     assert noise["fall"] == 0
     known = tree.predict(data.values[test])
@@ -139,7 +139,7 @@ def test_a_family_that_the_model_does_not_read_has_no_importance(in_tmp):
     expected = np.mean([single_label.macro_f1(data.classes[test], rng.permutation(known)) for _ in range(400)])
     assert told["fall"] == pytest.approx(single_label.macro_f1(data.classes[test], known) - expected, abs=0.12)
     assert told["ci95"] is None or told["ci95"][0] <= told["fall"] <= told["ci95"][1]
-    assert importances.of(run, data, tree, 5) == [told, noise], "the same seed gives the same permutations"
+    assert importances.of(run, data, tree.predict, 5) == [told, noise], "the same seed gives the same permutations"
 
 
 def test_features_without_families_have_no_importances(in_tmp):

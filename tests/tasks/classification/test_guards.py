@@ -47,11 +47,20 @@ def test_a_random_split_has_sides_of_the_same_size(data):
 
 
 def test_a_class_with_few_clips(data):
-    assert passed(guards.few(data))
+    clips, groups = "enough clips of each class", "enough groups of each class"
+    assert passed(guards.enough(data)[clips])
     classes = data.classes.astype("<U12")
     classes[data.of("train")[:2]] = "lute"
-    found, sentence = guards.few(replace(data, classes=classes))
-    assert found is False and "lute (2 train), lute (0 test)" in sentence
+    found = guards.enough(replace(data, classes=classes))
+    assert found[clips] == (
+        False,
+        "1 of 4 classes have fewer than 5 clips on a side: lute (2 train), lute (0 test)",
+    )
+    assert found[groups][0] is False and ": lute (1 train), brass (1 test), lute (0 test), ..." in found[groups][1]
+    both = guards.enough(data, ("train",))
+    assert both[groups] == (True, "0 of 3 classes have fewer than 2 groups on a side")
+    alone = replace(data, clips=data.clips.assign(group=data.clips["clip_id"]))
+    assert passed(guards.enough(alone)[groups]) is None, "nothing is known of groups"
 
 
 def test_validation_lacks_a_class(data):

@@ -211,12 +211,6 @@ def test_new_files_get_the_labels_above_their_thresholds(in_tmp):
     assert 0 < sum(one["outside_training_music"] for one in answers) < 20
 
 
-def test_a_network_is_refused(in_tmp):
-    tagged_clips.write()
-    with pytest.raises(ValueError, match="model cnn2d is a network, which takes one label a clip"):
-        fitted("cnn2d")
-
-
 def test_a_property_that_tells_one_label_fails_its_guard(in_tmp):
     def longer(table):
         return table.assign(duration_s=[3.0 if "vocal" in tags else 2.0 for tags in table["tags"]])

@@ -24,7 +24,7 @@ from pipelines.core.pcm import to_float
 from pipelines.core.tables import read_table, write_table
 from pipelines.features import log_mel
 from pipelines.tasks.classification import fit, score
-from pipelines.tasks.classification.fit import deep, labelled, mel
+from pipelines.tasks.classification.fit import deep, labelled, mel, objectives
 
 QUICK = {"epochs": 4, "batch_size": 8, "width": 0.25, "learning_rate": 0.01, "patience": 0}
 
@@ -66,9 +66,9 @@ def run(model, kind="log_mel", **parameters):
 
 def test_the_epoch_is_chosen_by_the_reported_metric(monkeypatch):
     """Two of class 0 right, one of class 1 right and one said to be of class 2, which validation lacks: (1 + 2/3) / 2."""
-    monkeypatch.setattr(deep, "logits_of", lambda *given: np.eye(3, dtype=np.float32)[[0, 0, 1, 2]])
+    monkeypatch.setattr(objectives, "logits_of", lambda *given: np.eye(3, dtype=np.float32)[[0, 0, 1, 2]])
     data = {"validation_tags": np.eye(3)[[0, 0, 1, 1]], "clips": None, "validation_ids": []}
-    found = deep.Classifying.evaluate(SimpleNamespace(data=data, tagger=None))
+    found = objectives.Classifying.evaluate(SimpleNamespace(data=data, tagger=None))
     assert found["validation_macro_f1"] == pytest.approx(5 / 6)
 
 
@@ -188,7 +188,7 @@ def test_the_loss_is_weighted_cross_entropy_and_chunks_are_averaged(in_tmp):
     told = type("", (), {"data": {"weights": weights}})()
     own = torch.log_softmax(logits, 1)[torch.arange(5), tags.argmax(1)]
     each = torch.from_numpy(weights)[tags.argmax(1)]
-    torch.testing.assert_close(deep.Classifying.loss(told, logits, tags), -(own * each).sum() / 5)
+    torch.testing.assert_close(objectives.Classifying.loss(told, logits, tags), -(own * each).sum() / 5)
 
     class Means(nn.Module):
         def __init__(self):
@@ -203,7 +203,7 @@ def test_the_loss_is_weighted_cross_entropy_and_chunks_are_averaged(in_tmp):
     data = labelled.read(one)
     frames = np.load(shards.shard_path(one.input, 0))[:20]
     parts = [frames[start : start + 5, :3].mean(axis=0) for start in (0, 4, 8, 12)]  # chunks share their last frame
-    found = deep.logits_of(Means(), clips, [data.clips["clip_id"][0]])
+    found = objectives.logits_of(Means(), clips, [data.clips["clip_id"][0]])
     np.testing.assert_allclose(found[0], np.mean(parts, axis=0), rtol=1e-5)
 
 

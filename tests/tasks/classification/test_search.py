@@ -85,6 +85,7 @@ def test_the_bytes_of_a_model_do_not_depend_on_the_cores(sides, tmp_path, monkey
         for name, values in (
             ("random_forest", {"n_estimators": 8, "min_samples_leaf": [1, 3]}),
             ("svm_linear", {"C": [0.01, 0.1, 1.0]}),
+            ("adaboost", {"n_estimators": 2, "max_depth": [1, 2]}),
         ):
             model, chosen, scores = search.best(module(name), grid.choices(values, 1), sides, 7)
             model_file.save(Pipeline([("model", model)]), tmp_path / name)

@@ -11,7 +11,7 @@ from pipelines.cli import app
 from pipelines.core.files import write_json
 from pipelines.notes.midi import read, write
 from pipelines.notes.representations import satb_grid
-from pipelines.report import four_parts
+from pipelines.report import voices
 from pipelines.tasks.sequences.fit import model_file, sampling
 from pipelines.tasks.sequences.models import kneser_ney
 
@@ -24,7 +24,7 @@ def fitted(in_tmp):
     chords = np.repeat(np.array([[72, 65, 57, 48], [74, 67, 59, 50]], np.uint8), 4, axis=0)
     folder = in_tmp / "models/runs/bach/2026"
     folder.mkdir(parents=True)
-    model_file.save(folder, "kneser_ney", OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
+    model_file.save(folder, "kneser_ney", 4, OPTIONS, *kneser_ney.fit([np.tile(chords, (12, 1))], [], OPTIONS, 0))
     entry = {
         "task": "sequences",
         "dataset": "corpus",
@@ -74,7 +74,7 @@ def test_notation(fitted, in_tmp, suffix):
 
 def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp):
     music = np.tile(fitted, (4, 1))  # two bars
-    (in_tmp / "given.mid").write_bytes(write.write(four_parts.piece_of(music))[0])
+    (in_tmp / "given.mid").write_bytes(write.write(voices.piece_of(music))[0])
     assert invoke("bach", "-o", "on.mid", "--bars", 3, "--primer", "given.mid", "--top-k", 1).exit_code == 0
     assert len(grid_of(in_tmp / "on.mid")) == 48 and (grid_of(in_tmp / "on.mid")[:32] == music).all()
     done = invoke("bach", "-o", "bass.mid", "--primer", "given.mid", "--infill", "bass")
@@ -82,6 +82,24 @@ def test_a_primer_is_continued_and_a_voice_or_bars_are_filled_in(fitted, in_tmp)
     assert done.exit_code == 0 and (made[:, :3] == music[:, :3]).all() and (made[:, 3] == music[:, 3]).mean() > 0.9
     assert invoke("bach", "-o", "bars.mid", "--primer", "given.mid", "--infill", "2-2").exit_code == 0
     assert (grid_of(in_tmp / "bars.mid")[:16] == music[:16]).all()
+
+
+def test_a_model_of_one_voice_writes_a_melody(fitted, in_tmp):
+    tune = np.tile(np.repeat(np.array([[72], [74]], np.uint8), 4, axis=0), (12, 1))
+    folder = in_tmp / "models/runs/bach/2026"
+    model_file.save(folder, "kneser_ney", 1, OPTIONS, *kneser_ney.fit([tune], [], OPTIONS, 0))
+    (in_tmp / "given.mid").write_bytes(write.write(voices.piece_of(tune[:32]))[0])
+    done = invoke("bach", "-o", "on.abc", "--bars", 3, "--primer", "given.mid", "--top-k", 1)
+    assert done.exit_code == 0, done.output
+    assert generating._grid_of(in_tmp / "on.abc", 1).tolist() == tune[:48].tolist()
+    assert invoke("bach", "-o", "bars.mid", "--primer", "given.mid", "--infill", "2").exit_code == 0
+    assert (generating._grid_of(in_tmp / "bars.mid", 1)[:16] == tune[:16]).all()
+    assert "name a voice (melody)" in " ".join(
+        invoke("bach", "-o", "a.mid", "--primer", "given.mid", "--infill", "bass").output.split()
+    )
+    (in_tmp / "four.mid").write_bytes(write.write(voices.piece_of(np.tile(fitted, (4, 1))))[0])
+    refused = " ".join(invoke("bach", "-o", "a.mid", "--bars", 9, "--primer", "four.mid").output.split())
+    assert "notes that fit no voice in 32 of 32" in refused and "one note at a time" in refused
 
 
 def test_infilling_fits_what_comes_later():
@@ -109,6 +127,6 @@ def test_infilling_fits_what_comes_later():
 )
 def test_what_cannot_be_done_is_said(fitted, in_tmp, arguments, told):
     (in_tmp / "text.mid").write_text("no music")
-    (in_tmp / "two.mid").write_bytes(write.write(four_parts.piece_of(np.tile(fitted, (2, 1))))[0])
+    (in_tmp / "two.mid").write_bytes(write.write(voices.piece_of(np.tile(fitted, (2, 1))))[0])
     done = invoke(*arguments, "-o", "x.mid")
     assert done.exit_code == 2 and told in done.output and not (in_tmp / "x.mid").exists()

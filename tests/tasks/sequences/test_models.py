@@ -13,7 +13,7 @@ from toy_corpus import pieces
 from pipelines import tasks
 from pipelines.tasks import sequences
 from pipelines.tasks.sequences.fit import floor, model_file
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, room, shifted, transposed
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, room, shifted, transposed
 from pipelines.tasks.sequences.models import kneser_ney, unigram
 from pipelines.tasks.sequences.score import generators
 
@@ -21,34 +21,58 @@ FILES = sorted(path.stem for path in (tasks.FOLDER / "sequences/models").glob("[
 NAMES = [name for name in FILES if generators.likelihood(tasks.part("sequences", f"models.{name}")) == generators.EXACT]
 RNG = np.random.default_rng(0)
 OPTIONS = {name: default for name, (default, _) in sequences.OPTIONS.items()} | {"n": 7, "states": 5, "transpose": 2}
+VOICES = 4
 SMALL = {"hidden": 8, "embedding": 4}
+
+
+def small(module, patch):
+    """The module, whose networks have few units and updates."""
+    if hasattr(module, "PRESETS"):
+        patch.setitem(module.PRESETS, "tiny", module.PRESETS["tiny"] | SMALL)
+        patch.setitem(module.RECIPES, "tiny", module.RECIPES["tiny"] | {"updates": 6, "batch": 2, "steps": 16})
+    return module
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def fitted(request):
-    """(its name, module, arrays) of a model fitted on a few pieces, networks with few units and updates."""
-    module = tasks.part("sequences", f"models.{request.param}")
+    """(its name, module, arrays) of a model fitted on a few pieces."""
     with pytest.MonkeyPatch.context() as patch:
-        if hasattr(module, "PRESETS"):
-            patch.setitem(module.PRESETS, "tiny", module.PRESETS["tiny"] | SMALL)
-            patch.setitem(module.RECIPES, "tiny", module.RECIPES["tiny"] | {"updates": 6, "batch": 2, "steps": 16})
+        module = small(tasks.part("sequences", f"models.{request.param}"), patch)
         yield request.param, module, module.fit(pieces(6), pieces(2, 1), OPTIONS, 3)[0]
 
 
 def test_the_next_cell_has_probabilities_and_they_are_those_of_the_loss(fitted):
     """Asked cell by cell, the model says what it says of whole pieces; each distribution adds up to one."""
     _, module, arrays = fitted
+    asked_as_scored(module, arrays, VOICES)
+
+
+def asked_as_scored(module, arrays, voices):
     model = module.build(arrays, OPTIONS)
-    both = np.stack([piece[:16] for piece in pieces(40, 2) if len(piece) >= 16][:2])
+    both = np.stack([piece[:16, :voices] for piece in pieces(40, 2) if len(piece) >= 16][:2])
     losses = module.cell_nats(model, list(both))
     ask, previous = module.begin(model, 2, RNG), None
     for step in range(16):
-        for voice in range(VOICES):
+        for voice in range(voices):
             logs = ask(previous)
             np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-9)
             previous = both[:, step, voice]
             wanted = [loss[step, voice] for loss in losses]
             np.testing.assert_allclose(-logs[np.arange(2), previous], wanted, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("voices", [1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_number_of_voices(name, voices, monkeypatch):
+    """The same promise, and pieces in as many voices."""
+    module = small(tasks.part("sequences", f"models.{name}"), monkeypatch)
+    train, validation = ([piece[:, :voices] for piece in found] for found in (pieces(4), pieces(2, 1)))
+    arrays, _ = module.fit(train, validation, OPTIONS, 3)
+    asked_as_scored(module, arrays, voices)
+    model = module.build(arrays, OPTIONS)
+    made = generators.written(module, model, 2, 20, voices, 0, OPTIONS)
+    assert made.shape == (2, 20, voices) and made.dtype == np.uint8
+    assert [loss.shape for loss in module.cell_nats(model, train)] == [piece.shape for piece in train]
 
 
 def test_a_model_answers_on_one_thread_and_others_keep_theirs(fitted):
@@ -90,10 +114,10 @@ def test_the_same_seed_gives_the_same_bytes(fitted, tmp_path):
     name, module, arrays = fitted
     again, figures = module.fit(pieces(6), pieces(2, 1), OPTIONS, 3)
     for folder, values in (("a", arrays), ("b", again)):
-        model_file.save(tmp_path / folder, name, OPTIONS, values, figures)
+        model_file.save(tmp_path / folder, name, 4, OPTIONS, values, figures)
     one, other = ((tmp_path / folder / "model.npz").read_bytes() for folder in "ab")
     assert one == other
-    loaded, model = model_file.load(tmp_path / "a")
+    loaded, model, _ = model_file.load(tmp_path / "a")
     piece = pieces(1, 6)
     assert (
         loaded is module

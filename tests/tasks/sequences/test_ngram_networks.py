@@ -8,20 +8,22 @@ from hypothesis import strategies as st
 from toy_corpus import pieces
 
 from pipelines.tasks.sequences.fit import networks, ngrams
-from pipelines.tasks.sequences.fit.cells import BEGIN, VOICES
+from pipelines.tasks.sequences.fit.cells import BEGIN
 from pipelines.tasks.sequences.models import ngram_cnn, ngram_mlp
+
+VOICES = 4
 
 MODULES = (ngram_cnn, ngram_mlp)
 
 
 def network(module, n):
     torch.manual_seed(n)
-    return module.Network(n, hidden=8, embedding=4, dropout=0.0).eval()
+    return module.Network(n, VOICES, hidden=8, embedding=4, dropout=0.0).eval()
 
 
 @given(st.integers(0, 2000))
 def test_layers_reach_just_the_context(context):
-    width, distances = ngram_cnn.distances(context)
+    width, distances = ngram_cnn.distances(context, VOICES)
     assert width + VOICES * sum(distances) == max(context, 1) and width < 2 * VOICES
     reach = 1  # steps that the layers so far see: no step between may be left out
     for distance in distances:
@@ -62,6 +64,6 @@ def test_cell_by_cell_is_the_whole_piece(module, n):
 
 def test_excerpts_are_as_long_as_the_context():
     recipe = ngram_cnn.RECIPES["tiny"]
-    assert ngrams.with_context(recipe, 32) == recipe
-    long = ngrams.with_context(recipe, 999)
+    assert ngrams.with_context(recipe, 32, VOICES) == recipe
+    long = ngrams.with_context(recipe, 999, VOICES)
     assert (long["steps"], long["batch"]) == (250, 4) and recipe["steps"] == 64

@@ -12,6 +12,7 @@ from pipelines.core import shards
 from pipelines.core.files import write_json
 from pipelines.metrics import scores
 from pipelines.notes.midi import read
+from pipelines.notes.representations import melody_grid
 from pipelines.report.context import Context, Task
 from pipelines.report.lineage import Lineage
 from pipelines.report.templates import filler
@@ -34,7 +35,7 @@ def scored(in_tmp):
 
 def test_nats_are_those_of_the_pieces(scored):
     grids, run, answers = scored
-    module, model = model_file.load(run.trainings[0][1])
+    module, model, _ = model_file.load(run.trainings[0][1])
     losses = module.cell_nats(model, grids[10:])
     trivial = score.baseline(run)
     found, resampled = scores.score(score.METRICS, [answers], trivial, "test", 50, 1)
@@ -75,6 +76,29 @@ def test_what_is_told_of_a_run(scored):
         f"generated {name}" for name in ("polyphony", "onsets_per_bar", "pitch_class_entropy", "distinct")
     }
     assert score.details(run, [answers]) == found, "the same bytes again"
+
+
+def test_a_run_of_melodies(in_tmp):
+    grids = toy_corpus.write(grid_of=melody_grid)
+    run = toy_corpus.run("kneser_ney", "melody_grid", n=3, gate="held_out")
+    assert fit.fit(run, *run.trainings[0])["voices"] == 1
+    answers = score.predict(run, run.trainings[0][1])
+    assert (answers["cells"] == answers["steps"]).all() and answers["steps"].tolist() == [
+        len(grid) for grid in grids[10:]
+    ]
+    found = score.details(run, [answers])
+    assert found["voices"] == 1 and {note[0] for note in found["rolls"]["first"]} == {0}
+    assert found["losses"]["test"]["per_step"] == found["losses"]["test"]["per_cell"]
+    checks = score.checks(run, [answers])
+    assert checks["generated polyphony"] == (True, "1.00 different pitches that sound at once; 1 to 1 in this music")
+    write_json("data/scores/kneser_ney/details.json", found)
+    write_json("data/scores/kneser_ney/about.json", {"task": "sequences", "dataset": "made"})
+    scored_as, _ = scores.score(score.metrics(run), [answers], score.baseline(run), "test", 50, 1)
+    task = Task("sequences", {"kneser_ney": scored_as}, [], {})
+    html = str(section.render(Context(None, Lineage({}), filler(lambda value: value), task=task)))
+    assert "the melody’s 16th" in html and "n 3 cells (2 steps before)" in html
+    with pytest.raises(ValueError, match="bounds of chorales in 4 voices, and data/features/made/melody_grid has 1"):
+        pieces.read(toy_corpus.run("kneser_ney", "melody_grid"))
 
 
 def test_the_page_has_what_was_found(scored):
@@ -126,9 +150,7 @@ def test_input_that_is_none(in_tmp):
     with shards.writer(shards.shard_path(run.input, 0), "uint8", (128,)) as write_clip:
         write_clip([np.zeros((4, 128), np.uint8)])
     for _ in range(2):
-        with pytest.raises(
-            ValueError, match="no grid of four voices: runs of sequences read the representation satb_grid"
-        ):
+        with pytest.raises(ValueError, match="no grid of voices: runs of sequences read the representations satb_grid"):
             pieces.read(run)
         (run.input / "index.parquet").unlink(missing_ok=True)  # as of a representation with a row a piece
 
@@ -151,7 +173,7 @@ def test_the_experiment_on_contexts_says_what_its_runs_say():
 
     def part(n, context, value, transpose=0):
         return {
-            "name": f"{context}{n}", "dataset": "made", "source": Lineage({}).mark("data/scores/x"),
+            "name": f"{context}{n}", "dataset": "made", "voices": 4, "source": Lineage({}).mark("data/scores/x"),
             "options": {"n": n, "context": context, "transpose": transpose},
             "per_cell": {"value": value, "ci95": [value - 0.1, value + 0.1], "n": 93, "n_groups": 90},
         }  # fmt: skip

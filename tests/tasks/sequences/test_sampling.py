@@ -71,12 +71,18 @@ def test_statistics():
     shares = np.array([8 + 8 + 8 + 8, 8, 8 + 8]) / 56  # C, G, E
     assert found["pitch_class_entropy"] == pytest.approx(-np.sum(shares * np.log2(shares)))
     assert found["distinct"] == pytest.approx(2 / 3)
-    checks = statistics.outside(found, "chorales")
-    assert [name for name, (passed, _) in checks.items() if passed] == [] and statistics.outside(found, "none") == {}
+    checks = statistics.outside(found, statistics.CHORALES)
+    assert [name for name, (passed, _) in checks.items() if passed] == [] and statistics.bounds("none", [], 9) == {}
     noise = np.random.default_rng(0).integers(40, 80, (64, 4)).astype(np.uint8)
     assert (
         statistics.of([noise])["onsets_per_bar"] > 50
-        and not statistics.outside(statistics.of([noise]), "chorales")["onsets_per_bar"][0]
+        and not statistics.outside(statistics.of([noise]), statistics.CHORALES)["onsets_per_bar"][0]
     )
+    lines = [one[:, :1], noise[:16, :1], one[8:, :1]]
+    held_out = statistics.bounds("held_out", lines, 16)
+    assert held_out["polyphony"] == (1.0, 1.0) and held_out["distinct"] == statistics.DISTINCT
+    assert held_out["onsets_per_bar"] == pytest.approx(tuple(np.percentile([1, 16, 2], [5, 95])), abs=1.5)
+    assert all(passed for passed, _ in statistics.outside(statistics.of(lines), held_out).values())
+    assert not statistics.outside(statistics.of([noise]), held_out)["polyphony"][0]
     silence = statistics.of([np.zeros((16, 4), np.uint8)])
     assert silence == {"polyphony": 0, "onsets_per_bar": 0, "pitch_class_entropy": 0, "distinct": 1}

@@ -18,9 +18,11 @@ from pipelines.report.templates import filler
 from pipelines.tasks import sequences
 from pipelines.tasks.sequences import fit, score, section
 from pipelines.tasks.sequences.fit import model_file, networks, sampling
-from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import PITCHES
 from pipelines.tasks.sequences.models import vae
 from pipelines.tasks.sequences.score import generators
+
+VOICES = 4
 
 OPTIONS = {name: default for name, (default, _) in sequences.OPTIONS.items()} | {"transpose": 2}
 SHAPE = {"hidden": 8, "latent": 3, "embedding": 4, "dropout": 0.1, "withheld": 0.25}
@@ -34,7 +36,7 @@ def small(monkeypatch):
 
 def network(seed=0):
     torch.manual_seed(seed)
-    return vae.Network(**SHAPE).eval()
+    return vae.Network(VOICES, **SHAPE).eval()
 
 
 def test_the_bound_is_above_the_nats():
@@ -132,15 +134,15 @@ def test_seeds_and_the_kind_of_loss(small, tmp_path):
     runs = []
     for folder in "ab":
         arrays, figures = vae.fit(pieces(6), pieces(2, 1), OPTIONS, 3)
-        model_file.save(tmp_path / folder, "vae", OPTIONS, arrays, figures)
+        model_file.save(tmp_path / folder, "vae", 4, OPTIONS, arrays, figures)
         runs.append((tmp_path / folder / "model.npz").read_bytes())
     assert (
         runs[0] == runs[1] and "validation bound on nats a step" in figures and "validation nats a step" not in figures
     )
-    module, model = model_file.load(tmp_path / "a")
+    module, model, _ = model_file.load(tmp_path / "a")
     losses = generators.losses(module, model, pieces(2, 5))
     assert np.isnan(losses["nats"]).all() and (losses["bound"] > 0).all()
-    made = [generators.written(module, model, 3, 40, seed, OPTIONS) for seed in (1, 1, 2)]
+    made = [generators.written(module, model, 3, 40, VOICES, seed, OPTIONS) for seed in (1, 1, 2)]
     assert made[0].shape == (3, 40, VOICES) and (made[0] == made[1]).all() and (made[0] != made[2]).any()
     given = np.full((40, VOICES), sampling.FREE)
     given[:33] = 60
@@ -153,8 +155,8 @@ def test_a_bound_is_called_one_and_ranked_with_no_nats(small, in_tmp, monkeypatc
     run = toy_corpus.run("vae")
     fit.fit(run, *run.trainings[0])
     answers = score.predict(run, run.trainings[0][1])
-    found, _ = scores.score(score.METRICS, [answers], score.baseline(run), "test", 50, 1)
-    assert {name for name, one in found.items() if one["value"] is not None} == {"bound_per_step"}
+    found, _ = scores.score(score.metrics(run), [answers], score.baseline(run), "test", 50, 1)
+    assert list(found) == ["bound_per_step"] and found["bound_per_step"]["value"] is not None
     details = score.details(run, [answers])
     json.dumps(details, allow_nan=False)
     assert details["likelihood"] == "bound" and score.plots(details)["losses"]["title"] == "bound on nats a step"

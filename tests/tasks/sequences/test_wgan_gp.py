@@ -18,9 +18,10 @@ from pipelines.stages import score as stages_score
 from pipelines.tasks import sequences
 from pipelines.tasks.sequences import fit, score, section
 from pipelines.tasks.sequences.fit import model_file
-from pipelines.tasks.sequences.fit.cells import VOICES
 from pipelines.tasks.sequences.models import wgan_gp
 from pipelines.tasks.sequences.score import generators
+
+VOICES = 4
 
 OPTIONS = {name: default for name, (default, _) in sequences.OPTIONS.items()} | {"transpose": 2}
 
@@ -58,12 +59,12 @@ def test_what_it_draws_and_seeds(small, tmp_path):
     train, kept_bytes = music(6), []
     for folder in "ab":
         arrays, figures = wgan_gp.fit(train, music(2, 1), OPTIONS, 3)
-        model_file.save(tmp_path / folder, "wgan_gp", OPTIONS, arrays, figures)
+        model_file.save(tmp_path / folder, "wgan_gp", 4, OPTIONS, arrays, figures)
         kept_bytes.append((tmp_path / folder / "model.npz").read_bytes())
     assert kept_bytes[0] == kept_bytes[1] and figures["likelihood"] == "none"
-    module, model = model_file.load(tmp_path / "a")
+    module, model, _ = model_file.load(tmp_path / "a")
     made = [
-        generators.written(module, model, 4, steps, seed, OPTIONS)
+        generators.written(module, model, 4, steps, VOICES, seed, OPTIONS)
         for steps, seed in ((72, 1), (72, 1), (72, 2), (8, 1))
     ]
     assert made[0].shape == (4, 72, VOICES) and made[0].dtype == np.uint8 and made[3].shape == (4, 8, VOICES)
@@ -81,7 +82,7 @@ def test_what_it_refuses(small, tmp_path):
     with pytest.raises(ValueError, match="windows of 4 bars, and no training piece has so many"):
         wgan_gp.fit([piece[:60] for piece in music(2)], [], OPTIONS, 0)
     arrays, figures = wgan_gp.fit(music(3), [], OPTIONS, 3)
-    model_file.save(tmp_path, "wgan_gp", OPTIONS, arrays, figures)
+    model_file.save(tmp_path, "wgan_gp", 4, OPTIONS, arrays, figures)
     assert make(tmp_path, 5, 1, (1.0, 0, 1.0)).shape == (80, VOICES)
     for how, primer in (((0.9, 0, 1.0), None), ((1.0, 0, 1.0), tmp_path / "given.mid")):
         with pytest.raises(ValueError, match="writes whole pieces at once. It cannot continue or fill in a --primer"):

@@ -8,7 +8,8 @@ import pandas as pd
 from pipelines.core import paths, shards
 from pipelines.core.manifest import PIECES
 from pipelines.core.tables import write_table
-from pipelines.notes.representations import satb_grid
+from pipelines.notes.grids import notes
+from pipelines.notes.representations import melody_grid, satb_grid
 from pipelines.tasks import Run, family
 
 SIDES = ("train",) * 8 + ("validation",) * 2 + ("test",) * 5
@@ -27,9 +28,9 @@ def pieces(n, seed=0, steps=32):
     return found
 
 
-def write(seed=1):
-    """A corpus `made` with its grid; two test pieces are of a group with training pieces."""
-    grids = pieces(len(SIDES), seed)
+def write(seed=1, grid_of=satb_grid):
+    """A corpus `made` with its grid, of four voices or one; two test pieces are of a group with training pieces."""
+    grids = [piece[:, :1] if grid_of is melody_grid else piece for piece in pieces(len(SIDES), seed)]
     ids = [f"{number:016x}" for number in range(len(SIDES))]
     groups = [f"g{number}" for number in range(len(SIDES))]
     groups[-2:] = groups[:2]
@@ -43,17 +44,17 @@ def write(seed=1):
     write_table(
         table.astype({"n_notes": "int32", "n_tracks": "int32", "division": "int32"}), paths.manifest("made"), PIECES
     )
-    folder, rows = paths.features("made", "satb_grid"), []
+    folder, rows = paths.features("made", grid_of.__name__.split(".")[-1]), []
     folder.mkdir(parents=True, exist_ok=True)
-    with shards.writer(shards.shard_path(folder, 0), "uint8", (9,)) as write_clip:
+    with shards.writer(shards.shard_path(folder, 0), "uint8", (2 * grids[0].shape[1] + 1,)) as write_clip:
         for clip_id, grid in zip(ids, grids, strict=True):
-            offset, length = write_clip([satb_grid.compute(satb_grid.notes(grid), len(grid) / 4)])
+            offset, length = write_clip([grid_of.compute(notes(grid), len(grid) / 4)])
             rows.append({"clip_id": clip_id, "shard": 0, "offset": offset, "length": length})
     write_table(pd.DataFrame(rows), folder / "index.parquet", shards.INDEX)
     return grids
 
 
-def run(model, **options):
+def run(model, reads="satb_grid", **options):
     """A run of the family on that corpus, with one training."""
     defaults = {key: default for key, (default, _) in family("sequences").OPTIONS.items()}
     folder = Path("models/runs") / model / "2026"
@@ -63,7 +64,7 @@ def run(model, **options):
         task="sequences",
         dataset="made",
         model=model,
-        input=paths.features("made", "satb_grid"),
+        input=paths.features("made", reads),
         trainings=((2026, folder),),
         options=defaults | {"samples": 6, "bars": 2} | options,
         shared={"seed": 2026, "n_bootstrap": 50},

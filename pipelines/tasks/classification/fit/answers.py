@@ -31,6 +31,28 @@ def temperature(scores: np.ndarray, own: np.ndarray) -> float:
     return float(np.exp(-loss.x))
 
 
+def of_labels(scores: np.ndarray, truth: np.ndarray) -> float:
+    """The `temperature` of all labels together, scores and truth `(clips, labels)`, for `two_classes`."""
+    own = scores.ravel()
+    return temperature(np.stack([-own, own], axis=1), truth.ravel().astype(int))
+
+
+def calibrated(model, values: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature of a fitted model by clips that it was not fitted on, those of a class that it knows.
+
+    truth: the class of each clip, or `(clips, labels)`: then of all labels together. 1.0 without clips, and for a model that has
+    probabilities.
+    """
+    if hasattr(model, "predict_proba") or not len(truth):
+        return 1.0
+    if truth.ndim == 2:
+        return of_labels(model.decision_function(values), truth)
+    known = np.isin(truth, model.classes_)
+    if not known.any():
+        return 1.0
+    return temperature(decisions(model, values[known]), np.searchsorted(model.classes_, truth[known]))
+
+
 def decisions(model, values: np.ndarray) -> np.ndarray:
     """A score for each class, the highest for the predicted one; of two classes scikit-learn gives the second's alone."""
     found = model.decision_function(values)

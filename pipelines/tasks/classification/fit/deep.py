@@ -8,6 +8,8 @@ given samples computes its mel spectrum itself (`mel.py`), so that samples can b
 
 Training is the taggers' (pipelines/training): random chunks drawn from (seed, epoch, item), dropout and augmentation from (seed,
 step), so that a killed run goes on and ends with the same weights. A clip's logits are the means over its chunks.
+
+With `target: tags` a network has one output a label, and thresholds of the best F1 on validation (`objectives.py`).
 """
 
 import hashlib
@@ -15,7 +17,7 @@ import json
 import shutil
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -28,12 +30,11 @@ from pipelines.core import chunks, params, paths, shards
 from pipelines.core.files import atomic, read_json, sha256, write_json
 from pipelines.core.record import loaded_code
 from pipelines.core.tables import read_table
-from pipelines.metrics.single_label import macro_f1
+from pipelines.metrics import multilabel as scores
 from pipelines.tasks import Run, part
-from pipelines.tasks.classification.fit import answers, labelled, mel, preparation
+from pipelines.tasks.classification.fit import answers, labelled, mel, multilabel, objectives, preparation
 from pipelines.training import augment
 from pipelines.training import fit as training
-from pipelines.training.inference import predict
 
 PARAMETERS: dict[str, Any] = {
     "epochs": 30,
@@ -54,32 +55,19 @@ WORDS = {"precision": ("32-true", "bf16-mixed", "auto"), "scale": mel.SCALES}
 CHECKPOINTS = Path(".cache/training/runs")
 
 
-class Classifying(training.Tagging):
-    """One class a clip instead of tags: cross-entropy, weighted by `data["weights"]` `(classes,)`, and macro F1."""
-
-    MONITORS: ClassVar = {"macro_f1": ("validation_macro_f1", "max")}
-    FIGURE = "validation macro F1", "validation_macro_f1"
-
-    def loss(self, logits, tags):
-        weights = torch.from_numpy(self.data["weights"]).to(logits.device)
-        return nn.functional.cross_entropy(logits, tags, weight=weights)
-
-    def evaluate(self):
-        actual = self.data["validation_tags"].argmax(axis=1)
-        found = logits_of(self.tagger, self.data["clips"], self.data["validation_ids"], training.VALIDATION_CHUNKS)
-        loss = nn.functional.cross_entropy(torch.from_numpy(found), torch.from_numpy(actual)).item()
-        return {"validation_loss": loss, "validation_macro_f1": macro_f1(actual, found.argmax(axis=1))}
-
-
 def fit(run: Run, seed: int, folder: Path) -> dict:
-    """Writes model.safetensors, history.csv and config.json: classes, parameters, what it reads, temperature."""
-    data, module = labelled.read(run), part(run.task, f"models.{run.model}")
-    settings = _settings(run, module, seed)
+    """Writes model.safetensors, history.csv and config.json: classes, parameters, what it reads, temperature; of several labels a
+    clip also their thresholds and their shares of the training clips (`priors`)."""
+    several, module = multilabel.is_multi_label(run), part(run.task, f"models.{run.model}")
+    if several:
+        multilabel.check(run.options)
+    data = multilabel.read(run) if several else labelled.read(run)
+    settings = _settings(run, module, seed) | {"monitor": "map" if several else "macro_f1"}
     ids = data.clips["clip_id"].to_numpy(str)
     held = data.of("validation")
     rows = preparation.training_rows(data.of("train"), data.classes, run.options["imbalance"], seed)
-    classes = np.unique(data.classes[rows])
-    held = held[np.isin(data.classes[held], classes)]
+    classes = np.array(data.labels) if several else np.unique(data.classes[rows])
+    held = held if several else held[np.isin(data.classes[held], classes)]
     if not len(held):
         raise ValueError(f"model {run.model} stops early on validation clips, and dataset {run.dataset!r} has none")
     clips = _clips(run.input, settings["chunk"] or _median(run, ids[rows], module), module)
@@ -89,30 +77,37 @@ def fit(run: Run, seed: int, folder: Path) -> dict:
     given = {
         "clips": clips,
         "train_ids": ids[rows].tolist(),
-        "train_tags": _one_hot(data.classes[rows], classes),
+        "train_tags": _targets(data.classes[rows], classes),
         "validation_ids": ids[held].tolist(),
-        "validation_tags": _one_hot(data.classes[held], classes),
+        "validation_tags": _targets(data.classes[held], classes),
         "weights": _weights(data.classes[rows], classes, run.options["imbalance"]),
     }
+    kind = objectives.Labelling if several else objectives.Classifying
     place = _place(run, seed, settings)
-    figures = training.fit(run.name, network, given, settings, place, Classifying)
-    own = given["validation_tags"].argmax(axis=1)
-    temperature = answers.temperature(logits_of(network, clips, given["validation_ids"]), own)
+    figures = training.fit(run.name, network, given, settings, place, kind)
+    truth, logits = given["validation_tags"], objectives.logits_of(network, clips, given["validation_ids"])
+    temperature = (answers.of_labels if several else answers.temperature)(
+        logits, truth if several else truth.argmax(axis=1)
+    )
     with atomic(folder / "model.safetensors") as temporary:
         tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         temporary.write_bytes(safetensors.torch.save(tensors))
     shutil.copy(place / "history.csv", folder / "history.csv")
     chosen = {name: settings[name] for name in PARAMETERS} | {"chunk": clips.length}
     config = {"classes": classes.tolist(), "parameters": chosen, "temperature": temperature, "features": n_bands}
+    if several:
+        limits = scores.thresholds(truth > 0, answers.two_classes(logits, temperature))
+        config |= {"thresholds": limits.tolist(), "priors": data.classes[rows].mean(axis=0).tolist()}
     write_json(folder / "config.json", config | {"figures": figures})
-    kept = ("epochs", "best epoch", "validation macro F1", "parameters")
+    kept = ("epochs", "best epoch", kind.FIGURE[0], "parameters")
     told = {"clips": len(rows), "classes": len(classes)} | {name: figures[name] for name in kept}
-    return told | labelled.without_label(run, data)
+    return told | (multilabel if several else labelled).without_label(run, data)
 
 
 def probabilities(run: Run, folder: Path, clip_ids: np.ndarray, source: Path | None = None) -> np.ndarray:
-    """`(clips, classes)` in the order of the config's classes. source: shards of clips in no dataset, as `run.input` has them.
+    """`(clips, classes)` in the order of the config's classes; of several labels each by itself.
 
+    source: shards of clips in no dataset, as `run.input` has them.
     Raises `ValueError` where the files are no network of the run."""
     config, module = read_json(folder / "config.json"), part(run.task, f"models.{run.model}")
     clips = _clips(source or run.input, config["parameters"]["chunk"], module)
@@ -122,13 +117,10 @@ def probabilities(run: Run, folder: Path, clip_ids: np.ndarray, source: Path | N
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         told = " ".join(str(error).split())
         raise ValueError(f"{folder}/model.safetensors is no network {run.model}, or is damaged: {told:.200}") from error
-    found = logits_of(network.eval(), clips, clip_ids.tolist())
-    return softmax(found.astype(np.float64) / config["temperature"], axis=1)
-
-
-def logits_of(network: nn.Module, clips: chunks.Clips, clip_ids: list[str], at_most: int = 0) -> np.ndarray:
-    """`(clips, classes)` float32."""
-    return predict(network, clips, clip_ids, at_most, activation=lambda logits: logits)[0]
+    found = objectives.logits_of(network.eval(), clips, clip_ids.tolist()).astype(np.float64)
+    if "thresholds" in config:
+        return answers.two_classes(found, config["temperature"])
+    return softmax(found / config["temperature"], axis=1)
 
 
 def _network(module: ModuleType, n_classes: int, n_bands: int, parameters: dict, waveform: bool) -> nn.Module:
@@ -180,7 +172,7 @@ def _settings(run: Run, module: ModuleType, seed: int) -> dict:
     if run.options["leave_out"]:
         raise ValueError(f"model {run.model} is a network, and reads all bands: leave out `leave_out`")
     phase = {name: found[name] for name in ("epochs", "learning_rate", "weight_decay")}
-    fixed = {"recipe": run.model, "monitor": "macro_f1", "devices": 1, "seed": seed}
+    fixed = {"recipe": run.model, "devices": 1, "seed": seed}
     return found | fixed | {"phases": [{"optimizer": "adamw", "schedule": "cosine", **phase}]}
 
 
@@ -209,7 +201,10 @@ def _median(run: Run, clip_ids: np.ndarray, module: ModuleType) -> int:
     return int(min(longest, max(2, np.median(index.loc[clip_ids, "length"]))))
 
 
-def _one_hot(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
+def _targets(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """`(clips, classes)` float32: 1 for the class of each clip, or for each of its labels."""
+    if classes.ndim == 2:
+        return classes.astype(np.float32)
     return np.eye(len(names), dtype=np.float32)[np.searchsorted(names, classes)]
 
 

@@ -3,25 +3,28 @@ themselves (`deep.py`)."""
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core import splits
+from pipelines.core import shards, splits
 from pipelines.core.files import read_json
 from pipelines.core.manifest import scored_and_reference
-from pipelines.core.plain import one_line
+from pipelines.core.plain import one_line, some
+from pipelines.core.tables import read_table
 from pipelines.tasks import Run, inputs, part
 from pipelines.tasks.classification.fit import relabel
 
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 """Of `split: grouped`."""
+FOLDS = "grouped_folds"
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0. classes, sides: of each clip.
-    names: of dimensions."""
+    """clips: rows of the manifest that have a class. values: `(clips, d)`; of a network d is 0; of a model of sequences an object
+    array `(clips,)`. classes, sides: of each clip. names: of dimensions."""
 
     clips: pd.DataFrame
     values: np.ndarray
@@ -38,28 +41,67 @@ def read(run: Run) -> Labelled:
     """Raises `ValueError` where a side has no clips, training has one class only, or test a class that training has not.
 
     In a cross test (`run.fitted_by`) the other dataset's test clips, or all where it has no split, are the side `test`, and there
-    is no other.
+    is no other. With `split: grouped_folds` all are (`cross_validation.parts` has the sides of each fold).
     """
-    if is_deep(run):
-        clips, names = inputs.frames(run), []
-        values = np.zeros((len(clips), 0))
-    else:
-        clips, values, names = inputs.vectors(run)
+    clips, values, names = vectors(run)
     everything = inputs.manifest(run)
     of_all = relabel.mapped(run, inputs.labels(run, everything, run.options["target"]))
-    classes = of_clips(clips, everything, of_all)
-    known = classes != ""
-    if run.fitted_by:
-        known &= scored_and_reference(clips)[0].to_numpy()
-    clips, values, classes = clips[known].reset_index(drop=True), values[known], classes[known]
+    rows, drawn = placed(run, clips, everything, of_all != "", of_all)
+    classes = of_clips(clips, everything, of_all)[rows]
+    found = Labelled(clips.iloc[rows].reset_index(drop=True), values[rows], classes, drawn, names)
     if run.fitted_by:
         relabel.check(run, classes, read_json(run.trainings[0][1] / "config.json")["classes"])
-        return Labelled(clips, values, classes, np.full(len(clips), "test"), names)
-    everything, of_all = everything[of_all != ""], of_all[of_all != ""]
-    drawn = sides(everything, of_all, run.options["split"], run.shared["seed"])
-    found = Labelled(clips, values, classes, of_clips(clips, everything, drawn), names)
-    _check(run, found)
+    elif run.options["split"] != FOLDS:
+        _check(run, found)
+    elif is_deep(run):
+        raise ValueError(
+            f"model {run.model} is a network, which would be trained once for each fold: `split: {FOLDS}` is for classic models"
+        )
     return found
+
+
+def vectors(run: Run) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """`inputs.vectors` of the run; of a network, which reads its frames itself, `(clips, 0)` and no names; of a model of
+    sequences an object array `(clips,)`, and no names."""
+    if reads_sequences(run):
+        if run.options["selection"] != "none" or run.options["leave_out"]:
+            raise ValueError(f"model {run.model} reads sequences, not features: leave out `selection` and `leave_out`")
+        clips = inputs.frames(run)
+        return clips, sequences(run, run.input, clips["clip_id"].tolist()), []
+    if not is_deep(run):
+        return inputs.vectors(run)
+    clips = inputs.frames(run)
+    return clips, np.zeros((len(clips), 0)), []
+
+
+def sequences(run: Run, source: Path, clip_ids: list[str]) -> np.ndarray:
+    """Object array `(clips,)` of what the model's `encode` makes of the rows of each clip. source: shards, as `run.input` has
+    them. Raises `ValueError` where a clip has no row, or rows are no notes."""
+    encode = part(run.task, f"models.{run.model}").encode
+    places = read_table(source / "index.parquet", shards.INDEX).set_index("clip_id").loc[clip_ids]
+    arrays = shards.open_shards(source)
+    if arrays[0].ndim != 2 or arrays[0].shape[1] != 3:
+        raise ValueError(f"{source} has no notes of three values: model {run.model} reads `note_events`")
+    if not (places["length"] > 0).all():
+        raise ValueError(f"{source}: {(places['length'] == 0).sum()} clips have no notes")
+    found = np.empty(len(clip_ids), dtype=object)
+    for place, clip in enumerate(places.itertuples()):
+        found[place] = encode(arrays[clip.shard][clip.offset : clip.offset + clip.length])
+    return found
+
+
+def placed(
+    run: Run, clips: pd.DataFrame, everything: pd.DataFrame, known: np.ndarray, strata: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(the rows of `clips` that the run uses, the side of each). everything: the manifest; known: has each of its clips a label
+    (or needs none)?; strata: the class of each, by which a split is stratified."""
+    used = of_clips(clips, everything, known)
+    if run.fitted_by:
+        rows = np.flatnonzero(used & scored_and_reference(clips)[0].to_numpy())
+        return rows, np.full(len(rows), "test")
+    rows, everything = np.flatnonzero(used), everything[known]
+    drawn = sides(everything, strata[known], run.options["split"], run.shared["seed"])
+    return rows, of_clips(clips.iloc[rows], everything, drawn)
 
 
 def left_out(run: Run, clips: pd.DataFrame, labelled: np.ndarray) -> dict[str, str]:
@@ -79,8 +121,12 @@ def without_label(run: Run, data: Labelled) -> dict[str, str]:
 
 
 def _named(titles: pd.Series) -> str:
-    more = ", ..." if len(titles) > 3 else ""
-    return f"{len(titles)} ({', '.join(one_line(str(title)) for title in titles.head(3))}{more})"
+    return f"{len(titles)} ({some(one_line(str(title)) for title in titles)})"
+
+
+def reads_sequences(run: Run) -> bool:
+    """Does the run's model read clips as sequences of rows, and is no network?"""
+    return hasattr(part(run.task, f"models.{run.model}"), "encode")
 
 
 def is_deep(run: Run) -> bool:
@@ -101,6 +147,8 @@ def sides(clips: pd.DataFrame, classes: np.ndarray, split: str, seed: int) -> np
     published = clips["split"].to_numpy(str)
     if split == "published":
         return published
+    if split == FOLDS:
+        return np.full(len(clips), "test")
     if split == "random":
         return np.random.default_rng(seed).permutation(published)
     return np.array(splits.assign(clips["group"], classes, SHARES, seed))

@@ -9,11 +9,12 @@ from pipelines.tasks import estimators
 TRUSTED = [
     "numpy.dtype",
     "pipelines.tasks.classification.fit.preparation.relevance",
+    "pipelines.tasks.classification.models.ngrams.NGrams",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
 ]
-"""What the family's pipelines hold and skops does not trust by itself: the type of an imputer's numbers, a function of its own,
-and two types of scikit-learn."""
+"""What the family's pipelines hold and skops does not trust by itself: the type of an imputer's numbers, a function and a
+model of its own, and two types of scikit-learn."""
 
 save = estimators.save
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.files import read_json
-from pipelines.core.manifest import scored_and_reference
 from pipelines.tasks import Run, inputs
 from pipelines.tasks.classification.fit import labelled, relabel
 
 TARGET = "tags"
+LABELLED_SELECTIONS = ("mutual_information", "l1")
 
 
 @dataclass(frozen=True)
@@ -30,39 +30,31 @@ def is_multi_label(run: Run) -> bool:
 
 
 def read(run: Run) -> MultiLabelled:
-    """Raises `ValueError` where the model is a network, clips have no label and `untagged` does not say what they are, a side has
-    no clips, a label has test clips and no training clip or all training clips, or fewer than two labels are left.
+    """Raises `ValueError` where clips have no label and `untagged` does not say what they are, a side has no clips, a label has
+    test clips and no training clip or all training clips, or fewer than two labels are left.
 
     In a cross test (`run.fitted_by`) the labels are the fitted run's, and the other dataset's test clips, or all where it has no
     split, are the side `test`.
     """
-    if labelled.is_deep(run):
-        raise ValueError(
-            f"model {run.model} is a network, which takes one label a clip: classic models take `target: tags`"
-        )
-    clips, values, names = inputs.vectors(run)
-    known = clips["tags"].map(len).to_numpy() > 0
-    _check_untagged(run, clips[~known])
-    used = np.full(len(clips), True) if run.options["untagged"] == "keep" else known
-    if run.fitted_by:
-        used &= scored_and_reference(clips)[0].to_numpy()
-    clips, values = clips[used].reset_index(drop=True), values[used]
-    if run.fitted_by:
-        labels = read_json(run.trainings[0][1] / "config.json")["classes"]
-        there = sorted({label for own in _mapped(run, clips) for label in own})
-        relabel.check(run, np.array(there, dtype=str), labels)
-        return MultiLabelled(
-            clips, values, _columns(_mapped(run, clips), labels), np.full(len(clips), "test"), names, labels
-        )
-    labels = sorted({label for own in _mapped(run, clips) for label in own})
-    truth = _columns(_mapped(run, clips), labels)
+    if run.options["split"] == labelled.FOLDS:
+        raise ValueError(f"`split: {labelled.FOLDS}` is of one label a clip, and a clip of `target: tags` has several")
+    if labelled.reads_sequences(run):
+        raise ValueError(f"model {run.model} takes one label a clip, and a clip of `target: tags` has several")
+    clips, values, names = labelled.vectors(run)
     everything = inputs.manifest(run)
-    of_all = sorted({label for own in _mapped(run, everything) for label in own})
-    rarest = _rarest(_columns(_mapped(run, everything), of_all), of_all)
-    drawn = labelled.sides(everything, rarest, run.options["split"], run.shared["seed"])
-    sides = labelled.of_clips(clips, everything, drawn)
-    found = MultiLabelled(clips, values, truth, sides, names, labels)
-    return _learnable(run, found)
+    tagged = everything["tags"].map(len).to_numpy() > 0
+    _check_untagged(run, clips[~labelled.of_clips(clips, everything, tagged)])
+    own = _mapped(run, everything)
+    known, of_all = tagged | (run.options["untagged"] == "keep"), _labels(own)
+    rows, drawn = labelled.placed(run, clips, everything, known, _rarest(_columns(own, of_all), of_all))
+    clips, values = clips.iloc[rows].reset_index(drop=True), values[rows]
+    own = labelled.of_clips(clips, everything, np.array(own, dtype=object)).tolist()
+    labels = _labels(own)
+    if run.fitted_by:
+        there, labels = labels, read_json(run.trainings[0][1] / "config.json")["classes"]
+        relabel.check(run, np.array(there, dtype=str), labels)
+    found = MultiLabelled(clips, values, _columns(own, labels), drawn, names, labels)
+    return found if run.fitted_by else _learnable(run, found)
 
 
 def without_label(run: Run, data: MultiLabelled) -> dict[str, str]:
@@ -71,12 +63,31 @@ def without_label(run: Run, data: MultiLabelled) -> dict[str, str]:
     return labelled.left_out(run, data.clips, own | (run.options["untagged"] == "keep"))
 
 
+def check(options: dict) -> None:
+    """Raise `ValueError` for an option that is of one label a clip."""
+    if options["learning_curve"]:
+        raise ValueError("learning_curve is of one label, and a clip of `target: tags` has several: leave it out")
+    if options["selection"] in LABELLED_SELECTIONS:
+        raise ValueError(
+            f"selection {options['selection']} is by one label, and a clip of `target: tags` has several: use variance"
+        )
+    if options["imbalance"] != "none":
+        raise ValueError(
+            f"imbalance {options['imbalance']} is of one label, and a clip of `target: tags` has several: leave it out; "
+            "thresholds are chosen for each label"
+        )
+
+
 def _mapped(run: Run, clips: pd.DataFrame) -> list[set[str]]:
     """The labels of each clip by the option `labels`."""
     own = clips["tags"].tolist()
     flat = relabel.mapped(run, np.array([label for each in own for label in each], dtype=str)).tolist()
     ends = np.cumsum([len(each) for each in own]).tolist()
     return [set(flat[end - len(each) : end]) - {""} for each, end in zip(own, ends, strict=True)]
+
+
+def _labels(own: list[set[str]]) -> list[str]:
+    return sorted({label for each in own for label in each})
 
 
 def _columns(own: list[set[str]], labels: list[str]) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Fit a classic model for each label against the rest, also called binary relevance, and choose a threshold for each."""
 
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
@@ -7,10 +11,8 @@ from sklearn.pipeline import Pipeline
 from pipelines.core.files import write_json
 from pipelines.metrics import multilabel as scores
 from pipelines.metrics import tagging
-from pipelines.tasks import Run, part
-from pipelines.tasks.classification.fit import answers, grid, model_file, multilabel, preparation
-
-LABELLED_SELECTIONS = ("mutual_information", "l1")
+from pipelines.tasks import Run
+from pipelines.tasks.classification.fit import answers, choice, model_file, multilabel, search
 
 
 def fit(run: Run, seed: int, folder) -> dict:
@@ -20,33 +22,26 @@ def fit(run: Run, seed: int, folder) -> dict:
     Hyperparameters are those with the best mean average precision on validation, which needs no threshold. Raises `ValueError`
     for an option that is of one label.
     """
-    data, options = multilabel.read(run), run.options
-    _check(options)
-    module = part(run.task, f"models.{run.model}")
-    rows, held = data.of("train"), data.of("validation")
-    truth, held_truth = data.classes[rows], data.classes[held]
-    before = preparation.steps(options, data.names).fit(data.values[rows])
-    values, there = before.transform(data.values[rows]), before.transform(data.values[held]) if len(held) else None
-    tried, best = [], None
-    candidates = grid.choices(module.GRID | options["parameters"], len(held))
-    grid.check(module, candidates, len(rows))
-    for choice in candidates:
-        model = _fitted(module, seed, choice, values, truth, run.model)
-        found = _validation(model, there, held_truth) if len(held) else None
-        tried.append({"validation_map": found, **choice})
-        if best is None or found > best[0]:  # of equal ones the first
-            best = found, choice, model
-    found, chosen, model = best
-    temperature = _temperature(model, there, held_truth) if len(held) else 1.0
+    multilabel.check(run.options)
+    data = multilabel.read(run)
+    numbers = replace(data, classes=data.classes.astype(int))
+    before, sides = choice.prepared(run, numbers, data.of("train"), data.of("validation"), seed)
+    module, candidates = choice.candidates(run, len(sides.classes), len(sides.held_classes), seed)
+    each = SimpleNamespace(create=partial(_against_rest, module.create))
+    with choice.named(run, candidates):
+        model, number, found = search.best(each, candidates, sides, seed, _decisions, _map)
+    chosen, n_features = candidates[number], sides.values.shape[1]
+    temperature = answers.calibrated(model, sides.held, sides.held_classes)
     model_file.save(Pipeline([*before.steps, ("model", model)]), folder / "model.skops")
     limits = np.full(len(data.labels), scores.HALF)
-    if len(held):
-        limits = scores.thresholds(held_truth, prepared_probabilities(model, there, temperature))
+    if len(sides.held):
+        limits = scores.thresholds(sides.held_classes > 0, prepared_probabilities(model, sides.held, temperature))
     config = {"classes": data.labels, "parameters": chosen, "temperature": temperature, "thresholds": limits.tolist()}
-    config |= {"priors": truth.mean(axis=0).tolist(), "tried": tried, "features": int(values.shape[1])}
-    write_json(folder / "config.json", config)
-    figures = {"clips": len(rows), "classes": len(data.labels), "features": int(values.shape[1])} | chosen
-    figures |= {} if found is None else {"validation mAP": round(found, 4)}
+    config |= {"priors": sides.classes.mean(axis=0).tolist(), "features": n_features}
+    tried = [{"validation_map": value, **one} for value, one in zip(found, candidates, strict=True)]
+    write_json(folder / "config.json", config | {"tried": tried})
+    figures = {"clips": len(sides.classes), "classes": len(data.labels), "features": n_features} | chosen
+    figures |= {} if found[number] is None else {"validation mAP": round(found[number], 4)}
     return figures | multilabel.without_label(run, data)
 
 
@@ -66,35 +61,10 @@ def _decisions(model, values: np.ndarray) -> np.ndarray:
     return model.predict_proba(values) if hasattr(model, "predict_proba") else model.decision_function(values)
 
 
-def _validation(model, values: np.ndarray, truth: np.ndarray) -> float:
+def _map(truth: np.ndarray, found: np.ndarray) -> float:
     """Mean average precision; 0 where validation has no label that some of its clips have and others have not."""
-    return float(np.nan_to_num(scores.macro(tagging.pr_auc, truth, _decisions(model, values))))
+    return float(np.nan_to_num(scores.macro(tagging.pr_auc, truth > 0, found)))
 
 
-def _temperature(model, values: np.ndarray, truth: np.ndarray) -> float:
-    """Of all labels' decisions together, by the validation clips. 1.0 for a model that has probabilities."""
-    if hasattr(model, "predict_proba"):
-        return 1.0
-    found = model.decision_function(values).ravel()
-    return answers.temperature(np.stack([-found, found], axis=1), truth.ravel().astype(int))
-
-
-def _fitted(module, seed: int, choice: dict, values: np.ndarray, truth: np.ndarray, name: str) -> OneVsRestClassifier:
-    try:
-        return OneVsRestClassifier(module.create(seed, **choice)).fit(values, truth.astype(int))
-    except TypeError as error:
-        raise ValueError(f"model {name} with {choice or 'no parameters'}: {error}") from error
-
-
-def _check(options: dict) -> None:
-    if options["learning_curve"]:
-        raise ValueError("learning_curve is of one label, and a clip of `target: tags` has several: leave it out")
-    if options["selection"] in LABELLED_SELECTIONS:
-        raise ValueError(
-            f"selection {options['selection']} is by one label, and a clip of `target: tags` has several: use variance"
-        )
-    if options["imbalance"] != "none":
-        raise ValueError(
-            f"imbalance {options['imbalance']} is of one label, and a clip of `target: tags` has several: leave it out; "
-            "thresholds are chosen for each label"
-        )
+def _against_rest(create, seed: int, **parameters) -> OneVsRestClassifier:
+    return OneVsRestClassifier(create(seed, **parameters))

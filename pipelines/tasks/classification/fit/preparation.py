@@ -24,7 +24,9 @@ def relevance(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 def steps(options: dict, names: list[str]) -> Pipeline:
     """The unfitted steps before the model, of features with these names. What a clip lacks of a combined table gets the training
     clips' mean; the column that says so is a feature like any other. Selection comes after scaling: L1 needs features of one
-    scale. Raises `ValueError` where `leave_out` names no feature, or all."""
+    scale. Sequences, which have no names, pass as they are. Raises `ValueError` where `leave_out` names no feature, or all."""
+    if not names:
+        return Pipeline([("sequences", "passthrough")])
     found = [("scaling", SCALERS[options["scaling"]]())]
     n_features = len(names)
     if options["leave_out"]:

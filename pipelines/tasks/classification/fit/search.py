@@ -27,7 +27,8 @@ WORTH_S = 2.0
 
 @dataclass(frozen=True)
 class Sides:
-    """Prepared clips, `(clips, d)`, and the class of each, for training and validation. weights: of training clips, if any."""
+    """Prepared clips, `(clips, d)`, and the class of each (of several labels `(clips, labels)`), for training and validation.
+    weights: of training clips, if any."""
 
     values: np.ndarray
     classes: np.ndarray
@@ -36,21 +37,50 @@ class Sides:
     held_classes: np.ndarray
 
 
-def best(module: ModuleType, candidates: Sequence[Candidate], sides: Sides, seed: int) -> tuple[Any, int, list]:
-    """(the fitted model, number of its candidate, macro F1 on validation of each). Of equal ones the first; the scores are None
-    where there are no validation clips. Raises `TypeError` for a hyperparameter that the model does not have."""
+def predicted(model: Any, values: np.ndarray) -> np.ndarray:
+    """The class of each clip."""
+    return model.predict(values)
+
+
+def best(
+    module: ModuleType,
+    candidates: Sequence[Candidate],
+    sides: Sides,
+    seed: int,
+    answer: Callable = predicted,
+    score: Callable = macro_f1,
+) -> tuple[Any, int, list]:
+    """(the fitted model, number of its candidate, score on validation of each). Of equal ones the first; the scores are None
+    where there are no validation clips. answer: (model, values) -> what `score(truth, answers)` takes, by default classes and the
+    macro F1 that is reported. Raises `TypeError` for a hyperparameter that the model does not have."""
     if not len(sides.held_classes):
         return fitted(module.create, candidates[0], sides, seed), 0, [None] * len(candidates)
-    shared = getattr(module, "predictions", None)
-    found = shared and len(candidates) > 1 and shared(candidates, sides)
-    if found:
-        scores = [_score(sides, each) for each in found]
-        chosen = int(np.argmax(scores))
-        return fitted(module.create, candidates[chosen], sides, seed), chosen, scores
-    tried = _tried(module.create, candidates, sides, seed)
-    scores = [score for _, score in tried]
+    found = tried(module, candidates, sides, seed, answer)
+    scores = [score(sides.held_classes, said) for _, said in found]
     chosen = int(np.argmax(scores))
-    return tried[chosen][0], chosen, scores
+    model = found[chosen][0]
+    return (
+        fitted(module.create, candidates[chosen], sides, seed) if model is None else model,
+        chosen,
+        scores,
+    )
+
+
+def tried(module, candidates, sides, seed, answer: Callable = predicted) -> list[tuple[Any, np.ndarray]]:
+    """(model, its answers to the validation clips) of each candidate; the model is None where candidates share their work. The
+    others are fitted in processes, where the first says that this is worth it.
+
+    Threads would share the random generator of liblinear, and the fits would not repeat.
+    """
+    shared = getattr(module, "predictions", None)
+    if shared and len(candidates) > 1 and (found := shared(candidates, sides)):
+        return [(None, each) for each in found]
+    begun, (first, *others) = time.monotonic(), candidates
+    of_one = partial(_one, module.create, sides=sides, seed=seed, answer=answer)
+    found = [of_one(first)]
+    left, cores = (time.monotonic() - begun) * len(others), executor.n_workers()
+    in_turn = left < WORTH_S or len(others) < cores
+    return [*found, *(map(of_one, others) if in_turn else executor.run(of_one, others))]
 
 
 def fitted(create: Callable, candidate: Candidate, sides: Sides, seed: int) -> Any:
@@ -60,27 +90,9 @@ def fitted(create: Callable, candidate: Candidate, sides: Sides, seed: int) -> A
         return create(seed, **candidate).fit(sides.values, sides.classes, **weights)
 
 
-def _tried(create, candidates, sides, seed) -> list[tuple[Any, float]]:
-    """(model, validation macro F1) of each candidate; the others in processes, where the first says that this is worth it.
-
-    Threads would share the random generator of liblinear, and the fits would not repeat.
-    """
-    begun, (first, *others) = time.monotonic(), candidates
-    found = [_one(create, first, sides, seed)]
-    left, cores = (time.monotonic() - begun) * len(others), executor.n_workers()
-    of_one = partial(_one, create, sides=sides, seed=seed)
-    in_turn = left < WORTH_S or len(others) < cores
-    return [*found, *(map(of_one, others) if in_turn else executor.run(of_one, others))]
-
-
-def _one(create, candidate, sides, seed) -> tuple[Any, float]:
+def _one(create, candidate, sides, seed, answer) -> tuple[Any, np.ndarray]:
     model = fitted(create, candidate, sides, seed)
     with threadpool_limits(
         1
     ):  # and one thread of a forest, which adds up its trees' answers in the order in which they come
-        return model, _score(sides, model.predict(sides.held))
-
-
-def _score(sides: Sides, predicted: np.ndarray) -> float:
-    """By the metric that is reported: over the classes of the clips, so that an answer of another class is wrong and no class."""
-    return macro_f1(sides.held_classes, predicted)
+        return model, answer(model, sides.held)

@@ -1,7 +1,7 @@
 """What a page tells of a run beyond its scores and confusions: its learning curve, what it listens to, and clips to hear."""
 
-from pipelines.tasks.classification.fit import curve, labelled, model_file
-from pipelines.tasks.classification.score import confusion_examples, importances
+from pipelines.tasks.classification.fit import cross_validation, curve, labelled, model_file
+from pipelines.tasks.classification.score import confusion_examples, folds, importances
 
 
 def of(run, found: list[dict], pairs: list[dict], classes: list[str]) -> dict:
@@ -13,7 +13,11 @@ def of(run, found: list[dict], pairs: list[dict], classes: list[str]) -> dict:
         return {"learning_curve": [], "importances": []} | to_hear
     seed, folder = run.trainings[0]
     predicted = [columns["predicted"] for columns in found]
+    if cross_validation.is_folded(run):
+        predict = folds.predictor(run, folder, data)
+    else:
+        predict = model_file.load(folder / "model.skops").predict
     return {
         "learning_curve": curve.scores(run, data, predicted),
-        "importances": importances.of(run, data, model_file.load(folder / "model.skops"), seed),
+        "importances": importances.of(run, data, predict, seed),
     } | to_hear

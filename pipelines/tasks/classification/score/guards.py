@@ -13,13 +13,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.core import splits
+from pipelines.core.plain import some
 from pipelines.tasks.classification.fit import preparation
 from pipelines.tasks.classification.fit.labelled import Labelled
 from pipelines.tasks.inputs import MISSING
 
 Check = tuple[bool | None, str]
 FEWEST = 5  # clips of a class on a side
+FEWEST_GROUPS = 2  # works, artists
 WORDS = 200  # of file names, the most frequent
+UNPREPARED = True, "a network prepares nothing: its first layer learns to normalise from training chunks"
 TELLS = 0.2
 """A probe's balanced accuracy from which a property tells the classes, where 0 is chance and 1 is perfect."""
 
@@ -28,11 +31,9 @@ def all_of(data: Labelled, pipeline: Pipeline | None, options: dict, seed: int) 
     """Name -> check, of a run's data and its fitted pipeline; a network has none."""
     return {
         "no group on two sides": groups(data),
-        "enough clips of each class": few(data),
+        **enough(data),
         "preparation saw training clips only": (
-            fitted_on_train(data, pipeline, options, seed)
-            if pipeline
-            else (True, "a network prepares nothing: its first layer learns to normalise from training chunks")
+            fitted_on_train(data, pipeline, options, seed) if pipeline else UNPREPARED
         ),
         "level does not tell the class": level(data, options),
         "duration does not tell the class": duration(data),
@@ -61,9 +62,12 @@ def of_other(data: Labelled, classes: list[str]) -> dict[str, Check]:
     return {
         "every class is tested": (
             not missing,
-            f"{len(missing)} of {len(classes)} classes have no clip{some(missing)}",
+            f"{len(missing)} of {len(classes)} classes have no clip{some(missing, ': ')}",
         ),
-        "enough clips of each class": (not thin, f"{len(thin)} classes have fewer than {FEWEST} clips{some(thin)}"),
+        "enough clips of each class": (
+            not thin,
+            f"{len(thin)} classes have fewer than {FEWEST} clips{some(thin, ': ')}",
+        ),
     }
 
 
@@ -73,17 +77,33 @@ def groups(data: Labelled) -> Check:
         return None, splits.NO_GROUPS
     found = data.clips.assign(side=data.sides).groupby("group")["side"].nunique()
     torn = found[found > 1].index.tolist()
-    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn)}"
+    return not torn, f"{len(torn)} of {len(found)} groups are on several sides{some(torn, ': ')}"
 
 
-def few(data: Labelled) -> Check:
-    """Has each class enough clips to learn from and to be scored on?"""
-    names = sorted(set(data.classes))
-    thin = []
-    for side in ("train", "test"):
-        counts = Counter(data.classes[data.of(side)])
-        thin += [f"{name} ({counts[name]} {side})" for name in names if counts[name] < FEWEST]
-    return not thin, f"{len(thin)} of {len(names)} classes have fewer than {FEWEST} clips on a side{some(thin)}"
+def enough(data: Labelled, sides: tuple[str, ...] = ("train", "test")) -> dict[str, Check]:
+    """Has each class enough clips, and enough groups, to learn from and to be scored on? The score of a class of one group is the
+    score of that work or artist."""
+    names, of_group = sorted(set(data.classes)), data.clips["group"].to_numpy(str)
+    thin, lone = [], []  # (class, words)
+    for side in sides:
+        rows = data.of(side)
+        clips = Counter(data.classes[rows])
+        groups = Counter(name for name, _ in set(zip(data.classes[rows], of_group[rows], strict=True)))
+        thin += [(name, f"{name} ({clips[name]} {side})") for name in names if clips[name] < FEWEST]
+        lone += [(name, f"{name} ({groups[name]} {side})") for name in names if groups[name] < FEWEST_GROUPS]
+
+    def told(found: list[tuple[str, str]], fewest: int, what: str) -> str:
+        number = len({name for name, _ in found})
+        listed = some((words for _, words in found), ": ")
+        return f"{number} of {len(names)} classes have fewer than {fewest} {what} on a side{listed}"
+
+    grouped = splits.is_grouped(data.clips)
+    return {
+        "enough clips of each class": (not thin, told(thin, FEWEST, "clips")),
+        "enough groups of each class": (
+            (not lone, told(lone, FEWEST_GROUPS, "groups")) if grouped else (None, splits.NO_GROUPS)
+        ),
+    }
 
 
 def validated(data: Labelled, config: dict) -> Check:
@@ -94,12 +114,14 @@ def validated(data: Labelled, config: dict) -> Check:
     what = "hyperparameters were" if "tried" in config else "the epoch was"
     return not lacking, (
         f"{what} chosen by validation clips, and {len(lacking)} of {len(config['classes'])} classes have none"
-        f"{some(lacking)}"
+        f"{some(lacking, ': ')}"
     )
 
 
 def fitted_on_train(data: Labelled, pipeline: Pipeline, options: dict, seed: int) -> Check:
     """Do scaling and selection equal those fitted on the training clips alone?"""
+    if not data.names:
+        return True, "sequences are not prepared"
     rows = preparation.training_rows(data.of("train"), data.classes, options["imbalance"], seed)
     again = preparation.steps(options, data.names).fit(data.values[rows], data.classes[rows])
     found, wanted = pipeline[:-1].transform(data.values), again.transform(data.values)
@@ -188,15 +210,10 @@ def _probe_labels(data: Labelled, properties: np.ndarray) -> Check:
         return None, "no label divides the test clips"
     highest = max(found, key=found.get)
     return not told, (
-        f"{len(told)} of {len(found)} labels are told by a tree that sees nothing else{some(told)}; the highest balanced "
+        f"{len(told)} of {len(found)} labels are told by a tree that sees nothing else{some(told, ': ')}; the highest balanced "
         f"accuracy is {found[highest]:.3f}, of {highest}; chance 0.500"
     )
 
 
 def _suffix(path: str) -> str:
     return path.rpartition(".")[2].lower()
-
-
-def some(names: list[str]) -> str:
-    """ ": a, b, c, ..." of names, "" of none."""
-    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

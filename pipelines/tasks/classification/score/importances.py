@@ -6,10 +6,10 @@ that the model does not need the family beside the others, and not that the fami
 """
 
 import re
+from collections.abc import Callable
 
 import joblib
 import numpy as np
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from pipelines.harness import executor
@@ -31,8 +31,10 @@ def families(names: list[str], columns: list[int]) -> dict[str, list[int]]:
     return found
 
 
-def of(run, data: Labelled, pipeline: Pipeline, seed: int) -> list[dict]:
-    """`family`, `features`, `fall` of macro F1 (mean over permutations) and its `ci95` over groups, the largest first. Empty
+def of(run, data: Labelled, predict: Callable, seed: int) -> list[dict]:
+    """predict: values of the test clips `(clips, d)` -> their classes.
+
+    `family`, `features`, `fall` of macro F1 (mean over permutations) and its `ci95` over groups, the largest first. Empty
     where the features have fewer than two families, or more than `MOST`."""
     found = families(data.names, preparation.kept_columns(data.names, run.options["leave_out"]))
     if not 2 <= len(found) <= MOST:
@@ -45,10 +47,10 @@ def of(run, data: Labelled, pipeline: Pipeline, seed: int) -> list[dict]:
         other = values.copy()
         order = np.random.default_rng([seed, number]).permutation(len(values))
         other[:, columns] = values[order][:, columns]
-        return confusions.macro_f1(pipeline.predict(other))
+        return confusions.macro_f1(predict(other))
 
     with threadpool_limits(1):
-        whole = confusions.macro_f1(pipeline.predict(values))
+        whole = confusions.macro_f1(predict(values))
         tasks = [(columns, number) for columns in found.values() for number in range(REPEATS)]
         drawn = joblib.Parallel(executor.n_workers(), prefer="threads")(
             joblib.delayed(permuted)(*each) for each in tasks

@@ -7,12 +7,13 @@ gives the label to every clip. So its F1 is 2 p / (1 + p) of a label that a shar
 import numpy as np
 
 from pipelines.core.files import read_json
+from pipelines.core.plain import some
 from pipelines.metrics import multilabel as scores
 from pipelines.metrics import tagging
 from pipelines.metrics.checks import numbered
 from pipelines.metrics.intervals import above, bootstrap, by_group, written
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.classification.fit import model_file, multilabel, one_vs_rest
+from pipelines.tasks.classification.fit import labelled, model_file, multilabel, one_vs_rest
 from pipelines.tasks.classification.score import guards, noise, recordings
 
 METRICS = {
@@ -32,8 +33,13 @@ def predict(run, folder):
     """unit, group, and `(clips, labels)`: `actual` and `predicted` (bool), `scores` (probabilities)."""
     data, config = multilabel.read(run), read_json(folder / "config.json")
     test = data.of("test")
-    pipeline = model_file.load(folder / "model.skops")
-    found = one_vs_rest.probabilities(pipeline, data.values[test], config["temperature"])
+    if labelled.is_deep(run):
+        from pipelines.tasks.classification.fit import deep  # imports torch
+
+        found = deep.probabilities(run, folder, data.clips["clip_id"].to_numpy(str)[test])
+    else:
+        pipeline = model_file.load(folder / "model.skops")
+        found = one_vs_rest.probabilities(pipeline, data.values[test], config["temperature"])
     return _columns(data, test, found, found >= np.array(config["thresholds"]))
 
 
@@ -103,7 +109,8 @@ def checks(run, found):
     if run.fitted_by:
         return {"enough clips of each label": few(data, ("test",))} | gained
     seed, folder = run.trainings[0]
-    config, pipeline = read_json(folder / "config.json"), model_file.load(folder / "model.skops")
+    config = read_json(folder / "config.json")
+    pipeline = None if labelled.is_deep(run) else model_file.load(folder / "model.skops")
 
     def answer(values):
         found = one_vs_rest.probabilities(pipeline, values, config["temperature"])
@@ -112,12 +119,14 @@ def checks(run, found):
     return {
         "no group on two sides": guards.groups(data),
         "enough clips of each label": few(data, ("train", "test")),
-        "preparation saw training clips only": guards.fitted_on_train(data, pipeline, run.options, seed),
+        "preparation saw training clips only": (
+            guards.fitted_on_train(data, pipeline, run.options, seed) if pipeline else guards.UNPREPARED
+        ),
         **guards.of_labels(data, run.options),
         **gained,
         "chosen on validation clips": (None, "not computed for several labels"),
         "no recording on two sides": recordings.check(run, data, seed),
-        "answers survive inaudible noise": noise.check(run, data, answer, seed),
+        "answers survive inaudible noise": noise.check(run, data, answer, seed) if pipeline else noise.OF_NETWORKS,
     }
 
 
@@ -143,7 +152,7 @@ def few(data: multilabel.MultiLabelled, sides: tuple[str, ...]) -> guards.Check:
         counts = data.classes[data.of(side)].sum(axis=0).tolist()
         thin += [f"{name} ({n} {side})" for name, n in zip(data.labels, counts, strict=True) if n < guards.FEWEST]
     return not thin, (
-        f"{len(thin)} of {len(data.labels)} labels have fewer than {guards.FEWEST} clips on a side{guards.some(thin)}"
+        f"{len(thin)} of {len(data.labels)} labels have fewer than {guards.FEWEST} clips on a side{some(thin, ': ')}"
     )
 
 

@@ -15,6 +15,7 @@ from pipelines.core.tables import read_table
 FEWEST, MOST, SOUND_S = 16, 64, 320.0
 """How many test clips: as many as have this length together, within these bounds."""
 BELOW_DB = 60.0
+OF_NETWORKS = None, "not computed for networks"
 CHANGED = 0.1
 """The share of changed answers above which the guard fails: a few clips lie on an edge between two classes."""
 

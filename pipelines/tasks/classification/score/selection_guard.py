@@ -5,6 +5,8 @@ from sklearn.pipeline import Pipeline
 
 from pipelines.metrics.intervals import FEWEST, by_group, percentiles, resampled
 from pipelines.metrics.single_label import macro_f1
+from pipelines.tasks import Run
+from pipelines.tasks.classification.fit import cross_validation
 from pipelines.tasks.classification.fit.labelled import Labelled
 
 NEAR = 0.02
@@ -27,6 +29,21 @@ def on_validation(data: Labelled, pipeline: Pipeline | None, config: dict) -> tu
     return bool(stated == best and abs(found - stated) <= NEAR), (
         f"of {len(tried)} candidates the chosen one has {stated:.3f}, the best {best:.3f}; the saved model has {found:.3f} on "
         "the validation clips"
+    )
+
+
+def on_inner_folds(run: Run, data: Labelled, config: dict, seed: int) -> tuple[bool | None, str]:
+    """The same of a fold's model, chosen by the inner folds of its training clips: they are computed again with the chosen
+    candidate. data: of the fold. config: of its fit."""
+    tried = config["tried"]
+    if len(tried) < 2:
+        return True, "there was one candidate: nothing was chosen"
+    stated = next(one["validation_macro_f1"] for one in tried if {**one, **config["parameters"]} == one)
+    best = max(one["validation_macro_f1"] for one in tried)
+    (found,) = cross_validation.inner_scores(run, data, [config["parameters"]], seed)
+    return bool(stated == best and abs(found - stated) <= NEAR), (
+        f"of {len(tried)} candidates the chosen one has {stated:.3f} on inner folds of the training clips, the best {best:.3f}; "
+        f"computed again it has {found:.3f}"
     )
 
 

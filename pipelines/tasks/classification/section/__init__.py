@@ -33,7 +33,7 @@ TEMPLATE = """<div class="classes">
 <div class="pane" data-tab="{{ part.name }}">
   {% if parts|length > 1 %}<h4>{{ part.name }}</h4>{% endif %}
 
-  <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }} split. Rows are a clip’s
+  <p class="sub">Model {{ part.model }}{{ ", " ~ part.parameters if part.parameters }}; {{ part.split }}. Rows are a clip’s
     class, columns the predicted class; darker is a larger share of the row. Of several trainings this is the first.</p>
   <div class="pair">
   <figure class="says">
@@ -79,6 +79,22 @@ TEMPLATE = """<div class="classes">
   </div>
   </div>
   {{ part.explained }}
+  {% if part.folds %}
+  <p class="heading">Each fold {{ mark(part.source) }}</p>
+  <div class="scroll"><table class="figures" data-table="folds">
+    <thead><tr><th>fold</th><th>clips</th><th>groups</th><th>macro F1</th><th>accuracy</th>
+      <th class="text">hyperparameters</th></tr></thead>
+    <tbody>
+{% for one in part.folds %}
+    <tr><th>{{ loop.index }}</th><td>{{ one.clips }}</td><td>{{ one.groups }}</td><td>{{ num(one.macro_f1) }}</td>
+      <td>{{ num(one.accuracy) }}</td><td class="text">{{ one.words }}</td></tr>
+{% endfor %}
+    </tbody>
+  </table></div>
+  <p class="caption">All scores of this run are those of the models of the folds. Each answers the groups that it was not fitted
+    on, with hyperparameters chosen on its own training clips. The macro F1 of a fold is over the classes that it has. The saved
+    model, with which <code>conservatory predict</code> answers, was fitted on all clips and has no score of its own.</p>
+  {% endif %}
 
   <div class="pair">
   {% if part.pairs %}
@@ -114,12 +130,12 @@ def render(context):
     parts = [_part(context, name, found, numbers) for name, found in details.items() if "per_label" not in found]
     if not parts:
         return several or None
-    leaky = [part for part in parts if part["split"] == "random"]
+    leaky = [part for part in parts if part["leaky"]]
     tests = context.state.settings.get("cross_tests") or {}
     own = [part for part in parts if part["name"] not in tests]
     for part in parts:
         same = [other | {"twins": []} for other in own if other["reading"] == part["reading"]]
-        part["twins"] = [other for other in same if (other["split"] == "random") != (part["split"] == "random")]
+        part["twins"] = [other for other in same if other["leaky"] != part["leaky"]]
     honest = [part for part in own if part not in leaky]
     ladders = [_ladder(context, part, parts) for part in honest]
     return context.fill(TEMPLATE, parts=parts, leaky=leaky, ladders=ladders) + several
@@ -162,7 +178,9 @@ def _part(context, name, found, numbers):
     ]
     return {
         "name": name,
-        "split": found["split"],
+        "leaky": found["split"] == "random",
+        "split": _split(found),
+        "folds": [one | {"words": _in_words(one["parameters"])} for one in found.get("folds", [])],
         "model": found["model"],
         "parameters": _in_words(found["parameters"]),
         "lead": next(iter(context.task.scores[name].values())),
@@ -182,6 +200,11 @@ def _part(context, name, found, numbers):
             "rows": [[label, *(one.get(key) for key in EACH)] for label, one in found["per_class"].items()],
         },
     }
+
+
+def _split(found):
+    folds = len(found.get("folds", []))
+    return f"{folds} folds of whole groups" if folds else f"{found['split']} split"
 
 
 def _in_words(parameters):

@@ -13,16 +13,13 @@ from torch import Tensor, nn
 
 from pipelines.core.files import atomic
 from pipelines.tasks.continuation.fit.windows import VOICES, Windows
+from pipelines.training import loop
 
 PITCHES = 128
 QUARTER = 4  # steps
 FARTHEST = 6
 """Semitones by which training windows are transposed at most, up and down."""
-CHECKS = 6
-"""How often the validation loss is looked at, in the second half of the training."""
-GRADIENT = 1.0
-"""The largest norm of a gradient."""
-DECAY = 0.01
+DECAY, BETAS = 0.01, (0.9, 0.999)
 AT_ONCE = 256  # windows, when nothing is learned
 
 
@@ -42,47 +39,10 @@ class Steps(nn.Module):
 
 
 def train(
-    network: nn.Module,
-    losses: Iterator[Tensor],
-    validation: Callable[[], float],
-    updates: int,
-    rate: float,
+    network: nn.Module, losses: Iterator[Tensor], validation: Callable[[], float], updates: int, rate: float
 ) -> dict:
-    """The network gets the weights with the lowest `validation()`. losses: of each update, with a gradient. AdamW; the rate warms
-    up over a tenth of the updates and then falls along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
-
-    Figures: `best update`, and `curve`: (update, training loss since the last point, validation loss). Raises `ValueError` where
-    the loss is not finite.
-    """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rate, total_steps=updates + 1, pct_start=0.1, cycle_momentum=False
-    )
-    looked_at = set(np.linspace((updates + 1) // 2, updates, CHECKS).round().astype(int).tolist())
-    best, curve, recent = None, [], []
-    network.train()
-    for update in range(1, updates + 1):
-        loss = next(losses)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT)
-        optimizer.step()
-        schedule.step()
-        recent.append(loss.item())
-        if update in looked_at:
-            network.eval()
-            with torch.inference_mode():
-                found = validation()
-            network.train()
-            if not np.isfinite(found):
-                raise ValueError(f"the validation loss is {found} after {update} updates: take fewer or more `updates`")
-            curve.append([update, float(np.mean(recent)), found])
-            recent = []
-            if best is None or found < best[0]:
-                best = found, update, {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_state_dict(best[2])
-    network.eval()
-    return {"best update": best[1], "curve": curve}
+    """As `training.loop.train`, with the weight decay and the moments of both networks."""
+    return loop.train(network, losses, validation, updates=updates, rate=rate, decay=DECAY, betas=BETAS)
 
 
 def save(network: nn.Module, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pipelines.core import paths
 from pipelines.core.files import read_json
-from pipelines.report import charts, four_parts
+from pipelines.report import charts, voices
 from pipelines.tasks.continuation import NAMES
 
 TITLE, ORDER = "By kind of other window", 10
@@ -148,8 +148,8 @@ def _example(context, run, number, one):
     return one | {
         "title": f"{title}, {said}",
         "moved": f", {one['shift']:+d} semitones".replace("-", "−") if one["shift"] else "",
-        "roll": four_parts.roll(one["notes"], 0, one["steps"]),
-        "sound": four_parts.hear(context, f"{run}, {heard}", one["notes"], 0, one["steps"]),
+        "roll": voices.roll(one["notes"], 0, one["steps"]),
+        "sound": voices.hear(context, f"{run}, {heard}", one["notes"], 0, one["steps"]),
     }
 
 

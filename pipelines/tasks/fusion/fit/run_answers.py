@@ -87,7 +87,8 @@ def _about(run: Run, name: str) -> dict:
     found = read_json(path)
     if not found:
         raise ValueError(
-            f"runs of {run.name}: {name} cannot be fused: its clips have several labels, or it has no classes"
+            f"runs of {run.name}: {name} cannot be fused: its clips have several labels, its split is grouped_folds, or it has "
+            "no classes"
         )
     return found
 

@@ -1,7 +1,7 @@
 """Spectrograms, ratio masks, and the separation of a signal of any length with masks.
 
 A mask m_j of stem j multiplies the mixture's spectrogram X: the estimate is the inverse STFT of m_j X. Masks that add up to 1
-make estimates that add up to the mixture.
+make estimates that add up to the mixture. Of several channels, all have the masks of their mean, and differ by the Wiener filter.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Masker = Callable[[Tensor], Tensor]
-"""Magnitudes `(batch, frames, bins)` -> masks `(batch, stems, frames, bins)`."""
+from pipelines.tasks.separation.fit import wiener
+
+Masker = Callable[[Tensor, int], Tensor]
+"""Magnitudes `(batch, frames, bins)` and the sample at which they begin -> masks `(batch, stems, frames, bins)`."""
 
 
 def spectrogram(signals: Tensor, n_fft: int, hop: int) -> Tensor:
@@ -38,41 +40,46 @@ def ideal_ratio(stems: Tensor, power: float) -> Tensor:
     return torch.where(total > 0, magnitudes / total.clamp(min=1e-30), 1 / len(stems))
 
 
-def separate(mixture: np.ndarray, masker: Masker, n_stems: int, n_fft: int, hop: int, segment: int) -> np.ndarray:
-    """`(stems, samples)` float32 of a mixture `(samples,)`; the same as `stream` gives in parts."""
-    parts = list(stream([mixture], masker, n_stems, n_fft, hop, segment))
-    return np.concatenate(parts, axis=1) if parts else np.zeros((n_stems, 0), np.float32)
+def decibels(magnitude: Tensor) -> Tensor:
+    """Magnitudes `(batch, frames, bins)` in dB relative to the loudest of each signal, from 1 (loudest) to -1 (80 dB below), so
+    that a gain changes no mask."""
+    loudest = magnitude.amax(dim=(1, 2), keepdim=True).clamp(min=1e-8)
+    return 1 + torch.log10(magnitude / loudest + 1e-4) / 2
 
 
 @torch.no_grad()
 def stream(
-    blocks: Iterable[np.ndarray], masker: Masker, n_stems: int, n_fft: int, hop: int, segment: int
+    blocks: Iterable[np.ndarray], masker: Masker, n_fft: int, hop: int, segment: int, iterations: int = 0
 ) -> Iterator[np.ndarray]:
-    """Estimates `(stems, samples)` of a signal that comes in blocks `(samples,)` of any length; together as long as the signal.
+    """Estimates `(stems, channels, samples)` of a signal that comes in blocks `(channels, samples)` of any length; together they
+    are as long as the signal.
 
     Segments of `segment` samples overlap by half and are added with a triangular weight that adds up to 1, so that no edge is
-    heard. Memory holds a segment and the longest block. A signal of one segment is separated at once.
+    heard. Memory holds a segment and the longest block. A signal of one segment is separated at once. iterations: of the Wiener
+    filter.
     """
     half = segment // 2
     rise = (np.arange(half, dtype=np.float32) + np.float32(0.5)) / half
-    waiting, tail = np.zeros(0, np.float32), None
+    waiting, tail, first = None, None, 0
 
     def one(part: np.ndarray) -> np.ndarray:
-        spectra = spectrogram(torch.from_numpy(part)[None], n_fft, hop)
-        masks = masker(spectra.abs())
-        return inverse((masks * spectra[:, None])[0], len(part), n_fft, hop).numpy()
+        spectra = spectrogram(torch.from_numpy(part), n_fft, hop)
+        masks = masker(spectra.mean(dim=0, keepdim=True).abs(), first)[0]
+        estimates = wiener.filtered(masks[:, None] * spectra, spectra, iterations)
+        return inverse(estimates, part.shape[1], n_fft, hop).numpy()
 
     def joined(found: np.ndarray, last: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """(what is finished, what the next segment is added to)."""
         if tail is not None:
-            found[:, :half] = tail + found[:, :half] * rise
-        return (found, None) if last else (found[:, :half], found[:, half:] * rise[::-1])
+            found[..., :half] = tail + found[..., :half] * rise
+        return (found, None) if last else (found[..., :half], found[..., half:] * rise[::-1])
 
     for block in blocks:
-        waiting = np.concatenate([waiting, np.asarray(block, np.float32)])
-        while len(waiting) > 2 * half:  # a segment that is not the last
-            ready, tail = joined(one(waiting[: 2 * half]), last=False)
+        block = np.asarray(block, np.float32)
+        waiting = block if waiting is None else np.concatenate([waiting, block], axis=1)
+        while waiting.shape[1] > 2 * half:  # a segment that is not the last
+            ready, tail = joined(one(waiting[:, : 2 * half]), last=False)
             yield ready
-            waiting = waiting[half:]
-    if len(waiting):  # after a segment it is longer than half of one
+            waiting, first = waiting[:, half:], first + half
+    if waiting is not None and waiting.shape[1]:  # after a segment it is longer than half of one
         yield joined(one(waiting), last=True)[0]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.core import paths, stems
 from pipelines.core.manifest import LABELLED
+from pipelines.core.shards import SPOILT
 from pipelines.core.tables import read_table
 from pipelines.tasks import Run
 
@@ -29,6 +30,17 @@ class Mixtures:
     def signals(self, stems_path: str) -> np.ndarray:
         """`(stems, samples)` float32 of a clip; zeros for a stem that it has not."""
         return stems.signals(self.folder, self.table, stems_path, self.names)
+
+    def stored(self, stems_path: str) -> list[np.ndarray]:
+        """Of each stem int16 `(samples,)`, left on the disk until it is read; zeros for one that the clip has not."""
+        rows = self.table[self.table["path"] == stems_path].set_index("stem")
+        file = self.folder / rows["shard"].iloc[0]
+        try:
+            sounds = np.load(file, mmap_mode="r", allow_pickle=False)
+        except SPOILT as error:
+            raise ValueError(f"{file} is damaged ({error}): run the stage that makes it again") from error
+        silence = np.broadcast_to(np.int16(0), sounds.shape[1])
+        return [sounds[rows.at[name, "place"]] if name in rows.index else silence for name in self.names]
 
 
 def read(run: Run) -> Mixtures:
@@ -58,25 +70,30 @@ def read(run: Run) -> Mixtures:
     return Mixtures(run.input, clips, table, names, int(table["sample_rate"].iloc[0]))
 
 
-def remixes(
-    sounds: list[np.ndarray], n: int, length: int, kind: str, gain_db: float, rng: np.random.Generator
-) -> np.ndarray:
-    """`(n, stems, length)` float32: excerpts of `sounds`, `(stems, samples)` each, with random gains.
+def places(sounds: list[list[np.ndarray]], n: int, length: int, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """`(n, stems, 2)`: the clip of `sounds`, a `Mixtures.stored` each, and the sample at which a stem's excerpt begins.
 
     coherent: all stems of an excerpt at one place of one clip. incoherent: each at another. both: the first half is coherent.
-    A shorter clip is followed by silence.
     """
-    n_stems = len(sounds[0])
-    found = np.zeros((n, n_stems, length), np.float32)
+    found = np.empty((n, len(sounds[0]), 2), int)
     for row in range(n):
         apart = kind == "incoherent" or (kind == "both" and row >= n / 2)
-        clip = rng.integers(len(sounds))
-        first = rng.integers(max(sounds[clip].shape[1] - length, 0) + 1)
-        for stem in range(n_stems):
-            if apart:
+        for stem in range(found.shape[1]):
+            if apart or stem == 0:
                 clip = rng.integers(len(sounds))
-                first = rng.integers(max(sounds[clip].shape[1] - length, 0) + 1)
-            part = sounds[clip][stem, first : first + length]
-            found[row, stem, : len(part)] = part
-    gains = 10 ** (rng.uniform(-gain_db, gain_db, (n, n_stems, 1)) / 20)
+                first = rng.integers(max(len(sounds[clip][0]) - length, 0) + 1)
+            found[row, stem] = clip, first
+    return found
+
+
+def remixes(
+    sounds: list[list[np.ndarray]], places: np.ndarray, length: int, gain_db: float, rng: np.random.Generator
+) -> np.ndarray:
+    """`(n, stems, length)` float32: the excerpts at `places`, with random gains. A shorter clip is followed by silence."""
+    found = np.zeros((*places.shape[:2], length), np.float32)
+    for row, stem in np.ndindex(*places.shape[:2]):
+        clip, first = places[row, stem]
+        part = sounds[clip][stem][first : first + length]
+        found[row, stem, : len(part)] = part / np.float32(stems.FULL_SCALE)
+    gains = 10 ** (rng.uniform(-gain_db, gain_db, (*places.shape[:2], 1)) / 20)
     return found * gains.astype(np.float32)

@@ -6,8 +6,10 @@ Open-Unmix trains a network a stem; this one has all stems, and its masks are a 
 import torch
 from torch import Tensor, nn
 
+from pipelines.tasks.separation.fit.masks import decibels
 
-def create(n_bins: int, n_stems: int, options) -> nn.Module:
+
+def create(n_bins: int, n_stems: int, rate: int, options) -> nn.Module:
     """Magnitudes `(batch, frames, n_bins)` -> masks `(batch, n_stems, frames, n_bins)`."""
     return MaskLSTM(n_bins, n_stems, options["hidden"], options["layers"])
 
@@ -27,9 +29,6 @@ class MaskLSTM(nn.Module):
         self.masks = nn.Linear(hidden, n_bins * n_stems)
 
     def forward(self, magnitude: Tensor) -> Tensor:
-        # decibels beside the signal's own loudest bin: gain changes no mask
-        loudest = magnitude.amax(dim=(1, 2), keepdim=True).clamp(min=1e-8)
-        inputs = 1 + torch.log10(magnitude / loudest + 1e-4) / 2
-        x = self.before(inputs * self.scale + self.shift)
+        x = self.before(decibels(magnitude) * self.scale + self.shift)
         x = self.after(torch.cat([x, self.lstm(x)[0]], dim=-1))
         return self.masks(x).unflatten(-1, (self.n_stems, -1)).transpose(1, 2).softmax(dim=1)

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from pipelines.core.files import read_json
+from pipelines.harness.progress import progress
 from pipelines.metrics import separation
 from pipelines.metrics.scores import Metric
-from pipelines.tasks.separation.fit import masks, mixtures, network
+from pipelines.tasks.separation.fit import masks, mixtures, network, notes
+from pipelines.tasks.separation.score import examples, guards
 
 DEFINITIONS = {
     "sdr": "10 log10(|s|² / |s - e|²) over the whole clip",
@@ -21,21 +23,17 @@ DEFINITIONS = {
 }
 METRICS = {name: Metric(lambda columns, name=name: mean_of_medians(columns, name), unit="dB") for name in DEFINITIONS}
 
-ALIKE_DB = 10.0
-"""SDR of a stem as an estimate of the sum of the others, from which it is taken for that sum."""
-
 MOST_DB = 100.0
 
 
 def predict(run, folder):
     """unit ("<clip_id> <stem>"), group, `stem`, and each SDR in dB."""
-    separator = network.load(folder)
-    return _columns(run, lambda sounds: separator.separate(sounds.sum(axis=0)))
+    return _columns(run, run.name, _answer(run, folder))
 
 
 def baseline(run):
     """The mixture divided by the number of stems, as the estimate of each."""
-    return _columns(run, lambda sounds: np.tile(sounds.mean(axis=0), (len(sounds), 1)))
+    return _columns(run, "baseline", lambda sounds, clip_id: np.tile(sounds.mean(axis=0), (len(sounds), 1)))
 
 
 def details(run, found):
@@ -45,10 +43,12 @@ def details(run, found):
     k, options = len(config["stems"]), run.options
     answers = {
         run.name: found[0],
-        "mixture": _columns(run, lambda sounds: np.tile(sounds.sum(axis=0), (k, 1))),
+        "mixture": _columns(run, "mixture", lambda sounds, clip_id: np.tile(sounds.sum(axis=0), (k, 1))),
         f"mixture / {k}": baseline(run),
-        "ideal amplitude mask": _columns(run, lambda sounds: ideal(sounds, 1, options)),
-        "ideal power mask": _columns(run, lambda sounds: ideal(sounds, 2, options)),
+        "ideal amplitude mask": _columns(
+            run, "ideal amplitude mask", lambda sounds, clip_id: ideal(sounds, 1, options)
+        ),
+        "ideal power mask": _columns(run, "ideal power mask", lambda sounds, clip_id: ideal(sounds, 2, options)),
     }
     table = {
         answer: {stem: _medians(columns, stem) for stem in config["stems"]} | {"mean": _means(columns)}
@@ -60,7 +60,12 @@ def details(run, found):
         "options": config["options"],
         "table": table,
         "history": config["history"],
+        "validation_sdr": config["validation_sdr"],
+        "sample_rate": config["sample_rate"],
         "silent": _silent(run),
+        "examples": examples.of(
+            found[0], mixtures.read(run), _answer(run, run.trainings[0][1]), lambda sounds: ideal(sounds, 1, options)
+        ),
     }
 
 
@@ -72,25 +77,9 @@ def plots(details):
 
 
 def checks(run, found):
-    """Groups on one side, estimates that add up to the mixture, and masks that do not depend on the level."""
+    """score/guards.py, by the first training."""
     data = mixtures.read(run)
-    sides = data.clips.groupby("group")["split"].nunique()
-    separator = network.load(run.trainings[0][1])
-    sounds = data.signals(data.of("test")["stems_path"].iloc[0])
-    mixture = sounds.sum(axis=0)
-    estimates = separator.separate(mixture)
-    error = float(np.abs(estimates.sum(axis=0) - mixture).max())
-    quieter = float(np.abs(separator.separate(mixture / 8) * 8 - estimates).max())
-    sums = _sums(data)
-    return {
-        "no group on two sides": (
-            bool((sides == 1).all()),
-            f"{int((sides > 1).sum())} of {len(sides)} groups are on several sides",
-        ),
-        "stems add up to the mixture": (error < 1e-4, f"largest difference {error:.1e} of full scale"),
-        "level changes no mask": (quieter < 1e-3, f"18 dB quieter, the largest difference is {quieter:.1e}"),
-        "no stem is the sum of the others": (not sums, ", ".join(sums[:3]) or "in no clip"),
-    }
+    return guards.checks(data, _notes(run, data), network.load(run.trainings[0][1]))
 
 
 def ideal(sounds: np.ndarray, power: float, options) -> np.ndarray:
@@ -113,15 +102,17 @@ def _median(columns, name: str, stem: str) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def _columns(run, answer):
-    """The columns of the test clips; `answer` gets their stems `(stems, samples)` and gives estimates of them."""
+def _columns(run, what, answer):
+    """The columns of the test clips; `answer` gets their stems `(stems, samples)` and clip id, and gives estimates. `what`
+    names it in the progress."""
     data, rows = mixtures.read(run), []
-    for clip in data.of("test").itertuples():
+    clips = data.of("test")
+    for clip in progress(clips.itertuples(), f"score {what}", len(clips)):
         sounds = data.signals(clip.stems_path)
         sounding = np.flatnonzero(sounds.any(axis=1))
         if len(sounding) < 2:
             continue
-        estimates = answer(sounds)
+        estimates = answer(sounds, clip.clip_id)
         by_second = separation.museval_sdr(sounds[sounding], estimates[sounding], data.rate)
         for stem, of_seconds in zip(sounding.tolist(), by_second, strict=True):
             pair = sounds[stem], estimates[stem]
@@ -145,28 +136,28 @@ def _rounded(value: float) -> float | None:
     return round(value, 3) if np.isfinite(value) else None
 
 
+def _answer(run, folder):
+    """(stems `(stems, samples)`, clip id) -> estimates of the fitted model in `folder`."""
+    separator, data = network.load(folder), mixtures.read(run)
+    written = notes.of_clips(run.dataset, data.names) if separator.reads_notes else {}
+    return lambda sounds, clip_id: separator.separate(sounds.sum(axis=0), written.get(clip_id, notes.none(data.names)))
+
+
+def _notes(run, data) -> dict:
+    try:
+        return notes.of_clips(run.dataset, data.names)
+    except ValueError:  # the dataset has none
+        return {}
+
+
 def _silent(run) -> dict:
     """Stems that are silent throughout a test clip: how many, and the median level of their estimates beside the mixture, dB."""
-    data, separator, levels = mixtures.read(run), network.load(run.trainings[0][1]), []
-    for path in data.of("test")["stems_path"]:
-        sounds = data.signals(path)
+    data, answer, levels = mixtures.read(run), _answer(run, run.trainings[0][1]), []
+    for clip in data.of("test").itertuples():
+        sounds = data.signals(clip.stems_path)
         silent = ~sounds.any(axis=1)
         if silent.any():
-            mixture = sounds.sum(axis=0)
-            power = np.mean(separator.separate(mixture)[silent] ** 2, axis=1) / max(np.mean(mixture**2), 1e-12)
+            power = np.mean(answer(sounds, clip.clip_id)[silent] ** 2, axis=1)
+            power /= max(np.mean(sounds.sum(axis=0) ** 2), 1e-12)
             levels += (10 * np.log10(np.maximum(power, 1e-12))).tolist()
     return {"n": len(levels), "median_level_db": round(float(np.median(levels)), 2) if levels else None}
-
-
-def _sums(data) -> list[str]:
-    """Stems that sound as all others of their clip together: an accompaniment that was exported as a stem."""
-    found = []
-    for path in data.clips["stems_path"]:
-        sounds = data.signals(path)
-        if sounds.any(axis=1).sum() < 3:
-            continue
-        total = sounds.sum(axis=0)
-        for name, sound in zip(data.names, sounds, strict=True):
-            if separation.sdr(total - sound, sound) > ALIKE_DB:
-                found.append(f"{name} of {path}")
-    return found

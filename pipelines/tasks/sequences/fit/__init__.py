@@ -9,8 +9,8 @@ def fit(run, seed, folder):
     data, module = pieces.read(run), part(run.task, f"models.{run.model}")
     train, validation = data.of("train"), data.of("validation")
     arrays, found = module.fit(train, validation, run.options, seed)
-    model_file.save(folder, run.model, run.options, arrays, found)
+    model_file.save(folder, run.model, data.voices, run.options, arrays, found)
     numbers = sum(array.size for array in arrays.values())
     told = {f"pieces that {why}, left out": n for why, n in data.left_out.items()}
     told |= {name: value for name, value in found.items() if name != "curve"}
-    return {"pieces": len(train), "steps": sum(map(len, train)), "numbers": int(numbers), **told}
+    return {"pieces": len(train), "voices": data.voices, "steps": sum(map(len, train)), "numbers": int(numbers), **told}

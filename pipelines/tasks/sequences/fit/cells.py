@@ -1,14 +1,14 @@
-"""Cells of four-part music: one pitch of one voice at one step of a grid, in the order in which models read them.
+"""Cells of music in voices: one pitch of one voice at one step of a grid, in the order in which models read them.
 
-A piece is `(steps, 4)` uint8, the highest voice first: MIDI numbers 1 to 127, 0 for silence. Models read it row by row, so the
-probability of a step is the product of those of its four cells, whatever the order of reading (chain rule).
+A piece is `(steps, voices)` uint8, the highest voice first: MIDI numbers 1 to 127, 0 for silence. Models read it row by row, so
+the probability of a step is the product of those of its cells, whatever the order of reading (chain rule). Every piece of a run
+has the same number of voices, that of the representation: one of `melody_grid`, four of `satb_grid`.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-VOICES = 4
 PITCHES = 128
 """Values of a cell. Fixed, so that a piece with a pitch that training has not has a finite loss too."""
 BEGIN = 128

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import PITCHES
 
 BEAT = 4
 """Steps of a quarter."""
@@ -21,9 +21,9 @@ MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], bool)
 
 
 def notes(piece: np.ndarray) -> np.ndarray:
-    """`(notes, 4)` integers of a piece `(steps, 4)`: voice, pitch, first step, steps. A repeated pitch is held."""
+    """`(notes, 4)` integers of a piece `(steps, voices)`: voice, pitch, first step, steps. A repeated pitch is held."""
     found = []
-    for voice in range(VOICES):
+    for voice in range(piece.shape[1]):
         starts = np.flatnonzero(np.diff(piece[:, voice].astype(int), prepend=-1))
         lengths = np.diff(np.append(starts, len(piece)))
         rows = np.column_stack([np.full(len(starts), voice), piece[starts, voice], starts, lengths])
@@ -32,7 +32,7 @@ def notes(piece: np.ndarray) -> np.ndarray:
 
 
 def of_each(pieces: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Statistic -> `(n,)`, or `(n, values)` for a histogram, of `n` pieces `(steps, 4)`. NaN where a piece without notes, or
+    """Statistic -> `(n,)`, or `(n, values)` for a histogram, of `n` pieces `(steps, voices)`. NaN where a piece without notes, or
     without two notes in any voice, has no such statistic.
 
     Numbers: `pitch_range` in semitones; `n_pitches_used`, `n_pitch_classes_used`; `polyphony`, different pitches at once, over

@@ -1,27 +1,25 @@
 """What networks share: excerpts in random keys, training, likelihood, and their weights as arrays.
 
-A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, 4)` are the steps, `before` of the same shape the
-step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, 4, 128)`; those of a
+A network maps `(before, phase, cells)` to logits. `cells` `(batch, steps, voices)` are the steps, `before` of the same shape the
+step before each, and `phase` `(batch, steps)` a step's place in the quarter. Logits are `(batch, steps, voices, 128)`; those of a
 cell may use, of its own step, the voices above alone. Models call `fit` on one thread (`training.seeded`), so that the same seed
 gives the same weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, room, shifted
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, room, shifted
+from pipelines.training import loop
 from pipelines.training.seeded import one_thread
 
 PHASES = 4
 PADDING = 255
-CHECKS = 6
-"""How often the validation loss is looked at, in the second half of the training."""
 PIECES_AT_ONCE = 16
-GRADIENT = 1.0
-"""The largest norm of a gradient."""
 
 
 def fit(
@@ -34,55 +32,37 @@ def fit(
     objective: Callable[[nn.Module, Tensor], Tensor] | None = None,
     validated: Callable[[nn.Module, Sequence[np.ndarray]], float] | None = None,
 ) -> tuple[dict[str, np.ndarray], dict]:
-    """(the weights with the lowest validation loss, figures). AdamW; the rate warms up over a tenth of the updates and then falls
-    along a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101).
+    """(the weights with the lowest validation loss, figures), by `training.loop`.
 
-    objective: what is minimised, from the network and excerpts `(batch, steps + 1, 4)`, whose first step is the one before;
+    objective: what is minimised, from the network and excerpts `(batch, steps + 1, voices)`, whose first step is the one before;
     None: nats a cell. validated: the loss by which weights are chosen; None: nats a step. recipe: `gpu`: train there; `updates`
     of the weights, each on `batch` excerpts of `steps` steps; `rate`, the highest learning rate; `decay`, the weight decay.
     transpose: as `cells.room` takes it.
     """
-    rng = np.random.default_rng(seed)
     if recipe.get("gpu") and torch.cuda.is_available():
         network = network.cuda()
-    keys = room(train, transpose)
-    weights = np.array([len(piece) for piece in train], float)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe["rate"], weight_decay=recipe["decay"], betas=(0.9, 0.99)
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe["rate"], total_steps=recipe["updates"] + 1, pct_start=0.1, cycle_momentum=False
-    )
-    first = recipe["updates"] // 2
-    looked_at = set(np.linspace(first, recipe["updates"], CHECKS).round().astype(int).tolist())
     objective, validated = objective or nats_per_cell, validated or nats_per_step
-    best, curve, recent = None, [], []
-    network.train()
-    for update in range(1, recipe["updates"] + 1):
-        drawn = excerpts(train, weights / weights.sum(), keys, recipe["batch"], recipe["steps"], rng)
-        loss = objective(network, drawn.to(next(network.parameters()).device))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT)
-        optimizer.step()
-        schedule.step()
-        recent.append(VOICES * loss.item())
-        if update in looked_at:
-            found = validated(network, validation)
-            network.train()
-            curve.append([update, float(np.mean(recent)), found])
-            recent = []
-            if best is None or found < best[0]:
-                best = (
-                    found,
-                    update,
-                    {name: value.detach().clone().cpu().numpy() for name, value in network.state_dict().items()},
-                )
-    if not np.isfinite(best[0]):
-        raise ValueError(
-            f"the loss is {best[0]} after {recipe['updates']} updates: choose another preset, or a lower rate"
-        )
-    return best[2], {"validation nats a step": round(best[0], 4), "best update": best[1], "curve": curve}
+    drawn = excerpts(train, recipe["batch"], recipe["steps"], transpose, np.random.default_rng(seed))
+    device = next(network.parameters()).device
+    figures = loop.train(
+        network,
+        (objective(network, each.to(device)) for each in drawn),
+        lambda: validated(network, validation),
+        updates=recipe["updates"],
+        rate=recipe["rate"],
+        decay=recipe["decay"],
+        betas=(0.9, 0.99),
+    )
+    n_voices = train[0].shape[1]  # the curve is in nats a step
+    figures["curve"] = [[update, n_voices * loss, found] for update, loss, found in figures["curve"]]
+    best = min(found for *_, found in figures["curve"])
+    arrays = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+    return arrays, {"validation nats a step": round(best, 4)} | figures
+
+
+def voices(arrays: Mapping[str, np.ndarray]) -> int:
+    """How many voices a network with these weights models: each has an output layer of its own, `out.<voice>`."""
+    return sum(bool(re.fullmatch(r"(.*\.)?out\.\d+\.bias", name)) for name in arrays)
 
 
 def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
@@ -92,7 +72,7 @@ def restored(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> nn.Module:
 
 
 def nats_per_cell(network: nn.Module, steps: Tensor) -> Tensor:
-    """The mean over the cells of excerpts `(batch, steps + 1, 4)`."""
+    """The mean over the cells of excerpts `(batch, steps + 1, voices)`."""
     losses = _losses(network, steps)
     return losses.sum() / (losses > 0).sum()
 
@@ -104,7 +84,7 @@ def nats_per_step(network: nn.Module, pieces: Sequence[np.ndarray]) -> float:
 
 @one_thread()
 def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
+    """`(steps, voices)` of each piece: minus the log-probability of each cell, given all before it."""
     network.eval()
     found: list[np.ndarray] = [np.empty(0)] * len(pieces)
     order = sorted(range(len(pieces)), key=lambda n: len(pieces[n]))  # of about one length: little padding
@@ -118,7 +98,7 @@ def cell_nats(network: nn.Module, pieces: Sequence[np.ndarray]) -> list[np.ndarr
 
 
 def _losses(network: nn.Module, steps: Tensor) -> Tensor:
-    """`(batch, steps - 1, 4)` nats of all steps but the first; 0 where there is padding."""
+    """`(batch, steps - 1, voices)` nats of all steps but the first; 0 where there is padding."""
     steps = steps.to(next(network.parameters()).device)
     before, cells = steps[:, :-1].clamp(max=BEGIN), steps[:, 1:]
     phase = (torch.arange(cells.shape[1], device=cells.device) % PHASES).expand(cells.shape[:2])
@@ -126,26 +106,30 @@ def _losses(network: nn.Module, steps: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits.movedim(-1, 1), cells, ignore_index=PADDING, reduction="none")
 
 
-def excerpts(train, shares, keys, batch: int, steps: int, rng: np.random.Generator) -> Tensor:
-    """Random excerpts in random keys, each with the step before it; they begin at a quarter."""
-    found = []
-    for row in rng.choice(len(train), batch, p=shares):
-        down, up = keys[row]
-        piece = begun(shifted(train[row], int(rng.integers(-down, up + 1))))
-        # drawn from half an excerpt before the beginning on: beginnings are rare, and each piece that is generated has one
-        first = int(rng.integers(-steps // 2, max(len(piece) - steps, 1)))
-        found.append(piece[max(first, 0) // PHASES * PHASES :][: steps + 1])
-    return padded(found)
+def excerpts(
+    train: Sequence[np.ndarray], batch: int, steps: int, transpose: int, rng: np.random.Generator
+) -> Iterator[Tensor]:
+    """Batch after batch without end of random excerpts in random keys, each with the step before it; they begin at a quarter."""
+    keys, lengths = room(train, transpose), np.array([len(piece) for piece in train], float)
+    while True:
+        found = []
+        for row in rng.choice(len(train), batch, p=lengths / lengths.sum()):
+            down, up = keys[row]
+            piece = begun(shifted(train[row], int(rng.integers(-down, up + 1))))
+            # drawn from half an excerpt before the beginning on: beginnings are rare, and each piece that is generated has one
+            first = int(rng.integers(-steps // 2, max(len(piece) - steps, 1)))
+            found.append(piece[max(first, 0) // PHASES * PHASES :][: steps + 1])
+        yield padded(found)
 
 
 def begun(piece: np.ndarray) -> np.ndarray:
     """The piece after a step of marks of the beginning."""
-    return np.concatenate([np.full((1, VOICES), BEGIN, np.int64), piece])
+    return np.concatenate([np.full((1, piece.shape[1]), BEGIN, np.int64), piece])
 
 
 def padded(pieces: Sequence[np.ndarray]) -> Tensor:
-    """`(pieces, steps of the longest, 4)`."""
-    found = np.full((len(pieces), max(map(len, pieces)), VOICES), PADDING, np.int64)
+    """`(pieces, steps of the longest, voices)`."""
+    found = np.full((len(pieces), max(map(len, pieces)), pieces[0].shape[1]), PADDING, np.int64)
     for row, piece in enumerate(pieces):
         found[row, : len(piece)] = piece
     return torch.from_numpy(found)

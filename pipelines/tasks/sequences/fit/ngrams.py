@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.fit import networks
-from pipelines.tasks.sequences.fit.cells import VOICES
 
 RECIPES = {
     "tiny": {"updates": 300, "batch": 16, "steps": 64, "rate": 0.004, "decay": 0.01},
@@ -20,13 +19,14 @@ RECIPES = {
 
 def fit(network: nn.Module, train, validation, options: Mapping, seed: int) -> tuple[dict[str, np.ndarray], dict]:
     """As `networks.fit`, on excerpts as long as the network's `context` (cells) needs."""
-    recipe = with_context(RECIPES[options["preset"]], network.context)
+    recipe = with_context(RECIPES[options["preset"]], network.context, network.voices)
     return networks.fit(network, recipe, train, validation, options["transpose"], seed)
 
 
-def with_context(recipe: Mapping, context: int) -> dict:
-    """The recipe with excerpts at least as long as a context of so many cells, and so many fewer at a time."""
-    steps = max(recipe["steps"], -(-context // VOICES))
+def with_context(recipe: Mapping, context: int, voices: int) -> dict:
+    """The recipe with excerpts at least as long as a context of so many cells, `voices` a step, and so many fewer at
+    a time."""
+    steps = max(recipe["steps"], -(-context // voices))
     return {**recipe, "steps": steps, "batch": max(recipe["batch"] * recipe["steps"] // steps, 1)}
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import softmax
 
-from pipelines.tasks.sequences.fit.cells import VOICES
-
 FREE = -1
 """A cell that is sampled."""
 
@@ -25,12 +23,12 @@ def sample(
     top_k: int = 0,
     top_p: float = 1.0,
 ) -> np.ndarray:
-    """`(n_pieces, steps, 4)` uint8.
+    """`(n_pieces, steps, voices)` uint8.
 
-    begin: `begin(n_pieces, rng)` of the model. given: `(steps, 4)`, or for each piece its own, `(n_pieces, steps, 4)`: the pitch
-    of a cell, or `FREE`. A given cell is taken as it is and conditions those after it; cells before it are sampled without
-    knowledge of it (`infill` has it). temperature: divides the log-probabilities. top_k, top_p: of each distribution the k
-    likeliest cells, and the fewest that have probability p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
+    begin: `begin(n_pieces, rng)` of the model. given: `(steps, voices)`, or for each piece its own, `(n_pieces, steps, voices)`:
+    the pitch of a cell, or `FREE`. A given cell is taken as it is and conditions those after it; cells before it are sampled
+    without knowledge of it (`infill` has it). temperature: divides the log-probabilities. top_k, top_p: of each distribution
+    the k likeliest cells, and the fewest that have probability p together (Holtzman et al. 2020, arXiv 1904.09751); 0 and 1: all.
     """
     return _sampled(begin, given, n_pieces, np.random.default_rng(seed), temperature, top_k, top_p)[0]
 
@@ -44,7 +42,7 @@ def infill(
     top_k: int = 0,
     top_p: float = 1.0,
 ) -> np.ndarray:
-    """`(steps, 4)` uint8: the free cells of `given`, sampled with regard to the given cells after them too.
+    """`(steps, voices)` uint8: the free cells of `given`, sampled with regard to the given cells after them too.
 
     Of `n_candidates` samples one is drawn by the probability that its free cells leave to the given ones (sampling-importance-
     resampling, Rubin 1987). It approaches the model's own distribution of the free cells as candidates become many.
@@ -56,7 +54,8 @@ def infill(
 
 def _sampled(begin, given, n_pieces, rng, temperature, top_k, top_p) -> tuple[np.ndarray, np.ndarray]:
     """(pieces, the log-probability of the given cells of each)."""
-    given = np.broadcast_to(given, (n_pieces, *given.shape[-2:])).reshape(n_pieces, -1)
+    shape = (n_pieces, *given.shape[-2:])
+    given = np.broadcast_to(given, shape).reshape(n_pieces, -1)
     ask, previous = begin(n_pieces, rng), None
     found, weights = np.empty(given.shape, np.int64), np.zeros(n_pieces)
     for place, cells in enumerate(given.T):
@@ -67,7 +66,7 @@ def _sampled(begin, given, n_pieces, rng, temperature, top_k, top_p) -> tuple[np
         )
         weights += np.where(free, 0.0, logs[np.arange(n_pieces), np.where(free, 0, cells)])
         found[:, place] = previous
-    return found.reshape(n_pieces, -1, VOICES).astype(np.uint8), weights
+    return found.reshape(shape).astype(np.uint8), weights
 
 
 def filtered(logs: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:

@@ -1,14 +1,15 @@
-"""Hidden Markov model over steps: a state emits the four cells of a step, each from a distribution of its own.
+"""Hidden Markov model over steps: a state emits the cells of a step, each from a distribution of its own.
 
-Given the state, voices are independent: emissions are `(states, 4, 128)`, one table a voice, and the step's emission is their
-product. (One matrix for all columns, as some libraries fit it, is another and weaker model.) Fitted by expectation-maximisation
-(Rabiner 1989) from a random start, until validation no longer improves; emissions are mixed with the voice's unigram.
+Given the state, voices are independent: emissions are `(states, voices, 128)`, one table a voice, and the step's emission is
+their product. (One matrix for all columns, as some libraries fit it, is another and weaker model.) Fitted by
+expectation-maximisation (Rabiner 1989) from a random start, until validation no longer improves; emissions are mixed with the
+voice's unigram.
 """
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES, transposed
+from pipelines.tasks.sequences.fit.cells import PITCHES, transposed
 
 ROUNDS = 30
 PIECES_AT_ONCE = 256
@@ -23,12 +24,13 @@ def fit(train, validation, options, seed):
     pieces = transposed(train, options["transpose"])
     rng, n_states = np.random.default_rng(seed), options["states"]
     cells = np.concatenate(pieces)
-    unigram = np.stack([np.bincount(cells[:, voice], minlength=PITCHES) for voice in range(VOICES)]) / len(cells)
+    voices = cells.shape[1]
+    unigram = np.stack([np.bincount(cells[:, voice], minlength=PITCHES) for voice in range(voices)]) / len(cells)
     unigram = (1 - UNIFORM) * unigram + UNIFORM / PITCHES
     arrays = {
         "initial": np.full(n_states, 1 / n_states),
         "transitions": rng.dirichlet(np.full(n_states, 1.0), n_states) * 0.2 + np.eye(n_states) * 0.8,
-        "emissions": _normalised(unigram * rng.gamma(1.0, size=(n_states, VOICES, PITCHES))),
+        "emissions": _normalised(unigram * rng.gamma(1.0, size=(n_states, voices, PITCHES))),
     }
     best = None
     for rounds in range(1, ROUNDS + 1):
@@ -45,13 +47,13 @@ def build(arrays, options):
 
 
 def cell_nats(model, pieces):
-    """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
+    """`(steps, voices)` of each piece: minus the log-probability of each cell, given all before it."""
     found = []
     for piece in pieces:
-        belief, nats = model["initial"], np.empty((len(piece), VOICES))
+        belief, nats = model["initial"], np.empty(piece.shape)
         likelihoods = np.exp(_cells(model["log_emissions"], piece))
         for step, each in enumerate(likelihoods):
-            for voice in range(VOICES):
+            for voice in range(piece.shape[1]):
                 joint = belief * each[:, voice]
                 nats[step, voice] = -np.log(joint.sum())
                 belief = joint / joint.sum()
@@ -63,23 +65,24 @@ def cell_nats(model, pieces):
 def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     belief, place, emissions = np.tile(model["initial"], (n_pieces, 1)), -1, np.exp(model["log_emissions"])
+    voices = emissions.shape[1]
 
     def ask(previous=None):
         nonlocal belief, place
         if previous is not None:
-            belief = belief * emissions[:, place % VOICES, :][:, previous].T
+            belief = belief * emissions[:, place % voices, :][:, previous].T
             belief = belief / belief.sum(axis=1, keepdims=True)
-            if place % VOICES == VOICES - 1:
+            if place % voices == voices - 1:
                 belief = belief @ model["transitions"]
         place += 1
-        return np.log(belief @ emissions[:, place % VOICES, :])
+        return np.log(belief @ emissions[:, place % voices, :])
 
     return ask
 
 
 def _cells(log_emissions, piece):
-    """`(steps, states, 4)`."""
-    return np.stack([log_emissions[:, voice, piece[:, voice]].T for voice in range(VOICES)], axis=2)
+    """`(steps, states, voices)`."""
+    return np.stack([log_emissions[:, voice, piece[:, voice]].T for voice in range(piece.shape[1])], axis=2)
 
 
 def _expected(arrays, pieces):
@@ -91,13 +94,13 @@ def _expected(arrays, pieces):
 
 def _expected_of(arrays, pieces):
     """Scaled forward-backward over pieces side by side, the longest first."""
-    model, n_states = build(arrays, None), len(arrays["initial"])
+    model, n_states, voices = build(arrays, None), len(arrays["initial"]), pieces[0].shape[1]
     lengths = np.array([len(piece) for piece in pieces])
     alive = [int(np.searchsorted(-lengths, -step)) for step in range(1, lengths[0] + 1)]  # pieces that reach a step
-    padded = np.zeros((lengths[0], len(pieces), VOICES), np.int64)
+    padded = np.zeros((lengths[0], len(pieces), voices), np.int64)
     for row, piece in enumerate(pieces):
         padded[: len(piece), row] = piece
-    logs = sum(model["log_emissions"][:, voice].T[padded[:, :, voice]] for voice in range(VOICES))
+    logs = sum(model["log_emissions"][:, voice].T[padded[:, :, voice]] for voice in range(voices))
     likelihoods = np.exp(logs - logs.max(axis=2, keepdims=True))
     shares = np.zeros((lengths[0], len(pieces), n_states))  # of each state: given the past, then given the whole piece
     belief = np.tile(arrays["initial"], (len(pieces), 1))
@@ -122,7 +125,7 @@ def _expected_of(arrays, pieces):
     places = np.arange(len(flat))
     emitted = [
         csr_array((np.ones(len(flat)), (padded[:, :, voice].ravel(), places)), shape=(PITCHES, len(flat))) @ flat
-        for voice in range(VOICES)
+        for voice in range(voices)
     ]
     return shares[0].sum(axis=0), moves * arrays["transitions"], np.stack(emitted).transpose(2, 0, 1)
 

@@ -12,10 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES, transposed
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, transposed
 
-CONTEXTS = {"all": (1, True), "blind": (1, False), "own": (VOICES, True)}
-"""Context -> how many cells its cells are apart, and whether the voice is told."""
+CONTEXTS = ("all", "blind", "own")
 UNIFORM = 1e-4
 """Share of the uniform distribution."""
 LONGEST = 64
@@ -33,25 +32,26 @@ def fit(train, validation, options, seed):
         )
     pieces = transposed(train, options["transpose"])
     cells = np.concatenate([piece.ravel() for piece in pieces])
-    apart, told = CONTEXTS[options["context"]]
+    voices = pieces[0].shape[1]
+    apart, told = voices if options["context"] == "own" else 1, options["context"] != "blind"
     model = {"cells": cells, "lengths": np.array([len(piece) for piece in pieces]), "n": np.array(options["n"])}
-    model |= {"apart": np.array(apart), "told": np.array(told)}
+    model |= {"voices": np.array(voices), "apart": np.array(apart), "told": np.array(told)}
     return model, {"n-grams": int(sum(len(keys) for keys, *_ in build(model, options)["grams"]))}
 
 
 def build(arrays, options):
-    """`{"n", "apart", "told", "contexts": keys of each context length, "grams": (keys, counts) of each order, "totals": of
-    each order's contexts, "back_off": the share each context leaves to the next shorter one, "discounts"}`.
+    """`{"n", "voices", "apart", "told", "contexts": keys of each context length, "grams": (keys, counts) of each order, "totals":
+    of each order's contexts, "back_off": the share each context leaves to the next shorter one, "discounts"}`.
 
     A context is numbered: that of length 0 by its voice, a longer one by its place among the keys (number of the context without
     its oldest cell, oldest cell). An n-gram's key is (number of its context, cell).
     """
-    n, apart, told = int(arrays["n"]), int(arrays["apart"]), bool(arrays["told"])
-    ends = np.cumsum(arrays["lengths"] * VOICES)
+    n, voices, apart, told = int(arrays["n"]), int(arrays["voices"]), int(arrays["apart"]), bool(arrays["told"])
+    ends = np.cumsum(arrays["lengths"] * voices)
     pieces = np.split(arrays["cells"].reshape(-1), ends[:-1])
     cells = np.concatenate(pieces).astype(np.int64)
     older = [_older(pieces, back * apart) for back in range(1, n)]
-    voice = _voices(len(cells), told)
+    voice = _voices(len(cells), voices, told)
     contexts, number = [], [voice]
     for before in older:
         keys, ids = np.unique(number[-1] * WIDTH + before, return_inverse=True)
@@ -64,7 +64,7 @@ def build(arrays, options):
             keys, counts = np.unique(np.unique(key * WIDTH + older[order - 1]) // WIDTH, return_counts=True)
         else:
             keys, counts = np.unique(key, return_counts=True)
-        n_contexts = len(contexts[order - 2]) if order > 1 else VOICES if told else 1
+        n_contexts = len(contexts[order - 2]) if order > 1 else voices if told else 1
         context = keys // WIDTH
         discount = _discounts(counts)
         total = np.bincount(context, weights=counts, minlength=n_contexts)
@@ -75,6 +75,7 @@ def build(arrays, options):
         discounts.append(discount[1:])
     return {
         "n": n,
+        "voices": voices,
         "apart": apart,
         "told": told,
         "contexts": contexts,
@@ -86,13 +87,13 @@ def build(arrays, options):
 
 
 def cell_nats(model, pieces):
-    """`(steps, 4)` of each piece: minus the log-probability of each cell, given all before it."""
+    """`(steps, voices)` of each piece: minus the log-probability of each cell, given all before it."""
     found = []
     for piece in pieces:
         cells = piece.ravel().astype(np.int64)
         older = [_older([cells], back * model["apart"]) for back in range(1, model["n"])]
-        numbers = _numbers(model, _voices(len(cells), model["told"]), older)
-        found.append(-np.log(_probabilities(model, numbers, cells[:, None])[:, 0]).reshape(-1, VOICES))
+        numbers = _numbers(model, _voices(len(cells), model["voices"], model["told"]), older)
+        found.append(-np.log(_probabilities(model, numbers, cells[:, None])[:, 0]).reshape(piece.shape))
     return found
 
 
@@ -108,15 +109,15 @@ def begin(model, n_pieces, rng):
         place += 1
         if previous is not None:
             older = [previous, *older][:most]
-        voice = np.full(n_pieces, place % VOICES if model["told"] else 0)
+        voice = np.full(n_pieces, place % model["voices"] if model["told"] else 0)
         return np.log(_probabilities(model, _numbers(model, voice, older[apart - 1 :: apart]), every))
 
     return ask
 
 
-def _voices(n_cells, told):
+def _voices(n_cells, voices, told):
     """The voice of each cell, 0 for all where the model is not told it."""
-    return np.arange(n_cells) % VOICES if told else np.zeros(n_cells, np.int64)
+    return np.arange(n_cells) % voices if told else np.zeros(n_cells, np.int64)
 
 
 def _older(pieces, back):

@@ -1,4 +1,4 @@
-"""LSTM over steps (Hochreiter and Schmidhuber 1997): it reads the four cells of a step at once (`chords.py`).
+"""LSTM over steps (Hochreiter and Schmidhuber 1997): it reads the cells of a step at once (`chords.py`).
 
 Trained on random excerpts in random keys (`networks.py`), with dropout of its input, its output and its last layer.
 """
@@ -23,9 +23,9 @@ RECIPES = {
 
 
 class Network(nn.Module):
-    def __init__(self, hidden, layers, embedding, dropout):
+    def __init__(self, voices, hidden, layers, embedding, dropout):
         super().__init__()
-        self.chords = chords.Chords(hidden, embedding, dropout)
+        self.chords = chords.Chords(voices, hidden, embedding, dropout)
         self.lstm = nn.LSTM(self.chords.width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
 
     def forward(self, before, phase, cells):
@@ -34,12 +34,12 @@ class Network(nn.Module):
 
 def fit(train, validation, options, seed):
     with seeded(seed):
-        network = Network(**PRESETS[options["preset"]])
+        network = Network(train[0].shape[1], **PRESETS[options["preset"]])
         return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):
-    return networks.restored(Network(**PRESETS[options["preset"]]), arrays)
+    return networks.restored(Network(networks.voices(arrays), **PRESETS[options["preset"]]), arrays)
 
 
 cell_nats = networks.cell_nats

@@ -1,9 +1,10 @@
 """n-gram network of dilated convolutions (van den Oord et al. 2016, arXiv 1609.03499): a cell from the `n` - 1 cells before it.
 
-It reads exactly the context of `ngram_mlp`, with far fewer weights where n is large. A convolution over the up to 7 latest cells
-gives a vector a step. Each later layer adds to a step's vector what it finds in it and in that of some steps before; together
-the layers reach n - 1 cells back and no further (`distances`). First and last layer are a voice's own. Cells before the beginning
-of a piece, or of an excerpt in training, are the mark of the beginning: a context longer than the piece so far is padded with it.
+It reads exactly the context of `ngram_mlp`, with far fewer weights where n is large. A convolution over the latest cells (at
+most 7 of four voices) gives a vector a step. Each later layer adds to a step's vector what it finds in it and in that of some
+steps before; together the layers reach n - 1 cells back and no further (`distances`). First and last layer are a voice's own.
+Cells before the beginning of a piece, or of an excerpt in training, are the mark of the beginning: a context longer than the
+piece so far is padded with it.
 Generation keeps each layer's vectors (Le Paine et al. 2016, arXiv 1611.09482).
 """
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.fit import networks, ngrams
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES
 from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {
@@ -25,38 +26,38 @@ PRESETS = {
 RECIPES = ngrams.RECIPES
 
 
-def distances(context: int) -> tuple[int, list[int]]:
-    """(cells of the first layer, steps that each later layer looks back) for a context of so many cells, which they add up to:
-    the distances double, and the last is what remains."""
-    if context <= VOICES:
+def distances(context: int, voices: int) -> tuple[int, list[int]]:
+    """(cells of the first layer, steps that each later layer looks back) for a context of so many cells, which they add up
+    to: the distances double, and the last is what remains."""
+    if context <= voices:
         return max(context, 1), []
-    steps = (context - VOICES) // VOICES
+    steps = (context - voices) // voices
     found, reach = [], 1
     while steps:
         found.append(min(reach, steps))
         steps -= found[-1]
         reach *= 2
-    return VOICES + context % VOICES, found
+    return voices + context % voices, found
 
 
 class Network(nn.Module):
-    def __init__(self, n, hidden, embedding, dropout):
+    def __init__(self, n, voices, hidden, embedding, dropout):
         super().__init__()
-        self.context = n - 1
-        self.width, self.distances = distances(self.context)
+        self.context, self.voices = n - 1, voices
+        self.width, self.distances = distances(self.context, voices)
         self.embed = nn.Embedding(PITCHES + 1, embedding)
-        self.first = nn.ModuleList(nn.Conv1d(embedding, hidden, self.width, stride=VOICES) for _ in range(VOICES))
+        self.first = nn.ModuleList(nn.Conv1d(embedding, hidden, self.width, stride=voices) for _ in range(voices))
         self.layers = nn.ModuleList(nn.Linear(2 * hidden, hidden) for _ in self.distances)
-        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(VOICES))
+        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(voices))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, before, phase, cells):
         flat = torch.cat([before[:, :1], cells], dim=1).flatten(1)
-        flat = nn.functional.pad(flat, (max(self.width - VOICES, 0), 0), value=BEGIN)
+        flat = nn.functional.pad(flat, (max(self.width - self.voices, 0), 0), value=BEGIN)
         if not self.context:  # n = 1: a mark that says nothing
             flat = torch.full_like(flat, BEGIN)
-        first, n_steps = max(VOICES - self.width, 0), cells.shape[1]
-        return torch.stack([self.voice(flat[:, first + v :], v, n_steps) for v in range(VOICES)], dim=2)
+        first, n_steps = max(self.voices - self.width, 0), cells.shape[1]
+        return torch.stack([self.voice(flat[:, first + v :], v, n_steps) for v in range(self.voices)], dim=2)
 
     def voice(self, contexts: Tensor, voice: int, n_steps: int) -> Tensor:
         """Logits `(batch, n_steps, 128)` of a voice; `contexts` begin with the first step's context of the first layer."""
@@ -82,12 +83,13 @@ class Network(nn.Module):
 
 def fit(train, validation, options, seed):
     with seeded(seed):
-        network = Network(options["n"], **PRESETS[options["preset"]])
+        network = Network(options["n"], train[0].shape[1], **PRESETS[options["preset"]])
         return ngrams.fit(network, train, validation, options, seed)
 
 
 def build(arrays, options):
-    return networks.restored(Network(options["n"], **PRESETS[options["preset"]]), arrays)
+    network = Network(options["n"], networks.voices(arrays), **PRESETS[options["preset"]])
+    return networks.restored(network, arrays)
 
 
 cell_nats = networks.cell_nats
@@ -99,7 +101,7 @@ def begin(model, n_pieces, rng):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell."""
     context, place = torch.full((n_pieces, model.width), BEGIN), -1
     kept = []  # of each voice, each layer's input of the steps that it still looks back to
-    for voice in range(VOICES):
+    for voice in range(model.voices):
         nothing, queues = model.read(model.marks(context), voice), []
         for layer, distance in zip(model.layers, model.distances, strict=True):
             queues.append(deque([nothing] * distance))
@@ -113,10 +115,10 @@ def begin(model, n_pieces, rng):
         place += 1
         if previous is not None and model.context:
             context = ngrams.moved_on(context, previous)
-        found = model.read(context, place % VOICES)
-        for layer, queue in zip(model.layers, kept[place % VOICES], strict=True):
+        found = model.read(context, place % model.voices)
+        for layer, queue in zip(model.layers, kept[place % model.voices], strict=True):
             queue.append(found)
             found = model.step(layer, queue.popleft(), found)
-        return torch.log_softmax(model.out[place % VOICES](found)[:, 0].double(), dim=-1).numpy()
+        return torch.log_softmax(model.out[place % model.voices](found)[:, 0].double(), dim=-1).numpy()
 
     return ask

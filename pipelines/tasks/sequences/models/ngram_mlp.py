@@ -1,14 +1,15 @@
 """n-gram network (Bengio et al. 2003, JMLR 3): a cell from the `n` - 1 cells before it, in the order of the piece.
 
 Each voice has its own layers: the context's cells as embeddings, one hidden layer, softmax over the pitches. With n = 1 it is a
-unigram, with n = 5 it sees one step back; `n` counts cells as for `kneser_ney`, and n - 1 cells are (n - 1) / 4 steps.
+unigram, and `n` counts cells as for `kneser_ney`: of four voices, n - 1 cells are (n - 1) / 4 steps, and n = 5 sees one step
+back.
 """
 
 import torch
 from torch import nn
 
 from pipelines.tasks.sequences.fit import networks, ngrams
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES
 from pipelines.training.seeded import one_thread, seeded
 
 PRESETS = {
@@ -21,44 +22,45 @@ RECIPES = ngrams.RECIPES
 
 
 class Network(nn.Module):
-    def __init__(self, n, hidden, embedding, dropout):
+    def __init__(self, n, voices, hidden, embedding, dropout):
         super().__init__()
-        self.context = n - 1
+        self.context, self.voices = n - 1, voices
         self.embed = nn.Embedding(PITCHES + 1, embedding)
         # the first layer of all places at once: a convolution over the context
         self.hidden = nn.ModuleList(
-            nn.Conv1d(embedding, hidden, max(self.context, 1), stride=VOICES) for _ in range(VOICES)
+            nn.Conv1d(embedding, hidden, max(self.context, 1), stride=voices) for _ in range(voices)
         )
-        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(VOICES))
+        self.out = nn.ModuleList(nn.Linear(hidden, PITCHES) for _ in range(voices))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, before, phase, cells):
         flat = torch.cat([before[:, :1], cells], dim=1).flatten(1)
         # n = 1 has a context of one mark that says nothing
         wide = (
-            nn.functional.pad(flat, (max(self.context - VOICES, 0), 0), value=BEGIN)
+            nn.functional.pad(flat, (max(self.context - self.voices, 0), 0), value=BEGIN)
             if self.context
             else flat * 0 + BEGIN
         )
-        first = VOICES - self.context if 0 < self.context < VOICES else 0
+        first = self.voices - self.context if 0 < self.context < self.voices else 0
         n_steps = cells.shape[1]
-        logits = [self.voice(wide[:, first + voice :], voice)[:, :n_steps] for voice in range(VOICES)]
+        logits = [self.voice(wide[:, first + voice :], voice)[:, :n_steps] for voice in range(self.voices)]
         return torch.stack(logits, dim=2)
 
     def voice(self, contexts, voice):
-        """Logits `(batch, places, 128)` of a voice from every fourth context on."""
+        """Logits `(batch, places, 128)` of a voice: the contexts are as many cells apart as there are voices."""
         found = self.hidden[voice](self.dropout(self.embed(contexts)).mT).mT
         return self.out[voice](self.dropout(torch.relu(found)))
 
 
 def fit(train, validation, options, seed):
     with seeded(seed):
-        network = Network(options["n"], **PRESETS[options["preset"]])
+        network = Network(options["n"], train[0].shape[1], **PRESETS[options["preset"]])
         return ngrams.fit(network, train, validation, options, seed)
 
 
 def build(arrays, options):
-    return networks.restored(Network(options["n"], **PRESETS[options["preset"]]), arrays)
+    network = Network(options["n"], networks.voices(arrays), **PRESETS[options["preset"]])
+    return networks.restored(network, arrays)
 
 
 cell_nats = networks.cell_nats
@@ -75,6 +77,6 @@ def begin(model, n_pieces, rng):
         place += 1
         if previous is not None and model.context:
             context = ngrams.moved_on(context, previous)
-        return torch.log_softmax(model.voice(context, place % VOICES)[:, 0].double(), dim=-1).numpy()
+        return torch.log_softmax(model.voice(context, place % model.voices)[:, 0].double(), dim=-1).numpy()
 
     return ask

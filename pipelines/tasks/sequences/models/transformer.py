@@ -1,6 +1,6 @@
 """Transformer over steps with relative attention (Vaswani et al. 2017; Shaw et al. 2018; Huang et al. 2019, arXiv 1809.04281).
 
-A step's vector holds its four cells (`chords.py`). Each layer: masked attention, then a feed-forward network, both with layer
+A step's vector holds its cells (`chords.py`). Each layer: masked attention, then a feed-forward network, both with layer
 normalisation before them. A query's product with a key is added to its product with an embedding of their distance, which is one
 for all distances from `REACH` on; positions themselves are not told. Generation keeps keys and values.
 """
@@ -55,9 +55,9 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self, hidden, layers, heads, embedding, dropout):
+    def __init__(self, voices, hidden, layers, heads, embedding, dropout):
         super().__init__()
-        self.chords = chords.Chords(hidden, embedding, dropout)
+        self.chords = chords.Chords(voices, hidden, embedding, dropout)
         self.enter, self.leave = nn.Linear(self.chords.width, hidden), nn.LayerNorm(hidden)
         self.layers = nn.ModuleList(Layer(hidden, heads, dropout) for _ in range(layers))
 
@@ -75,12 +75,12 @@ class Network(nn.Module):
 
 def fit(train, validation, options, seed):
     with seeded(seed):
-        network = Network(**PRESETS[options["preset"]])
+        network = Network(train[0].shape[1], **PRESETS[options["preset"]])
         return networks.fit(network, RECIPES[options["preset"]], train, validation, options["transpose"], seed)
 
 
 def build(arrays, options):
-    return networks.restored(Network(**PRESETS[options["preset"]]), arrays)
+    return networks.restored(Network(networks.voices(arrays), **PRESETS[options["preset"]]), arrays)
 
 
 cell_nats = networks.cell_nats

@@ -7,7 +7,7 @@ distribution.
 import numpy as np
 
 from pipelines.tasks.sequences.fit import floor
-from pipelines.tasks.sequences.fit.cells import VOICES, transposed
+from pipelines.tasks.sequences.fit.cells import transposed
 
 
 def fit(train, validation, options, seed):
@@ -16,7 +16,7 @@ def fit(train, validation, options, seed):
 
 
 def build(arrays, options):
-    """`(4, 128)` log-probabilities."""
+    """`(voices, 128)` log-probabilities."""
     return floor.log_probabilities(arrays["counts"])
 
 
@@ -30,6 +30,6 @@ def begin(model, n_pieces, rng):
     def ask(previous=None):
         nonlocal place
         place += 1
-        return np.tile(model[place % VOICES], (n_pieces, 1))
+        return np.tile(model[place % len(model)], (n_pieces, 1))
 
     return ask

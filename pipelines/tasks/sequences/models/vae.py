@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.fit import chords, measures, networks, sampling
-from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import BEGIN, PITCHES
 from pipelines.tasks.sequences.fit.networks import PADDING, PHASES
 from pipelines.training.seeded import one_thread, seeded
 
@@ -44,18 +44,18 @@ RECIPES = {
 
 
 class Network(nn.Module):
-    def __init__(self, hidden, latent, embedding, dropout, withheld):
+    def __init__(self, voices, hidden, latent, embedding, dropout, withheld):
         super().__init__()
         self.latent, self.withheld = latent, withheld
-        self.chords = chords.Chords(hidden, embedding, dropout)
+        self.chords = chords.Chords(voices, hidden, embedding, dropout)
         self.encoder = nn.LSTM(self.chords.width, hidden // 2, batch_first=True, bidirectional=True)
         self.posterior = nn.Linear(hidden, 2 * latent)
         self.first = nn.Linear(latent, 2 * hidden)
         self.decoder = nn.LSTM(self.chords.width + latent, hidden, batch_first=True)
 
     def encode(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance, `(windows, latent)`, from cells `(windows, steps, 4)` with padding. All are padded
-        to a whole window, so that none depends on those beside it."""
+        """Mean and logarithm of the variance, `(windows, latent)`, from cells `(windows, steps, voices)` with padding. All are
+        padded to a whole window, so that none depends on those beside it."""
         cells = nn.functional.pad(cells, (0, 0, 0, WINDOW - cells.shape[1]), value=PADDING)
         read = self.chords.read(cells.clamp(max=BEGIN), phases(cells))
         ends = self.encoder(read)[1][0]  # the last states of both directions
@@ -63,7 +63,7 @@ class Network(nn.Module):
         return mean, log_variance.clamp(-10, 10)
 
     def decode(self, latent: Tensor, before: Tensor, cells: Tensor) -> Tensor:
-        """Logits `(windows, steps, 4, 128)`; before: the step before each."""
+        """Logits `(windows, steps, voices, 128)`; before: the step before each."""
         read = self.chords.read(before.clamp(max=BEGIN), phases(before))
         read = nn.functional.dropout1d(read, self.withheld, self.training)  # whole steps
         return self.chords.logits(self.advance(read, self.start(latent), latent)[0], cells.clamp(max=PITCHES - 1))
@@ -86,7 +86,7 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def reconstruction(network: Network, latent: Tensor, steps: Tensor) -> Tensor:
-    """Nats of each window `(windows, steps + 1, 4)`, whose first step is the one before, given its latent units."""
+    """Nats of each window `(windows, steps + 1, voices)`, whose first step is the one before, given its latent units."""
     logits = network.decode(latent, steps[:, :-1], steps[:, 1:])
     losses = nn.functional.cross_entropy(logits.movedim(-1, 1), steps[:, 1:], ignore_index=PADDING, reduction="none")
     return losses.sum(dim=(1, 2))
@@ -102,7 +102,8 @@ def objective(network: Network, steps: Tensor) -> Tensor:
 
 def fit(train, validation, options, seed):
     with seeded(seed):
-        network, recipe = Network(**PRESETS[options["preset"]]), RECIPES[options["preset"]]
+        network = Network(train[0].shape[1], **PRESETS[options["preset"]])
+        recipe = RECIPES[options["preset"]]
         arrays, found = networks.fit(
             network, recipe, train, validation, options["transpose"], seed, objective, bound_per_step
         )
@@ -111,7 +112,7 @@ def fit(train, validation, options, seed):
 
 
 def build(arrays, options):
-    return networks.restored(Network(**PRESETS[options["preset"]]), arrays)
+    return networks.restored(Network(networks.voices(arrays), **PRESETS[options["preset"]]), arrays)
 
 
 @one_thread()
@@ -145,7 +146,7 @@ def active(model: Network, pieces) -> np.ndarray:
 @one_thread()
 @torch.inference_mode()
 def means(model: Network, windows: Tensor) -> np.ndarray:
-    """`(windows, latent)` of windows `(windows, steps + 1, 4)`."""
+    """`(windows, latent)` of windows `(windows, steps + 1, voices)`."""
     return model.encode(windows[:, 1:].to(model.posterior.weight.device))[0].cpu().numpy()
 
 
@@ -169,11 +170,11 @@ def latent(model: Network, pieces) -> dict:
 
 
 def interpolated(model: Network, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """`(POINTS, WINDOW, 4)`: windows on the line from the latent mean of one piece's first window to another's, sampled with the
-    same random numbers, so that they differ by their points alone. (The likeliest cells are mostly held ones.)"""
+    """`(POINTS, WINDOW, voices)`: windows on the line from the latent mean of one piece's first window to another's, sampled with
+    the same random numbers, so that they differ by their points alone. (The likeliest cells are mostly held ones.)"""
     ends = means(model, networks.padded([networks.begun(piece[:WINDOW]) for piece in (first, last)]))
     points = torch.from_numpy(np.linspace(*ends, POINTS))
-    given = np.full((WINDOW, VOICES), sampling.FREE)
+    given = np.full((WINDOW, first.shape[1]), sampling.FREE)
     decoded = [sampling.sample(lambda n, rng, at=at: begin(model, n, rng, at), given, 1, 0) for at in points[:, None]]
     return np.concatenate(decoded)
 
@@ -181,16 +182,17 @@ def interpolated(model: Network, first: np.ndarray, last: np.ndarray) -> np.ndar
 def begin(model, n_pieces, rng, latent=None):
     """`ask(previous) -> (n_pieces, 128)` log-probabilities of the next cell, given latent units of the window that are drawn when
     it begins, or those of `latent` `(n_pieces, units)`."""
-    cells, state, units, parts, place = torch.full((n_pieces, 1, VOICES), BEGIN), None, latent, None, -1
+    voices = model.chords.voices
+    cells, state, units, parts, place = torch.full((n_pieces, 1, voices), BEGIN), None, latent, None, -1
 
     @one_thread()
     @torch.inference_mode()
     def ask(previous=None):
         nonlocal state, units, parts, place
         if previous is not None:
-            cells[:, 0, place % VOICES] = torch.from_numpy(np.array(previous, np.int64))
+            cells[:, 0, place % voices] = torch.from_numpy(np.array(previous, np.int64))
         place += 1
-        step, voice = divmod(place, VOICES)
+        step, voice = divmod(place, voices)
         if voice == 0:
             if step % WINDOW == 0:
                 if latent is None:
@@ -198,14 +200,14 @@ def begin(model, n_pieces, rng, latent=None):
                 state = model.start(units)
             read = model.chords.read(cells, torch.full((n_pieces, 1), step % PHASES))
             states, state = model.advance(read, state, units)
-            parts = model.chords.state(states).unflatten(-1, (VOICES, -1))
+            parts = model.chords.state(states).unflatten(-1, (voices, -1))
         return torch.log_softmax(model.chords.voice(parts, cells, voice)[:, 0].double(), dim=-1).numpy()
 
     return ask
 
 
 def _windows(pieces) -> tuple[Tensor, np.ndarray]:
-    """(windows `(windows, steps + 1, 4)` of pieces from their beginning on, each with the step before; the piece of each)."""
+    """(windows `(windows, steps + 1, voices)` of pieces from the beginning on, each with the step before; the piece of each)."""
     found, owners = [], []
     for number, piece in enumerate(pieces):
         whole = networks.begun(piece)

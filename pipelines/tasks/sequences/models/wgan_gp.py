@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.tasks.sequences.fit import networks
-from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES, room
+from pipelines.tasks.sequences.fit.cells import PITCHES, room
 from pipelines.training.seeded import one_thread, seeded
 
 BAR, BARS = 16, 4
@@ -41,21 +41,21 @@ RECIPES = {
 
 
 class Generator(nn.Module):
-    """(noise of the piece `(batch, noise)`, of its bars `(batch, noise, bars)`) -> shares `(batch, 4 * pitches, steps)`."""
+    """(noise of the piece `(batch, noise)`, of its bars `(batch, noise, bars)`) -> shares `(batch, voices * pitches, steps)`."""
 
-    def __init__(self, hidden, noise, n_pitches):
+    def __init__(self, voices, hidden, noise, n_pitches):
         super().__init__()
         self.noise = noise
         self.bars = nn.Conv1d(2 * noise, 4 * hidden, 3, padding=1)
         self.quarters = nn.ConvTranspose1d(4 * hidden, 2 * hidden, 4, stride=4)
         self.steps = nn.ConvTranspose1d(2 * hidden, hidden, 4, stride=4)
-        self.near, self.out = nn.Conv1d(hidden, hidden, 5, padding=2), nn.Conv1d(hidden, VOICES * n_pitches, 1)
-        self.register_buffer("allowed", torch.zeros(VOICES, n_pitches))
+        self.near, self.out = nn.Conv1d(hidden, hidden, 5, padding=2), nn.Conv1d(hidden, voices * n_pitches, 1)
+        self.register_buffer("allowed", torch.zeros(voices, n_pitches))
 
     def forward(self, piece: Tensor, bars: Tensor) -> Tensor:
         found = torch.relu(self.bars(torch.cat([piece[:, :, None].expand(-1, -1, bars.shape[2]), bars], dim=1)))
         found = torch.relu(self.steps(torch.relu(self.quarters(found))))
-        found = self.out(found + torch.relu(self.near(found))).unflatten(1, (VOICES, -1))
+        found = self.out(found + torch.relu(self.near(found))).unflatten(1, self.allowed.shape)
         return torch.softmax(found + self.allowed[:, :, None], dim=2).flatten(1, 2)
 
     def drawn(self, n: int, n_bars: int) -> Tensor:
@@ -65,12 +65,12 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Sequential):
-    """Shares of a window `(batch, 4 * pitches, steps)` -> `(batch, 1)`. No normalisation over the batch: the penalty is each
+    """Shares of a window `(batch, voices * pitches, steps)` -> `(batch, 1)`. No normalisation over the batch: the penalty is each
     window's own."""
 
-    def __init__(self, hidden, n_pitches):
+    def __init__(self, voices, hidden, n_pitches):
         super().__init__(
-            nn.Conv1d(VOICES * n_pitches, hidden, 1),
+            nn.Conv1d(voices * n_pitches, hidden, 1),
             nn.LeakyReLU(0.2),
             nn.Conv1d(hidden, 2 * hidden, 4, stride=4),
             nn.LeakyReLU(0.2),
@@ -94,7 +94,8 @@ def fit(train, validation, options, seed):
         pitches = np.unique(np.concatenate(train))
         pitches = np.union1d([0], np.arange(pitches[pitches > 0].min(), pitches.max() + 1))
         hidden, noise = (PRESETS[options["preset"]][name] for name in ("hidden", "noise"))
-        generator, critic = Generator(hidden, noise, len(pitches)), Critic(hidden, len(pitches))
+        voices = train[0].shape[1]
+        generator, critic = Generator(voices, hidden, noise, len(pitches)), Critic(voices, hidden, len(pitches))
         generator.allowed.copy_(_allowed(train, pitches))
         device = "cuda" if recipe.get("gpu") and torch.cuda.is_available() else "cpu"
         generator, critic = generator.to(device), critic.to(device)
@@ -140,13 +141,14 @@ def build(arrays, options):
     """(the generator, the pitch of each of its shares)."""
     weights = {name: value for name, value in arrays.items() if name != "pitches"}
     hidden, noise = (PRESETS[options["preset"]][name] for name in ("hidden", "noise"))
-    return networks.restored(Generator(hidden, noise, len(arrays["pitches"])), weights), arrays["pitches"]
+    network = Generator(len(arrays["allowed"]), hidden, noise, len(arrays["pitches"]))
+    return networks.restored(network, weights), arrays["pitches"]
 
 
 @one_thread()
 @torch.inference_mode()
 def draw(model, n_pieces, steps, rng):
-    """`(n_pieces, steps, 4)` uint8."""
+    """`(n_pieces, steps, voices)` uint8."""
     generator, pitches = model
     piece, bars = (
         torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
@@ -156,8 +158,8 @@ def draw(model, n_pieces, steps, rng):
 
 
 def binarised(shares: Tensor, pitches: np.ndarray) -> np.ndarray:
-    """`(batch, steps, 4)` uint8: the likeliest pitch of each voice, the lowest of equal ones."""
-    return pitches[shares.unflatten(1, (VOICES, -1)).argmax(dim=2).mT.cpu().numpy()].astype(np.uint8)
+    """`(batch, steps, voices)` uint8: the likeliest pitch of each voice, the lowest of equal ones."""
+    return pitches[shares.unflatten(1, (-1, len(pitches))).argmax(dim=2).mT.cpu().numpy()].astype(np.uint8)
 
 
 def penalty(critic: nn.Module, real: Tensor, made: Tensor) -> Tensor:
@@ -189,12 +191,12 @@ def _window(piece: np.ndarray, key: tuple[int, int], transpose: int, rng: np.ran
 
 
 def _one_hot(classes: np.ndarray, n_pitches: int) -> Tensor:
-    """`(batch, 4 * pitches, steps)` from `(batch, steps, 4)`."""
+    """`(batch, voices * pitches, steps)` from `(batch, steps, voices)`."""
     return nn.functional.one_hot(torch.from_numpy(classes), n_pitches).permute(0, 2, 3, 1).flatten(1, 2).float()
 
 
 def _allowed(train: Sequence[np.ndarray], pitches: np.ndarray) -> Tensor:
-    """`(4, pitches)`: 0 for silence and each pitch in the range of a voice in training, minus infinity for others."""
+    """`(voices, pitches)`: 0 for silence and each pitch in the range of a voice in training, minus infinity for others."""
     cells = np.concatenate(train).astype(np.int64)
     low, high = np.where(cells > 0, cells, PITCHES).min(axis=0), cells.max(axis=0)
     inside = (pitches >= low[:, None]) & (pitches <= high[:, None]) | (pitches == 0)

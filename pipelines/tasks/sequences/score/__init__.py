@@ -1,10 +1,11 @@
-"""Nats a step of the test pieces, joint over the four voices, beside a unigram; and what the model generates.
+"""Nats a step of the test pieces, joint over all voices, beside a unigram; and what the model generates.
 
-nats_per_step leads. nats_per_cell is a quarter of it; nats_per_note is the same loss divided by the notes, of which a held or
-repeated pitch is one. nats_per_step_apart leaves out the test pieces whose group (settings of one hymn) has a training piece.
+nats_per_step leads. nats_per_cell is that divided by the voices; nats_per_note is the same loss divided by the notes, of which a
+held or repeated pitch is one. nats_per_step_apart leaves out the test pieces whose group (settings of one hymn) has a training
+piece.
 
-A model without a likelihood has none of them. bound_per_step is an upper bound on nats a step, of a model of which no more is
-known: its nats may be fewer, so it is compared with no other model's.
+Of a model of which no more than an upper bound on nats is known, bound_per_step is the only score: its nats may be fewer, so it
+is compared with no other model's. A model without a likelihood has none: its nats_per_step is not defined.
 """
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from pipelines.core import paths
 from pipelines.core.files import atomic, read_json
 from pipelines.metrics.scores import Metric
+from pipelines.tasks import part
 from pipelines.tasks.sequences.fit import floor, measures, model_file, pieces
-from pipelines.tasks.sequences.fit.cells import VOICES
 from pipelines.tasks.sequences.score import comparison, generators, melodies, originality, statistics
 
 SIDES = ("train", "validation", "test")
@@ -29,18 +30,23 @@ def _ratio(unit, over="steps", of=lambda columns: slice(None), loss="nats"):
 
 
 METRICS = {
-    "nats_per_step": _ratio("nats a 16th step, four voices"),
-    "nats_per_step_apart": _ratio("nats a 16th step, four voices", of=lambda columns: ~columns["shared"]),
+    "nats_per_step": _ratio("nats a 16th step, all voices"),
+    "nats_per_step_apart": _ratio("nats a 16th step, all voices", of=lambda columns: ~columns["shared"]),
     "nats_per_cell": _ratio("nats a cell, one voice", "cells"),
     "nats_per_note": _ratio("nats a note", "notes"),
-    "bound_per_step": _ratio("upper bound on nats a 16th step, four voices", loss="bound"),
 }
+BOUNDS = {"bound_per_step": _ratio("upper bound on nats a 16th step, all voices", loss="bound")}
+
+
+def metrics(run):
+    """Those that the run's model has."""
+    return BOUNDS if generators.likelihood(part(run.task, f"models.{run.model}")) == generators.BOUND else METRICS
 
 
 def predict(run, folder):
     """unit, group, `nats` and `bound`, `steps`, `cells`, `notes` of each test piece, and whether its group is `shared` with
     training."""
-    module, model = model_file.load(folder)
+    module, model, _ = model_file.load(folder)
     data = pieces.read(run)
     return _columns(data, **generators.losses(module, model, data.of("test")))
 
@@ -58,10 +64,11 @@ def details(run, answers):
     of generated pieces, which are written to data/scores/<run>/generated.npz; notes (voice, pitch, first step, steps) of the
     first, of the one with the longest run shared with training, and of the training piece that has it."""
     (seed, folder), options = run.trainings[0], run.options
-    module, model = model_file.load(folder)
+    module, model, _ = model_file.load(folder)
     data = pieces.read(run)
     test = data.of("test")
-    made = generators.written(module, model, options["samples"], options["bars"] * statistics.BAR, seed, options)
+    steps = options["bars"] * statistics.BAR
+    made = generators.written(module, model, options["samples"], steps, data.voices, seed, options)
     with atomic(paths.scores(run.name) / "generated.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, pieces=made)
     groups = data.clips["group"].to_numpy(str)[data.rows("test")]
@@ -74,6 +81,7 @@ def details(run, answers):
     )
     return {
         "model": run.model,
+        "voices": data.voices,
         "options": dict(options),
         "left_out": dict(data.left_out),
         "curve": read_json(folder / "config.json")["figures"].get("curve", []),
@@ -121,11 +129,9 @@ def checks(run, answers):
         made = list(file["pieces"])
     shared = answers[0]["shared"]
     apart = f"{shared.sum()} of {len(shared)} test pieces are of a group (work, hymn) with training pieces"
-    found = {
-        f"generated {name}": check
-        for name, check in statistics.outside(statistics.of(made), run.options["gate"]).items()
-    }
     data = pieces.read(run)
+    bounds = statistics.bounds(run.options["gate"], data.of("validation"), made[0].shape[0])
+    found = {f"generated {name}": check for name, check in statistics.outside(statistics.of(made), bounds).items()}
     alike = melodies.check(data.of("test"), data.of("train"))
     return {
         "no group on two sides": (not shared.any(), apart),
@@ -141,7 +147,7 @@ def _loss(module, model, pieces):
     per_step = total[0] / steps if total else None
     return {
         "per_step": per_step,
-        "per_cell": per_step / VOICES if total else None,
+        "per_cell": per_step / pieces[0].shape[1] if total else None,
         "pieces": len(pieces),
         "steps": steps,
     }
@@ -157,7 +163,7 @@ def _columns(data, nats, bound):
         "nats": nats,
         "bound": bound,
         "steps": steps,
-        "cells": VOICES * steps,
+        "cells": data.voices * steps,
         "notes": np.array(
             [((np.diff(piece.astype(int), axis=0, prepend=0) != 0) & (piece > 0)).sum() for piece in test]
         ),

@@ -4,10 +4,10 @@ A model's file has `fit` and `build`, and what of these it can do:
 
 | function | says |
 | --- | --- |
-| `cell_nats(model, pieces)` | `(steps, 4)` of each piece: minus the log-probability of each cell, given all before it |
+| `cell_nats(model, pieces)` | `(steps, voices)` of each piece: minus the log-probability of each cell, given all before it |
 | `bounds(model, pieces)` | `(pieces, 2)`, whose sum is at least a piece's nats: a model whose likelihood has only a bound |
 | `begin(model, n_pieces, rng)` | a function that is told a cell and gives the log-probabilities of the next (`sampling.py`) |
-| `draw(model, n_pieces, steps, rng)` | `(n_pieces, steps, 4)`: a model that writes whole pieces, and cannot go on from cells |
+| `draw(model, n_pieces, steps, rng)` | `(n_pieces, steps, voices)`: it writes whole pieces, and cannot go on from cells |
 | `latent(model, pieces)` | what its latent units are, for the page |
 
 Without `cell_nats` and `bounds` a model has no likelihood, and no number stands for one.
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from pipelines.tasks.sequences.fit import sampling
-from pipelines.tasks.sequences.fit.cells import VOICES
 
 EXACT, BOUND, NONE = "exact", "bound", "none"
 
@@ -47,9 +46,11 @@ def beginning(module: ModuleType, model: Any) -> Callable | None:
     return lambda n_pieces, rng: module.begin(model, n_pieces, rng)
 
 
-def written(module: ModuleType, model: Any, n_pieces: int, steps: int, seed: int, options: Mapping) -> np.ndarray:
-    """`(n_pieces, steps, 4)` uint8: new pieces, with the `temperature` and `top_p` of the options where cells are sampled."""
+def written(
+    module: ModuleType, model: Any, n_pieces: int, steps: int, voices: int, seed: int, options: Mapping
+) -> np.ndarray:
+    """`(n_pieces, steps, voices)` uint8: new pieces, with the options' `temperature` and `top_p` where cells are sampled."""
     if begin := beginning(module, model):
-        given = np.full((steps, VOICES), sampling.FREE)
+        given = np.full((steps, voices), sampling.FREE)
         return sampling.sample(begin, given, n_pieces, seed, options["temperature"], 0, options["top_p"])
     return module.draw(model, n_pieces, steps, np.random.default_rng(seed))

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.tasks.sequences.fit.cells import VOICES
 from pipelines.tasks.sequences.score import memorisation
 
 MUCH = 0.8
@@ -22,12 +21,8 @@ MUCH = 0.8
 def shared(held_out: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(events of the longest run that the melody of each held-out piece shares with a training melody, that as a share of it)."""
     known = memorisation.events([_melody(piece) for piece in training])
-    of_melodies = known.line % VOICES == 0
-    found = memorisation.compare(
-        [_melody(piece) for piece in held_out], known._make(part[of_melodies] for part in known)
-    )
-    length = found["events"] - (VOICES - 1)  # the other voices, which are silent, are an event each
-    return found["longest"], found["longest"] / np.maximum(length, 1)
+    found = memorisation.compare([_melody(piece) for piece in held_out], known)
+    return found["longest"], found["longest"] / np.maximum(found["events"], 1)
 
 
 def check(held_out: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> tuple[bool, str]:
@@ -40,5 +35,5 @@ def check(held_out: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> tup
 
 
 def _melody(piece: np.ndarray) -> np.ndarray:
-    """The piece with its highest voice alone."""
-    return np.where(np.arange(VOICES) == 0, piece, 0).astype(np.uint8)
+    """The highest voice of a piece, as a piece of one voice."""
+    return piece[:, :1]

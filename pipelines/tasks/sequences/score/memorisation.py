@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.tasks.sequences.fit.cells import PITCHES, VOICES
+from pipelines.tasks.sequences.fit.cells import PITCHES
 
 LENGTHS = (8, 16, 24)
 LADDER = (*range(1, 9), 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -32,13 +32,13 @@ class Events(NamedTuple):
 
 
 def events(pieces: Sequence[np.ndarray]) -> Events:
-    """The events of pieces `(steps, 4)`."""
+    """The events of pieces `(steps, voices)`."""
     codes, line, piece = [], [], []
     for number, grid in enumerate(pieces):
-        for voice in range(VOICES):
+        for voice in range(grid.shape[1]):
             found = _line(grid[:, voice])
             codes.append(found)
-            line.append(np.full(len(found), number * VOICES + voice))
+            line.append(np.full(len(found), number * grid.shape[1] + voice))
             piece.append(np.full(len(found), number))
     return Events(*(np.concatenate([np.empty(0, np.int64), *parts]) for parts in (codes, line, piece)))
 
@@ -73,7 +73,7 @@ def compare(pieces: Sequence[np.ndarray], training: Events) -> dict[str, np.ndar
 
 def span(pieces: Sequence[np.ndarray], found: Events, first: int, n: int) -> tuple[int, int, int]:
     """(voice, first step, step after the last) of `n` events of the `events` of pieces, in the piece that has them."""
-    piece, voice = divmod(int(found.line[first]), VOICES)
+    piece, voice = divmod(int(found.line[first]), pieces[0].shape[1])
     place = first - int(np.searchsorted(found.line, found.line[first]))
     starts, ends = _times(pieces[piece][:, voice])
     return voice, int(starts[place]), int(ends[place + n - 1])

@@ -1,17 +1,17 @@
 """Losses of all sides in one unit, what generated pieces copy beside people's pieces, their statistics, and piano rolls."""
 
+import functools
 from pathlib import Path
 
 from pipelines.core import paths
 from pipelines.core.files import read_json
-from pipelines.report import charts, four_parts
+from pipelines.report import charts, voices
 from pipelines.tasks.sequences.section import comparison, contexts, copies, latent, losses
-from pipelines.tasks.sequences.section.contexts import VOICES
 
 TITLE, ORDER = "Likelihood, originality, and generated pieces", 10
 BAR = 16  # steps
 SHOWN, BESIDE = 8 * BAR, 4 * BAR  # of the first piece; of a shared run at least, which begins a bar in
-NEWEST = "likelihood"  # a run that was scored before it existed is named, and not shown until it is scored again
+NEWEST = "voices"  # a run that was scored before it existed is named, and not shown until it is scored again
 STATISTICS = {
     "polyphony": "pitches at once",
     "onsets_per_bar": "notes a bar",
@@ -44,15 +44,15 @@ CURVES = {
 TEMPLATE = """<div class="sequences">
 {% from "macros.html.j2" import mark, num, interval, hear %}
 <p class="lead">
-{% if best %}
-  {{ best.name }} has the lowest test loss, {{ num(best.test) }} nats a step: the four voices of a 16th together, given all steps
-  before.
-{% else %}
-  No run here has a loss in nats.
-{% endif %}
+{% for best, ngram in best_of_corpora %}
+  {{ best.name }} has the lowest test loss of {{ best.dataset }}, {{ num(best.test) }} nats a step:
+  {{ "the voices of a 16th together" if best.voices > 1 else "the melody’s 16th" }}, given all steps before.
 {% if ngram and ngram.test > best.test %}
   The best n-gram model, {{ ngram.name }}, needs {{ num(ngram.test) }}.
 {% endif %}
+{% else %}
+  No run here has a loss in nats.
+{% endfor %}
 {% if copier %}
   {{ copier.name }} shares longer runs with the training pieces than people’s held-out pieces do: it copies.
 {% else %}
@@ -65,8 +65,9 @@ TEMPLATE = """<div class="sequences">
 {{ losses }}
 {% if orders %}
 <figure>{{ orders }}
-  <p class="caption">Test loss by n of the n-grams, in cells: four are a step, so n = 5 reads the voice’s own last cell, n = 9 its
-    last two. Where the line is flat, longer contexts tell nothing of unseen pieces.</p>
+  <p class="caption">Test loss by n of the n-grams, in cells, a cell a voice: of four voices n = 5 reads the voice’s own last
+    cell, n = 9 its last two. Where a line is flat, longer contexts tell nothing of unseen pieces. Lines of different corpora have
+    different music and may have other numbers of voices: compare their shapes alone.</p>
   <p class="marks">{% for part in parts if part.kind == "kneser_ney" %}{{ mark(part.source) }}{% endfor %}</p>
 </figure>
 {% endif %}
@@ -129,14 +130,12 @@ def render(context):
     parts = [_part(context, name, found) for name, found in details.items() if NEWEST in found]
     if not parts:
         return None
-    exact = [part for part in parts if part["likelihood"] == "exact"]
-    ngrams = [part for part in exact if part["kind"] == "kneser_ney"]
+    ngrams = [part for part in parts if part["kind"] == "kneser_ney"]
     return context.fill(
         TEMPLATE,
         parts=parts,
-        best=min(exact, key=lambda part: part["test"], default=None),
+        best_of_corpora=_best(parts),
         old=[name for name, found in details.items() if NEWEST not in found],
-        ngram=min(ngrams, key=lambda part: part["test"], default=None),
         copier=copies.copier(parts),
         copies=copies.render(context.fill, parts),
         measured=_measured(parts),
@@ -145,6 +144,16 @@ def render(context):
         losses=losses.render(context.fill, parts),
         experiment=contexts.render(context.fill, ngrams, context.task.differences),
     )
+
+
+def _best(parts):
+    """Of each corpus (the run with the lowest loss in nats, the best n-gram run or None)."""
+    found = {}
+    for part in parts:
+        if part["likelihood"] == "exact":
+            found.setdefault(part["dataset"], []).append(part)
+    lowest = functools.partial(min, key=lambda part: part["test"], default=None)
+    return [(lowest(each), lowest([part for part in each if part["kind"] == "kneser_ney"])) for each in found.values()]
 
 
 def _details(context):
@@ -195,12 +204,12 @@ def _part(context, name, found):
         "name": name,
         "dataset": about["dataset"],
         "kind": found["model"],
-        "model": _model(found["model"], options),
+        "model": _model(found["model"], options, found["voices"]),
         "test": lead["value"],
         "ci95": lead["ci95"],
         "per_cell": scores.get("nats_per_cell"),
         "rolls": _rolls(context, name, found["rolls"], worst),
-        "midi": four_parts.midi(found["rolls"]["first"]),
+        "midi": voices.midi(found["rolls"]["first"]),
         "drawn": curve,
         "curve_caption": caption,
         "latent_units": latent.render(context, name, found["latent"]),
@@ -209,12 +218,12 @@ def _part(context, name, found):
     }
 
 
-def _model(model, options):
+def _model(model, options, voices):
     """A model and those of its options that tell it from others, in words; n in cells and in steps."""
     told = TOLD.get(model, ("preset",))
     shown = [f"{key} {options[key]}" for key in told]
     if "n" in told:
-        shown[0] += f" cells ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else VOICES)} before)"
+        shown[0] += f" cells ({_steps(options['n'] - 1, 1 if options['context'] == 'own' else voices)} before)"
     if model == "kneser_ney" and options["context"] != "all":
         shown.append({"blind": "voice not told", "own": "own cells alone"}[options["context"]])
     if options["transpose"]:
@@ -244,7 +253,7 @@ def _rolls(context, name, rolls, worst):
 
 
 def _shown(context, title, notes, first, steps, run=None):
-    return four_parts.roll(notes, first, steps, run), four_parts.hear(context, title, notes, first, steps)
+    return voices.roll(notes, first, steps, run), voices.hear(context, title, notes, first, steps)
 
 
 def _curve(points, kind):

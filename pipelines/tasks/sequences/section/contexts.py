@@ -14,17 +14,18 @@ NAMES = {
     "own": "the voice’s own cells",
 }
 VOICES = 4
+"""n = 5 is the first n-gram that reaches the same voice a step ago: the text is of four voices."""
 ALIKE = 1.1
 """A loss at most so many times another is called as low."""
 
 
 def render(fill: Callable[..., Markup], parts: Sequence[dict], differences: Sequence[dict]) -> Markup:
     """The figure, the table and what they say, where the runs that it takes are there: `blind` with n = 1, n = 5 and a longer n,
-    `own` with n = 2, in one corpus and its own keys. parts: n-gram runs, each `name`, `dataset`, `options`, `per_cell` (`value`,
-    `ci95`, `n`, `n_groups`), `source`. differences: paired ones of runs, in nats a step.
+    `own` with n = 2, in one corpus of four voices and its own keys. parts: n-gram runs, each `name`, `dataset`, `voices`,
+    `options`, `per_cell` (`value`, `ci95`, `n`, `n_groups`), `source`. differences: paired ones of runs, in nats a step.
     """
     found: dict[str, dict[str, dict[int, dict]]] = {}
-    for part in (part for part in parts if not part["options"]["transpose"]):
+    for part in (part for part in parts if part["voices"] == VOICES and not part["options"]["transpose"]):
         found.setdefault(part["dataset"], {}).setdefault(part["options"]["context"], {})[part["options"]["n"]] = part
     for corpus, kinds in found.items():
         blind, own = kinds.get("blind", {}), kinds.get("own", {})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipelines.report import four_parts
+from pipelines.report import voices
 from pipelines.report.context import Context
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
@@ -18,7 +18,7 @@ def render(context: Context, name: str, latent: dict | None) -> Markup:
     if not latent:
         return Markup("")
     rolls = [
-        (four_parts.roll(notes, 0, STEPS), four_parts.hear(context, f"{name}, point {number}", notes, 0, STEPS))
+        (voices.roll(notes, 0, STEPS), voices.hear(context, f"{name}, point {number}", notes, 0, STEPS))
         for number, notes in enumerate(latent["line"], 1)
     ]
     return context.fill(TEMPLATE, latent=latent, rolls=[(roll, sound) for roll, sound in rolls if roll])

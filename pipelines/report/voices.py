@@ -1,4 +1,4 @@
-"""Pieces in four voices on a grid of 16ths on a page: a piano roll, a player, a MIDI file.
+"""Pieces in voices on a grid of 16ths on a page: a piano roll, a player, a MIDI file.
 
 A note is `[voice, pitch, first step, steps]`, the highest voice 0; a step is a 16th.
 """
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from pipelines.notes import grids
 from pipelines.notes.midi.write import write
-from pipelines.notes.representations import satb_grid
 from pipelines.notes.tables import KEYS, METRES, TEMPOS, Piece, array
 from pipelines.report import pictures, players
 from pipelines.report.context import Context
@@ -25,8 +25,8 @@ SAMPLE_RATE, LEVEL_DBFS, TAIL_S = 16_000, -20.0, 1.0
 
 
 def piece_of(grid: np.ndarray, tempo: float = TEMPO, program: int = ORGAN) -> Piece:
-    """The note table of a grid `(steps, 4)` of MIDI numbers, 0 for silence; a track a voice. tempo: quarters a minute."""
-    notes, quarter_s = satb_grid.notes(grid), 60 / tempo
+    """The note table of a grid `(steps, voices)` of MIDI numbers, 0 for silence; a track a voice. tempo: quarters a minute."""
+    notes, quarter_s = grids.notes(grid), 60 / tempo
     notes["onset_s"], notes["duration_s"] = quarter_s * notes["onset"], quarter_s * notes["duration"]
     notes["program"] = program
     return Piece(
@@ -37,7 +37,7 @@ def piece_of(grid: np.ndarray, tempo: float = TEMPO, program: int = ORGAN) -> Pi
         length=len(grid) / STEPS,
         length_s=quarter_s * len(grid) / STEPS,
         division=480,
-        n_tracks=satb_grid.VOICES,
+        n_tracks=grid.shape[1],
     )
 
 
@@ -45,7 +45,8 @@ def midi(notes: Sequence[Sequence[int]]) -> Markup:
     """The address of a link to the notes as a MIDI file, which is in the address itself; "" of a piece without notes."""
     if not notes:
         return Markup("")
-    grid = np.zeros((max(first + steps for *_, first, steps in notes), satb_grid.VOICES), np.uint8)
+    n_steps, n_voices = max(first + steps for *_, first, steps in notes), 1 + max(voice for voice, *_ in notes)
+    grid = np.zeros((n_steps, n_voices), np.uint8)
     for voice, pitch, first, steps in notes:
         grid[first : first + steps, voice] = pitch
     return Markup("data:audio/midi;base64," + base64.b64encode(write(piece_of(grid))[0]).decode())

@@ -20,12 +20,20 @@ def separate_files(
     files: Annotated[list[Path], typer.Argument(help="Audio files of any length, and folders of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the stems, <file's name>/<stem>.wav.")],
     run: Annotated[str, typer.Option(help="The fitted run; needed where there are several.")] = "",
+    notes: Annotated[
+        Path | None,
+        typer.Option(help="MIDI file of the notes, a track a stem: for a run of a model that reads notes."),
+    ] = None,
+    channels: Annotated[int, typer.Option(min=1, max=2, help="2: stereo stems of stereo files.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite stems that are there already.")] = False,
 ) -> None:
     """Separate your own files into stems with a fitted run of separation.
 
-    Stems are mono WAV files of 32-bit floats, at the rate of the run and as long as the file; together they add up to it. A file
-    is read and written in parts: memory does not depend on its length.
+    Stems are WAV files of 32-bit floats, mono unless `--channels 2`, at the rate of the run and as long as the file; together
+    they add up to it. A file is read and written in parts: memory does not depend on its length.
+
+    A run whose model reads notes (score_templates) needs `--notes`, a MIDI file in time with the one audio file. Its tracks are
+    named as the stems; a stem without a track is taken to be silent.
 
     If a file cannot be separated, or its stems are there already, the reason is printed, the others are separated, and the exit
     status is 1.
@@ -43,6 +51,7 @@ def separate_files(
     except ValueError as error:
         fail(str(error))
     found, failed, n_passed_over = music(files)
+    written = _notes(notes, separator, len(found))
     # stems are named by their file: those of a/song.wav and b/song.mp3 would be the same
     named = Counter(path.stem for path in found)
     problems = {Path(entry["path"]): entry["reason"] for entry in failed}
@@ -59,7 +68,7 @@ def separate_files(
         if path in problems:
             continue
         try:
-            parts = write(path, targets, separator)
+            parts = write(path, targets, separator, written, channels)
             n, rate = sum(progress(parts, one_line(path.name), unit="part")), separator.rate
             print(f"{one_line(str(path))}  {n / rate:.1f} s, {', '.join(separator.names)}: {output / path.stem}")
         except (Unreadable, OSError) as error:
@@ -69,7 +78,26 @@ def separate_files(
     end(found, [{"path": str(path)} for path in problems], n_passed_over, "audio")
 
 
-def write(path, targets, separator):
+def _notes(path, separator, n_files):
+    """The notes of the stems in a MIDI file; None where the model reads none. Ends with a message where both do not fit."""
+    from pipelines.notes.tables import Unreadable
+    from pipelines.separating import midi
+
+    if path is None:
+        if separator.reads_notes:
+            fail("the model of this run reads the notes of each stem: name their MIDI file with --notes.")
+        return None
+    if not separator.reads_notes:
+        fail(f"--notes {path}: the model of this run reads no notes.")
+    if n_files > 1:
+        fail(f"--notes {path}: these are the notes of one file; name one audio file.")
+    try:
+        return midi.of_midi(path, separator.names)
+    except (OSError, Unreadable, ValueError) as error:
+        fail(f"--notes {path}: {error}")
+
+
+def write(path, targets, separator, notes=None, channels=1):
     """Separate a file and write its stems, each at once when all are whole; yields the samples of each part as it is done."""
     import soundfile
 
@@ -81,11 +109,12 @@ def write(path, targets, separator):
         whole = [stack.enter_context(atomic(target)) for target in targets.values()]
         with ExitStack() as opened:
             files = [
-                opened.enter_context(soundfile.SoundFile(name, "w", separator.rate, 1, "FLOAT", format="WAV"))
+                opened.enter_context(soundfile.SoundFile(name, "w", separator.rate, channels, "FLOAT", format="WAV"))
                 for name in whole
             ]
-            blocks = (block.astype("float32") / 32768 for block in decode.blocks(path, separator.rate, header=header))
-            for estimates in separator.stream(blocks):
+            decoded = decode.blocks(path, separator.rate, channels, header)
+            blocks = (block.reshape(-1, channels).T.astype("float32") / 32768 for block in decoded)
+            for estimates in separator.stream(blocks, notes):
                 for file, estimate in zip(files, estimates, strict=True):
-                    file.write(estimate)
-                yield estimates.shape[1]
+                    file.write(estimate.T)
+                yield estimates.shape[-1]
