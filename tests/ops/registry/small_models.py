@@ -13,7 +13,8 @@ from helpers import PROJECT, run_in
 
 from pipelines.ops.registry import retrain
 
-COMMAND = (sys.executable, "-m", "pipelines.cli")
+COMMAND = ("-m", "pipelines.cli")
+"""After `sys.executable`, which is looked up when a command is run: a conftest.py imports this before commands start warm."""
 RECIPE = """
 stages:
   manifest:
@@ -207,14 +208,19 @@ def repro(folder: Path) -> str:
 
 
 def conservatory(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    return run_in(folder, *COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT))
+    return run_in(folder, sys.executable, *COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT))
 
 
 def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen:
     """The same command, at work."""
     pipe, both = subprocess.PIPE, subprocess.STDOUT
     return subprocess.Popen(
-        [*COMMAND, *arguments], cwd=folder, env=environment(**variables), stdout=pipe, stderr=both, text=True
+        [sys.executable, *COMMAND, *arguments],
+        cwd=folder,
+        env=environment(**variables),
+        stdout=pipe,
+        stderr=both,
+        text=True,
     )
 
 

@@ -43,7 +43,9 @@ def clone(project, to):
 
 
 def command(folder, *arguments, remote, check=True):
-    return run_in(folder, *small.COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT), **remote.variables)
+    return run_in(
+        folder, sys.executable, *small.COMMAND, *arguments, check=check, PYTHONPATH=str(PROJECT), **remote.variables
+    )
 
 
 def test_a_fresh_clone_computes_nothing(trained, remote, tmp_path):
@@ -211,7 +213,9 @@ def test_ten_people_pull_at_once(trained, kind, tmp_path):
         small.commit(project, "remote")
         command(project, "push", remote=remote)
         clones = [clone(project, tmp_path / f"clone{n}") for n in range(10)]
-        commands = [[*small.COMMAND, "pull"] if n % 5 == 1 else [*servers.DVC, "pull", "-q"] for n in range(10)]
+        commands = [
+            [sys.executable, *small.COMMAND, "pull"] if n % 5 == 1 else [*servers.DVC, "pull", "-q"] for n in range(10)
+        ]
         environment = small.environment(**remote.variables)
         people = [
             subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -29,7 +30,9 @@ def remote(request, project, tmp_path):
 
 
 def command(project, remote, *arguments, check=True):
-    return run_in(project, *small.COMMAND, *arguments, check=check, **remote.variables, PYTHONPATH=str(PROJECT))
+    return run_in(
+        project, sys.executable, *small.COMMAND, *arguments, check=check, **remote.variables, PYTHONPATH=str(PROJECT)
+    )
 
 
 def prune(project, remote, *options, check=True):
