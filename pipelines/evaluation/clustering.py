@@ -14,10 +14,10 @@ from sklearn import metrics
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_limits
 
 from pipelines.evaluation.contrast import contrast
 from pipelines.evaluation.crossed import crossed_accuracy
+from pipelines.evaluation.threads import one_thread
 from pipelines.metrics.checks import numbered
 from pipelines.metrics.intervals import bootstrap
 
@@ -54,7 +54,7 @@ def kmeans(points: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
         return _kept[key].copy()
     generator = np.random.RandomState(seed)  # handed on from ten to ten: the starts that one call would draw
     best, labels, agreeing = np.inf, None, 0
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k: said above
         for first in range(0, n_init, TEN):
             found = KMeans(k, n_init=min(TEN, n_init - first), random_state=generator).fit(points)
@@ -80,7 +80,7 @@ def agglomerative(points: np.ndarray, k: int, n_init: int = 1, seed: int = 0) ->
     if n < k:
         raise ValueError(f"{n} clips are too few for {k} clusters; leave the target out")
     distances, filled = np.empty(n * (n - 1) // 2), 0
-    with threadpool_limits(1):
+    with one_thread():
         rows = (row for chunk in metrics.pairwise_distances_chunked(points, working_memory=64) for row in chunk)
         for place, row in enumerate(rows):
             distances[filled : filled + n - 1 - place] = row[place + 1 :]
@@ -110,7 +110,7 @@ def gaussian_mixture(points: np.ndarray, k: int, n_init: int, seed: int) -> np.n
         means_init=means,
         precisions_init=1 / spread,
     )
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the clusters after 200 steps are clusters too
         return mixture.fit_predict(points)
 

@@ -12,9 +12,9 @@ each set of copies is kept. "n_test" and "chance" are then absent, nothing is pe
 
 import numpy as np
 from scipy.stats import binomtest
-from threadpoolctl import threadpool_limits
 
 from pipelines.evaluation.neighbours import BLOCK, nearest, unit
+from pipelines.evaluation.threads import one_thread
 from pipelines.metrics import checks
 from pipelines.metrics.intervals import bootstrap, by_group
 
@@ -93,7 +93,7 @@ def near(
     threshold = near_threshold(points) if threshold is None else threshold
     values = unit(points)
     found, many = [], 100 * len(values)
-    with threadpool_limits(1):
+    with one_thread():
         for start in range(0, len(values), BLOCK):
             cosines = values[start : start + BLOCK] @ values[start:].T
             a, b = np.nonzero(cosines >= threshold)

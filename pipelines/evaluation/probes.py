@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from pipelines.evaluation.folds import folds
 from pipelines.evaluation.neighbours import search
+from pipelines.evaluation.threads import one_thread
 from pipelines.metrics import checks
 from pipelines.metrics.intervals import bootstrap
 from pipelines.metrics.scaling import centre
@@ -29,7 +29,7 @@ def linear(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, penalties
         return np.full((len(penalties), len(queries)), labels[0])
     model = LogisticRegression(max_iter=200, tol=1e-3, warm_start=True)
     predicted = []
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # separable classes: the weights grow, the classes stay
         for penalty in penalties:
             predicted.append(model.set_params(C=1 / (penalty * len(train))).fit(train, labels).predict(queries))
@@ -38,7 +38,7 @@ def linear(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, penalties
 
 def knn(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, sizes: tuple, k: int) -> np.ndarray:
     """Classes of `queries` by vote of the nearest by cosine, `(sizes, clips)`; equal votes go to the nearer class."""
-    with threadpool_limits(1):
+    with one_thread():
         rows, cosines = search(queries, train, min(max(sizes), len(train)))
     votes, cosines = np.zeros((len(queries), k)), cosines.astype(np.float64)
     predicted, clips = {}, np.arange(len(queries))

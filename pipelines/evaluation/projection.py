@@ -7,7 +7,8 @@ from contextlib import suppress
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
+
+from pipelines.evaluation.threads import one_thread
 
 
 def _umap() -> type:
@@ -38,7 +39,7 @@ def tsne(points: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE (van der Maaten and Hinton 2008) of `(clips, d)` to `(clips, 2)`, started from PCA, one thread."""
     if len(points) < 4 or is_flat(points):
         return np.zeros((len(points), 2))
-    with threadpool_limits(1):
+    with one_thread():
         perplexity = min(30, (len(points) - 1) / 3)
         return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points.astype(np.float32))
 
@@ -54,7 +55,7 @@ def umap(points: np.ndarray, seed: int) -> np.ndarray:
 def pca_onto(reference: np.ndarray, points: np.ndarray, seed: int) -> np.ndarray:
     """`points` `(m, d)` on the two directions in which `reference` `(n, d)` varies most, `(m, 2)`."""
     size = min(2, *reference.shape)
-    with threadpool_limits(1):
+    with one_thread():
         pca = PCA(size, svd_solver="full", random_state=seed).fit(reference)
         return np.pad(pca.transform(points), ((0, 0), (0, 2 - size)))
 
