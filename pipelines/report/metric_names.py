@@ -5,6 +5,7 @@ NAMES = {
     "macro_f1": "macro F1",
     "map": "mAP",
     "micro_f1": "micro F1",
+    "nats_per_step_apart": "nats per step, unseen groups",
     "pr_auc": "PR-AUC",
     "roc_auc": "ROC-AUC",
     "top_1_accuracy": "top-1 accuracy",

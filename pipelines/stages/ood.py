@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from pipelines.core import embeddings, params, paths, training_clips
 from pipelines.core.files import write_json
@@ -16,7 +17,7 @@ from pipelines.core.manifest import scored_and_reference, usable_clips
 from pipelines.core.tables import column, read_table, write_table
 from pipelines.evaluation import ood, projection
 from pipelines.features import POOLED
-from pipelines.harness import command
+from pipelines.harness import command, executor
 from pipelines.harness.logging import start
 from pipelines.harness.progress import progress
 from pipelines.metrics import scaling
@@ -51,9 +52,7 @@ def main(dataset: str) -> None:
     log = start(f"ood {dataset}")
     settings = params.read()
     options, trained = settings["ood"], settings["training"]["dataset"]
-    space = read_table(paths.space() / "clips.parquet", training_clips.CLIPS)
-    outside, n_in_training = outside_clips(dataset, settings, space)
-    sides = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]} | {"outside": outside}
+    sides, n_in_training = _sides(dataset, settings)
     found = {
         "of": trained,
         "left_out": training_clips.in_words(settings["training"].get("leave_out")) if dataset == trained else "",
@@ -64,27 +63,22 @@ def main(dataset: str) -> None:
         "skipped": [],
     }
     places, clips = [], []
-
-    def attempt(what: str, evaluate: Callable[[], object]) -> object:
-        """A part that there are too few clips for is named, and the others go on."""
-        try:
-            return evaluate()
-        except ValueError as error:
-            found["skipped"].append(f"{what}: {error}")
-            log.warning("left out: %s", found["skipped"][-1])
-            return None
-
     if found["reason"]:
         log.info("%s", found["reason"])
     else:
-        groups, found["skipped"] = parts(outside, dataset, settings)
-        for name in progress(_comparable(dataset, settings), f"ood {dataset}", unit="embedding"):
-            points = _points(name, dataset, settings, sides)
-            places += _maps(name, points, sides, options)
-            for target in (key for key in space if key.startswith("target_")):
-                records, rows = _place(name, target.removeprefix("target_"), points, sides, groups, options, attempt)
-                found["targets"].setdefault(target.removeprefix("target_"), {})[name] = records
-                clips.append(rows)
+        found["skipped"] = parts(sides["outside"], dataset, settings)[1]
+        tasks = [embeddings.Task(dataset, name) for name in _comparable(dataset, settings)]
+        seconds = usable_clips(dataset)["duration_s"].sum() * len(tasks)
+        results = executor.run(compared, tasks, settings["executor"], seconds)
+        shown = progress(results, f"ood {dataset}", len(tasks), unit="embedding")
+        for task, one in zip(tasks, shown, strict=True):
+            places += one["places"]
+            clips += one["clips"]
+            found["skipped"] += one["skipped"]
+            for target, records in one["targets"].items():
+                found["targets"].setdefault(target, {})[task.name] = records
+        for line in found["skipped"]:
+            log.warning("left out: %s", line)
     folder = paths.ood(dataset)
     write_json(folder / "scores.json", found)
     for name, tables, schema in (("places", places, PLACES), ("clips", clips, OUTSIDE)):
@@ -94,6 +88,39 @@ def main(dataset: str) -> None:
     ood_record.write(dataset, found, places, options, folder)
     for line in ood_record.table_of(found).splitlines():
         log.info("%s", line)
+
+
+@threadpool_limits.wrap(limits=1)  # as workers have; more would change last bits
+def compared(task: embeddings.Task) -> dict:
+    """Of one embedding: "places", tables; "targets", target -> records of each part; "clips", a table of `OUTSIDE`
+    for each target, None where there is none; "skipped", what there are too few clips for."""
+    settings = params.read()
+    sides, _ = _sides(task.dataset, settings)
+    points = _points(task.name, task.dataset, settings, sides)
+    found = {"places": _maps(task.name, points, sides, settings["ood"]), "targets": {}, "clips": [], "skipped": []}
+
+    def attempt(what: str, evaluate: Callable[[], object]) -> object:
+        """A part that there are too few clips for is named, and the others go on."""
+        try:
+            return evaluate()
+        except ValueError as error:
+            found["skipped"].append(f"{what}: {error}")
+            return None
+
+    groups, _ = parts(sides["outside"], task.dataset, settings)
+    for target in (key.removeprefix("target_") for key in sides["reference"] if key.startswith("target_")):
+        records, rows = _place(task.name, target, points, sides, groups, settings["ood"], attempt)
+        found["targets"][target] = records
+        found["clips"].append(rows)
+    return found
+
+
+def _sides(dataset: str, settings: dict) -> tuple[dict[str, pd.DataFrame], int]:
+    """(side -> its clips, the number left out because they or their work were in training)."""
+    space = read_table(paths.space() / "clips.parquet", training_clips.CLIPS)
+    outside, n_in_training = outside_clips(dataset, settings, space)
+    known = {side: space[space["role"] == side].reset_index(drop=True) for side in SIDES[:2]}
+    return known | {"outside": outside}, n_in_training
 
 
 def outside_clips(dataset: str, settings: dict, space: pd.DataFrame) -> tuple[pd.DataFrame, int]:

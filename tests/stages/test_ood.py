@@ -34,6 +34,7 @@ def edit(change):
 def tiny(document):
     document["ood"].update({"n_bootstrap": 100, "n_permutations": 19, "n_init": 2, "k": 5, "maps": ["pca"]})
     document["training"]["leave_out"] = {"style": ["march"]}
+    document["executor"]["workers"] = 1
     document["datasets"]["mine"] = {
         "module": "folder",
         "imports": "pipelines/datasets/listing.py",
