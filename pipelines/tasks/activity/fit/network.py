@@ -110,7 +110,7 @@ def train(run: Run, seed: int, data: units.Units, folder: Path) -> tuple[dict[st
     truth = [of_frames.active(clip) for clip in clips]
     rng = np.random.default_rng(seed)
     rows = imbalance.repeats(np.stack([one.any(axis=0) for one in truth]), options["imbalance"], rng)
-    shares = np.mean([unit for clip in clips for unit in data.active(clip)], axis=0)
+    shares = np.concatenate([data.active(clip) for clip in clips]).mean(axis=0)
     length = round((options["clip_s"] if data.level == "clip" else options["excerpt_s"]) / data.hop_s)
     torch.manual_seed(seed)
     n_bands = data.arrays[0].shape[1]
