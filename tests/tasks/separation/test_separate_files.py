@@ -66,7 +66,7 @@ def test_stems_are_as_long_as_the_file_and_add_up_to_it(project):
     np.testing.assert_allclose([stems["high"][0], stems["low"][0]], whole, atol=1e-4)
 
 
-def test_nothing_is_overwritten_unless_told(project):
+def test_nothing_is_overwritten_without_force(project):
     separate("in/song.wav", "-o", "kept")
     target = project / "kept/song/low.wav"
     target.write_text("mine")
