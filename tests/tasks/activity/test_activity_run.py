@@ -244,6 +244,11 @@ def test_what_cannot_be_learned_is_refused(project, tmp_path):
         units.read(tone_frames.run(target="stem"))
     with pytest.raises(ValueError, match="model resnet reads frames and is for `level: clip`, not frame"):
         fit.fit(tone_frames.run("resnet"), 1, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        table, held = events.read("tones", "instrument"), units.read(tone_frames.run()).of("validation")["clip_id"]
+        patch.setattr(events, "read", lambda *_: table[~table["clip_id"].isin(held)])
+        with pytest.raises(ValueError, match="in those of 'tones' no class plays"):
+            fit.fit(tone_frames.run("crnn"), 1, tmp_path)
     with pytest.raises(ValueError, match="augment of crnn: loudness is no augmentation"):
         fit.fit(tone_frames.run("crnn", augment={"loudness": 1}), 1, tmp_path)
     run = tone_frames.run()

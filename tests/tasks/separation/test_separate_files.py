@@ -87,6 +87,14 @@ def test_a_bad_file_or_a_shared_name_stops_no_other(project):
     assert not list(project.rglob("*.tmp"))
 
 
+def test_stems_that_no_wav_file_holds_are_refused(project, monkeypatch):
+    monkeypatch.setattr(separating, "MOST_BYTES", 80_000)
+    done = separate("in/song.wav", "in/other/song.flac", "in/stereo.wav", "-o", "large")
+    assert done.exit_code == 1 and sorted(path.name for path in (project / "large").iterdir()) == ["stereo"]
+    done = separate("in/song.wav", "-o", "large")
+    assert "its stems would be larger than a WAV file can be" in " ".join(done.output.split())
+
+
 def test_a_run_that_is_not_there_is_refused(project):
     assert "no run 'other' of separation" in separate("in/song.wav", "-o", "x", run="other").output
     assert "that is a file" in separate("in/song.wav", "-o", "params.yaml").output
