@@ -141,6 +141,8 @@ def build(raw_dir: Path, entry: dict) -> dict:
         )
     rendered = progress(executor.run(write_audio, tasks), "render stems", total=len(tasks))
     stems.write_index(raw_dir, [row for found in rendered for row in found])
+    if entry.get(DRUMS) and not hits:  # they play in none of few clips
+        hits = [NOTES.empty_table().to_pandas()]
     for name, each in (("notes", notes), (DRUMS, hits)):
         if each:
             write_table(pd.concat(each, ignore_index=True)[[*NOTES.names]], raw_dir / f"{name}.parquet", NOTES)

@@ -129,7 +129,7 @@ def growth(datasets: Mapping[str, dict]) -> dict[str, float]:
     found = {}
     for name, entry in datasets.items():
         tables = (paths.manifest(name), paths.manifest_quarantine(name))
-        if "fingerprint" not in entry or not all(path.exists() for path in tables):
+        if entry["module"] != "folder" or not all(path.exists() for path in tables):
             continue
         import pyarrow.parquet as pq
 
@@ -138,7 +138,7 @@ def growth(datasets: Mapping[str, dict]) -> dict[str, float]:
             files = listing.scan(place(entry["path"]), entry.get("follow_links", False))
         except (OSError, ValueError, listing.SourceError):  # damaged or missing, which its stage reports
             continue
-        if before and entry["module"] == "folder":
+        if before:
             found[name] = int((files["problem"] != listing.OF_EVENTS).sum()) / before
     return found
 

@@ -14,6 +14,8 @@ from pipelines.ops.failing import fail
 from pipelines.predict.files import end, music
 
 TASK = "separation"
+MOST_BYTES = 1 << 32
+"""Of a WAV file: its sizes are numbers of 32 bits."""
 
 
 def separate_files(
@@ -105,6 +107,8 @@ def write(path, targets, separator, notes=None, channels=1):
     from pipelines.core.files import atomic
 
     header = probe.header(path)  # of a file that is none, no folder is made
+    if 4 * channels * separator.rate * header["duration_s"] > 0.99 * MOST_BYTES:
+        raise probe.Unreadable("its stems would be larger than a WAV file can be, 4 GB: cut it, or use --channels 1")
     with ExitStack() as stack:
         whole = [stack.enter_context(atomic(target)) for target in targets.values()]
         with ExitStack() as opened:

@@ -120,6 +120,12 @@ def test_drums_play_in_a_stem_of_their_own_with_exact_hits(tmp_path):
     assert len(found[found["target"] == "note"].query("label == 'drums'")) == len(hits)
 
 
+def test_drums_that_no_clip_has_are_an_empty_table(tmp_path):
+    raw = build(tmp_path, drums=1e-9, clips=3, splits=["test"])
+    assert read_table(raw / "drums.parquet", NOTES).empty
+    assert "drums" not in set(multitracks.events(raw, ENTRY | {"drums": 1e-9})["label"])
+
+
 @given(st.integers(0, 10_000))
 def test_muted_notes_end_where_the_span_begins(seed):
     rng = np.random.default_rng(seed)

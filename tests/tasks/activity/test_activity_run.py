@@ -110,6 +110,9 @@ def test_events_are_chosen_by_their_f1_on_validation(project):
     held = list(data.of("validation").itertuples())
     p = [np.clip(data.active(clip) * 0.5 + rng.normal(0.25, 0.2, (clip.length, 2)), 0, 1) for clip in held]
     chosen = decisions.of_events(data, held, p)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decisions, "TOGETHER", 1)
+        assert decisions.of_events(data, held, p) == chosen, "clips do not depend on which are matched at once"
 
     def f1(place, threshold, smooth_s):
         name, counted = data.classes[place], []
@@ -139,6 +142,27 @@ def test_segments_have_what_touches_them(project):
             own = data.own(clip)
             inside = (own["label"] == data.classes[place]) & (own["onset_s"] < segment + 1 - 1e-6)
             assert active == (inside & (own["offset_s"] > segment + 1e-6)).any()
+
+
+def test_segments_begin_where_their_truth_does(project):
+    """Of a length that is no whole number of frames: the last of ten segments is no frame late."""
+    data = units.read(tone_frames.run(level="clip", clip_s=0.48))  # 9.6 frames of 0.05 s
+    clip = next(data.of("test").itertuples())
+    parts, rows = data.segments(clip), data.frames(clip)
+    assert len(parts) == data.count(clip) == 10
+    for number in (1, 9):
+        assert (parts[number][0] == rows[round(number * 9.6)]).all()
+
+
+def test_a_class_of_the_test_clips_that_no_training_clip_has_is_named(project):
+    table = events.read("tones", "instrument")
+    data = units.read(tone_frames.run())
+    last = data.of("test")["clip_id"].iloc[-1]
+    extra = pd.DataFrame([(last, "instrument", "tuba", 0.0, 1.0, np.nan)], columns=events.EVENTS.names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "read", lambda *_: pd.concat([table, extra[table.columns]], ignore_index=True))
+        passed, said = score.checks(tone_frames.run(), [])["every test class is trained"]
+    assert not passed and said == "in no training clip, not scored: tuba"
 
 
 def test_a_table_has_one_vector_for_each_clip(project):
@@ -220,6 +244,11 @@ def test_what_cannot_be_learned_is_refused(project, tmp_path):
         units.read(tone_frames.run(target="stem"))
     with pytest.raises(ValueError, match="model resnet reads frames and is for `level: clip`, not frame"):
         fit.fit(tone_frames.run("resnet"), 1, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        table, held = events.read("tones", "instrument"), units.read(tone_frames.run()).of("validation")["clip_id"]
+        patch.setattr(events, "read", lambda *_: table[~table["clip_id"].isin(held)])
+        with pytest.raises(ValueError, match="in those of 'tones' no class plays"):
+            fit.fit(tone_frames.run("crnn"), 1, tmp_path)
     with pytest.raises(ValueError, match="augment of crnn: loudness is no augmentation"):
         fit.fit(tone_frames.run("crnn", augment={"loudness": 1}), 1, tmp_path)
     run = tone_frames.run()

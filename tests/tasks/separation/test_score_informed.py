@@ -97,3 +97,10 @@ def test_tracks_of_a_midi_file_are_stems(tmp_path):
     band_stems.midi_file(tmp_path / "other.mid", ["one", "Piano"])
     with pytest.raises(ValueError, match="track 2 is called 'piano', which is no stem: name tracks one, two"):
         midi.of_midi(tmp_path / "other.mid", ["one", "two"])
+    # a key of 9 sharps, which the reader of notes passes over
+    whole = (tmp_path / "song.mid").read_bytes()
+    key = b"\x00\xff\x59\x02\x09\x00"
+    size = int.from_bytes(whole[18:22], "big") + len(key)
+    (tmp_path / "key.mid").write_bytes(whole[:18] + size.to_bytes(4, "big") + key + whole[22:])
+    with pytest.raises(ValueError, match="the names of its tracks cannot be read"):
+        midi.of_midi(tmp_path / "key.mid", ["one", "two"])

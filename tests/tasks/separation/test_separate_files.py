@@ -66,7 +66,7 @@ def test_stems_are_as_long_as_the_file_and_add_up_to_it(project):
     np.testing.assert_allclose([stems["high"][0], stems["low"][0]], whole, atol=1e-4)
 
 
-def test_nothing_is_overwritten_unless_told(project):
+def test_nothing_is_overwritten_without_force(project):
     separate("in/song.wav", "-o", "kept")
     target = project / "kept/song/low.wav"
     target.write_text("mine")
@@ -85,6 +85,14 @@ def test_a_bad_file_or_a_shared_name_stops_no_other(project):
         and "nowhere.wav" in done.output
     )
     assert not list(project.rglob("*.tmp"))
+
+
+def test_stems_that_no_wav_file_holds_are_refused(project, monkeypatch):
+    monkeypatch.setattr(separating, "MOST_BYTES", 80_000)
+    done = separate("in/song.wav", "in/other/song.flac", "in/stereo.wav", "-o", "large")
+    assert done.exit_code == 1 and sorted(path.name for path in (project / "large").iterdir()) == ["stereo"]
+    done = separate("in/song.wav", "-o", "large")
+    assert "its stems would be larger than a WAV file can be" in " ".join(done.output.split())
 
 
 def test_a_run_that_is_not_there_is_refused(project):

@@ -1,5 +1,7 @@
 """Separation: masks that add up, streams that equal whole signals, remixes, and a small run between its floor and its ceiling."""
 
+from dataclasses import replace
+
 import band_stems
 import numpy as np
 import pytest
@@ -127,6 +129,16 @@ def test_a_stream_equals_the_whole_signal_and_its_stems_add_up(length, cuts, see
     np.testing.assert_allclose(whole.sum(axis=0), signal, atol=1e-4)
 
 
+def test_validation_has_clips_with_something_to_separate(in_project):
+    data = mixtures.read(in_project[0])
+    held = data.of("validation")
+    assert len(data.held_out()) == len(held) == 1
+    silent = (data.table["path"] == held["stems_path"].iloc[0]) & (data.table["stem"] == "high")
+    quiet = data.table.assign(rms_dbfs=data.table["rms_dbfs"].mask(silent, -np.inf))
+    assert replace(data, table=quiet).held_out().empty
+    assert replace(data, table=data.table[~silent]).held_out().empty
+
+
 def test_stems_on_the_disk_are_those_in_memory(in_project):
     data = mixtures.read(in_project[0])
     for path in data.clips["stems_path"]:
@@ -166,6 +178,10 @@ def test_what_cannot_be_separated_is_refused(in_project):
         mixtures.read(band_stems.run(stems=["low", "drums"]))
     with pytest.raises(ValueError, match="has the stem low only"):
         mixtures.read(band_stems.run(stems=["low"]))
+    with pytest.raises(ValueError, match="name each stem once"):
+        mixtures.read(band_stems.run(stems=["low", "low"]))
+    with pytest.raises(ValueError, match="gain_db is -3: gains are drawn from -gain_db to gain_db"):
+        fit.fit(band_stems.run(gain_db=-3), 1, None)
     with pytest.raises(ValueError, match="hop 200 is more than half of n_fft 256"):
         fit.fit(band_stems.run(hop=200), 1, None)
     with pytest.raises(ValueError, match="has no whole model of a separation run"):

@@ -51,3 +51,13 @@ def test_places_in_the_stereo_image_are_used():
 def test_silence_stays_silent():
     silent = torch.zeros(2, 2, 3, 4, dtype=torch.complex64)
     assert not wiener.filtered(silent, silent.sum(dim=0), 2).abs().any()
+
+
+@pytest.mark.parametrize("right", [1.0, 0.5, 0.0])
+def test_channels_that_are_alike_are_filtered_as_one(right):
+    """A mono file as stereo: the covariances have no inverse, and the estimates are those of its one channel."""
+    mono = spectra(1, 6, 5).to(torch.complex64)
+    masks = torch.rand(3, 1, 6, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=0)
+    gains = torch.tensor([1.0, right])[:, None, None]
+    found = wiener.filtered(masks * (mono * gains), mono * gains, 2)
+    torch.testing.assert_close(found, wiener.filtered(masks * mono, mono, 2) * gains, rtol=1e-3, atol=1e-4)

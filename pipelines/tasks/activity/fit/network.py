@@ -92,8 +92,8 @@ class Activity(training.Tagging):
 
 
 def train(run: Run, seed: int, data: units.Units, folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, what the config says). Raises `ValueError` where the network is for another level or input, or there are no
-    validation clips."""
+    """(tensors, what the config says). Raises `ValueError` where the network is for another level or input, or nothing
+    plays in validation clips."""
     options, module = run.options, part(run.task, f"models.{run.model}")
     if module.LEVEL != data.level or data.vectors is not None:
         raise ValueError(
@@ -106,11 +106,16 @@ def train(run: Run, seed: int, data: units.Units, folder: Path) -> tuple[dict[st
     clips, held = (list(data.of(side).itertuples()) for side in ("train", "validation"))
     if not held:
         raise ValueError(f"model {run.model} chooses its best epoch on validation clips, and {run.dataset!r} has none")
+    held_truth = np.concatenate([data.active(clip) for clip in held])
+    if not held_truth.any():
+        raise ValueError(
+            f"model {run.model} chooses its best epoch on validation clips, and in those of {run.dataset!r} no class plays"
+        )
     of_frames = replace(data, level="frame")
     truth = [of_frames.active(clip) for clip in clips]
     rng = np.random.default_rng(seed)
     rows = imbalance.repeats(np.stack([one.any(axis=0) for one in truth]), options["imbalance"], rng)
-    shares = np.mean([unit for clip in clips for unit in data.active(clip)], axis=0)
+    shares = np.concatenate([data.active(clip) for clip in clips]).mean(axis=0)
     length = round((options["clip_s"] if data.level == "clip" else options["excerpt_s"]) / data.hop_s)
     torch.manual_seed(seed)
     n_bands = data.arrays[0].shape[1]
@@ -120,7 +125,7 @@ def train(run: Run, seed: int, data: units.Units, folder: Path) -> tuple[dict[st
         "units": data,
         "train_ids": rows.tolist(),
         "excerpts": Excerpts(data, [clips[row] for row in rows], [truth[row] for row in rows], length, seed),
-        "held": (held, np.concatenate([data.active(clip) for clip in held])),
+        "held": (held, held_truth),
         "weights": imbalance.weights(shares, options["imbalance"]),
     }
     figures = training.fit(run.name, network, given, _settings(run, seed), place, Activity)

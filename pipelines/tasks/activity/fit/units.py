@@ -1,6 +1,7 @@
 """The clips of a run, what a model reads of them, and which classes play in each unit: a frame, or a segment of `clip_s` s."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ class Units:
         """The frames of each segment of a clip; the last frames of a short one are repeated from its beginning."""
         rows, length = self.frames(clip), round(self.unit_s / self.hop_s)
         return [
-            np.take(rows, np.arange(length) + number * length, axis=0, mode="wrap")
+            np.take(rows, np.arange(length) + round(number * self.unit_s / self.hop_s), axis=0, mode="wrap")
             for number in range(self.count(clip))
         ]
 
@@ -61,9 +62,14 @@ class Units:
             return stacked(self.frames(clip), np.arange(clip.length), context)
         return np.stack([np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in self.segments(clip)])
 
+    @cached_property
+    def _by_clip(self) -> dict[str, pd.DataFrame]:
+        known = self.events[self.events["label"].isin(self.classes)]
+        return dict(list(known.groupby("clip_id", sort=False)))
+
     def own(self, clip) -> pd.DataFrame:
         """The events of a clip that are of a known class."""
-        return self.events[(self.events["clip_id"] == clip.clip_id) & self.events["label"].isin(self.classes)]
+        return self._by_clip.get(clip.clip_id, self.events.iloc[:0])
 
     def active(self, clip) -> np.ndarray:
         """`(units, classes)` bool."""

@@ -23,6 +23,8 @@ METRICS = UNITS | {
     "event_macro_f1": Metric(lambda columns: macro(columns, "event")),
     "event_micro_f1": Metric(lambda columns: micro(columns, "event")),
 }
+UNIT = {"frame": "frame", "clip": "segment"}
+"""Level -> what a unit is."""
 COUNTS = ("hits", "reference", "estimate")
 
 
@@ -86,21 +88,29 @@ def details(run, found):
 def plots(details):
     """F1 of each class, for the record."""
     values = {name: one["unit_f1"] for name, one in details["per_class"].items() if one["unit_f1"] is not None}
-    return {"classes": {"kind": "bars", "values": values, "title": f"F1 of each class, {details['level']}s"}}
+    return {"classes": {"kind": "bars", "values": values, "title": f"F1 of each class, {UNIT[details['level']]}s"}}
 
 
 def checks(run, found):
-    """Groups on one side; is there silence to find: a class that nearly always plays is scored well by any answer."""
+    """Groups on one side; is there silence to find: a class that nearly always plays is scored well by any answer; is a class of
+    the test clips missing from the scores because no training clip has it."""
     data = units.read(run)
     sides = data.clips.groupby("group")["split"].nunique()
     share = np.concatenate([data.active(clip) for clip in data.of("test").itertuples()]).mean(axis=0)
+    said = f"{UNIT[data.level]}s"
+    of_test = data.events.loc[data.events["clip_id"].isin(data.of("test")["clip_id"]), "label"]
+    unknown = sorted(set(of_test) - set(data.classes))
     full = [name for name, each in zip(data.classes, share, strict=True) if each > 0.95]
     return {
         "no group on two sides": (
             bool((sides == 1).all()),
             f"{int((sides > 1).sum())} of {len(sides)} groups are on several sides",
         ),
-        "no class plays nearly always": (not full, f"in over 95% of test {data.level}s: {', '.join(full) or 'none'}"),
+        "no class plays nearly always": (not full, f"in over 95% of test {said}: {', '.join(full) or 'none'}"),
+        "every test class is trained": (
+            not unknown,
+            f"in no training clip, not scored: {', '.join(unknown) or 'none'}",
+        ),
     }
 
 

@@ -21,7 +21,7 @@ def fit(run, seed, folder):
         separator = network.Separator(module, data.names, data.rate, options, informed)
         if hasattr(model, "from_checkpoints"):
             module.load_state_dict(model.from_checkpoints(options, data.names))
-            held_out = data.of("validation")
+            held_out = data.held_out()
             history, by_step = [], []
             if len(held_out):
                 by_step.append([0, training.validate(separator, data, held_out, scores)])
@@ -45,7 +45,9 @@ def fit(run, seed, folder):
 
 
 def check(options) -> None:
-    """Raises `ValueError` for options that no spectrogram or segment can have."""
+    """Raises `ValueError` for options that no spectrogram or remix can have."""
     n_fft, hop = options["n_fft"], options["hop"]
     if hop > n_fft // 2:
         raise ValueError(f"hop {hop} is more than half of n_fft {n_fft}: the signal could not be put together again")
+    if options["gain_db"] < 0:
+        raise ValueError(f"gain_db is {options['gain_db']}: gains are drawn from -gain_db to gain_db; write 0 or more")

@@ -27,6 +27,13 @@ class Mixtures:
         """The clips of a side of the split."""
         return self.clips[self.clips["split"] == side].reset_index(drop=True)
 
+    def held_out(self) -> pd.DataFrame:
+        """The clips of validation in which at least two stems sound: as in the scores, others have nothing to separate."""
+        sounding = self.table[self.table["stem"].isin(self.names) & np.isfinite(self.table["rms_dbfs"])]
+        n_stems = sounding.groupby("path").size()
+        clips = self.of("validation")
+        return clips[clips["stems_path"].map(n_stems).fillna(0) >= 2].reset_index(drop=True)
+
     def signals(self, stems_path: str) -> np.ndarray:
         """`(stems, samples)` float32 of a clip; zeros for a stem that it has not."""
         return stems.signals(self.folder, self.table, stems_path, self.names)
@@ -64,6 +71,8 @@ def read(run: Run) -> Mixtures:
         raise ValueError(
             f"no training clip of {run.dataset!r} has the stem {unknown[0]!r}; its stems are {', '.join(there)}"
         )
+    if len(set(names)) < len(names):
+        raise ValueError(f"`stems` names {', '.join(names)}: name each stem once")
     if len(names) < 2:
         raise ValueError(f"dataset {run.dataset!r} has the stem {', '.join(names)} only: nothing is to be separated")
     # what the run does not separate is no part of its mixture

@@ -30,7 +30,7 @@ def train(
     is not finite in the end.
     """
     options, module, steps = run.options, separator.network, run.options["steps"]
-    clips, held_out = data.of("train"), data.of("validation")
+    clips, held_out = data.of("train"), data.held_out()
     sounds = [data.stored(path) for path in clips["stems_path"]]
     written = [scores.get(clip_id, notes.none(data.names)) for clip_id in clips["clip_id"]]
     length, rng = round(options["excerpt_s"] * data.rate), np.random.default_rng(seed)

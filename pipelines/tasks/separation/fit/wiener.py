@@ -11,6 +11,7 @@ from torch import Tensor
 
 EPSILON = 1e-10
 """Of the power of a mixture of full scale: keeps the inverse finite where all is silent."""
+ROUNDINGS = 10
 
 
 def filtered(estimates: Tensor, mixture: Tensor, iterations: int) -> Tensor:
@@ -25,7 +26,9 @@ def filtered(estimates: Tensor, mixture: Tensor, iterations: int) -> Tensor:
         outer = torch.einsum("jctf,jdtf->jfcd", estimates, estimates.conj())
         spatial = outer / power.sum(dim=1).clamp(min=EPSILON)[..., None, None]
         covariance = torch.einsum("jtf,jfcd->tfcd", power.to(spatial.dtype), spatial)
-        covariance = covariance + EPSILON * torch.eye(n_channels)
+        # channels that are alike have covariances without an inverse: what is added is above the rounding of the largest
+        least = EPSILON + ROUNDINGS * torch.finfo(power.dtype).eps * power.sum(dim=0)[..., None, None]
+        covariance = covariance + least * torch.eye(n_channels)
         whitened = torch.linalg.solve(covariance, mixture.permute(1, 2, 0)[..., None])[..., 0]
         estimates = power[:, None] * torch.einsum("jfcd,tfd->jctf", spatial, whitened)
     return estimates

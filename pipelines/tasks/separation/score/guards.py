@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from pipelines.harness.progress import progress
 from pipelines.metrics import separation
 from pipelines.tasks.separation.fit.mixtures import Mixtures
 from pipelines.tasks.separation.fit.network import Separator
@@ -46,7 +47,7 @@ def checks(data: Mixtures, notes: dict[str, Notes], separator: Separator) -> dic
 def accompaniments(data: Mixtures) -> list[str]:
     """Stems that sound as all others of their clip together: an accompaniment that was exported as a stem."""
     found = []
-    for path in data.clips["stems_path"]:
+    for path in progress(data.clips["stems_path"], "compare each stem with the others", len(data.clips)):
         sounds = data.signals(path)
         if sounds.any(axis=1).sum() < 3:
             continue
