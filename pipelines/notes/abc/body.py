@@ -125,9 +125,9 @@ def read(voice: Voice, text: str, remarks: Counter) -> None:
             bar_line(voice, found["bar"], found["turn_of_bar"])
         elif found["turn"]:
             end_bar(voice)
-            voice.endings = _turns(found["turns"])
+            voice.endings = fields.turns(found["turns"])
         elif found["skipped"]:
-            voice.signs |= _signs(found["skipped"])
+            voice.signs |= fields.signs(found["skipped"])
 
 
 def bar_line(voice: Voice, sign: str, turns: str | None) -> None:
@@ -141,7 +141,7 @@ def bar_line(voice: Voice, sign: str, turns: str | None) -> None:
         voice.endings = frozenset()
     voice.opens = voice.opens or opens
     if turns:
-        voice.endings = _turns(turns)
+        voice.endings = fields.turns(turns)
 
 
 def end_bar(voice: Voice) -> bool:
@@ -180,21 +180,6 @@ def change(voice: Voice, new: fields.Key | int) -> None:
         voice.key = new
     else:
         voice.tempo = new
-
-
-def _signs(text: str) -> frozenset[str]:
-    """The sign of a jump that a text, a decoration or its letter is."""
-    if text == "S":
-        return frozenset((jumps.SEGNO,))
-    return jumps.sign(text.strip('"!+')) if text[0] in '"!+' else frozenset()
-
-
-def _turns(text: str) -> frozenset[int]:
-    turns = set()
-    for piece in text.split(","):
-        first, _, last = piece.partition("-")
-        turns.update(range(int(first), min(int(last or first), int(first) + 99) + 1) if first else ())
-    return frozenset(turns)
 
 
 def _length(voice: Voice, top: str | None, slashes: str | None, bottom: str | None) -> Fraction:

@@ -1,4 +1,4 @@
-"""Values of ABC's fields: unit length, metre, key, tempo, transposition, and the order of parts.
+"""Short texts of ABC: values of fields (unit length, metre, key, tempo, transposition, order of parts), turns of endings, jumps.
 
 Source: The abc music standard 2.1, section 3.1.
 """
@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from pipelines.notes.tables import Unreadable
+from pipelines.symbolic import jumps
 from pipelines.symbolic.score import MODES
 
 MAX_PARTS = 1000
@@ -122,3 +123,19 @@ def parts(value: str) -> str:
         if len(open_groups[-1]) > MAX_PARTS or len(open_groups) > 20:
             raise Unreadable(f"P:{value:.30} plays more than {MAX_PARTS} parts")
     return "".join(open_groups)
+
+
+def turns(text: str) -> frozenset[int]:
+    """The turns that an ending is for: `1`, `1,3`, `1-3`."""
+    found = set()
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        found.update(range(int(first), min(int(last or first), int(first) + 99) + 1) if first else ())
+    return frozenset(found)
+
+
+def signs(text: str) -> frozenset[str]:
+    """The sign of a jump that a text, a decoration or its letter is; empty for any other."""
+    if text == "S":
+        return frozenset((jumps.SEGNO,))
+    return jumps.sign(text.strip('"!+')) if text[0] in '"!+' else frozenset()

@@ -1,5 +1,8 @@
 """A fitted run on another dataset: the label map, its scores and the drop, and features that are left out."""
 
+import re
+from types import SimpleNamespace
+
 import labelled_clips
 import numpy as np
 import pytest
@@ -15,7 +18,11 @@ from pipelines.metrics import scores
 from pipelines.ops import settings as validated
 from pipelines.ops.settings import tasks as rules
 from pipelines.ops.settings.recipe import Reads
+from pipelines.report.context import Context
+from pipelines.report.lineage import Lineage
+from pipelines.report.templates import filler
 from pipelines.stages import compare, fit, score
+from pipelines.tasks.classification import section
 from pipelines.tasks.classification.fit import labelled, model_file, preparation
 
 RUN = {"task": "classification", "dataset": "made", "from": "features", "reads": "pooled", "model": "logistic"}
@@ -149,3 +156,15 @@ def test_patterns_that_leave_out_nothing_or_all():
         preparation.kept_columns(names, ["rmse_*"])
     with pytest.raises(ValueError, match="leaves out all 2 features"):
         preparation.kept_columns(names, ["*_mean"])
+
+
+def test_the_picture_marks_the_leaky_split_alone():
+    def part(name, leaky):
+        lead = {"value": 0.5, "ci95": None, "n": 9, "baseline": 0.1}
+        shown = {"name": name, "model": "knn", "dataset": "made", "source": Lineage({}).mark("data/scores/x")}
+        return shown | {"leaky": leaky, "lead": lead, "split": "random split" if leaky else "grouped split"}
+
+    honest = part("honest", False) | {"twins": [part("leaky", True)]}
+    context = Context(SimpleNamespace(settings={}), Lineage({}), filler(lambda value: value))
+    html = str(section._ladder(context, honest, [honest]))
+    assert re.findall(r'class="dot (\w+)" style', html) == ["baseline", "tagger"], "the leaky split is drawn first"

@@ -157,6 +157,11 @@ def test_a_guard_of_all_folds():
         ({"folds": 1}, lambda t: t, r"folds of knn is 1, .* 24 groups: name 2 to 24"),
         ({"folds": 25}, lambda t: t, r"folds of knn is 25, .* 24 groups: name 2 to 24"),
         ({"learning_curve": [0.5]}, lambda t: t, "learning_curve is of one split"),
+        (
+            {"imbalance": "subsampling", "parameters": {"n_neighbors": [1, 48]}},
+            lambda t: t,
+            "knn with n_neighbors 48 has 45 training clips",
+        ),
         ({}, lambda t: t.assign(target_family="brass"), "has 1 class with clips"),
         (
             {},

@@ -21,7 +21,7 @@ from pipelines.core.files import write_json
 from pipelines.evaluation import folds
 from pipelines.metrics.single_label import macro_f1
 from pipelines.tasks import Run, inputs
-from pipelines.tasks.classification.fit import answers, choice, labelled, model_file, relabel, search
+from pipelines.tasks.classification.fit import answers, choice, labelled, model_file, preparation, relabel, search
 from pipelines.tasks.classification.fit.labelled import Labelled
 
 log = logging.getLogger("fit")
@@ -100,9 +100,10 @@ def inner_scores(run: Run, data: Labelled, candidates: list[dict], seed: int) ->
 
 def _fit(run: Run, data: Labelled, seed: int, path: Path) -> dict:
     """Writes the pipeline of the training clips; what config.json says of it."""
-    train = data.of("train")
+    train, imbalance = data.of("train"), run.options["imbalance"]
     inner = _inner(run, data, seed)
-    fewest = min((len(rows) for rows, _ in inner), default=len(train))
+    fitted_on = [train[rows] for rows, _ in inner] or [train]
+    fewest = min(len(preparation.training_rows(rows, data.classes, imbalance, seed)) for rows in fitted_on)
     module, candidates = choice.candidates(run, fewest, len(train) if inner else 0, seed)
     scores = inner_scores(run, data, candidates, seed) if len(candidates) > 1 else [None]
     chosen = candidates[int(np.argmax(scores)) if len(scores) > 1 else 0]
