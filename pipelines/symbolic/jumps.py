@@ -17,8 +17,8 @@ PLACE = r"[\s^_<>@]*"  # where ABC puts a text, before it
 WHOLE = {
     SEGNO: re.compile(rf"{PLACE}segno\W*", re.IGNORECASE),
     FINE: re.compile(rf"{PLACE}fine\W*", re.IGNORECASE),
-    DA_CAPO: re.compile(rf"{PLACE}(?:d\.?\s?c\.?|da\s?capo)(?:\s+al\s+fine)?\W*", re.IGNORECASE),
-    DAL_SEGNO: re.compile(rf"{PLACE}(?:d\.?\s?s\.?|dal\s?segno)(?:\s+al\s+fine)?\W*", re.IGNORECASE),
+    DA_CAPO: re.compile(rf"{PLACE}(?:d\.?\s?c\.?|da\s?capo)(?:\s*al\s*fine)?\W*", re.IGNORECASE),
+    DAL_SEGNO: re.compile(rf"{PLACE}(?:d\.?\s?s\.?|dal\s?segno)(?:\s*al\s*fine)?\W*", re.IGNORECASE),
 }
 BEGINNING = re.compile(
     rf"{PLACE}(?:d\.\s?[cs]\.|d[cs]\s|.{{0,40}}\bda\s?capo\b|dal\s?segno\b|to\s?coda\b|dacoda\b)", re.IGNORECASE

@@ -55,6 +55,8 @@ def pitches(body):
         ('|:CD|E"^Fine"F:|GA|BB|]"_D.C. al Fine"', "CDEFCDEFGABBCDEF"),
         ("CD|!segno!EF!fine!|GA!D.S.!|]", "CDEFGAEF"),
         ("CD|SEF!fine!|GA!D.S.!|]", "CDEFGAEF"),
+        ('CD|EF!fine!|GA|BB"D.C.al Fine"|]', "CDEFGABBCDEF"),
+        ("CD|EF!fine!|GA|BB!D.C.alfine!|]", "CDEFGABBCDEF"),
         ('|:CD|1 EE:|2 F"fine"F|]GA"da capo"|]', "CDEECDFFGACDFF"),
     ],
 )

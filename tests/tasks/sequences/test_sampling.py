@@ -80,6 +80,8 @@ def test_statistics():
     )
     lines = [one[:, :1], noise[:16, :1], one[8:, :1]]
     held_out = statistics.bounds("held_out", lines, 16)
+    silent = np.zeros((16, 1), np.uint8)
+    assert statistics.bounds("held_out", [*lines, silent], 16) == held_out, "a silent piece bounds nothing"
     assert held_out["polyphony"] == (1.0, 1.0) and held_out["distinct"] == statistics.DISTINCT
     assert held_out["onsets_per_bar"] == pytest.approx(tuple(np.percentile([1, 16, 2], [5, 95])), abs=1.5)
     assert all(passed for passed, _ in statistics.outside(statistics.of(lines), held_out).values())

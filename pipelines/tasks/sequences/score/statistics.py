@@ -30,12 +30,12 @@ Bounds = Mapping[str, tuple[float, float]]
 
 def bounds(gate: str, people: Sequence[np.ndarray], longest: int) -> Bounds:
     """Statistic -> (lowest, highest) of a gate: `chorales`, or `held_out`, the middle nine tenths of single pieces of `people`,
-    each cut to the `longest` steps of a generated piece; none for `none`."""
+    each cut to the `longest` steps of a generated piece, without those that are silent so long; none for `none`."""
     if gate == "chorales":
         return CHORALES
     if gate == "none":
         return {}
-    each = [of([piece[:longest]]) for piece in people]
+    each = [of([piece[:longest]]) for piece in people if piece[:longest].any()]
     found = {name: np.percentile([one[name] for one in each], MIDDLE) for name in WHAT if name != "distinct"}
     return {name: (float(low), float(high)) for name, (low, high) in found.items()} | {"distinct": DISTINCT}
 
