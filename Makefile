@@ -47,7 +47,7 @@ $(VENV)/.all: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[deploy,encoders,ray]'
 	@touch $@
 
-test-all: $(VENV)/.all  ## run all tests (about 25 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
+test-all: $(VENV)/.all  ## run all tests (about 35 minutes), as .ci/run does: also remotes, browsers, a deployment, Ray, faults; skips what needs a program that is not here (TESTS=tests/deploy: those alone)
 	@$(PYTEST) $(TESTS)
 
 lint: install  ## check style
