@@ -129,7 +129,7 @@ def growth(datasets: Mapping[str, dict]) -> dict[str, float]:
     found = {}
     for name, entry in datasets.items():
         tables = (paths.manifest(name), paths.manifest_quarantine(name))
-        if entry["module"] != "folder" or not all(path.exists() for path in tables):
+        if entry.get("module") != "folder" or not all(path.exists() for path in tables):
             continue
         import pyarrow.parquet as pq
 
