@@ -39,7 +39,7 @@ ui: install  ## open the lineage graph in Dagster, http://127.0.0.1:3000
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 TESTS ?= tests
 
-test: install  ## run the tests a change needs (about 9 minutes on two cores): all modules, without servers, browsers and faults (TESTS=tests/audio: those alone)
+test: install  ## run the tests a change needs (about 10 minutes on two cores): all modules, without servers, browsers and faults (TESTS=tests/audio: those alone)
 	@$(PYTEST) -m "unit or stage" $(TESTS) || { status=$$?; test $$status != 5 || \
 	  echo "No test of $(TESTS) is in make test: they are system or fault, and in make test-all."; exit $$status; }
 
