@@ -11,9 +11,8 @@ A grid of v voices is `(n_steps, 2 v + 1)` uint8:
 
 import numpy as np
 
-from pipelines.notes.tables import NOTES, array
+from pipelines.notes.tables import NOTES, PERCUSSION, array
 
-PERCUSSION = 9
 SLACK = 1e-6  # of a step: an onset of 1/3 + 2/3 is on the grid
 
 

@@ -22,6 +22,8 @@ _TIME = [
     column("onset_s", pa.float64(), "start in the sequence", unit="s"),
 ]
 
+PERCUSSION = 9
+"""The MIDI channel of percussion."""
 NOTES = pa.schema(
     [
         *_PLACE,

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.core import plugins
+from pipelines.notes.tables import PERCUSSION
 
 FOLDER = "pipelines/notes/representations"
-PERCUSSION = 9
 LEARNED = "learned.json"
 
 

@@ -11,11 +11,10 @@ what sounds at its beginning. Percussion (channel 9) is left out. `voiced` gives
 
 import numpy as np
 
-from pipelines.notes.tables import NOTES, array
+from pipelines.notes.tables import NOTES, PERCUSSION, array
 
 KIND = "events"
 DTYPE = "int32"
-PERCUSSION = 9
 SILENCE = -1
 SLACK = 1e-6  # of a step: an onset of 1/3 + 2/3 is on the grid
 VELOCITY, QUARTER_S = 64, 0.5

@@ -11,9 +11,10 @@ lies between the steps ("microtiming"), and of strokes in one step all but the l
 
 import numpy as np
 
+from pipelines.notes.tables import PERCUSSION
+
 KIND = "frames"
 DTYPE = "uint8"
-PERCUSSION = 9
 DRUMS = {
     "bass": (36, 35),
     "snare": (38, 37, 40, 39),

@@ -12,11 +12,10 @@ tempo are lost.
 
 import numpy as np
 
-from pipelines.notes.tables import NOTES, array
+from pipelines.notes.tables import NOTES, PERCUSSION, array
 
 KIND = "events"
 DTYPE = "int32"
-PERCUSSION = 9
 VELOCITY, QUARTER_S = 64, 0.5
 
 

@@ -8,9 +8,10 @@ It loses velocities, tracks and programs, and metre and tempo.
 
 import numpy as np
 
+from pipelines.notes.tables import PERCUSSION
+
 KIND = "events"
 DTYPE = "float32"
-PERCUSSION = 9
 
 
 def compute(notes: np.ndarray, length: float) -> np.ndarray:

@@ -10,13 +10,14 @@ Only the last two depend on the order of the notes.
 
 import numpy as np
 
+from pipelines.notes.tables import PERCUSSION
+
 KIND = "pooled"
 CLASSES = ("c", "c_sharp", "d", "d_sharp", "e", "f", "f_sharp", "g", "g_sharp", "a", "a_sharp", "b")
 OTHERS = (
     "pitch_mean", "pitch_sd", "pitch_min", "pitch_max", "duration_mean", "duration_sd", "notes_per_quarter", "velocity_mean",
     "step_mean", "step_small",
 )  # fmt: skip
-PERCUSSION = 9
 
 
 def compute(notes: np.ndarray, length: float) -> dict[str, float]:

@@ -10,10 +10,11 @@ keeps it, at the numbers of the drums.
 
 import numpy as np
 
+from pipelines.notes.tables import PERCUSSION
+
 KIND = "frames"
 DTYPE = "uint8"
 PITCHES = 128
-PERCUSSION = 9
 
 
 def compute(notes: np.ndarray, length: float, *, steps_per_quarter: int = 4, drums: bool = False) -> np.ndarray:

@@ -21,8 +21,9 @@ piece, or writing it in halves instead of quarters, changes nothing (to rounding
 
 import numpy as np
 
+from pipelines.notes.tables import PERCUSSION
+
 KIND = "pooled"
-PERCUSSION = 9
 LARGEST = 12  # semitones of a step that has a column of its own
 OCTAVES = 3  # of durations, on both sides of the most frequent
 VOICES = 5

@@ -28,11 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.notes.tables import NOTES, array
+from pipelines.notes.tables import NOTES, PERCUSSION, array
 
 KIND = "events"
 DTYPE = "int32"
-PERCUSSION = 9
 TICKS = 480  # a quarter, of the score that miditok gets
 LONGEST = 12  # quarters of the longest duration
 SCHEMES = {"remi": "REMI", "tsd": "TSD", "midi_like": "MIDILike", "structured": "Structured", "octuple": "Octuple"}
